@@ -1,0 +1,1 @@
+"""Giao Ban: meetings, directives and records of a district on one server."""

@@ -1,0 +1,1 @@
+"""The media node: packets, rooms, participants, slots and files; it knows nothing of units, accounts or SQL."""

@@ -1,0 +1,350 @@
+"""What the control process and a media node say to each other: one JSON object a line over a Unix socket.
+
+Control sends `Request`s, the node answers each with a `Reply` of the same id and sends `Event`s in between. Every
+message is a frozen struct with a tag, so that a line decodes to one type or is refused. Ids of rooms, participants and
+recordings are opaque text to the node. A change of meaning raises `VERSION`: a control process that finds a node of
+another version lets it finish its meetings and starts a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from server.errors import ProtocolError
+
+VERSION = 1
+LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
+AUDIO_SLOTS = 3
+VIDEO_SLOTS = 12
+
+Kind = Literal["microphone", "camera", "screen"]
+Picture = Literal["camera", "screen"]
+SessionState = Literal["connecting", "connected", "lost", "closed"]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+# ---- commands: control -> node -------------------------------------------------------------------------------------
+
+
+class Hello(_Message, tag="hello"):
+    """First line of a control process; answered by `Welcome`."""
+
+    version: int = VERSION
+
+
+class OpenRoom(_Message, tag="open_room"):
+    """Make a room, or do nothing if it is there; answered by `Done`."""
+
+    room: str
+
+
+class CloseRoom(_Message, tag="close_room"):
+    """End every session of the room, close its recording; answered by `Done`. No such room is no error."""
+
+    room: str
+
+
+class Join(_Message, tag="join"):
+    """A participant's one offer for the whole meeting; answered by `Joined`.
+
+    A second `Join` of the same participant ends the first session (reload, other device). Errors: `no_room`,
+    `bad_offer`, `full`.
+    """
+
+    room: str
+    participant: str
+    offer: str
+
+
+class Leave(_Message, tag="leave"):
+    """End a participant's session; answered by `Done`. Not being there is no error."""
+
+    room: str
+    participant: str
+
+
+class SetFloor(_Message, tag="set_floor"):
+    """Who may be heard: these participants, or with None everybody; answered by `Done`."""
+
+    room: str
+    holders: list[str] | None
+
+
+class SetPublish(_Message, tag="set_publish"):
+    """What of a participant is passed on (the chair's mute works here, whatever the browser sends)."""
+
+    room: str
+    participant: str
+    microphone: bool = True
+    camera: bool = True
+    screen: bool = True
+
+
+class Want(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a subscriber's video slot shows: a source of a kind about `width` CSS pixels wide, or with None nothing."""
+
+    slot: int
+    source: str | None = None
+    kind: Picture = "camera"
+    width: int = 640
+
+
+class ShowSlots(_Message, tag="show_slots"):
+    """The subscriber's whole wish for its `VIDEO_SLOTS` slots (those not named show nothing); answered by `Done`.
+
+    A source that is not there yet is remembered and shown as soon as it sends.
+    """
+
+    room: str
+    participant: str
+    wants: list[Want]
+
+
+class StartRecording(_Message, tag="start_recording"):
+    """Record the programme (switched picture, mixed sound) as a new segment in `directory`; answered by `Done`.
+
+    Errors: `disk_full`, `already_recording`, `cannot_write`.
+    """
+
+    room: str
+    recording: str
+    directory: str
+
+
+class StopRecording(_Message, tag="stop_recording"):
+    """Close the files of the recording; answered by `RecordingClosed` when they are complete on disk."""
+
+    room: str
+    recording: str
+
+
+class GetStats(_Message, tag="get_stats"):
+    """Answered by `Stats`."""
+
+    room: str | None = None
+
+
+class Shutdown(_Message, tag="shutdown"):
+    """Close recordings, end sessions, end the process; answered by `Done` before the end."""
+
+
+Command = (
+    Hello
+    | OpenRoom
+    | CloseRoom
+    | Join
+    | Leave
+    | SetFloor
+    | SetPublish
+    | ShowSlots
+    | StartRecording
+    | StopRecording
+    | GetStats
+    | Shutdown
+)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line from control to node."""
+
+    id: int
+    command: Command
+
+
+# ---- answers: node -> control --------------------------------------------------------------------------------------
+
+
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One participant as the node sees it, for a control process that adopts the node."""
+
+    participant: str
+    session: str
+    state: SessionState
+
+
+class RoomInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One room as the node sees it."""
+
+    room: str
+    sessions: list[SessionInfo]
+    recording: str | None = None
+
+
+class Welcome(_Message, tag="welcome"):
+    """Who the node is and what it carries."""
+
+    version: int
+    pid: int
+    udp_port: int
+    rooms: list[RoomInfo]
+
+
+class Done(_Message, tag="done"):
+    """The command was carried out."""
+
+
+class SlotInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One receiving m-line of the answer: its mid, and its number among the slots of its kind."""
+
+    mid: str
+    kind: Literal["audio", "video"]
+    slot: int
+
+
+class Joined(_Message, tag="joined"):
+    """The one answer for the whole meeting; `session` names this connection in events."""
+
+    answer: str
+    session: str
+    slots: list[SlotInfo]
+
+
+class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters of one session since its start; rates are the reader's difference of two readings."""
+
+    participant: str
+    state: SessionState
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    bytes_out: int = 0
+    lost_in: int = 0
+    lost_out: float = 0.0
+    jitter_ms: float = 0.0
+    rtt_ms: float | None = None
+    nacks_in: int = 0
+    retransmitted: int = 0
+    plis_in: int = 0
+    dropped: int = 0
+
+
+class Stats(_Message, tag="stats"):
+    """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...)."""
+
+    participants: list[ParticipantStats]
+    packets_in: int
+    packets_out: int
+    cpu_seconds: float
+    refused: dict[str, int]
+
+
+class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One closed file of a recording, its hash taken while it was written."""
+
+    name: str
+    bytes: int
+    sha256: str
+    media_ms: int
+
+
+class RecordingClosed(_Message, tag="recording_closed"):
+    """The segment's files, complete and synced."""
+
+    room: str
+    recording: str
+    segment: int
+    files: list[RecordingFile]
+
+
+class Failed(_Message, tag="failed"):
+    """The command was not carried out; `code` is stable, `message` is for the log."""
+
+    code: str
+    message: str = ""
+
+
+Answer = Welcome | Done | Joined | Stats | RecordingClosed | Failed
+
+
+class Reply(_Message, tag="reply"):
+    """The answer to the request of this id."""
+
+    id: int
+    answer: Answer
+
+
+# ---- events: node -> control ---------------------------------------------------------------------------------------
+
+
+class SessionChanged(_Message, tag="session_changed"):
+    """A session connected (DTLS up), was lost (no consent for a while; may come back) or closed (why)."""
+
+    room: str
+    participant: str
+    session: str
+    state: SessionState
+    reason: str = ""
+
+
+class TrackChanged(_Message, tag="track_changed"):
+    """Media of a kind began or ceased to arrive from a participant."""
+
+    room: str
+    participant: str
+    kind: Kind
+    live: bool
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """How loud: 0 is silence, 127 the loudest (127 less the level of RFC 6464)."""
+
+    participant: str
+    level: int
+
+
+class Speaking(_Message, tag="speaking"):
+    """The loudest first, those in audio slots only; at most ten a second, sent when it changes."""
+
+    room: str
+    loudest: list[Level]
+
+
+class ProgrammeChanged(_Message, tag="programme_changed"):
+    """What the programme shows from now on: the shared screen first, else who speaks, else nobody."""
+
+    room: str
+    source: str | None
+    kind: Picture = "camera"
+
+
+class RecordingFailed(_Message, tag="recording_failed"):
+    """The recording stopped by itself (`disk_full`, `cannot_write`); what was written stays; the meeting goes on."""
+
+    room: str
+    recording: str
+    code: str
+    message: str = ""
+
+
+Event = SessionChanged | TrackChanged | Speaking | ProgrammeChanged | RecordingFailed
+FromNode = Reply | Event
+
+_requests = msgspec.json.Decoder(Request)
+_from_node: msgspec.json.Decoder[FromNode] = msgspec.json.Decoder(FromNode)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: Request | FromNode) -> bytes:
+    """One line, with its newline."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """A line from control. Raises ProtocolError."""
+    try:
+        return _requests.decode(line)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from error
+
+
+def decode_from_node(line: bytes) -> FromNode:
+    """A line from the node. Raises ProtocolError."""
+    try:
+        return _from_node.decode(line)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from error
