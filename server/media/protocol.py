@@ -31,25 +31,25 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 # ---- commands: control -> node -------------------------------------------------------------------------------------
 
 
-class Hello(_Message, tag="hello"):
+class Hello(_Message, frozen=True, tag="hello"):
     """First line of a control process; answered by `Welcome`."""
 
     version: int = VERSION
 
 
-class OpenRoom(_Message, tag="open_room"):
+class OpenRoom(_Message, frozen=True, tag="open_room"):
     """Make a room, or do nothing if it is there; answered by `Done`."""
 
     room: str
 
 
-class CloseRoom(_Message, tag="close_room"):
+class CloseRoom(_Message, frozen=True, tag="close_room"):
     """End every session of the room, close its recording; answered by `Done`. No such room is no error."""
 
     room: str
 
 
-class Join(_Message, tag="join"):
+class Join(_Message, frozen=True, tag="join"):
     """A participant's one offer for the whole meeting; answered by `Joined`.
 
     A second `Join` of the same participant ends the first session (reload, other device). Errors: `no_room`,
@@ -61,21 +61,21 @@ class Join(_Message, tag="join"):
     offer: str
 
 
-class Leave(_Message, tag="leave"):
+class Leave(_Message, frozen=True, tag="leave"):
     """End a participant's session; answered by `Done`. Not being there is no error."""
 
     room: str
     participant: str
 
 
-class SetFloor(_Message, tag="set_floor"):
+class SetFloor(_Message, frozen=True, tag="set_floor"):
     """Who may be heard: these participants, or with None everybody; answered by `Done`."""
 
     room: str
     holders: list[str] | None
 
 
-class SetPublish(_Message, tag="set_publish"):
+class SetPublish(_Message, frozen=True, tag="set_publish"):
     """What of a participant is passed on (the chair's mute works here, whatever the browser sends)."""
 
     room: str
@@ -94,7 +94,7 @@ class Want(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     width: int = 640
 
 
-class ShowSlots(_Message, tag="show_slots"):
+class ShowSlots(_Message, frozen=True, tag="show_slots"):
     """The subscriber's whole wish for its `VIDEO_SLOTS` slots (those not named show nothing); answered by `Done`.
 
     A source that is not there yet is remembered and shown as soon as it sends.
@@ -105,7 +105,7 @@ class ShowSlots(_Message, tag="show_slots"):
     wants: list[Want]
 
 
-class StartRecording(_Message, tag="start_recording"):
+class StartRecording(_Message, frozen=True, tag="start_recording"):
     """Record the programme (switched picture, mixed sound) as a new segment in `directory`; answered by `Done`.
 
     Errors: `disk_full`, `already_recording`, `cannot_write`.
@@ -116,20 +116,20 @@ class StartRecording(_Message, tag="start_recording"):
     directory: str
 
 
-class StopRecording(_Message, tag="stop_recording"):
+class StopRecording(_Message, frozen=True, tag="stop_recording"):
     """Close the files of the recording; answered by `RecordingClosed` when they are complete on disk."""
 
     room: str
     recording: str
 
 
-class GetStats(_Message, tag="get_stats"):
+class GetStats(_Message, frozen=True, tag="get_stats"):
     """Answered by `Stats`."""
 
     room: str | None = None
 
 
-class Shutdown(_Message, tag="shutdown"):
+class Shutdown(_Message, frozen=True, tag="shutdown"):
     """Close recordings, end sessions, end the process; answered by `Done` before the end."""
 
 
@@ -175,7 +175,7 @@ class RoomInfo(msgspec.Struct, frozen=True, kw_only=True):
     recording: str | None = None
 
 
-class Welcome(_Message, tag="welcome"):
+class Welcome(_Message, frozen=True, tag="welcome"):
     """Who the node is and what it carries."""
 
     version: int
@@ -184,7 +184,7 @@ class Welcome(_Message, tag="welcome"):
     rooms: list[RoomInfo]
 
 
-class Done(_Message, tag="done"):
+class Done(_Message, frozen=True, tag="done"):
     """The command was carried out."""
 
 
@@ -196,7 +196,7 @@ class SlotInfo(msgspec.Struct, frozen=True, kw_only=True):
     slot: int
 
 
-class Joined(_Message, tag="joined"):
+class Joined(_Message, frozen=True, tag="joined"):
     """The one answer for the whole meeting; `session` names this connection in events."""
 
     answer: str
@@ -223,7 +223,7 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
 
-class Stats(_Message, tag="stats"):
+class Stats(_Message, frozen=True, tag="stats"):
     """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...)."""
 
     participants: list[ParticipantStats]
@@ -242,7 +242,7 @@ class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):
     media_ms: int
 
 
-class RecordingClosed(_Message, tag="recording_closed"):
+class RecordingClosed(_Message, frozen=True, tag="recording_closed"):
     """The segment's files, complete and synced."""
 
     room: str
@@ -251,7 +251,7 @@ class RecordingClosed(_Message, tag="recording_closed"):
     files: list[RecordingFile]
 
 
-class Failed(_Message, tag="failed"):
+class Failed(_Message, frozen=True, tag="failed"):
     """The command was not carried out; `code` is stable, `message` is for the log."""
 
     code: str
@@ -261,7 +261,7 @@ class Failed(_Message, tag="failed"):
 Answer = Welcome | Done | Joined | Stats | RecordingClosed | Failed
 
 
-class Reply(_Message, tag="reply"):
+class Reply(_Message, frozen=True, tag="reply"):
     """The answer to the request of this id."""
 
     id: int
@@ -271,7 +271,7 @@ class Reply(_Message, tag="reply"):
 # ---- events: node -> control ---------------------------------------------------------------------------------------
 
 
-class SessionChanged(_Message, tag="session_changed"):
+class SessionChanged(_Message, frozen=True, tag="session_changed"):
     """A session connected (DTLS up), was lost (no consent for a while; may come back) or closed (why)."""
 
     room: str
@@ -281,7 +281,7 @@ class SessionChanged(_Message, tag="session_changed"):
     reason: str = ""
 
 
-class TrackChanged(_Message, tag="track_changed"):
+class TrackChanged(_Message, frozen=True, tag="track_changed"):
     """Media of a kind began or ceased to arrive from a participant."""
 
     room: str
@@ -297,14 +297,14 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     level: int
 
 
-class Speaking(_Message, tag="speaking"):
+class Speaking(_Message, frozen=True, tag="speaking"):
     """The loudest first, those in audio slots only; at most ten a second, sent when it changes."""
 
     room: str
     loudest: list[Level]
 
 
-class ProgrammeChanged(_Message, tag="programme_changed"):
+class ProgrammeChanged(_Message, frozen=True, tag="programme_changed"):
     """What the programme shows from now on: the shared screen first, else who speaks, else nobody."""
 
     room: str
@@ -312,7 +312,7 @@ class ProgrammeChanged(_Message, tag="programme_changed"):
     kind: Picture = "camera"
 
 
-class RecordingFailed(_Message, tag="recording_failed"):
+class RecordingFailed(_Message, frozen=True, tag="recording_failed"):
     """The recording stopped by itself (`disk_full`, `cannot_write`); what was written stays; the meeting goes on."""
 
     room: str

@@ -1,0 +1,1 @@
+"""People: one account a person, several memberships; sign-in, sessions, tokens, permissions."""

@@ -1,0 +1,144 @@
+"""Settings: one frozen object from `config/giaoban.toml`, overridden by `GIAOBAN_SECTION_KEY`; unknown keys refused."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project folder: `web/`, `config/` and `recordings/` stand beside the package."""
+
+DEFAULT_FILE = ROOT / "config" / "giaoban.toml"
+_PREFIX = "GIAOBAN_"
+_NOT_SETTINGS = {"GIAOBAN_CONFIG", "GIAOBAN_DEMO_PASSWORD"}
+
+
+class ConfigError(Exception):
+    """A setting is unknown or has a wrong value; the text names the key and its source."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Http(_Section, frozen=True):
+    """Where pages and the API are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    trusted_proxies: list[str] = []
+    upload_limit_mb: int = 50
+
+
+class Database(_Section, frozen=True):
+    """SQLite by default; `postgresql+psycopg://user:password@host/name` for PostgreSQL."""
+
+    url: str = "sqlite:///data/giaoban.db"
+
+
+class Media(_Section, frozen=True):
+    """The media node: its UDP port and the addresses that clients can reach it at."""
+
+    udp_port: int = 40000
+    addresses: list[str] = ["127.0.0.1"]
+    socket: str = "data/media.sock"
+
+
+class Storage(_Section, frozen=True):
+    """Folders that the server writes."""
+
+    data: str = "data"
+    recordings: str = "recordings"
+    free_space_mb: int = 500
+
+
+class Access(_Section, frozen=True):
+    """Sign-in: session length, and how wrong passwords are slowed and locked."""
+
+    session_hours: int = 12
+    tries_before_lock: int = 8
+    lock_minutes: int = 15
+    requests_per_minute: int = 600
+
+
+class Settings(_Section, frozen=True):
+    """All settings of the control process."""
+
+    http: Http = Http()
+    database: Database = Database()
+    media: Media = Media()
+    storage: Storage = Storage()
+    access: Access = Access()
+    timezone: str = "Asia/Ho_Chi_Minh"
+    log_level: str = "INFO"
+    demo: bool = False
+
+    def path(self, name: str) -> Path:
+        """A path of the settings; relative ones are relative to the project folder."""
+        return ROOT / name
+
+    def database_url(self) -> str:
+        """The database URL with a relative SQLite path made absolute."""
+        prefix = "sqlite:///"
+        if self.database.url.startswith(prefix) and not self.database.url.startswith(prefix + "/"):
+            return prefix + str(ROOT / self.database.url.removeprefix(prefix))
+        return self.database.url
+
+
+def _from_text(kind: Any, text: str) -> Any:
+    if kind is bool:
+        return text.strip().lower() in {"1", "true", "yes", "on"}
+    if kind is int:
+        return int(text)
+    if kind is str:
+        return text
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`GIAOBAN_HTTP_PORT=1` → {"http": {"port": 1}}."""
+    found: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(_PREFIX) or name in _NOT_SETTINGS:
+            continue
+        key = name.removeprefix(_PREFIX).lower()
+        target, kinds, field = found, Settings, key
+        section = key.split("_", 1)[0]
+        if section in Settings.__struct_fields__ and "_" in key and section != key:
+            field = key.split("_", 1)[1]
+            kinds = next(f.type for f in msgspec.structs.fields(Settings) if f.name == section)
+            target = found.setdefault(section, {})
+        types = {f.name: f.type for f in msgspec.structs.fields(kinds)}
+        if field not in types:
+            raise ConfigError(f"{name}: no such setting")
+        try:
+            target[field] = _from_text(types[field], text)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
+    return found
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. Raises ConfigError with the key and where it stands."""
+    path = file or Path(environ.get("GIAOBAN_CONFIG", DEFAULT_FILE))
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for key, value in _environment(environ).items():
+        if isinstance(value, dict):
+            values.setdefault(key, {}).update(value)
+        else:
+            values[key] = value
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error

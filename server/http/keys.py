@@ -1,0 +1,27 @@
+"""Typed keys of what the application carries and what a request knows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server.accounts.principal import Principal
+from server.config import Settings
+from server.store import Store
+
+if TYPE_CHECKING:
+    from server.http.pages import Renderer
+
+SETTINGS = web.AppKey("settings", Settings)
+STORE = web.AppKey("store", Store)
+RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
+IDENTIFY: web.AppKey[Callable[[web.Request], Awaitable[Principal | None]]] = web.AppKey("identify")
+"""Finds who is asking by cookie or bearer token; set by the accounts feature."""
+
+PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal")
+BY_COOKIE: web.RequestKey[bool] = web.RequestKey("by_cookie", bool)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+LANGUAGE: web.RequestKey[str] = web.RequestKey("language", str)
+NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)

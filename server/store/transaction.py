@@ -1,0 +1,53 @@
+"""A unit of work: the connection, the moment, and the events that go out if it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.store import events
+from server.store.events import StoredEvent
+
+
+class Transaction:
+    """What a service function works with; all its changes and events commit together or not at all."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self.events: list[StoredEvent] = []
+        self.after_commit: list[tuple[str, dict[str, Any]]] = []
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Run a statement."""
+        return self.connection.execute(statement, parameters)
+
+    def one(self, statement: sa.Select[Any]) -> Any | None:
+        """The first row or None."""
+        return self.connection.execute(statement).first()
+
+    def all(self, statement: sa.Select[Any]) -> list[Any]:
+        """All rows."""
+        return list(self.connection.execute(statement))
+
+    def insert(self, table: sa.Table, **values: Any) -> int:
+        """Insert one row and give its integer primary key."""
+        key = self.connection.execute(sa.insert(table).values(**values)).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def emit(self, kind: str, units: Iterable[int], body: Mapping[str, Any]) -> None:
+        """Tell every one of `units` the same, durably: one numbered event each."""
+        self.emit_each(kind, dict.fromkeys(units, body))
+
+    def emit_each(self, kind: str, bodies: Mapping[int, Mapping[str, Any]]) -> list[StoredEvent]:
+        """Tell each unit its own body; gives the events with their numbers."""
+        made = events.append(self.connection, kind, bodies, self.now)
+        self.events.extend(made)
+        return made
+
+    def notify(self, room: str, body: dict[str, Any]) -> None:
+        """Wake a live room (a board, a meeting) after the commit; not numbered, not stored, may be missed."""
+        self.after_commit.append((room, body))
