@@ -77,9 +77,7 @@ class Store:
         self._tell(transaction)
         return result
 
-    async def write(
-        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def write(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a transaction in a writer thread; events go out from the loop after the commit.
 
         A cancelled caller does not stop the work: once begun it commits, and its events go out.
@@ -88,9 +86,7 @@ class Store:
         job = loop.run_in_executor(self._writers, lambda: self._write(work, *args, **kwargs))
         return await asyncio.shield(asyncio.ensure_future(self._finish(job)))
 
-    async def read(
-        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def read(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a reader thread; it must not change anything."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, lambda: self.read_now(work, *args, **kwargs))

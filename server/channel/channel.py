@@ -1,0 +1,233 @@
+"""The live connection of every page: Socket.IO over aiohttp.
+
+A page is rendered at its unit's event number N and carries N. On every connect it asks `channel.catch_up` for what came
+after the last number that it saw without a gap, and acknowledges with `channel.ack`; so an event that was sent while it
+was away, or twice, does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import socketio
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.channel.messages import Announcement, Caller, Message
+from server.channel.presence import Presence
+from server.channel.wire import MsgspecJson
+from server.errors import GiaoBanError, NotAllowedError, NotFoundError, NotSignedInError, UserError
+from server.http.i18n import _, translator
+from server.http.limits import Limiter
+from server.store import Store, StoredEvent
+
+log = logging.getLogger("giaoban.channel")
+Identify = Callable[[str | None, str | None], Awaitable[Principal | None]]
+OnAck = Callable[[Principal, int], None]
+MESSAGE_LIMIT = 1 << 18  # bytes; an offer is up to 74 KB
+MESSAGES_PER_MINUTE = 1200
+
+
+class CatchUp(msgspec.Struct, frozen=True):
+    """Events after `seq` of the caller's unit, please."""
+
+    seq: int
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """The device has everything up to `seq`."""
+
+    seq: int
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """Rooms of live boards that a page shows."""
+
+    rooms: list[str]
+
+
+class Channel:
+    """Connections, rooms and messages; `identify(cookie token, bearer token)` finds who connects."""
+
+    def __init__(self, store: Store, identify: Identify) -> None:
+        self.store = store
+        self.identify = identify
+        self.presence = Presence()
+        self.messages: dict[str, Message] = {}
+        self.announcements: dict[str, Announcement] = {}
+        self.on_ack: list[OnAck] = []
+        self.on_leave: list[Callable[[Caller], None]] = []
+        self.may_watch: dict[str, Callable[[Principal, str], Awaitable[bool]]] = {}
+        self._callers: dict[str, Caller] = {}
+        self._limiter = Limiter(MESSAGES_PER_MINUTE)
+        self._sending = asyncio.Lock()  # first come, first served: events leave in the order of their commits
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.sio = socketio.AsyncServer(
+            async_mode="aiohttp",
+            json=MsgspecJson,
+            max_http_buffer_size=MESSAGE_LIMIT,
+            ping_interval=10,
+            ping_timeout=8,
+            cors_allowed_origins=None,
+            http_compression=False,
+        )
+        self.sio.on("connect", self._connect)
+        self.sio.on("disconnect", self._disconnect)
+        self.sio.on("*", self._dispatch)
+        self.register(
+            Message("channel.catch_up", self._catch_up, Permission.SIGNED_IN, CatchUp, "Events after a number"),
+            Message("channel.ack", self._ack, Permission.SIGNED_IN, Ack, "Everything up to a number has arrived"),
+            Message("channel.watch", self._watch, Permission.SIGNED_IN, Watch, "Follow live boards"),
+        )
+        self.announce(
+            Announcement("presence.changed", "A unit connected its first or lost its last device"),
+            Announcement("server.leaving", "The server is about to restart; the page reconnects by itself"),
+        )
+
+    def attach(self, app: web.Application) -> None:
+        """Serve `/socket.io/` and send events from now on."""
+        self.sio.attach(app)
+        app[CHANNEL] = self
+        self.store.listeners.append(self._committed)
+
+    def register(self, *messages: Message) -> None:
+        """Add a feature's messages; two of one name are a mistake of ours."""
+        for message in messages:
+            if message.name in self.messages:
+                raise ValueError(f"message registered twice: {message.name}")
+            self.messages[message.name] = message
+
+    def announce(self, *announcements: Announcement) -> None:
+        """Add to the document what a feature sends."""
+        self.announcements.update({a.name: a for a in announcements})
+
+    def callers(self) -> Iterable[Caller]:
+        """Everybody who is connected."""
+        return list(self._callers.values())
+
+    def enter(self, sid: str, room: str) -> None:
+        """Put a connection into a room."""
+        self.sio.manager.basic_enter_room(sid, "/", room)
+
+    def leave(self, sid: str, room: str) -> None:
+        """Take a connection out of a room."""
+        self.sio.manager.basic_leave_room(sid, "/", room)
+
+    async def send(self, room: str, name: str, body: Any) -> None:
+        """Wake everybody in a room (`unit:12`, `meeting:7`, `account:3`, a sid); not stored, may be missed."""
+        await self.sio.emit(name, body, room=room)
+
+    async def end_session(self, session_id: str) -> None:
+        """Disconnect the pages of a session that was revoked."""
+        for sid, caller in list(self._callers.items()):
+            if caller.who.session_id == session_id:
+                await self.sio.disconnect(sid)
+
+    async def say_goodbye(self) -> None:
+        """Tell all pages that the server restarts."""
+        await self.sio.emit("server.leaving", {})
+
+    # ---- what comes in
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        request: web.Request = environ["aiohttp.request"]
+        token = auth.get("token") if isinstance(auth, dict) and isinstance(auth.get("token"), str) else None
+        who = await self.identify(request.cookies.get("session"), token)
+        if who is None:
+            raise socketio.exceptions.ConnectionRefusedError("not_signed_in")
+        caller = Caller(who, sid)
+        self._callers[sid] = caller
+        for room in (f"unit:{who.unit_id}", f"account:{who.account_id}", "everybody"):
+            self.enter(sid, room)
+        log.info("connected %s %s unit %d", sid, who.username, who.unit_id)
+        if self.presence.arrived(who.unit_id):
+            await self._tell_presence(who.unit_id, connected=True)
+
+    async def _disconnect(self, sid: str, reason: str) -> None:
+        caller = self._callers.pop(sid, None)
+        if caller is None:
+            return
+        log.info("disconnected %s %s (%s)", sid, caller.who.username, reason)
+        for tell in self.on_leave:
+            tell(caller)
+        if self.presence.left(caller.who.unit_id):
+            await self._tell_presence(caller.who.unit_id, connected=False)
+
+    async def _dispatch(self, name: str, sid: str, *data: Any) -> dict[str, Any]:
+        caller = self._callers.get(sid)
+        try:
+            if caller is None:
+                raise NotSignedInError("not_signed_in", _("Đồng chí cần đăng nhập để tiếp tục."))
+            return await self._handle(name, caller, data[0] if data else {})
+        except GiaoBanError as error:
+            log.info("refused %s %s: %s", sid, name, error)
+            text = translator(caller.who.language if caller else "vi")(error.message)
+            return {"error": {"code": error.code, "message": text.format(**error.params)}}
+        except Exception:
+            log.exception("failed %s %s", sid, name)
+            text = translator(caller.who.language if caller else "vi")(_("Máy chủ gặp lỗi. Xin thử lại."))
+            return {"error": {"code": "internal_error", "message": text}}
+
+    async def _handle(self, name: str, caller: Caller, data: Any) -> dict[str, Any]:
+        self._limiter.check(caller.sid, time.monotonic())
+        message = self.messages.get(name)
+        if message is None:
+            raise NotFoundError("unknown_message", _("Máy chủ không hiểu yêu cầu này. Xin tải lại trang."))
+        if not caller.who.may(message.may):
+            raise NotAllowedError("not_allowed", _("Vai trò của đồng chí không làm được việc này."))
+        try:
+            typed = msgspec.convert(data if data is not None else {}, message.data)
+        except msgspec.ValidationError as error:
+            raise UserError(
+                "invalid_input", _("Dữ liệu gửi lên không hợp lệ ({detail})."), detail=str(error)
+            ) from error
+        return {"ok": True, **(await message.handler(caller, typed) or {})}
+
+    # ---- our own messages
+
+    async def _catch_up(self, caller: Caller, data: CatchUp) -> dict[str, Any]:
+        missed = await self.store.since(caller.who.unit_id, data.seq)
+        return {"events": [event_body(e) | {"kind": e.kind} for e in missed]}
+
+    async def _ack(self, caller: Caller, data: Ack) -> None:
+        for tell in self.on_ack:
+            tell(caller.who, data.seq)
+
+    async def _watch(self, caller: Caller, data: Watch) -> None:
+        for room in data.rooms[:10]:
+            check = self.may_watch.get(room.partition(":")[0])
+            if check is None or not await check(caller.who, room):
+                raise NotAllowedError("not_allowed", _("Đồng chí không được theo dõi nội dung này."))
+            self.enter(caller.sid, room)
+
+    # ---- what goes out
+
+    async def _tell_presence(self, unit_id: int, *, connected: bool) -> None:
+        await self.send("presence", "presence.changed", {"unit": unit_id, "connected": connected})
+
+    def _committed(self, events: Sequence[StoredEvent], notes: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """After a commit, in the loop: every event to its unit's room, every note to its live room."""
+        task = asyncio.get_running_loop().create_task(self._send_all(list(events), list(notes)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send_all(self, events: list[StoredEvent], notes: list[tuple[str, dict[str, Any]]]) -> None:
+        async with self._sending:
+            for event in events:
+                await self.send(f"unit:{event.unit_id}", event.kind, event_body(event))
+            for room, body in notes:
+                await self.send(room, body["kind"], body)
+
+
+def event_body(event: StoredEvent) -> dict[str, Any]:
+    """What a client gets of an event: its number, its time and its fields."""
+    return {"seq": event.seq, "at": event.at.isoformat(), **msgspec.json.decode(event.body)}
+
+
+CHANNEL = web.AppKey("channel", Channel)

@@ -1,0 +1,75 @@
+"""Reading what was sent: one struct type for a JSON body, a form, or a query; wrong input becomes a UserError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from server.errors import UserError
+from server.http.i18n import _
+
+T = TypeVar("T")
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+def _refuse(error: msgspec.ValidationError) -> UserError:
+    """msgspec says "Expected `str` of length <= 500 - at `$.subject`": the field is for the form, the rest for logs."""
+    found = _PATH.search(str(error))
+    field = found[1] if found else None
+    detail = _PATH.sub("", str(error))
+    if field:
+        return UserError(
+            "invalid_input", _("Mục “{name}” không hợp lệ ({detail})."), field=field, name=field, detail=detail
+        )
+    return UserError("invalid_input", _("Dữ liệu gửi lên không hợp lệ ({detail})."), detail=detail)
+
+
+def _gather(values: MultiMapping[Any], kind: Any) -> Mapping[str, object]:
+    """Form and query values by field; a list field takes all its values, an empty text counts as not given."""
+    gathered: dict[str, object] = {}
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        given: Sequence[Any] = [v for v in values.getall(name, []) if not isinstance(v, str) or v.strip() != ""]
+        if not given:
+            continue
+        many = str(field.type).startswith(("list[", "tuple[", "frozenset[")) or "list[" in str(field.type)
+        gathered[name] = list(given) if many else given[-1]
+    return gathered
+
+
+def from_values(values: MultiMapping[Any], kind: type[T]) -> T:
+    """A struct from form or query values, texts turned into numbers, dates and booleans as its fields say."""
+    try:
+        return msgspec.convert(_gather(values, kind), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refuse(error) from error
+
+
+async def read_body(request: web.Request, kind: type[T]) -> T:
+    """The body as `kind`: JSON from programs and scripts, form fields from pages. Raises UserError.
+
+    Files of a form are read by `request.post()` (aiohttp keeps the result), so a handler may ask for them as well.
+    """
+    if request.content_type == "application/json":
+        try:
+            return msgspec.json.decode(await request.read(), type=kind)
+        except msgspec.ValidationError as error:
+            raise _refuse(error) from error
+        except msgspec.DecodeError as error:
+            raise UserError("invalid_json", _("Dữ liệu gửi lên không phải JSON hợp lệ.")) from error
+    return from_values(await request.post(), kind)
+
+
+def read_query(request: web.Request, kind: type[T]) -> T:
+    """The query string as `kind`. Raises UserError."""
+    return from_values(request.query, kind)
+
+
+def path_id(request: web.Request, name: str = "id") -> int:
+    """A number of the path; routes restrict it to digits, so only its size is left to check."""
+    return min(int(request.match_info[name]), 2**31 - 1)
