@@ -1,0 +1,95 @@
+"""Transactions: all or nothing, events numbered without holes, told after the commit and in order."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from server.store import Store, StoredEvent, Transaction, UtcDateTime
+from server.store.events import event_table
+
+NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def plain_store(tmp_path: Path) -> Any:
+    store = Store(f"sqlite:///{tmp_path}/t.db", clock=lambda: NOW)
+    store.create_schema()
+    yield store
+    store.close()
+
+
+def emit(tx: Transaction, units: list[int], text: str) -> None:
+    tx.emit("test.happened", units, {"text": text})
+
+
+async def test_numbers_are_per_unit_and_without_holes(plain_store: Store) -> None:
+    await plain_store.write(emit, [1, 2], "a")
+    await plain_store.write(emit, [2, 3], "b")
+    assert [(e.seq, bytes(e.body)) for e in await plain_store.since(2, 0)] == [
+        (1, b'{"text":"a"}'),
+        (2, b'{"text":"b"}'),
+    ]
+    assert [await plain_store.head(unit) for unit in (1, 2, 3, 4)] == [1, 2, 1, 0]
+    assert await plain_store.since(2, 2) == []
+
+
+async def test_what_fails_leaves_nothing_and_tells_nobody(plain_store: Store) -> None:
+    told: list[Any] = []
+    plain_store.listeners.append(lambda events, notes: told.append((events, notes)))
+
+    def fail(tx: Transaction) -> None:
+        emit(tx, [1], "lost")
+        raise ValueError("after the change")
+
+    with pytest.raises(ValueError, match="after the change"):
+        await plain_store.write(fail)
+    assert told == []
+    assert await plain_store.head(1) == 0
+
+
+async def test_listeners_hear_of_events_that_are_already_stored(plain_store: Store) -> None:
+    seen: list[int] = []
+
+    def listen(events: Any, _notes: Any) -> None:
+        with plain_store.engine.connect() as connection:
+            seen.append(connection.scalar(sa.select(sa.func.count()).select_from(event_table)) or 0)
+        assert all(isinstance(e, StoredEvent) for e in events)
+
+    plain_store.listeners.append(listen)
+    await plain_store.write(emit, [1, 2, 3], "a")
+    assert seen == [3]
+
+
+async def test_a_cancelled_caller_does_not_undo_or_silence_the_change(plain_store: Store) -> None:
+    told: list[int] = []
+    plain_store.listeners.append(lambda events, _notes: told.extend(e.seq for e in events))
+    task = asyncio.ensure_future(plain_store.write(emit, [1], "a"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await plain_store.write(emit, [1], "b")
+    assert told == [1, 2]
+
+
+async def test_many_writers_get_each_number_once(plain_store: Store) -> None:
+    await asyncio.gather(*(plain_store.write(emit, [1, 2], str(i)) for i in range(40)))
+    assert [e.seq for e in await plain_store.since(1, 0)] == list(range(1, 41))
+
+
+async def test_reading_changes_nothing(plain_store: Store) -> None:
+    await plain_store.read(emit, [1], "a")
+    assert await plain_store.head(1) == 0
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    dialect = sa.create_engine("sqlite://").dialect
+    column = UtcDateTime()
+    with pytest.raises(ValueError, match="time zone"):
+        column.process_bind_param(datetime(2026, 1, 1), dialect)
+    stored = column.process_bind_param(NOW, dialect)
+    assert column.process_result_value(stored, dialect) == NOW
