@@ -48,7 +48,7 @@ class Media(_Section, frozen=True):
     """The media node: its UDP port and the addresses that clients can reach it at."""
 
     udp_port: int = 40000
-    addresses: list[str] = ["127.0.0.1"]
+    addresses: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1"])
     socket: str = "data/media.sock"
 
 
