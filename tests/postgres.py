@@ -1,0 +1,62 @@
+"""A PostgreSQL server of the tests' own: a new cluster in a temporary folder, reached by a Unix socket only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import glob
+from pathlib import Path
+
+import psycopg
+
+
+def _bin(tool: str) -> str:
+    return sorted(glob(f"/usr/lib/postgresql/*/bin/{tool}"))[-1]
+
+
+def _as_user() -> dict[str, object]:
+    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def postgres_cluster() -> Iterator[str]:
+    """Run a cluster; gives the SQLAlchemy URL of its `postgres` database, whose user may create databases."""
+    top = Path(tempfile.mkdtemp(prefix="gb-pg-", dir="/tmp"))
+    who = _as_user()
+    if who:
+        os.chown(top, who["user"], who["group"])  # type: ignore[arg-type]
+    data = top / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "cwd": top, **who}
+    try:
+        subprocess.run(
+            [_bin("initdb"), "-D", data, "-U", "giaoban", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"],
+            check=True,
+            **quiet,
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={top} -c max_connections=60"
+        start = [_bin("pg_ctl"), "-D", data, "-w", "-t", "30", "-l", top / "log", "-o", options, "start"]
+        subprocess.run(start, check=True, **quiet)
+        try:
+            yield f"postgresql+psycopg://giaoban@/postgres?host={top}"
+        finally:
+            subprocess.run([_bin("pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop"], check=True, **quiet)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def new_database(cluster_url: str, name: str) -> str:
+    """Make an empty database in the cluster and give its URL."""
+    plain = cluster_url.replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return cluster_url.replace("/postgres?", f"/{name}?")
