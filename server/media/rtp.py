@@ -224,12 +224,12 @@ def restore(retransmitted: RtpPacket, payload_type: int, ssrc: int) -> RtpPacket
 
 
 def build_retransmission(original: bytes, payload_type: int, sequence: int, ssrc: int) -> bytes:
-    """Wrap a whole RTP packet without padding as RTX of `ssrc` (RFC 4588 §4): header kept, its number before the payload.
+    """Wrap a whole RTP packet as RTX of `ssrc` (RFC 4588 §4): its number goes before the payload, padding is left out.
 
     Raises ProtocolError when `original` is malformed.
     """
-    payload_start = len(original) - len(RtpPacket.parse(original).payload)
-    second = original[1] & 0x80 | payload_type
-    _, _, osn, timestamp, _ = _unpack_header(original)
-    head = _HEADER.pack(original[0], second, sequence & 0xFFFF, timestamp, ssrc)
-    return b"".join((head, original[HEADER_BYTES:payload_start], osn.to_bytes(2, "big"), original[payload_start:]))
+    packet = RtpPacket.parse(original)
+    payload_start = len(original) - packet.padding - len(packet.payload)
+    head = _HEADER.pack(original[0] & ~0x20, packet.marker | payload_type, sequence & 0xFFFF, packet.timestamp, ssrc)
+    osn = packet.sequence.to_bytes(2, "big")
+    return b"".join((head, original[HEADER_BYTES:payload_start], osn, packet.payload))
