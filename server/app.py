@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 from server.accounts import feature as accounts
+from server.accounts.identify import SIGN_INS, SignIns
 from server.channel import Channel
 from server.channel import document as channel_document
 from server.config import Settings
 from server.directives import feature as directives
+from server.home import feature as home
 from server.http import health, openapi
 from server.http.keys import RENDERER, SETTINGS, STORE
 from server.http.limits import LIMITER, Limiter
@@ -24,7 +26,14 @@ from server.store import Store
 from server.units import feature as units
 
 Feature = Callable[[web.Application, Channel], None]
-FEATURES: tuple[Feature, ...] = (accounts.set_up, units.set_up, directives.set_up, meetings.set_up, records.set_up)
+FEATURES: tuple[Feature, ...] = (
+    home.set_up,
+    accounts.set_up,
+    units.set_up,
+    directives.set_up,
+    meetings.set_up,
+    records.set_up,
+)
 
 
 async def _close_store(app: web.Application) -> AsyncIterator[None]:
@@ -42,7 +51,8 @@ def make_app(settings: Settings, store: Store) -> web.Application:
     app[RENDERER] = Renderer(settings, static)
     app[ROUTES] = {}
     app.cleanup_ctx.append(_close_store)
-    channel = Channel(store, accounts.identifier(settings, store))
+    app[SIGN_INS] = sign_ins = SignIns(settings, store)
+    channel = Channel(store, sign_ins.identify)
     add_routes(app, [*static.routes(), *openapi.ROUTES_HERE, *health.ROUTES_HERE])
     for set_up in FEATURES:
         set_up(app, channel)

@@ -1,0 +1,35 @@
+"""The cookie of a sign-in: unreadable for scripts, not sent by other sites' forms, by HTTPS alone where there is HTTPS."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.accounts.identify import COOKIE
+from server.accounts.sessions import Opened
+from server.http.keys import SETTINGS
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the browser came by HTTPS, to us or to a front server that we trust."""
+    if request.secure:
+        return True
+    trusted = (request.remote or "") in request.app[SETTINGS].http.trusted_proxies
+    return trusted and request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+
+
+def set_session_cookie(request: web.Request, reply: web.StreamResponse, opened: Opened) -> None:
+    """Give the browser the session's secret."""
+    reply.set_cookie(
+        COOKIE,
+        opened.secret,
+        max_age=request.app[SETTINGS].access.session_hours * 3600,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=is_https(request),
+    )
+
+
+def clear_session_cookie(reply: web.StreamResponse) -> None:
+    """Take the cookie away."""
+    reply.del_cookie(COOKIE, path="/")

@@ -1,0 +1,74 @@
+"""What other features may ask about people: names, members of units, and a person as a principal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts.model import account_table as account
+from server.accounts.model import membership_table as membership
+from server.accounts.permissions import Role
+from server.accounts.principal import Principal
+from server.accounts.sessions import make_principal
+from server.errors import NotFoundError
+from server.http.i18n import _
+from server.store import Transaction
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in one role of one unit."""
+
+    account_id: int
+    username: str
+    name: str
+    membership_id: int
+    unit_id: int
+    role: Role
+    position: str
+
+
+def names(tx: Transaction, account_ids: Iterable[int]) -> dict[int, str]:
+    """Names of people by account id; unknown ids are left out."""
+    wanted = sorted(set(account_ids))
+    rows = tx.all(sa.select(account.c.id, account.c.name).where(account.c.id.in_(wanted))) if wanted else []
+    return {row.id: row.name for row in rows}
+
+
+def members(tx: Transaction, unit_ids: Iterable[int], roles: Iterable[Role] = tuple(Role)) -> list[Member]:
+    """Those who hold one of the roles in one of the units now, by unit and membership."""
+    m = membership.c
+    rows = tx.all(
+        sa.select(membership, account.c.username, account.c.name)
+        .join(account, account.c.id == m.account_id)
+        .where(
+            m.unit_id.in_(sorted(set(unit_ids))),
+            m.role.in_([role.value for role in roles]),
+            m.valid_from <= tx.now,
+            sa.or_(m.valid_to.is_(None), m.valid_to > tx.now),
+            account.c.locked_at.is_(None),
+        )
+        .order_by(m.unit_id, m.id)
+    )
+    return [
+        Member(
+            account_id=row.account_id,
+            username=row.username,
+            name=row.name,
+            membership_id=row.id,
+            unit_id=row.unit_id,
+            role=Role(row.role),
+            position=row.position,
+        )
+        for row in rows
+    ]
+
+
+def principal_of(tx: Transaction, username: str) -> Principal:
+    """A person in their first membership, without a session: for commands, demo data and tests."""
+    row = tx.one(sa.select(account).where(account.c.username == username))
+    who = make_principal(tx, row, "", None) if row else None
+    if who is None:
+        raise NotFoundError("no_account", _("Không có tài khoản “{username}”."), username=username)
+    return who

@@ -1,0 +1,40 @@
+"""What a feature puts on the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+
+class NextThing(msgspec.Struct, frozen=True, kw_only=True):
+    """The one thing to do now, as a village head sees it: a sentence and a button over the whole screen.
+
+    `text` and `button` are already in the reader's language. `post` makes the button a form to `href` with `fields`.
+    """
+
+    text: str
+    button: str
+    href: str
+    icon: str
+    post: bool = False
+    fields: dict[str, str] = {}
+
+
+class HomeCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A card: `template` is included with `context` as the variable `card`; low `order` stands first.
+
+    Orders by custom: live meeting 0, overdue 10, due 20, to sign 30, next meetings 40, lists 50 and more.
+    """
+
+    template: str
+    order: int
+    context: dict[str, Any] = {}
+    next_thing: NextThing | None = None
+
+
+CardMaker = Callable[[web.Request], Awaitable[HomeCard | None]]
+HOME_CARDS: web.AppKey[list[CardMaker]] = web.AppKey("home_cards", list)
+"""Each asks its feature for a card for the person who asks; None when there is nothing to show."""

@@ -1,0 +1,1 @@
+"""The bitemporal tree of units: provinces, districts, communes, villages, and the organs of each bloc."""

@@ -1,0 +1,213 @@
+"""Questions about the tree. Each takes the day `on` (today if not given); history keeps the names of its own day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from server.errors import NotFoundError
+from server.http.i18n import _
+from server.store import Transaction
+from server.units.model import successor_table, unit_table, version_table
+from server.units.rules import BLOC_NAMES, Bloc, Level, day_of, sort_key
+
+_BLOC_ORDER = {bloc: place for place, bloc in enumerate(Bloc)}
+_LEVEL_ORDER = {level: place for place, level in enumerate(Level)}
+
+
+class UnitInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit as it is on one day."""
+
+    id: int
+    code: str
+    name: str
+    short_name: str
+    level: Level
+    bloc: Bloc
+    parent_id: int | None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of units to pick at once; `label` is a text of the catalogue with the field `{name}`."""
+
+    key: str
+    label: str
+    name: str
+    unit_ids: tuple[int, ...]
+
+
+class Tree:
+    """All units of one day, in their order: by bloc, level and name, each under its parent."""
+
+    def __init__(self, units: Iterable[UnitInfo]) -> None:
+        self.units: Mapping[int, UnitInfo] = {unit.id: unit for unit in units}
+        self._children: dict[int | None, list[UnitInfo]] = {}
+        for unit in sorted(self.units.values(), key=_order):
+            above = unit.parent_id if unit.parent_id in self.units else None
+            self._children.setdefault(above, []).append(unit)
+
+    @property
+    def roots(self) -> list[UnitInfo]:
+        """The units above which there is none."""
+        return self._children.get(None, [])
+
+    def children(self, unit_id: int) -> list[UnitInfo]:
+        """The units directly under one."""
+        return self._children.get(unit_id, [])
+
+    def descendants(self, unit_id: int) -> list[UnitInfo]:
+        """All units under one, a parent before its children."""
+        found: list[UnitInfo] = []
+        for child in self.children(unit_id):
+            found += [child, *self.descendants(child.id)]
+        return found
+
+    def ordered(self) -> list[UnitInfo]:
+        """All units, a parent before its children."""
+        return [unit for root in self.roots for unit in (root, *self.descendants(root.id))]
+
+    def path(self, unit_id: int) -> list[UnitInfo]:
+        """From the root to the unit."""
+        found: list[UnitInfo] = []
+        unit = self.units.get(unit_id)
+        while unit is not None:
+            found.insert(0, unit)
+            unit = self.units.get(unit.parent_id) if unit.parent_id else None
+        return found
+
+
+def _order(unit: UnitInfo) -> tuple[object, ...]:
+    return _BLOC_ORDER[unit.bloc], _LEVEL_ORDER[unit.level], sort_key(unit.short_name), unit.code
+
+
+def select_versions(
+    tx: Transaction, on: dt.date | None, known_at: dt.datetime | None = None
+) -> sa.Select[tuple[object]]:
+    """Units of the day `on` as we hold them for true now, or as we did at `known_at`."""
+    v, day = version_table.c, on or day_of(tx.now)
+    held: sa.ColumnElement[bool] = v.superseded_at.is_(None)
+    if known_at is not None:
+        held = sa.and_(v.recorded_at <= known_at, sa.or_(held, v.superseded_at > known_at))
+    return (
+        sa.select(unit_table.c.id, unit_table.c.code, v.name, v.short_name, v.level, v.bloc, v.parent_id)
+        .join(version_table, v.unit_id == unit_table.c.id)
+        .where(held, v.valid_from <= day, sa.or_(v.valid_to.is_(None), v.valid_to > day))
+    )
+
+
+def _info(row: sa.Row[tuple[object]]) -> UnitInfo:
+    m = row._mapping
+    return UnitInfo(
+        id=m["id"],
+        code=m["code"],
+        name=m["name"],
+        short_name=m["short_name"],
+        level=Level(m["level"]),
+        bloc=Bloc(m["bloc"]),
+        parent_id=m["parent_id"],
+    )
+
+
+def tree(tx: Transaction, on: dt.date | None = None, known_at: dt.datetime | None = None) -> Tree:
+    """All units of a day."""
+    return Tree(_info(row) for row in tx.all(select_versions(tx, on, known_at)))
+
+
+def unit(tx: Transaction, unit_id: int, on: dt.date | None = None) -> UnitInfo:
+    """One unit, also one that has ended (then as it last was). Raises NotFoundError."""
+    found = units_by_ids(tx, [unit_id], on).get(unit_id)
+    if found is None:
+        raise NotFoundError("no_unit", _("Không có đơn vị này."))
+    return found
+
+
+def units_by_ids(tx: Transaction, unit_ids: Iterable[int], on: dt.date | None = None) -> dict[int, UnitInfo]:
+    """Units by id as they are on a day; those that ended before as they last were; unknown ids are left out."""
+    wanted = sorted(set(unit_ids))
+    if not wanted:
+        return {}
+    found = {row.id: _info(row) for row in tx.all(select_versions(tx, on).where(unit_table.c.id.in_(wanted)))}
+    missing = [unit_id for unit_id in wanted if unit_id not in found]
+    if missing:
+        v = version_table.c
+        rows = tx.all(
+            sa.select(unit_table.c.id, unit_table.c.code, v.name, v.short_name, v.level, v.bloc, v.parent_id)
+            .join(version_table, v.unit_id == unit_table.c.id)
+            .where(unit_table.c.id.in_(missing), v.superseded_at.is_(None))
+            .order_by(v.valid_from)
+        )
+        found.update((row.id, _info(row)) for row in rows)
+    return found
+
+
+def by_code(tx: Transaction, code: str, on: dt.date | None = None) -> UnitInfo | None:
+    """The unit that bears a code on a day; codes are reused, so the day matters."""
+    row = tx.one(select_versions(tx, on).where(unit_table.c.code == code))
+    return _info(row) if row else None
+
+
+def children(tx: Transaction, unit_id: int, on: dt.date | None = None) -> list[UnitInfo]:
+    """The units directly under one, in order."""
+    rows = tx.all(select_versions(tx, on).where(version_table.c.parent_id == unit_id))
+    return sorted((_info(row) for row in rows), key=_order)
+
+
+def descendants(tx: Transaction, unit_id: int, on: dt.date | None = None) -> list[UnitInfo]:
+    """All units under one, a parent before its children."""
+    return tree(tx, on).descendants(unit_id)
+
+
+def ancestors(tx: Transaction, unit_id: int, on: dt.date | None = None) -> list[UnitInfo]:
+    """The units above one, nearest first."""
+    found: list[UnitInfo] = []
+    above = unit(tx, unit_id, on).parent_id
+    while above is not None:
+        found.append(unit(tx, above, on))
+        above = found[-1].parent_id
+    return found
+
+
+def is_below(tx: Transaction, unit_id: int, ancestor_id: int, on: dt.date | None = None) -> bool:
+    """Whether a unit is somewhere under another; a unit is not below itself."""
+    return any(above.id == ancestor_id for above in ancestors(tx, unit_id, on))
+
+
+def successors(tx: Transaction, unit_id: int) -> list[int]:
+    """The units that took over the open work of one that ended."""
+    query = sa.select(successor_table.c.successor_id).where(successor_table.c.unit_id == unit_id)
+    return [row.successor_id for row in tx.all(query)]
+
+
+def groups(tx: Transaction, on: dt.date | None = None) -> list[Group]:
+    """Groups that a sender picks recipients by: all communes, the villages of each commune, all units of a bloc."""
+    day = tree(tx, on)
+    everything = day.ordered()
+    communes = [u for u in everything if u.level is Level.COMMUNE and u.bloc is Bloc.GOVERNMENT]
+    villages = [u for u in everything if u.level is Level.VILLAGE]
+    found = [
+        Group(key="communes", label=_("Tất cả các xã, thị trấn"), name="", unit_ids=_ids(communes)),
+        Group(key="villages", label=_("Tất cả các thôn, khu phố"), name="", unit_ids=_ids(villages)),
+    ]
+    for commune in communes:
+        below = [u for u in day.descendants(commune.id) if u.level is Level.VILLAGE]
+        found.append(
+            Group(
+                key=f"villages:{commune.id}",
+                label=_("Các thôn, khu phố của {name}"),
+                name=commune.short_name,
+                unit_ids=_ids(below),
+            )
+        )
+    for bloc in Bloc:
+        of_bloc = [u for u in everything if u.bloc is bloc and u.level is Level.DISTRICT]
+        found.append(
+            Group(key=f"bloc:{bloc}", label=_("Cấp huyện, khối {name}"), name=BLOC_NAMES[bloc], unit_ids=_ids(of_bloc))
+        )
+    return [group for group in found if group.unit_ids]
+
+
+def _ids(units: Sequence[UnitInfo]) -> tuple[int, ...]:
+    return tuple(unit.id for unit in units)

@@ -1,0 +1,255 @@
+"""Fixtures of all tests: a settable clock, a database with the demo district, and clients signed in as its people.
+
+SQLite by default, each test on its own copy of a database file that is seeded once. With GIAOBAN_TEST_POSTGRES set to
+a URL, each test gets its own schema there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiohttp import ClientResponse, CookieJar, DummyCookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from server.accounts import demo, service, sessions
+from server.accounts.identify import COOKIE, SIGN_INS
+from server.accounts.principal import Principal
+from server.app import make_app
+from server.config import ROOT, Access, Database, Media, Settings, Storage
+from server.http.middleware import csrf_token
+from server.store import Store, schema
+from server.units.import_ import District, import_tree, read_district
+
+PASSWORD = demo.DEFAULT_PASSWORD
+POSTGRES = os.environ.get("GIAOBAN_TEST_POSTGRES", "")
+START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # Tuesday 24/11/2026, 08:00 in Vietnam
+
+
+class Clock:
+    """`clock()` is the moment; `clock.advance(minutes=5)` and `clock.set(...)` move it."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def set(self, now: datetime) -> None:
+        self.now = now
+
+    def advance(self, **parts: float) -> datetime:
+        self.now += timedelta(**parts)
+        return self.now
+
+
+class ApiClient:
+    """A program signed in by bearer token; every call gives aiohttp's response."""
+
+    def __init__(self, client: TestClient[Any, Any], token: str | None, who: Principal | None = None) -> None:
+        self.client, self.token, self.who = client, token, who
+
+    def request(self, method: str, path: str, **options: Any) -> Awaitable[ClientResponse]:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= options.pop("headers", {})
+        return self.client.request(method, path, headers=headers, allow_redirects=False, **options)
+
+    def get(self, path: str, **options: Any) -> Awaitable[ClientResponse]:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Awaitable[ClientResponse]:
+        """`body` is sent as JSON; give `data=` for a form or a file instead."""
+        if "data" not in options:
+            options["json"] = {} if body is None else body
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> Awaitable[ClientResponse]:
+        return self.request("PUT", path, json=body, **options)
+
+    def delete(self, path: str, **options: Any) -> Awaitable[ClientResponse]:
+        return self.request("DELETE", path, **options)
+
+
+class PageClient:
+    """A browser without scripts, signed in by cookie; forms are sent with their token."""
+
+    def __init__(self, client: TestClient[Any, Any], who: Principal, secret: str) -> None:
+        self.client, self.who, self.secret = client, who, secret
+
+    def get(self, path: str, **options: Any) -> Awaitable[ClientResponse]:
+        return self._request("GET", path, **options)
+
+    def post(self, path: str, form: dict[str, Any] | None = None, **options: Any) -> Awaitable[ClientResponse]:
+        return self._request("POST", path, data={"csrf": self.csrf, **(form or {})}, **options)
+
+    @property
+    def csrf(self) -> str:
+        return csrf_token(self.who.session_id)
+
+    def _request(self, method: str, path: str, **options: Any) -> Awaitable[ClientResponse]:
+        headers = {"Accept": "text/html", "Cookie": f"{COOKIE}={self.secret}"} | options.pop("headers", {})
+        return self.client.request(method, path, headers=headers, allow_redirects=False, **options)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def demo_file() -> District:
+    return read_district(ROOT / "config" / "districts" / "camlo.toml")
+
+
+def _seed(store: Store, district: District) -> None:
+    store.create_schema()
+    store.write_now(import_tree, district)
+    store.write_now(demo.seed, district, PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def _seeded_file(tmp_path_factory: pytest.TempPathFactory, demo_file: District) -> Path:
+    file = tmp_path_factory.mktemp("template") / "giaoban.db"
+    store = Store(f"sqlite:///{file}", clock=lambda: START)
+    _seed(store, demo_file)
+    store.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("empty") / "giaoban.db"
+    store = Store(f"sqlite:///{file}")
+    store.create_schema()
+    store.close()
+    return file
+
+
+def _postgres_url(request: pytest.FixtureRequest) -> str:
+    name = f"t_{secrets.token_hex(6)}"
+    engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+
+    def drop() -> None:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+        engine.dispose()
+
+    request.addfinalizer(drop)
+    url = sa.make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={name}"})
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings with all folders, and the database, inside the test's own folder."""
+    return Settings(
+        database=Database(url=_postgres_url(request) if POSTGRES else f"sqlite:///{tmp_path}/giaoban.db"),
+        storage=Storage(data=str(tmp_path / "data"), recordings=str(tmp_path / "recordings"), free_space_mb=1),
+        media=Media(udp_port=0, socket=str(tmp_path / "media.sock")),
+        access=Access(requests_per_minute=100_000),
+        demo=True,
+    )
+
+
+@pytest.fixture
+def store(
+    settings: Settings, clock: Clock, tmp_path: Path, demo_file: District, request: pytest.FixtureRequest
+) -> Iterator[Store]:
+    """A database with all tables; the demo district is in it if the test asks for `district` (or a client)."""
+    wants_district = "district" in request.fixturenames
+    if not POSTGRES:
+        source = request.getfixturevalue("_seeded_file" if wants_district else "_empty_file")
+        shutil.copy(source, tmp_path / "giaoban.db")
+    made = Store(settings.database_url(), clock=clock)
+    if POSTGRES:
+        made.create_schema()
+        if wants_district:
+            _seed(made, demo_file)
+    yield made
+    made.close()
+
+
+class DistrictIds:
+    """Ids of the demo district: `district.unit("19606")`, `district.who("camthuy")`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def unit(self, code: str) -> int:
+        from server.units.service import by_code
+
+        found = self.store.read_now(by_code, code)
+        assert found is not None, code
+        return found.id
+
+    def who(self, username: str) -> Principal:
+        return self.store.read_now(service.principal_of, username)
+
+
+@pytest.fixture
+def district(store: Store) -> DistrictIds:
+    """The demo tree and its people."""
+    return DistrictIds(store)
+
+
+@pytest.fixture
+def app(settings: Settings, store: Store, district: DistrictIds) -> web.Application:
+    """The whole application on the test's database."""
+    assert schema.metadata.tables
+    return make_app(settings, store)
+
+
+@pytest.fixture
+async def app_client(app: web.Application) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of the running application that keeps no cookies."""
+    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
+        yield client
+
+
+@pytest.fixture
+async def browser(app: web.Application, app_client: TestClient[Any, Any]) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of the same application that keeps cookies."""
+    async with TestClient(app_client.server, cookie_jar=CookieJar(unsafe=True)) as client:
+        yield client
+
+
+def _open(app: web.Application, store: Store, username: str) -> sessions.Opened:
+    who = store.read_now(service.principal_of, username)
+    return store.write_now(sessions.open_session, who.account_id, "127.0.0.1", "tests", timedelta(hours=12))
+
+
+As = Callable[[str | None], Awaitable[ApiClient]]
+PageAs = Callable[[str], Awaitable[PageClient]]
+
+
+@pytest.fixture
+def as_(app: web.Application, app_client: TestClient[Any, Any], store: Store) -> As:
+    """`api = await as_("vanthu")`; `await as_(None)` for nobody."""
+
+    async def client_of(username: str | None) -> ApiClient:
+        if username is None:
+            return ApiClient(app_client, None)
+        opened = _open(app, store, username)
+        return ApiClient(app_client, app[SIGN_INS].token_for(opened), opened.who)
+
+    return client_of
+
+
+@pytest.fixture
+def page_as(app: web.Application, app_client: TestClient[Any, Any], store: Store) -> PageAs:
+    """`page = await page_as("thon1.camthuy")`."""
+
+    async def client_of(username: str) -> PageClient:
+        opened = _open(app, store, username)
+        return PageClient(app_client, opened.who, opened.secret)
+
+    return client_of
