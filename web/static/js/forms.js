@@ -1,0 +1,118 @@
+// Forms: nothing typed is lost, nothing is sent twice, grave steps ask first, light ones can be taken back.
+//   form[data-keep="name"]      what is typed is kept on this machine until the server has accepted it
+//   form[data-confirm="text"]   asks first; data-confirm-yes is the word on the button
+//   form[data-undo="text"]      hides its closest [data-undo-row] and is sent after six seconds, unless taken back
+//   form[data-forget]           forgets everything kept (sign-out)
+
+import { ask } from "./dialog.js";
+import { accountId, word } from "./page.js";
+import { keysFrom, recall, remember } from "./store.js";
+import { toast } from "./toast.js";
+
+const UNDO_MS = 6000;
+const agreed = new WeakSet();
+const keyOf = (form) => `kept:${accountId}:${location.pathname}:${form.dataset.keep}`;
+const keepable = (field) => field.name && field.name !== "csrf" && !["file", "password", "hidden", "submit", "button"].includes(field.type);
+const ticks = (field) => field.type === "checkbox" || field.type === "radio";
+
+function keep(form) {
+  const kept = [...form.elements].filter(keepable).map((field) => [field.name, field.value, ticks(field) ? field.checked : null]);
+  remember(keyOf(form), JSON.stringify(kept));
+}
+
+function restore(form) {
+  const text = recall(keyOf(form));
+  if (!text) return;
+  let changed = false;
+  for (const [name, value, checked] of JSON.parse(text)) {
+    const fields = [...form.elements].filter((field) => field.name === name && keepable(field));
+    const field = checked === null ? fields.find((one) => !ticks(one)) : fields.find((one) => one.value === value);
+    if (!field) continue;
+    if (checked === null && field.value !== value) [field.value, changed] = [value, true];
+    if (checked !== null && field.checked !== checked) [field.checked, changed] = [checked, true];
+  }
+  if (!changed) return;
+  form.dispatchEvent(new Event("input", { bubbles: true }));
+  form.dispatchEvent(new Event("change", { bubbles: true }));
+  toast(word("restored"));
+}
+
+// The server answers an accepted form with a redirect; a refused one shows the same form with its errors.
+function settleSent() {
+  const sent = recall("sent");
+  if (!sent) return;
+  remember("sent", null);
+  const refused = [...document.querySelectorAll("form[data-keep]")].some((form) => keyOf(form) === sent && document.querySelector(".errors"));
+  if (!refused) remember(sent, null);
+}
+
+function busy(form, submitter) {
+  form.dataset.sending = "";
+  submitter?.setAttribute("aria-busy", "true");
+}
+
+/** Ends the sending state, for scripts that send a form themselves. */
+export function idle(form) {
+  delete form.dataset.sending;
+  form.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
+}
+
+function sendLater(form) {
+  const row = form.closest("[data-undo-row]") ?? form;
+  row.hidden = true;
+  const send = () => {
+    clearTimeout(timer);
+    removeEventListener("pagehide", send);
+    const leaving = document.visibilityState === "hidden";
+    fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: leaving, redirect: "manual" })
+      .then((reply) => { if (reply.status >= 400) throw new Error(String(reply.status)); row.dispatchEvent(new CustomEvent("giaoban:done", { bubbles: true })); })
+      .catch(() => { row.hidden = false; toast(word("failed"), { iconName: "circle-alert" }); });
+  };
+  const timer = setTimeout(send, UNDO_MS);
+  addEventListener("pagehide", send);
+  toast(form.dataset.undo, {
+    stay: UNDO_MS,
+    action: { label: word("undo"), run: () => { clearTimeout(timer); removeEventListener("pagehide", send); row.hidden = false; toast(word("undone")); } },
+  });
+}
+
+async function onSubmit(event) {
+  const form = event.target;
+  if (form.method === "dialog" || event.defaultPrevented) return;
+  if ("sending" in form.dataset) return event.preventDefault();
+  if (form.dataset.confirm && !agreed.has(form)) {
+    event.preventDefault();
+    if (!(await ask(form.dataset.confirm, form.dataset.confirmYes))) return;
+    agreed.add(form);
+    form.requestSubmit(event.submitter);
+    return;
+  }
+  agreed.delete(form);
+  if (form.dataset.undo) {
+    event.preventDefault();
+    return sendLater(form);
+  }
+  if ("keep" in form.dataset) {
+    keep(form);
+    if (!navigator.onLine) {
+      event.preventDefault();
+      return toast(word("offline"), { iconName: "circle-alert", stay: Infinity });
+    }
+    remember("sent", keyOf(form));
+  }
+  if ("forget" in form.dataset) keysFrom("kept:").forEach((key) => remember(key, null));
+  if (form.method === "post") busy(form, event.submitter);
+}
+
+/** Wires all forms of the page; called once by app.js. */
+export function startForms() {
+  settleSent();
+  for (const form of document.querySelectorAll("form[data-keep]")) {
+    restore(form);
+    let timer = 0;
+    form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => keep(form), 400); });
+  }
+  document.addEventListener("submit", onSubmit);
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-sending]").forEach(idle));
+  document.querySelector("[data-focus]")?.focus();
+}
