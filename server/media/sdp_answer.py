@@ -38,8 +38,8 @@ def build_answer(
 ) -> str:
     """Answer `offer`: take microphone, camera and screen, fill the receiving sections of `slots`, refuse the rest.
 
-    `slots` is by mid, `fingerprint` the SHA-256 of our certificate, `candidates` are (address, UDP port), the best first. Raises
-    ValueError when `slots` names no receiving section of the offer.
+    `slots` is by mid, `fingerprint` the SHA-256 of our certificate, `candidates` are (address, UDP port),
+    the best first. Raises ValueError when `slots` names no receiving section of the offer.
     """
     receiving = {section.mid for section in (*offer.audio_slots, *offer.video_slots)}
     if not slots.keys() <= receiving:

@@ -93,6 +93,7 @@ class Section:
 
 
 def read_section(block: Block) -> Section:
+    """Read what the node knows of a section and pass over the rest. Raises ProtocolError when malformed."""
     media = _MEDIA.fullmatch(block.media)
     mid = block.first("mid") or ""
     if media is None or not _NAME.fullmatch(mid):
