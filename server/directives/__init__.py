@@ -1,0 +1,1 @@
+"""Directives: written, issued to units, received, registered, answered and followed to the end."""

@@ -1,0 +1,170 @@
+"""What a draft must be before it is issued: the 29 types, urgency, lengths, recipients, no secrets: pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from server.directives.rules import RecipientRole
+
+SUBJECT_LENGTH = 500
+NOTATION_LENGTH = 30
+BODY_LENGTH = 100_000
+REASON_LENGTH = 1_000
+MOST_RECIPIENTS = 5_000
+
+
+class Urgency(StrEnum):
+    """Độ khẩn."""
+
+    NORMAL = "NORMAL"
+    URGENT = "URGENT"
+    VERY_URGENT = "VERY_URGENT"
+    FLASH = "FLASH"
+
+
+class DocumentType(StrEnum):
+    """The 29 types of administrative documents (Nghị định 30/2020/NĐ-CP, Điều 7); the value is its Vietnamese name."""
+
+    NGHI_QUYET = "Nghị quyết"
+    QUYET_DINH = "Quyết định"
+    CHI_THI = "Chỉ thị"
+    QUY_CHE = "Quy chế"
+    QUY_DINH = "Quy định"
+    THONG_CAO = "Thông cáo"
+    THONG_BAO = "Thông báo"
+    HUONG_DAN = "Hướng dẫn"
+    CHUONG_TRINH = "Chương trình"
+    KE_HOACH = "Kế hoạch"
+    PHUONG_AN = "Phương án"
+    DE_AN = "Đề án"
+    DU_AN = "Dự án"
+    BAO_CAO = "Báo cáo"
+    BIEN_BAN = "Biên bản"
+    TO_TRINH = "Tờ trình"
+    HOP_DONG = "Hợp đồng"
+    CONG_VAN = "Công văn"
+    CONG_DIEN = "Công điện"
+    BAN_GHI_NHO = "Bản ghi nhớ"
+    BAN_THOA_THUAN = "Bản thỏa thuận"
+    GIAY_UY_QUYEN = "Giấy ủy quyền"
+    GIAY_MOI = "Giấy mời"
+    GIAY_GIOI_THIEU = "Giấy giới thiệu"
+    GIAY_NGHI_PHEP = "Giấy nghỉ phép"
+    PHIEU_GUI = "Phiếu gửi"
+    PHIEU_CHUYEN = "Phiếu chuyển"
+    PHIEU_BAO = "Phiếu báo"
+    THU_CONG = "Thư công"
+
+
+ABBREVIATIONS = dict(
+    zip(
+        DocumentType,
+        (
+            *("NQ", "QĐ", "CT", "QC", "QyĐ", "TC", "TB", "HD", "CTr", "KH", "PA", "ĐA", "DA", "BC", "BB", "TTr", "HĐ"),
+            *("", "CĐ", "BGN", "BTT", "GUQ", "GM", "GGT", "GNP", "PG", "PC", "PB", ""),
+        ),
+        strict=True,
+    )
+)
+"""Abbreviations in a document's notation (Nghị định 30/2020, Phụ lục III); an official letter has none."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a draft: the form field, a code, and the numbers that its message needs."""
+
+    field: str
+    code: str
+    limit: int = 0
+
+
+@dataclass(frozen=True)
+class DraftFacts:
+    """What of a draft the rules look at; `deadline` is when answers are due."""
+
+    notation: str
+    subject: str
+    body: str
+    recipients: Sequence[tuple[int, RecipientRole]]
+    deadline: datetime | None
+    secrecy: str = ""
+
+
+_NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
+_MARK = r"(?:tuyệt\s+mật|tối\s+mật|mật)"
+_MARKED_LINE = re.compile(rf"^\W*(?:độ\s+mật\s*:\W*|mức\s+độ\s+mật\s*:\W*)?{_MARK}\W*$", re.IGNORECASE | re.MULTILINE)
+_MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\bđộ\s+mật\s*:\s*{_MARK}\b", re.IGNORECASE)
+_SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
+
+
+def clean_text(text: str) -> str:
+    """The text in composed form, without spaces around it and with plain line ends."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def has_hidden_marks(text: str) -> bool:
+    """Whether a text holds control or direction characters, which can make it read as what it is not."""
+    return any(unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs"} and letter not in "\n\t" for letter in text)
+
+
+def bears_secrecy_mark(text: str) -> bool:
+    """Whether a text is marked as a state secret: the mark on a line of its own, in brackets, or as “Độ mật: …”.
+
+    “bí mật”, “mật độ” or “mật khẩu” in a sentence are ordinary words.
+    """
+    return bool(_MARKED_LINE.search(text) or _MARKED_PART.search(text) or _SHOUTED.search(text))
+
+
+def check_draft(facts: DraftFacts) -> list[Problem]:
+    """What makes a draft impossible to keep at all, complete or not: lengths, hidden marks, secrets."""
+    found: list[Problem] = []
+    limits = (("subject", facts.subject, SUBJECT_LENGTH), ("body", facts.body, BODY_LENGTH))
+    for field, text, limit in limits:
+        if len(text) > limit:
+            found.append(Problem(field, "too_long", limit))
+        if has_hidden_marks(text):
+            found.append(Problem(field, "hidden_marks"))
+        if bears_secrecy_mark(text):
+            found.append(Problem(field, "secret"))
+    if "\n" in facts.subject:
+        found.append(Problem("subject", "one_line"))
+    if facts.secrecy.strip():
+        found.append(Problem("secrecy", "secret"))
+    if len(facts.notation) > NOTATION_LENGTH:
+        found.append(Problem("notation", "too_long", NOTATION_LENGTH))
+    elif facts.notation and not _NOTATION.fullmatch(facts.notation):
+        found.append(Problem("notation", "bad_notation"))
+    return found + _check_recipients(facts.recipients)
+
+
+def _check_recipients(recipients: Sequence[tuple[int, RecipientRole]]) -> list[Problem]:
+    found: list[Problem] = []
+    roles = [role for _, role in recipients]
+    if len(recipients) > MOST_RECIPIENTS:
+        found.append(Problem("recipients", "too_many_recipients", MOST_RECIPIENTS))
+    if len({unit for unit, _ in recipients}) < len(recipients):
+        found.append(Problem("recipients", "recipient_twice"))
+    if roles.count(RecipientRole.LEAD) > 1:
+        found.append(Problem("lead", "one_lead"))
+    if RecipientRole.ASSIST in roles and RecipientRole.LEAD not in roles:
+        found.append(Problem("lead", "no_lead"))
+    return found
+
+
+def check_issue(facts: DraftFacts, now: datetime) -> list[Problem]:
+    """What keeps a draft from being issued at `now`: all of `check_draft`, and what must not be missing."""
+    found = check_draft(facts)
+    if not facts.subject:
+        found.append(Problem("subject", "no_subject"))
+    if not facts.notation:
+        found.append(Problem("notation", "no_notation"))
+    if not facts.recipients:
+        found.append(Problem("recipients", "no_recipients"))
+    if facts.deadline is not None and facts.deadline <= now:
+        found.append(Problem("deadline", "past_deadline"))
+    return found

@@ -1,0 +1,140 @@
+"""Tables of directives. Times are set once, when a delivery first reaches a state; what happened is in the history."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from server.store import Table, UtcDateTime, metadata
+
+directive_table = Table(
+    "directive",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("notation", sa.String(30), nullable=False),
+    sa.Column("subject", sa.String(500), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("urgency", sa.String(20), nullable=False),
+    sa.Column("deadline", UtcDateTime),
+    sa.Column("author_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("year", sa.Integer),
+    sa.Column("number", sa.Integer),
+    sa.Column("number_text", sa.String(60)),
+    sa.Column("signer_id", sa.ForeignKey("account.id")),
+    sa.Column("signer_name", sa.String(50)),
+    sa.Column("signer_position", sa.String(100)),
+    sa.Column("issued_at", UtcDateTime),
+    sa.UniqueConstraint("unit_id", "year", "number"),
+    sa.Index(None, "unit_id", "state"),
+)
+
+recipient_table = Table(
+    "directive_recipient",
+    metadata,
+    sa.Column("directive_id", sa.ForeignKey("directive.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), primary_key=True),
+    sa.Column("role", sa.String(10), nullable=False),
+)
+"""Who a draft will go to; after the issue the deliveries say who it went to."""
+
+delivery_table = Table(
+    "delivery",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("directive_id", sa.ForeignKey("directive.id"), nullable=False),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("role", sa.String(10), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("deadline", UtcDateTime),
+    sa.Column("sent_at", UtcDateTime, nullable=False),
+    sa.Column("arrived_at", UtcDateTime),
+    sa.Column("seen_at", UtcDateTime),
+    sa.Column("seen_by", sa.ForeignKey("account.id")),
+    sa.Column("registered_at", UtcDateTime),
+    sa.Column("registered_by", sa.ForeignKey("account.id")),
+    sa.Column("registry_year", sa.Integer),
+    sa.Column("registry_number", sa.Integer),
+    sa.Column("reported_at", UtcDateTime),
+    sa.Column("completed_at", UtcDateTime),
+    sa.Column("returned_at", UtcDateTime),
+    sa.Column("return_reason", sa.String(1000)),
+    sa.UniqueConstraint("directive_id", "unit_id"),
+    sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
+    sa.Index(None, "unit_id", "state"),
+)
+"""`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework."""
+
+response_table = Table(
+    "response",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("author_name", sa.String(50), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("accepted", sa.Boolean),
+    sa.Column("judged_at", UtcDateTime),
+    sa.Column("judged_by", sa.ForeignKey("account.id")),
+    sa.Column("note", sa.String(1000)),
+    sa.UniqueConstraint("delivery_id", "version"),
+)
+"""Answers of a recipient; `accepted` is unknown until the issuer decides. T3 is judged by `at` of the accepted one."""
+
+attachment_table = Table(
+    "attachment",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("directive_id", sa.ForeignKey("directive.id"), index=True),
+    sa.Column("response_id", sa.ForeignKey("response.id"), index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.CheckConstraint("(directive_id IS NULL) <> (response_id IS NULL)", name="one_owner"),
+)
+"""A file of a directive or of a response; its bytes stand in the file store under their SHA-256."""
+
+change_table = Table(
+    "delivery_change",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False, index=True),
+    sa.Column("event", sa.String(20), nullable=False),
+    sa.Column("before", sa.String(20), nullable=False),
+    sa.Column("after", sa.String(20), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id")),
+    sa.Column("account_name", sa.String(50)),
+    sa.Column("note", sa.String(1000)),
+)
+"""The history: one row for each change of a state; without an account a device did it."""
+
+counter_table = Table(
+    "register_counter",
+    metadata,
+    sa.Column("register", sa.String(10), primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), primary_key=True),
+    sa.Column("year", sa.Integer, primary_key=True),
+    sa.Column("last", sa.Integer, nullable=False),
+)
+"""The last number of each register: `out` for documents issued, `in` for documents received (số đến)."""
+
+command_table = Table(
+    "directive_command",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("command_id", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+"""Commands that were done: a repeat gets the first answer, another content under the same id is a conflict."""

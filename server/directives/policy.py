@@ -1,0 +1,108 @@
+"""The district's own rules about directives: clocks, numbering and limits, from `config/directives.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from server.directives.clocks import WorkingCalendar, check_span, due_after, notice_before
+from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
+
+Hours = Annotated[list[list[time]], msgspec.Meta(min_length=1)]
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spans of one urgency: T1 register, T2 assign after T1, T3 respond if the issuer names no day; due soon."""
+
+    register_by: str
+    assign_by: str
+    respond_by: str
+    soon: str
+
+    def __post_init__(self) -> None:
+        for span in (self.register_by, self.assign_by, self.respond_by, self.soon.replace("%", "m")):
+            check_span(span)
+
+
+class Numbering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How organs of one bloc write their numbers, with the fields of `str.format`."""
+
+    text: str
+    notation: str
+    letter: str
+    organ: str
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days that differ from what the library says, and office hours."""
+
+    hours: Hours = msgspec.field(default_factory=lambda: [[time(7, 30), time(11, 30)], [time(13, 30), time(17)]])
+    worked: list[date] = []
+    off: list[date] = []
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`config/directives.toml`."""
+
+    calendar: str
+    most_attachments: int
+    clocks: dict[Urgency, Clocks]
+    numbering: dict[str, Numbering]
+    organs: dict[str, str] = {}
+
+
+class Policy:
+    """What services need to know of the configuration; made once at the start."""
+
+    def __init__(self, file: File, calendar: Calendar, zone: ZoneInfo, attachment_limit: int) -> None:
+        self.file = file
+        self.zone = zone
+        self.attachment_limit = attachment_limit
+        days = {**dict.fromkeys(calendar.worked, True), **dict.fromkeys(calendar.off, False)}
+        self.calendar = WorkingCalendar(zone, [(h[0], h[1]) for h in calendar.hours], days)
+
+    def year(self, moment: datetime) -> int:
+        """The register's year: numbers begin anew on 1 January, local time."""
+        return moment.astimezone(self.zone).year
+
+    def notation(self, kind: DocumentType, bloc: str, code: str) -> str:
+        """The usual notation of a document type for an organ, by its bloc and unit code."""
+        numbering = self._numbering(bloc)
+        letters = self.file.organs.get(code, numbering.organ)
+        short = ABBREVIATIONS[kind]
+        return (numbering.notation if short else numbering.letter).format(kind=short, organ=letters)
+
+    def number_text(self, number: int, notation: str, bloc: str) -> str:
+        """Number and notation as they are printed: 05/KH-UBND, or 05-KH/HU in the Party."""
+        return self._numbering(bloc).text.format(number=f"{number:02}", notation=notation)
+
+    def _numbering(self, bloc: str) -> Numbering:
+        return self.file.numbering.get(bloc) or self.file.numbering["default"]
+
+    def register_due(self, sent: datetime, urgency: Urgency) -> datetime:
+        """T1: until when a recipient registers."""
+        return due_after(sent, self.file.clocks[urgency].register_by, self.calendar)
+
+    def suggested_deadline(self, now: datetime, urgency: Urgency) -> datetime:
+        """T3 that the form suggests."""
+        return due_after(now, self.file.clocks[urgency].respond_by, self.calendar)
+
+    def day_deadline(self, now: datetime, days: int) -> datetime:
+        """The end of the `days`-th working day from now."""
+        return due_after(now, f"{days}wd", self.calendar)
+
+    def soon_at(self, due: datetime, sent: datetime, urgency: Urgency) -> datetime:
+        """From when on a duty counts as due soon."""
+        return due - notice_before(due, sent, self.file.clocks[urgency].soon, self.calendar)
+
+
+def load_policy(config: Path, zone: ZoneInfo, attachment_limit: int) -> Policy:
+    """Read the files below `config`. Raises msgspec.ValidationError or OSError that name what is wrong."""
+    file = msgspec.convert(tomllib.loads((config / "directives.toml").read_text("utf-8")), File)
+    calendar = msgspec.convert(tomllib.loads((config / "calendar" / file.calendar).read_text("utf-8")), Calendar)
+    return Policy(file, calendar, zone, attachment_limit)
