@@ -157,14 +157,15 @@ def parse(data: bytes) -> list[Message]:
             raise ProtocolError("RTCP version or length is wrong")
         body = data[at + 4 : end]
         if first & 0x20:
-            body = _without_padding(body, last=end == size)
+            body = _without_padding(body)
         _read(packet_type, first & 0x1F, body, messages)
         at = end
     return messages
 
 
-def _without_padding(body: bytes, *, last: bool) -> bytes:
-    if not last or not body or not 0 < body[-1] <= len(body) or body[-1] % 4:
+def _without_padding(body: bytes) -> bytes:
+    """Chromium pads transport feedback to whole words by one to three octets, wherever it stands in the compound."""
+    if not body or not 0 < body[-1] <= len(body):
         raise ProtocolError("RTCP padding is wrong")
     return body[: -body[-1]]
 

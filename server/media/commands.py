@@ -1,0 +1,186 @@
+"""What the node does on each command of the control process: one short method each, found by the command's type."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from server.errors import ProtocolError
+from server.media import protocol as p
+from server.media.dtls import new_certificate
+from server.media.negotiation import Negotiation
+from server.media.participant import Participant
+from server.media.room import Room
+from server.media.switch import Switch
+
+log = logging.getLogger(__name__)
+
+MOST_PARTICIPANTS = 500  # in the whole node
+
+
+class _CannotError(Exception):
+    """The command is not carried out; `code` is what control is told."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class Commands:
+    """Carries out commands on a `Switch`; `stopping` is set when the process is to end."""
+
+    def __init__(self, switch: Switch, addresses: list[str]) -> None:
+        self.stopping = asyncio.Event()
+        self._switch = switch
+        port = switch.port
+        self._negotiation = Negotiation(new_certificate(), [(a, port.number) for a in addresses], port.send)
+        self._table: dict[type[Any], Callable[[Any, float], p.Answer | Awaitable[p.Answer]]] = {
+            p.Hello: self._hello,
+            p.OpenRoom: self._open_room,
+            p.CloseRoom: self._close_room,
+            p.Join: self._join,
+            p.Leave: self._leave,
+            p.SetFloor: self._set_floor,
+            p.SetPublish: self._set_publish,
+            p.ShowSlots: self._show_slots,
+            p.GetStats: self._get_stats,
+            p.Shutdown: self._shutdown,
+        }
+
+    async def carry_out(self, command: p.Command) -> p.Answer:
+        """Do it; what cannot be done is answered by `Failed`."""
+        try:
+            answer = self._table[type(command)](command, time.monotonic())
+            return await answer if isinstance(answer, Awaitable) else answer
+        except _CannotError as error:
+            return p.Failed(code=error.code, message=str(error))
+
+    async def close_everything(self) -> None:
+        """End all sessions and recordings."""
+        for name in list(self._switch.rooms):
+            self._switch.close_room(name)
+
+    def standing(self) -> Iterator[p.Event]:
+        """What a control process that has just come needs to hear beyond `Welcome`."""
+        for room in self._switch.rooms.values():
+            for participant, kind in room.live_tracks():
+                yield p.TrackChanged(room=room.name, participant=participant, kind=kind, live=True)
+            programme = room.programme
+            yield p.ProgrammeChanged(room=room.name, source=programme.source, kind=programme.kind)
+
+    def _room(self, name: str) -> Room:
+        room = self._switch.rooms.get(name)
+        if room is None:
+            raise _CannotError("no_room", name)
+        return room
+
+    def _participant(self, room: str, name: str) -> Participant:
+        participant = self._room(room).participants.get(name)
+        if participant is None:
+            raise _CannotError("no_participant", name)
+        return participant
+
+    def _hello(self, command: p.Hello, now: float) -> p.Answer:
+        if command.version != p.VERSION:
+            raise _CannotError("version", f"this node speaks {p.VERSION}")
+        rooms = [
+            p.RoomInfo(
+                room=room.name,
+                sessions=[
+                    p.SessionInfo(participant=who.name, session=who.session, state=who.state)
+                    for who in room.participants.values()
+                ],
+            )
+            for room in self._switch.rooms.values()
+        ]
+        return p.Welcome(version=p.VERSION, pid=os.getpid(), udp_port=self._switch.port.number, rooms=rooms)
+
+    def _open_room(self, command: p.OpenRoom, now: float) -> p.Answer:
+        self._switch.open_room(command.room)
+        return p.Done()
+
+    def _close_room(self, command: p.CloseRoom, now: float) -> p.Answer:
+        self._switch.close_room(command.room)
+        return p.Done()
+
+    def _join(self, command: p.Join, now: float) -> p.Answer:
+        room = self._room(command.room)
+        if self._switch.sessions >= MOST_PARTICIPANTS and command.participant not in room.participants:
+            raise _CannotError("full")
+        try:
+            participant, answer, slots = self._negotiation.accept(command.participant, command.room, command.offer, now)
+        except ProtocolError as error:
+            log.warning("%s/%s: offer refused: %s", command.room, command.participant, error)
+            raise _CannotError("bad_offer", str(error)) from error
+        self._switch.admit(participant, now)
+        return p.Joined(answer=answer, session=participant.session, slots=slots)
+
+    def _leave(self, command: p.Leave, now: float) -> p.Answer:
+        room = self._switch.rooms.get(command.room)
+        participant = room.participants.get(command.participant) if room else None
+        if participant is not None:
+            participant.close("left")
+        return p.Done()
+
+    def _set_floor(self, command: p.SetFloor, now: float) -> p.Answer:
+        self._room(command.room).set_floor(command.holders, now)
+        return p.Done()
+
+    def _set_publish(self, command: p.SetPublish, now: float) -> p.Answer:
+        participant = self._participant(command.room, command.participant)
+        wishes: dict[p.Kind, bool] = {
+            "microphone": command.microphone,
+            "camera": command.camera,
+            "screen": command.screen,
+        }
+        allowed = frozenset(kind for kind, wish in wishes.items() if wish)
+        self._room(command.room).set_publish(participant, allowed, now)
+        return p.Done()
+
+    def _show_slots(self, command: p.ShowSlots, now: float) -> p.Answer:
+        participant = self._participant(command.room, command.participant)
+        self._room(command.room).show(participant, command.wants, now)
+        return p.Done()
+
+    def _get_stats(self, command: p.GetStats, now: float) -> p.Answer:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return p.Stats(
+            participants=[
+                _figures(participant)
+                for participant in self._switch.participants()
+                if command.room in (None, participant.room)
+            ],
+            packets_in=self._switch.paths.received,
+            packets_out=self._switch.port.sent,
+            cpu_seconds=used.ru_utime + used.ru_stime,
+            refused=dict(self._switch.paths.refused),
+        )
+
+    def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
+        asyncio.get_running_loop().call_later(0.05, self.stopping.set)
+        return p.Done()
+
+
+def _figures(participant: Participant) -> p.ParticipantStats:
+    up, down, back = participant.uplink, participant.downlink, participant.heard_back
+    return p.ParticipantStats(
+        participant=participant.name,
+        state=participant.state,
+        packets_in=up.packets,
+        bytes_in=up.bytes,
+        packets_out=down.packets,
+        bytes_out=down.bytes,
+        lost_in=up.lost,
+        lost_out=back.lost,
+        jitter_ms=up.jitter_ms,
+        rtt_ms=None if back.rtt is None else 1000 * back.rtt,
+        nacks_in=back.nacks,
+        retransmitted=down.retransmitted,
+        plis_in=back.plis,
+        dropped=down.dropped,
+    )

@@ -1,0 +1,179 @@
+"""DTLS-SRTP (RFC 5764) by aiortc and libsrtp: everything of theirs that is private and that we touch is in this file.
+
+Private names: `RTCDtlsTransport._srtp_profiles`, `_set_role`, `_rx_srtp`, `_tx_srtp`, `_ssl`, and what it calls on its
+transport (`_recv`, `_send`, `role`); `pylibsrtp.Session._srtp`, `pylibsrtp._binding.{ffi,lib}`. `test_dtls.py` fails
+when one moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
+
+import aiortc.rtcdtlstransport as aiortc_dtls
+import pylibsrtp
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from OpenSSL import SSL
+from pylibsrtp import _binding
+
+from server.errors import ProtocolError
+
+log = logging.getLogger(__name__)
+
+Role = Literal["client", "server"]
+Fingerprint = tuple[str, str]  # hash name, value as in a=fingerprint (RFC 8122)
+
+# We are DTLS server, so the first of ours that the browser also has is taken; GCM costs a third of CM + SHA-1.
+PROFILES = [aiortc_dtls.SRTP_AEAD_AES_128_GCM, aiortc_dtls.SRTP_AES128_CM_SHA1_80]
+_TAG_BYTES = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
+_WAITING = 64  # DTLS datagrams of one participant not yet looked at
+
+srtp_protect: Callable[[Any, Any, Any], int] = _binding.lib.srtp_protect
+
+
+def new_certificate() -> RTCCertificate:
+    """A self-signed ECDSA certificate for the life of the process."""
+    return RTCCertificate.generateCertificate()
+
+
+def fingerprint(certificate: RTCCertificate) -> str:
+    """Its SHA-256, as it stands in a=fingerprint."""
+    return next(f.value for f in certificate.getFingerprints() if f.algorithm == "sha-256")
+
+
+class Arena:
+    """Memory that libsrtp works in and that a datagram is sent from without another copy.
+
+    `view[offset:]` is the memory, `start + offset` the pointer to it, `length` a C int for libsrtp to change.
+    """
+
+    def __init__(self, size: int = 1 << 16) -> None:
+        self.size = size
+        self.start: Any = _binding.ffi.new("char[]", size)
+        self.view = memoryview(_binding.ffi.buffer(self.start))
+        self.length: Any = _binding.ffi.new("int *")
+
+
+class _Pipe:
+    """What `RTCDtlsTransport` needs of an ICE transport."""
+
+    role = "controlled"
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
+        self._send_datagram = send
+
+    async def _recv(self) -> bytes:
+        return await self.inbox.get()
+
+    async def _send(self, data: bytes) -> None:
+        self._send_datagram(data)
+
+
+class DtlsLink:
+    """The secure channel to one participant: handshake, then SRTP and SRTCP both ways.
+
+    `send` puts a DTLS datagram on the wire; `ended` is called once when the other side closes or the handshake fails.
+    """
+
+    def __init__(
+        self,
+        certificate: RTCCertificate,
+        fingerprints: list[Fingerprint],
+        send: Callable[[bytes], None],
+        role: Role = "server",
+    ) -> None:
+        self._pipe = _Pipe(send)
+        self._transport = RTCDtlsTransport(self._pipe, [certificate])  # type: ignore[arg-type]
+        self._transport._srtp_profiles = PROFILES
+        self._transport._set_role(role)
+        self._theirs = RTCDtlsParameters([RTCDtlsFingerprint(name, value) for name, value in fingerprints])
+        self._task: asyncio.Task[None] | None = None
+        self.profile = b""
+        self.tag_bytes = 0
+        self.session: Any = None  # srtp_t for `srtp_protect`, once connected
+        self._inward: pylibsrtp.Session | None = None
+        self._outward: pylibsrtp.Session | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    def start(self, connected: Callable[[], None], ended: Callable[[str], None]) -> None:
+        """Begin the handshake; one of the two is called from the loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(connected, ended))
+
+    async def _run(self, connected: Callable[[], None], ended: Callable[[str], None]) -> None:
+        try:
+            await self._transport.start(self._theirs)
+        except SSL.Error as error:
+            log.debug("handshake: %r", error)
+        if self._transport.state != "connected":
+            ended("dtls_failed")
+            return
+        ssl, self._inward, self._outward = self._transport._ssl, self._transport._rx_srtp, self._transport._tx_srtp
+        self.profile = ssl.get_selected_srtp_profile()  # type: ignore[union-attr]
+        self.tag_bytes = _TAG_BYTES[self.profile]
+        self.session = self._outward._srtp[0]
+        self._transport.add_listener("statechange", lambda: self._changed(ended))
+        connected()
+
+    def _changed(self, ended: Callable[[str], None]) -> None:
+        if self._transport.state in ("closed", "failed") and self.session is not None:
+            ended("left")
+
+    @property
+    def started(self) -> bool:
+        """Whether the handshake was begun."""
+        return self._task is not None
+
+    @property
+    def connected(self) -> bool:
+        """Whether media can be protected."""
+        return self.session is not None
+
+    def datagram(self, data: bytes) -> None:
+        """A DTLS datagram came from the participant. Raises ProtocolError when more wait than a handshake needs."""
+        try:
+            self._pipe.inbox.put_nowait(data)
+        except asyncio.QueueFull as error:
+            raise ProtocolError("DTLS flood") from error
+
+    def unprotect(self, data: bytes) -> bytes:
+        """SRTP to RTP. Raises ProtocolError when forged, replayed or before the handshake."""
+        if self._inward is None:
+            raise ProtocolError("SRTP before DTLS")
+        try:
+            return self._inward.unprotect(data)
+        except (pylibsrtp.Error, ValueError) as error:
+            raise ProtocolError(f"SRTP: {error}") from error
+
+    def unprotect_rtcp(self, data: bytes) -> bytes:
+        """SRTCP to RTCP. Raises ProtocolError as `unprotect`."""
+        if self._inward is None:
+            raise ProtocolError("SRTCP before DTLS")
+        try:
+            return self._inward.unprotect_rtcp(data)
+        except (pylibsrtp.Error, ValueError) as error:
+            raise ProtocolError(f"SRTCP: {error}") from error
+
+    def protect_rtcp(self, data: bytes) -> bytes:
+        """RTCP to SRTCP. Raises ProtocolError before the handshake."""
+        return self._sending().protect_rtcp(data)
+
+    def protect(self, data: bytes) -> bytes:
+        """RTP to SRTP for a single packet; the forwarding loop uses `srtp_protect` on an `Arena`."""
+        return self._sending().protect(data)
+
+    def _sending(self) -> pylibsrtp.Session:
+        if self._outward is None:
+            raise ProtocolError("SRTP before DTLS")
+        return self._outward
+
+    def close(self) -> None:
+        """Tell the other side (close_notify) and end the tasks."""
+        self.session = None
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        if self._task is not None:
+            self._closing = asyncio.get_running_loop().create_task(self._transport.stop())

@@ -1,0 +1,70 @@
+"""RTCP both ways between the node and a participant: what its messages make us do, and what we report."""
+
+from __future__ import annotations
+
+from server.media import rtcp, twcc
+from server.media.forward import Forwarder
+from server.media.participant import Participant
+from server.media.room import Room
+from server.media.rtcp_build import build_sr
+from server.media.slots import Slot
+
+
+def received(participant: Participant, data: bytes, room: Room, forwarder: Forwarder, now: float, wall: float) -> None:
+    """A decrypted RTCP packet came; `wall` is Unix time. Raises ProtocolError when malformed."""
+    back = participant.heard_back
+    for message in rtcp.parse(data):
+        match message:
+            case rtcp.ReceiverReport(reports=blocks):
+                _blocks(participant, blocks, wall)
+            case rtcp.SenderReport(reports=blocks):
+                participant.uplink.sender_report(message, now)
+                _blocks(participant, blocks, wall)
+            case rtcp.TransportFeedback(fci=fci):
+                statuses = twcc.parse_feedback(fci)
+                missing = sum(1 for _, at in statuses if at is None)
+                back.missing += missing
+                back.arrived += len(statuses) - missing
+            case rtcp.Nack(ssrc=ssrc, lost=lost):
+                back.nacks += 1
+                slot = participant.by_ssrc.get(ssrc)
+                if slot is not None:
+                    forwarder.retransmit(slot, lost, now)
+            case rtcp.Pli(ssrc=ssrc) | rtcp.Fir(ssrc=ssrc):
+                back.plis += 1
+                slot = participant.by_ssrc.get(ssrc)
+                if slot is not None:
+                    _key_frame(slot, room, now)
+            case _:
+                pass
+
+
+def _blocks(participant: Participant, blocks: tuple[rtcp.ReportBlock, ...], wall: float) -> None:
+    ours = [block for block in blocks if block.ssrc in participant.by_ssrc]
+    if not ours:
+        return
+    participant.heard_back.lost = max(block.fraction_lost for block in ours) / 256
+    for block in ours:
+        rtt = rtcp.round_trip(block, rtcp.ntp_time(wall))
+        if rtt is not None:
+            participant.heard_back.rtt = rtt
+
+
+def _key_frame(slot: Slot, room: Room, now: float) -> None:
+    source = slot.awaiting or slot.showing
+    if source is not None:
+        source.want_key_frame()
+        room.ask_for_key_frames([source], now)
+
+
+def reports(participant: Participant, now: float, wall: float) -> list[bytes]:
+    """Once a second: receiver reports about what it sends, a sender report for each slot that shows something."""
+    packets = participant.uplink.reports(now)
+    ntp = rtcp.ntp_time(wall)
+    for slot in participant.by_ssrc.values():
+        segment = slot.segment
+        at = segment.source.timestamp_at(now) if segment is not None else None
+        if segment is not None and at is not None:
+            timestamp = at + segment.timestamp & 0xFFFFFFFF
+            packets.append(build_sr(slot.ssrc, ntp, timestamp, slot.packets, slot.octets))
+    return packets

@@ -1,0 +1,145 @@
+"""A participant's session: its secure link, what it sends (`uplink`), what it gets (slots), and where it stands.
+
+    connecting ── DTLS up ──> connected ── 8 s without checks ──> lost ── 60 s ──> closed
+                                  ^───────── a check comes ─────────┘
+
+From any state `close` leads to closed. What follows from a change is the business of whoever gets `changed`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from server.media.downlink import Downlink
+from server.media.dtls import DtlsLink
+from server.media.ice import Address, Consent, Credentials, Presence
+from server.media.protocol import Kind, SessionState, Want
+from server.media.slots import Slot
+from server.media.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
+
+RTCP_BYTES = 1_200  # of one datagram
+Changed = Callable[["Participant", SessionState, str], None]
+
+
+@dataclass
+class HeardBack:
+    """What the subscriber tells of what it gets: `lost` as a share, `rtt` in seconds."""
+
+    nacks: int = 0
+    plis: int = 0
+    lost: float = 0.0
+    rtt: float | None = None
+    arrived: int = 0  # packets by transport-cc feedback
+    missing: int = 0
+
+
+class Participant:
+    """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show."""
+
+    def __init__(
+        self,
+        name: str,
+        session: str,
+        room: str,
+        credentials: Credentials,
+        link: DtlsLink,
+        uplink: Uplink,
+        downlink: Downlink,
+        slots: tuple[list[Slot], list[Slot]],
+        send: Callable[[bytes, Address], object],
+        now: float,
+    ) -> None:
+        self.name = name
+        self.session = session
+        self.room = room
+        self.credentials = credentials
+        self.link = link
+        self.uplink = uplink
+        self.downlink = downlink
+        self.voices, self.pictures = slots
+        self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
+        self.wants: dict[int, Want] = {}
+        self.allowed = ALL_KINDS
+        self.state: SessionState = "connecting"
+        self.address: Address | None = None
+        self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
+        self.consent = Consent(now)
+        self.heard_back = HeardBack()
+        self._send = send
+        self.changed: Changed = lambda participant, state, reason: None
+
+    def __str__(self) -> str:
+        return f"{self.room}/{self.name}"
+
+    @property
+    def receiving(self) -> bool:
+        """Whether media can be sent to it now."""
+        return self.downlink.session is not None
+
+    def move(self, address: Address) -> None:
+        """Its path leads here from now on (first check, or another network)."""
+        if self.address is not None:
+            log.info("%s moved from %s:%d to %s:%d", self, *self.address, *address)
+        self.address = self.downlink.address = address
+
+    def secured(self) -> None:
+        """DTLS is up."""
+        self._set_state("connected")
+
+    def look(self, now: float) -> None:
+        """Draw the consequences of the time since its last check."""
+        presence = self.consent.presence(now)
+        if presence is Presence.GONE:
+            self.close("no_answer" if self.state == "connecting" else "lost")
+        elif presence is Presence.LOST and self.state == "connected":
+            self._set_state("lost")
+        elif presence is Presence.HERE and self.state == "lost":
+            self._set_state("connected")
+
+    def close(self, reason: str) -> None:
+        """The session ends; a second call does nothing."""
+        self._set_state("closed", reason)
+
+    def send_rtcp(self, packets: list[bytes]) -> None:
+        """Protect and send RTCP packets in as few datagrams as fit."""
+        if self.address is None or not self.receiving:
+            return
+        for datagram in _joined(packets):
+            self._send(self.link.protect_rtcp(datagram), self.address)
+
+    def send_requests(self, now: float) -> None:
+        """Send the NACKs and PLIs that are due about what it sends."""
+        self.send_rtcp(self.uplink.requests(now))
+
+    def clear_slots(self) -> None:
+        """Show nothing; the numbers of the slots stay."""
+        for slot in self.by_ssrc.values():
+            slot.show(None)
+
+    def _set_state(self, state: SessionState, reason: str = "") -> None:
+        if self.state in (state, "closed"):
+            return
+        log.info("%s: %s -> %s %s", self, self.state, state, reason)
+        self.state = state
+        if state == "connected" and self.address is not None:
+            self.downlink.open(self.address, self.link.session, self.link.tag_bytes)
+        else:
+            self.downlink.close()
+        self.changed(self, state, reason)
+
+
+def _joined(packets: list[bytes]) -> Iterator[bytes]:
+    datagram = b""
+    for packet in packets:
+        if datagram and len(datagram) + len(packet) > RTCP_BYTES:
+            yield datagram
+            datagram = b""
+        datagram += packet
+    if datagram:
+        yield datagram

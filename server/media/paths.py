@@ -1,0 +1,117 @@
+"""Whose datagram is this? By first byte (RFC 7983) what it is, by sender's address or ufrag whose.
+
+Everything that is malformed, forged or from a stranger ends here: counted in `refused` by reason, never raised, never
+logged line by line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from server.errors import ProtocolError
+from server.media import ice
+from server.media.ice import Address
+from server.media.participant import Participant
+from server.media.udp import UdpPort
+
+ADDRESS_IS_DEAD = 3.0  # s without a check on the old path before a new one is believed without USE-CANDIDATE
+
+KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interfaces
+
+
+class Paths:
+    """The table of paths. `media` gets each protected datagram of a known participant, `ended` the end of a burst."""
+
+    def __init__(
+        self,
+        port: UdpPort,
+        media: Callable[[Participant, bytes, float], None],
+        ended: Callable[[float], None],
+    ) -> None:
+        self.refused: Counter[str] = Counter()
+        self.received = 0
+        self._port = port
+        self._media = media
+        self._ended = ended
+        self._by_ufrag: dict[str, Participant] = {}
+        self._by_address: dict[Address, Participant] = {}
+
+    def add(self, participant: Participant) -> None:
+        """Expect checks for this participant."""
+        self._by_ufrag[participant.credentials.ufrag] = participant
+
+    def remove(self, participant: Participant) -> None:
+        """Expect nothing more."""
+        self._by_ufrag.pop(participant.credentials.ufrag, None)
+        for address in participant.addresses:
+            if self._by_address.get(address) is participant:
+                del self._by_address[address]
+
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        """One datagram from the port."""
+        self.received += 1
+        first = data[0]
+        try:
+            if 128 <= first < 192:
+                participant = self._by_address.get(source)
+                if participant is None:
+                    self.refused["stranger_media"] += 1
+                else:
+                    self._media(participant, data, now)
+            elif first < 4:
+                self._check(data, source, now)
+            elif 20 <= first < 64:
+                self._dtls(data, source)
+            else:
+                self.refused["unknown"] += 1
+        except ProtocolError as error:
+            self.refused[_reason(first, error)] += 1
+
+    def burst_ended(self, now: float) -> None:
+        """All that had arrived was handed over."""
+        self._ended(now)
+
+    def _check(self, data: bytes, source: Address, now: float) -> None:
+        participant = self._by_ufrag.get(ice.addressed_to(data))
+        if participant is None:
+            self.refused["stranger_stun"] += 1
+            return
+        binding = ice.answer(data, source, participant.credentials.password)
+        if source not in participant.addresses:
+            self._remember(participant, source)
+        if source != participant.address and self._believed(participant, binding, now):
+            participant.move(source)
+        participant.consent.heard(now)
+        self._port.send(binding.response, source)
+        if not participant.link.started:
+            participant.link.start(participant.secured, participant.close)
+        elif participant.state == "lost":
+            participant.look(now)
+
+    def _believed(self, participant: Participant, binding: ice.Binding, now: float) -> bool:
+        if participant.address is None or binding.nominated:
+            return True
+        return participant.consent.silent_for(now) > ADDRESS_IS_DEAD
+
+    def _remember(self, participant: Participant, source: Address) -> None:
+        """A valid check came from here, so what else comes from here is the participant's, chosen path or not."""
+        if len(participant.addresses) == KNOWN_ADDRESSES:
+            oldest = participant.addresses.pop(0)
+            if self._by_address.get(oldest) is participant:
+                del self._by_address[oldest]
+        participant.addresses.append(source)
+        self._by_address[source] = participant
+
+    def _dtls(self, data: bytes, source: Address) -> None:
+        participant = self._by_address.get(source)
+        if participant is None:
+            self.refused["stranger_dtls"] += 1
+        else:
+            participant.link.datagram(data)
+
+
+def _reason(first: int, error: ProtocolError) -> str:
+    if first >= 128:
+        return "bad_srtp" if str(error).startswith("SRT") else "bad_rtp"
+    return "bad_stun" if first < 4 else "bad_dtls"

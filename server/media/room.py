@@ -1,0 +1,276 @@
+"""A room: who is in it, who may be heard, and which source goes into which slot.
+
+It decides and the rest follows: `speakers` picks voices, `layers` picks pictures, `forward` sends. Everything happens
+on the loop's thread; `now` is the node's monotonic clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from server.media import layers, protocol
+from server.media.downlink import Downlink
+from server.media.forward import Forwarder, rewritten_payload
+from server.media.participant import ALL_KINDS, Participant
+from server.media.protocol import AUDIO_SLOTS, Kind, Level, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
+from server.media.slots import Slot
+from server.media.source import PAYLOAD, Packet, Source
+from server.media.speakers import SPEAKING, Programme, Speakers
+
+log = logging.getLogger(__name__)
+
+LEVEL_STEP = 6  # dB by which a level must change to be told again
+KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
+_WIDEST = 1 << 16  # a recording takes the best layer
+
+
+class RoomSink(Protocol):
+    """Somebody in the node itself who gets what the room hears and sees (recorder, telephone mixer)."""
+
+    def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
+        """An Opus packet of somebody who holds the floor and is not muted; all voices, 48 kHz timestamps."""
+
+    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
+        """An RTP payload (VP8, RFC 7741) of the programme: one continuous stream, switched at key frames, 90 kHz."""
+
+    def on_programme(self, source: str | None, kind: Picture) -> None:
+        """The programme shows this from now on."""
+
+
+class Room:
+    """State of one meeting's media. Events for control go through `tell`."""
+
+    def __init__(self, name: str, forwarder: Forwarder, tell: Callable[[protocol.Event], None]) -> None:
+        self.name = name
+        self.participants: dict[str, Participant] = {}
+        self.sinks: list[RoomSink] = []
+        self.speakers = Speakers(AUDIO_SLOTS)
+        self.programme = Programme()
+        self._forwarder = forwarder
+        self._tell = tell
+        self._floor: frozenset[str] | None = None
+        self._audible: frozenset[str] = frozenset()
+        self._busy: list[Source] = []
+        self._live: set[tuple[str, Kind]] = set()
+        self._picture = Slot(0, 96, 90_000, 0, Downlink())
+        self._told: list[Level] = []
+        self._key_frame_at = 0.0
+
+    # ---- commands --------------------------------------------------------------------------------------------------
+
+    def enter(self, participant: Participant, now: float) -> None:
+        """A session that just connected gets what it may see and hear, and may be seen and heard."""
+        self.participants[participant.name] = participant
+        self._recount(now)
+        self.arrange(participant, now)
+
+    def depart(self, participant: Participant, now: float) -> None:
+        """The session is over: its sources end, its slots are freed."""
+        if self.participants.get(participant.name) is participant:
+            del self.participants[participant.name]
+            self.speakers.forget(participant.name)
+        participant.clear_slots()
+        for source in participant.uplink.sources.values():
+            source.end()
+        for kind in sorted(ALL_KINDS):
+            self._set_live(participant.name, kind, False)
+        self._recount(now)
+        self._choose_programme(now)
+
+    def set_floor(self, holders: Iterable[str] | None, now: float) -> None:
+        """Who may be heard; None means everybody."""
+        self._floor = None if holders is None else frozenset(holders)
+        self._recount(now)
+
+    def set_publish(self, participant: Participant, allowed: frozenset[Kind], now: float) -> None:
+        """What of a participant is passed on."""
+        participant.allowed = allowed
+        self._recount(now)
+        self._rearrange(participant.name, now)
+
+    def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
+        """The subscriber's whole wish for its video slots."""
+        participant.wants = {want.slot: want for want in wants}
+        self.arrange(participant, now)
+
+    # ---- packets ---------------------------------------------------------------------------------------------------
+
+    def arrived(self, sender: Participant, source: Source, packet: Packet, level: int | None, now: float) -> None:
+        """A packet was accepted: it goes out with the burst, if its sender may publish it."""
+        kind = source.kind
+        if (sender.name, kind) not in self._live:
+            self._set_live(sender.name, kind, True)
+            self._rearrange(sender.name, now)
+        if kind == "microphone":
+            if sender.name not in self._audible:
+                source.fresh.clear()
+                return
+            if self.speakers.heard(sender.name, SPEAKING if level is None else level, now):
+                self._choose_speakers(now)
+            for sink in self.sinks if not packet.padding else ():
+                sink.on_audio(sender.name, packet.template[PAYLOAD:], packet.timestamp, packet.arrival)
+        elif kind not in sender.allowed:
+            source.fresh.clear()
+            return
+        if len(source.fresh) == 1:
+            self._busy.append(source)
+
+    def pass_on(self, now: float) -> None:
+        """Send what the burst brought."""
+        busy, self._busy = self._busy, []
+        for source in busy:
+            packets = self._forwarder.forward(source, now)
+            if self.sinks and self._picture.showing is source:
+                self._feed_sinks(packets)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a burst waits to be passed on."""
+        return bool(self._busy)
+
+    def _feed_sinks(self, packets: list[Packet]) -> None:
+        segment = self._picture.segment
+        if segment is None:
+            return
+        for packet in packets:
+            if packet.index < segment.first or packet.padding:
+                continue
+            payload = rewritten_payload(segment, packet)
+            timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
+            sequence = packet.index + segment.sequence & 0xFFFF
+            for sink in self.sinks:
+                sink.on_video(payload, timestamp, bool(packet.marker), sequence, packet.arrival)
+
+    # ---- voices ----------------------------------------------------------------------------------------------------
+
+    def _recount(self, now: float) -> None:
+        """Who may be heard has changed."""
+        self._audible = frozenset(
+            name
+            for name, participant in self.participants.items()
+            if "microphone" in participant.allowed and (self._floor is None or name in self._floor)
+        )
+        self._choose_speakers(now)
+
+    def _choose_speakers(self, now: float) -> None:
+        if self.speakers.choose(self._audible, now):
+            for participant in self.participants.values():
+                self._arrange_voices(participant)
+
+    def _arrange_voices(self, participant: Participant) -> None:
+        for slot, speaker in zip(participant.voices, self.speakers.slots, strict=False):
+            owner = self.participants.get(speaker) if speaker not in (None, participant.name) else None
+            slot.show(owner.uplink.source("microphone") if owner and participant.receiving else None)
+
+    # ---- pictures --------------------------------------------------------------------------------------------------
+
+    def arrange(self, participant: Participant, now: float) -> None:
+        """Bring all slots of a subscriber in line with its wishes and with what is there."""
+        self._arrange_voices(participant)
+        for slot in participant.pictures:
+            want = participant.wants.get(slot.number)
+            if want is None or want.source is None or not participant.receiving:
+                slot.show(None)
+            else:
+                slot.show(self._layer(want.source, want.kind, want.width, slot, now))
+        self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
+
+    def _rearrange(self, owner: str, now: float) -> None:
+        """What `owner` sends has changed: all who wish to see it are arranged anew."""
+        for participant in self.participants.values():
+            if any(want.source == owner for want in participant.wants.values()):
+                self.arrange(participant, now)
+        self._choose_programme(now)
+
+    def _layer(self, owner: str, kind: Picture, width: int, slot: Slot, now: float) -> Source | None:
+        sender = self.participants.get(owner)
+        if sender is None or kind not in sender.allowed:
+            return None
+        live = {source.rid: source for source in sender.uplink.of_kind(kind) if source.live(now)}
+        current = slot.awaiting or slot.showing
+        shown = current.rid if current is not None and live.get(current.rid) is current else None
+        rid = layers.choose([layers.Layer(source.rid, source.width) for source in live.values()], width, shown)
+        return None if rid is None else live[rid]
+
+    def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
+        """Send the PLIs that are due to who sends these sources."""
+        for owner in {source.owner for source in sources if source is not None}:
+            if owner in self.participants:
+                self.participants[owner].send_requests(now)
+
+    # ---- the programme ---------------------------------------------------------------------------------------------
+
+    def _choose_programme(self, now: float) -> None:
+        seen = {(name, kind) for name, kind in self._live if self._published(name, kind)}
+        screens = sorted(name for name, kind in seen if kind == "screen")
+        cameras = {name for name, kind in seen if kind == "camera"}
+        loudest = self.speakers.levels(now)
+        speaker = loudest[0][0] if loudest else None
+        if self.programme.choose(screens, cameras, speaker, now):
+            source, kind = self.programme.source, self.programme.kind
+            self._tell(ProgrammeChanged(room=self.name, source=source, kind=kind))
+            for sink in self.sinks:
+                sink.on_programme(source, kind)
+        self._show_programme(now)
+
+    def _published(self, name: str, kind: Kind) -> bool:
+        participant = self.participants.get(name)
+        return participant is not None and kind in participant.allowed
+
+    def _show_programme(self, now: float) -> None:
+        owner = self.programme.source if self.sinks else None
+        source = self._layer(owner, self.programme.kind, _WIDEST, self._picture, now) if owner else None
+        self._picture.show(source)
+        if source is not None and now - self._key_frame_at >= KEY_FRAME_EVERY:
+            self._key_frame_at = now
+            source.want_key_frame()
+            self.ask_for_key_frames([source], now)
+
+    def add_sink(self, sink: RoomSink, now: float) -> None:
+        """From now on `sink` gets the voices and the programme, which begins with a key frame."""
+        self.sinks.append(sink)
+        self._key_frame_at = 0.0
+        sink.on_programme(self.programme.source, self.programme.kind)
+        self._show_programme(now)
+
+    def remove_sink(self, sink: RoomSink, now: float) -> None:
+        """`sink` gets nothing more."""
+        self.sinks.remove(sink)
+        self._show_programme(now)
+
+    # ---- time ------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Ten times a second: who speaks, what the programme shows."""
+        self._choose_speakers(now)
+        self._choose_programme(now)
+        loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
+        if _differs(loudest, self._told):
+            self._told = loudest
+            self._tell(Speaking(room=self.name, loudest=loudest))
+
+    def look_after(self, participant: Participant, now: float) -> None:
+        """Once a second for each: what no longer arrives, and layers that came, went or now fit better."""
+        for kind in ("microphone", "camera", "screen"):
+            if (participant.name, kind) in self._live and not participant.uplink.live(kind, now):
+                self._set_live(participant.name, kind, False)
+                self._rearrange(participant.name, now)
+        self.arrange(participant, now)
+
+    def live_tracks(self) -> list[tuple[str, Kind]]:
+        """What arrives now, by participant and kind."""
+        return sorted(self._live)
+
+    def _set_live(self, participant: str, kind: Kind, live: bool) -> None:
+        if live == ((participant, kind) in self._live):
+            return
+        (self._live.add if live else self._live.discard)((participant, kind))
+        self._tell(TrackChanged(room=self.name, participant=participant, kind=kind, live=live))
+
+
+def _differs(new: list[Level], told: list[Level]) -> bool:
+    if [level.participant for level in new] != [level.participant for level in told]:
+        return True
+    return any(abs(a.level - b.level) >= LEVEL_STEP for a, b in zip(new, told, strict=True))

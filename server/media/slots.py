@@ -1,0 +1,121 @@
+"""A slot: one outgoing stream of one subscriber, with a fixed SSRC, whose content the node exchanges at key frames.
+
+The receiver must never notice: sequence numbers, timestamps, VP8 picture ids and TL0 indices go on without a break
+(RFC 3550 §5.1, RFC 7741 §4.2). So a stretch of one source is a `Segment`: constant offsets from the source's numbers
+to the slot's. That makes a packet's rewriting four additions, and a retransmission (RFC 4588) a look into the
+*source's* ring of recent packets through the same offsets: nothing is kept per subscriber.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from dataclasses import dataclass, field
+
+from server.media.downlink import Downlink
+from server.media.source import Packet, Source
+
+_REMEMBERED = 8  # segments whose packets may still be asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """From the packet `first` of `source` on, add these offsets; `start` is the slot's own number of that packet."""
+
+    source: Source
+    first: int
+    start: int
+    sequence: int
+    timestamp: int
+    picture: int
+    tl0: int
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind."""
+
+    number: int
+    payload_type: int
+    clock_rate: int
+    ssrc: int
+    downlink: Downlink
+    rtx_ssrc: int | None = None
+    rtx_payload_type: int | None = None
+    segment: Segment | None = None
+    awaiting: Source | None = None
+    packets: int = 0
+    octets: int = 0
+    rtx_sequence: int = field(default_factory=lambda: secrets.randbits(15))
+    _next: int = field(default_factory=lambda: secrets.randbits(14))
+    _last_timestamp: int = field(default_factory=lambda: secrets.randbits(31))
+    _last_at: float = 0.0
+    _last_picture: int = field(default_factory=lambda: secrets.randbits(14))
+    _last_tl0: int = 0
+    _past: deque[Segment] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    @property
+    def showing(self) -> Source | None:
+        """The source whose packets go out now."""
+        return self.segment.source if self.segment else None
+
+    def show(self, source: Source | None) -> None:
+        """Wish for `source`: it is taken at its next key frame (voices at once); None ends the slot's stream now."""
+        if self.awaiting is not None and self.awaiting is not source:
+            self.awaiting.stop_waiting(self)
+            self.awaiting = None
+        if source is None:
+            self.leave()
+        elif source is not self.showing and self.awaiting is None:
+            self.awaiting = source
+            source.wait(self)
+
+    def take(self, source: Source, packet: Packet, now: float) -> None:
+        """Go over to `source`, whose `packet` is the first to be sent: a key frame's first, or a voice's."""
+        self.leave()
+        elapsed = max(1, int((now - self._last_at) * self.clock_rate)) if self._last_at else 1
+        self.segment = Segment(
+            source=source,
+            first=packet.index,
+            start=self._next,
+            sequence=self._next - packet.index,
+            timestamp=self._last_timestamp + elapsed - packet.timestamp,
+            picture=self._last_picture + 1 - packet.picture,
+            tl0=self._last_tl0 + 1 - packet.tl0 if packet.has_tl0 else 0,
+        )
+        self.awaiting = None
+        source.take(self)
+
+    def leave(self) -> None:
+        """Stop the present source; the numbers go on after the last that it can have used."""
+        segment = self.segment
+        if segment is None:
+            return
+        source, newest = segment.source, segment.source.newest
+        source.stop_taking(self)
+        self._past.append(segment)
+        self.segment = None
+        if newest is not None and newest.index >= segment.first:
+            self._next = newest.index + segment.sequence + 1
+            self._last_timestamp = newest.timestamp + segment.timestamp
+            self._last_at = newest.arrival
+            self._last_picture = newest.picture + segment.picture
+            if newest.has_tl0:
+                self._last_tl0 = newest.tl0 + segment.tl0
+
+    def locate(self, sequence: int) -> tuple[Segment, Packet] | None:
+        """The source packet that went out under this 16-bit number, while the source's ring still has it."""
+        segment = self.segment
+        end = self._next if segment is None else self._highest(segment) + 1
+        number = end - 1 - ((end - 1 - sequence) & 0xFFFF)
+        if segment is None or number < segment.start:
+            segment = next((past for past in reversed(self._past) if number >= past.start), None)
+        if segment is None:
+            return None
+        packet = segment.source.recent(number - segment.sequence)
+        return (segment, packet) if packet is not None else None
+
+    @staticmethod
+    def _highest(segment: Segment) -> int:
+        newest = segment.source.newest
+        return segment.start if newest is None else newest.index + segment.sequence

@@ -1,0 +1,253 @@
+"""A source: one incoming stream (a microphone, or one layer of a camera or screen) and its recent packets.
+
+It brings order into what arrives (gaps, copies, late packets), remembers what a retransmission may need, asks for
+key frames without flooding the publisher, and keeps the figures of its receiver report (RFC 3550 §6.4, A.3, A.8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.media.protocol import Kind
+
+if TYPE_CHECKING:
+    from server.media.slots import Slot
+
+PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
+BLANK_HEADER = bytes([0x90]) + bytes(PAYLOAD - 1)
+BLANK_PADDING = bytes([0xB0]) + bytes(PAYLOAD - 1) + bytes(7) + bytes([8])  # longer than what a video run writes
+
+VIDEO_RING = 512  # packets, about four seconds of 1 Mbit/s
+VOICE_RING = 64
+KEY_FRAME_EVERY = 0.3  # s between two requests to one source
+REORDERING = 0.01  # s before a gap counts as a loss
+ASK_AGAIN = 0.06  # s between two NACKs for a packet
+ASK_TIMES = 5
+LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
+
+LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
+
+
+class Packet:
+    """One packet of a source, made ready to be sent: `template` is RTP as `forward` sends it, numbers to be filled in.
+
+    `index` counts without wrapping; `picture` and `tl0` are those of the VP8 descriptor (0 for voices).
+    """
+
+    __slots__ = (
+        "arrival",
+        "has_tl0",
+        "index",
+        "key_frame",
+        "marker",
+        "padding",
+        "picture",
+        "template",
+        "timestamp",
+        "tl0",
+    )
+
+    def __init__(self, index: int, timestamp: int, marker: int, template: bytes, arrival: float) -> None:
+        self.index = index
+        self.timestamp = timestamp
+        self.marker = marker  # 0x80 or 0, as it stands in the header
+        self.template = template
+        self.arrival = arrival
+        self.picture = self.tl0 = 0
+        self.has_tl0 = self.key_frame = self.padding = False
+
+
+@dataclass(slots=True)
+class _Missing:
+    noticed: float
+    asked: float = 0.0
+    times: int = 0
+
+
+class Source:
+    """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them."""
+
+    def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int) -> None:
+        self.owner = owner
+        self.kind: Kind = kind
+        self.rid = rid
+        self.ssrc = ssrc
+        self.is_video = kind != "microphone"
+        self.clock_rate = 90_000 if self.is_video else 48_000
+        self.width = self.height = 0
+        self.newest: Packet | None = None
+        self.last_arrival = float("-inf")
+        self.fresh: list[Packet] = []
+        self.slots: set[Slot] = set()
+        self.waiting: set[Slot] = set()
+        self.missing: dict[int, _Missing] = {}
+        self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
+        self._key_wanted = False
+        self._key_asked = float("-inf")
+        self.report = Reception(self.clock_rate)
+        self.clock: tuple[float, int] | None = None  # server time and RTP timestamp of one instant, from its SR
+
+    # ---- packets ---------------------------------------------------------------------------------------------------
+
+    def index_of(self, sequence: int) -> int:
+        """The unwrapped number of a 16-bit one: the nearest to the newest."""
+        if self.newest is None:
+            return sequence + 0x10000  # never negative, however late an earlier one comes
+        newest = self.newest.index
+        return newest + ((sequence - newest + 0x8000) & 0xFFFF) - 0x8000
+
+    def accept(self, packet: Packet) -> bool:
+        """Remember a packet; false for a copy, or one so late that nobody waits for it."""
+        index, ring = packet.index, self._ring
+        newest = self.newest
+        if newest is None or index > newest.index:
+            if newest is not None and index > newest.index + 1:
+                self._note_gap(newest.index + 1, index, packet.arrival)
+            self.newest = packet
+        else:
+            held = ring[index % len(ring)]
+            if index <= newest.index - len(ring) or (held is not None and held.index == index):
+                return False
+            self.missing.pop(index, None)
+        ring[index % len(ring)] = packet
+        self.last_arrival = packet.arrival
+        if packet.key_frame:
+            self._key_wanted = False
+        self.fresh.append(packet)
+        return True
+
+    def recent(self, index: int) -> Packet | None:
+        """The packet of this number, while it is remembered."""
+        held = self._ring[index % len(self._ring)]
+        return held if held is not None and held.index == index else None
+
+    def live(self, now: float) -> bool:
+        """Whether packets arrive (a voice may be silent for a while, a shared page may stand still)."""
+        return now - self.last_arrival < LIVE_FOR[self.kind]
+
+    def end(self) -> None:
+        """No more packets: free the memory, and let the slots go."""
+        for slot in [*self.slots, *self.waiting]:
+            slot.show(None)
+        self._ring = [None] * len(self._ring)
+        self.fresh.clear()
+        self.missing.clear()
+
+    # ---- losses on the way here ------------------------------------------------------------------------------------
+
+    def _note_gap(self, first: int, end: int, now: float) -> None:
+        if not self.is_video:
+            return
+        if end - first > LARGEST_GAP:
+            self.missing.clear()
+            self._key_wanted = True
+            return
+        for index in range(first, end):
+            self.missing[index] = _Missing(now)
+
+    def to_ask_for(self, now: float) -> list[int]:
+        """16-bit numbers to NACK now (RFC 4585 §6.2.1); what was asked for too often is given up."""
+        due: list[int] = []
+        for index, gap in list(self.missing.items()):
+            if gap.times >= ASK_TIMES:
+                del self.missing[index]
+            elif now - gap.noticed >= REORDERING and now - gap.asked >= ASK_AGAIN:
+                gap.asked, gap.times = now, gap.times + 1
+                due.append(index & 0xFFFF)
+        return due
+
+    # ---- who gets it -----------------------------------------------------------------------------------------------
+
+    def wait(self, slot: Slot) -> None:
+        """`slot` takes this source at the next key frame (a voice: at the next packet)."""
+        self.waiting.add(slot)
+        if self.is_video:
+            self._key_wanted = True
+
+    def stop_waiting(self, slot: Slot) -> None:
+        """`slot` no longer wishes for this source."""
+        self.waiting.discard(slot)
+
+    def take(self, slot: Slot) -> None:
+        """`slot` shows this source from now on."""
+        self.waiting.discard(slot)
+        self.slots.add(slot)
+
+    def stop_taking(self, slot: Slot) -> None:
+        """`slot` shows something else."""
+        self.slots.discard(slot)
+
+    def want_key_frame(self) -> None:
+        """A receiver cannot go on without one."""
+        self._key_wanted = self.is_video
+
+    def key_frame_due(self, now: float) -> bool:
+        """Whether to send a PLI now; until a key frame comes it is due again every `KEY_FRAME_EVERY`."""
+        if not self._key_wanted or now - self._key_asked < KEY_FRAME_EVERY:
+            return False
+        self._key_asked = now
+        return True
+
+    # ---- clocks ----------------------------------------------------------------------------------------------------
+
+    def timestamp_at(self, now: float) -> int | None:
+        """The RTP timestamp of what is captured at `now` on the server's clock; None before the first packet."""
+        if self.clock is not None:
+            at, timestamp = self.clock
+        elif self.newest is not None:
+            at, timestamp = self.newest.arrival, self.newest.timestamp
+        else:
+            return None
+        return timestamp + round((now - at) * self.clock_rate)
+
+
+class Reception:
+    """Figures for the report blocks about one source (RFC 3550 §6.4.1)."""
+
+    def __init__(self, clock_rate: int) -> None:
+        self._clock_rate = clock_rate
+        self.received = 0
+        self.bytes = 0
+        self.jitter = 0.0  # in timestamp units
+        self._first: int | None = None
+        self._highest = 0
+        self._transit: float | None = None
+        self._expected_before = self._received_before = 0
+        self.last_sr = 0
+        self.last_sr_at: float | None = None
+
+    def packet(self, index: int, timestamp: int, size: int, now: float) -> None:
+        """A packet came the first time (retransmissions do not count)."""
+        self.received += 1
+        self.bytes += size
+        if self._first is None:
+            self._first = self._highest = index
+        self._highest = max(self._highest, index)
+        transit = now * self._clock_rate - timestamp
+        if self._transit is not None:
+            difference = abs(transit - self._transit)
+            if difference < self._clock_rate * 10:  # else the timestamp wrapped or jumped
+                self.jitter += (difference - self.jitter) / 16
+        self._transit = transit
+
+    @property
+    def highest(self) -> int:
+        """Extended highest sequence number."""
+        return self._highest & 0xFFFFFFFF
+
+    @property
+    def lost(self) -> int:
+        """Packets lost since the beginning; copies may make it negative."""
+        return 0 if self._first is None else self._highest - self._first + 1 - self.received
+
+    def fraction_lost(self) -> int:
+        """Loss since the last call, in 1/256."""
+        expected = 0 if self._first is None else self._highest - self._first + 1
+        wanted, got = expected - self._expected_before, self.received - self._received_before
+        self._expected_before, self._received_before = expected, self.received
+        return max(0, min(255, ((wanted - got) << 8) // wanted)) if wanted > 0 else 0
+
+    def since_sr(self, now: float) -> int:
+        """Delay since the last sender report in 1/65536 s; 0 when there was none."""
+        return 0 if self.last_sr_at is None else int((now - self.last_sr_at) * 65536)

@@ -1,0 +1,151 @@
+"""The switchboard: rooms, their participants, and the way of each packet and each tick of the clock through them.
+
+A spoken word: `udp` → `paths` (whose?) → here (unprotect) → `uplink` (which stream?) → `room` (may it be heard? which
+slots?) → `forward` (rewrite, protect, send).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from server.media import feedback
+from server.media.forward import Forwarder
+from server.media.participant import Participant
+from server.media.paths import Paths
+from server.media.protocol import Event, SessionChanged, SessionState
+from server.media.room import Room
+from server.media.rtp import is_rtcp
+from server.media.udp import UdpPort
+
+log = logging.getLogger(__name__)
+
+PHASES = 10  # once-a-second work is spread over this many ticks
+
+
+def _nobody_listens(event: Event) -> None:
+    log.debug("%s", event)
+
+
+class Switch:
+    """All rooms of the node; `tell` takes events."""
+
+    def __init__(self, port: UdpPort) -> None:
+        self.port = port
+        self.paths = Paths(port, self._media, self._burst_ended)
+        self.rooms: dict[str, Room] = {}
+        self.tell: Callable[[Event], None] = _nobody_listens
+        self.forwarder = Forwarder(port)
+        self._busy: set[Room] = set()
+        self._asking: set[Participant] = set()
+        self._ticks = 0
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return sum(len(room.participants) for room in self.rooms.values())
+
+    def participants(self) -> Iterator[Participant]:
+        """Everybody, room by room."""
+        for room in self.rooms.values():
+            yield from room.participants.values()
+
+    # ---- rooms and sessions ----------------------------------------------------------------------------------------
+
+    def open_room(self, name: str) -> Room:
+        """The room of this name, made if it is not there."""
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name, self.forwarder, self._tell)
+            log.info("%s: room opened", name)
+        return room
+
+    def close_room(self, name: str) -> None:
+        """End its sessions and forget it."""
+        room = self.rooms.get(name)
+        if room is None:
+            return
+        for participant in list(room.participants.values()):
+            participant.close("room_closed")
+        self.rooms.pop(name, None)
+        log.info("%s: room closed", name)
+
+    def admit(self, participant: Participant, now: float) -> None:
+        """A session begins; the one that its participant had before ends."""
+        room = self.rooms[participant.room]
+        before = room.participants.get(participant.name)
+        if before is not None:
+            before.close("replaced")
+        participant.changed = self._changed
+        self.paths.add(participant)
+        room.enter(participant, now)
+
+    def _changed(self, participant: Participant, state: SessionState, reason: str) -> None:
+        now = time.monotonic()
+        room = self.rooms[participant.room]
+        if state == "closed":
+            self.paths.remove(participant)
+            self._asking.discard(participant)
+            room.depart(participant, now)
+            participant.link.close()
+        else:
+            room.arrange(participant, now)
+        self._tell(
+            SessionChanged(
+                room=participant.room,
+                participant=participant.name,
+                session=participant.session,
+                state=state,
+                reason=reason,
+            )
+        )
+
+    def _tell(self, event: Event) -> None:
+        self.tell(event)
+
+    # ---- packets ---------------------------------------------------------------------------------------------------
+
+    def _media(self, participant: Participant, data: bytes, now: float) -> None:
+        """A protected datagram of a participant. Raises ProtocolError when it is none or was tampered with."""
+        room = self.rooms[participant.room]
+        if is_rtcp(data):
+            plain = participant.link.unprotect_rtcp(data)
+            feedback.received(participant, plain, room, self.forwarder, now, time.time())
+            return
+        arrived = participant.uplink.receive(participant.link.unprotect(data), now)
+        if arrived is None:
+            return
+        room.arrived(participant, arrived.source, arrived.packet, arrived.level, now)
+        if room.busy:
+            self._busy.add(room)
+        if arrived.source.missing:
+            self._asking.add(participant)
+
+    def _burst_ended(self, now: float) -> None:
+        for room in self._busy:
+            room.pass_on(now)
+        self._busy.clear()
+        for participant in list(self._asking):
+            participant.send_requests(now)
+            if not any(source.missing for source in participant.uplink.sources.values()):
+                self._asking.discard(participant)
+
+    # ---- time ------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float, wall: float) -> None:
+        """Every tenth of a second; what is due once a second is done for a tenth of the participants each time."""
+        self._ticks += 1
+        for room in self.rooms.values():
+            room.tick(now)
+        for number, participant in enumerate(list(self.participants())):
+            if participant.uplink.packets:
+                participant.send_rtcp([*participant.uplink.requests(now), *participant.uplink.transport_feedback()])
+            if (self._ticks + number) % PHASES == 0:
+                self._once_a_second(participant, now, wall)
+
+    def _once_a_second(self, participant: Participant, now: float, wall: float) -> None:
+        participant.look(now)
+        if participant.state == "connected":
+            self.rooms[participant.room].look_after(participant, now)
+            participant.send_rtcp(feedback.reports(participant, now, wall))

@@ -1,0 +1,238 @@
+"""What one participant sends: its streams told apart, put in order, and answered with RTCP.
+
+Browsers name a stream by its mid and rid extensions, on the first packets only; Chromium's simulcast offer has no
+`a=ssrc`. So an SSRC is learned once and kept (RFC 8843 §9.2, RFC 8852). Sans-IO: decrypted packets in, RTCP out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from server.errors import ProtocolError
+from server.media import rtcp
+from server.media.protocol import Kind
+from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
+from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
+from server.media.source import BLANK_HEADER, BLANK_PADDING, Packet, Source
+from server.media.twcc import FeedbackBuilder
+from server.media.vp8 import Pictures, Vp8, normalise
+
+OUR_SSRC = 1  # the sender of our feedback; it sends no media
+UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
+
+
+@dataclass(frozen=True)
+class UplinkPlan:
+    """What was negotiated for sending.
+
+    Kinds and rids by mid; mids by declared SSRC; RTX SSRC to repaired SSRC and RTX payload type to its own; extension
+    ids, None where there is none.
+    """
+
+    kinds: dict[str, Kind]
+    rids: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ssrcs: dict[int, str] = field(default_factory=dict)
+    rtx_ssrcs: dict[int, int] = field(default_factory=dict)
+    payload_types: frozenset[int] = frozenset()
+    rtx: dict[int, int] = field(default_factory=dict)
+    mid_id: int | None = None
+    rid_id: int | None = None
+    repaired_rid_id: int | None = None
+    level_id: int | None = None
+    transport_cc_id: int | None = None
+
+
+class Arrived(NamedTuple):
+    """A packet that is new; `level` is 0 (silence) to 127 of a voice whose level is told."""
+
+    source: Source
+    packet: Packet
+    level: int | None
+
+
+class Uplink:
+    """Sources of one participant. `sources` by kind and rid; figures in `packets` and `bytes`."""
+
+    def __init__(self, owner: str, plan: UplinkPlan) -> None:
+        self.owner = owner
+        self.sources: dict[tuple[Kind, str], Source] = {}
+        self.packets = self.bytes = 0
+        self._plan = plan
+        self._by_ssrc: dict[int, Source] = {}
+        self._by_rtx_ssrc: dict[int, Source] = {}
+        self._pictures: dict[int, Pictures] = {}
+        self._arrivals = FeedbackBuilder(OUR_SSRC)
+        self._clock_offset: float | None = None  # our clock less the participant's NTP clock, s
+
+    def source(self, kind: Kind, rid: str = "") -> Source | None:
+        """The source of this kind and layer, if it has sent."""
+        return self.sources.get((kind, rid))
+
+    def of_kind(self, kind: Kind) -> Iterator[Source]:
+        """All layers of a kind."""
+        return (source for source in self.sources.values() if source.kind == kind)
+
+    def live(self, kind: Kind, now: float) -> bool:
+        """Whether anything of this kind arrives."""
+        return any(source.live(now) for source in self.of_kind(kind))
+
+    # ---- packets ---------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, now: float) -> Arrived | None:
+        """A decrypted RTP packet; None when it brought nothing new. Raises ProtocolError when it is malformed."""
+        self.packets += 1
+        self.bytes += len(data)
+        rtp = RtpPacket.parse(data)
+        number = rtp.extensions.get(self._plan.transport_cc_id or 0)
+        if number is not None:
+            self._arrivals.record(transport_sequence(number), int(now * 1_000_000))
+        if rtp.payload_type in self._plan.rtx:
+            repaired = self._retransmitted(rtp)
+            if repaired is None:
+                return None
+            source, index = repaired, repaired.index_of(rtp.sequence)
+        else:
+            source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
+            index = source.index_of(rtp.sequence)
+            source.report.packet(index, rtp.timestamp, len(data), now)
+        packet = self._packet(source, rtp, index, now)
+        if not source.accept(packet):
+            return None
+        value = rtp.extensions.get(self._plan.level_id or 0)
+        return Arrived(source, packet, 127 - audio_level(value)[1] if value and not source.is_video else None)
+
+    def _packet(self, source: Source, rtp: RtpPacket, index: int, now: float) -> Packet:
+        if not rtp.payload:
+            return self._padding(source, rtp, index, now)
+        if not source.is_video:
+            return Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + rtp.payload, now)
+        frame = Vp8.parse(rtp.payload)
+        packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + normalise(rtp.payload, frame), now)
+        packet.picture = self._pictures[source.ssrc].number(frame, rtp.timestamp)
+        packet.key_frame = frame.key_frame
+        if frame.tl0 is None:
+            packet.tl0 = packet.template[24]  # what stands there is data, and stays
+        else:
+            packet.tl0, packet.has_tl0 = frame.tl0, True
+        if frame.key_frame:
+            source.width, source.height = frame.width, frame.height
+        return packet
+
+    @staticmethod
+    def _padding(source: Source, rtp: RtpPacket, index: int, now: float) -> Packet:
+        """Padding alone goes on as padding, so that the numbers after it need no other offset."""
+        packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_PADDING, now)
+        packet.padding = True
+        if source.newest is not None:
+            before = source.newest
+            packet.picture, packet.tl0, packet.has_tl0 = before.picture, before.tl0, before.has_tl0
+        return packet
+
+    # ---- whose stream ----------------------------------------------------------------------------------------------
+
+    def _learn(self, rtp: RtpPacket) -> Source:
+        plan, extensions = self._plan, rtp.extensions
+        if rtp.payload_type not in plan.payload_types:
+            raise ProtocolError("payload type was not negotiated")
+        named = extensions.get(plan.mid_id or 0)
+        mid = identifier(named) if named else plan.ssrcs.get(rtp.ssrc)
+        if mid is None or mid not in plan.kinds:
+            raise ProtocolError("stream without a known mid")
+        layer = extensions.get(plan.rid_id or 0)
+        rid = identifier(layer) if layer else ""
+        if rid and rid not in plan.rids.get(mid, ()):
+            raise ProtocolError("layer was not negotiated")
+        source = Source(self.owner, plan.kinds[mid], rid, rtp.ssrc)
+        before = self.sources.get((source.kind, rid))
+        if before is not None:
+            self._by_ssrc.pop(before.ssrc, None)
+            self._pictures.pop(before.ssrc, None)
+            before.end()
+        self.sources[source.kind, rid] = self._by_ssrc[rtp.ssrc] = source
+        self._pictures[rtp.ssrc] = Pictures()
+        return source
+
+    def _retransmitted(self, rtp: RtpPacket) -> Source | None:
+        """Unwrap RTX; None for the padding with which browsers probe the path, hundreds a minute."""
+        if len(rtp.payload) <= 2:
+            return None
+        source = self._by_rtx_ssrc.get(rtp.ssrc) or self._pair(rtp)
+        if source is None or self._by_ssrc.get(source.ssrc) is not source:
+            self._by_rtx_ssrc.pop(rtp.ssrc, None)
+            return None
+        restore(rtp, self._plan.rtx[rtp.payload_type], source.ssrc)
+        return source
+
+    def _pair(self, rtp: RtpPacket) -> Source | None:
+        """Which source an RTX stream repairs: told by its ssrc-group, or by mid and repaired rid."""
+        plan, extensions = self._plan, rtp.extensions
+        source = self._by_ssrc.get(plan.rtx_ssrcs.get(rtp.ssrc, -1))
+        if source is None:
+            named, layer = extensions.get(plan.mid_id or 0), extensions.get(plan.repaired_rid_id or 0)
+            kind = plan.kinds.get(identifier(named)) if named else None
+            source = self.sources.get((kind, identifier(layer) if layer else "")) if kind else None
+        if source is not None:
+            self._by_rtx_ssrc[rtp.ssrc] = source
+        return source
+
+    # ---- RTCP ------------------------------------------------------------------------------------------------------
+
+    def sender_report(self, report: rtcp.SenderReport, now: float) -> None:
+        """The participant tells which of its times a timestamp stands for: voices and pictures get one clock."""
+        source = self._by_ssrc.get(report.ssrc)
+        if source is None:
+            return
+        source.report.last_sr, source.report.last_sr_at = rtcp.middle(report.ntp), now
+        theirs = report.ntp / (1 << 32)
+        offset, before = now - theirs, self._clock_offset
+        self._clock_offset = offset if before is None or offset < before else before + (offset - before) / 100
+        source.clock = (theirs + self._clock_offset, report.rtp_timestamp)
+
+    def requests(self, now: float) -> list[bytes]:
+        """NACKs and PLIs that are due: RTCP packets."""
+        packets: list[bytes] = []
+        for source in self.sources.values():
+            if source.missing:
+                lost = source.to_ask_for(now)
+                if lost:
+                    packets.append(build_nack(OUR_SSRC, source.ssrc, lost))
+            if source.key_frame_due(now):
+                packets.append(build_pli(OUR_SSRC, source.ssrc))
+        return packets
+
+    def transport_feedback(self) -> list[bytes]:
+        """Arrival times since the last call: RTCP packets."""
+        return self._arrivals.build()
+
+    def reports(self, now: float) -> list[bytes]:
+        """Once a second: how each source arrives, and the most that we take."""
+        sources = [source for source in self.sources.values() if source.live(now)]
+        if not sources:
+            return []
+        blocks = [
+            rtcp.ReportBlock(
+                source.ssrc,
+                source.report.fraction_lost(),
+                source.report.lost,
+                source.report.highest,
+                int(source.report.jitter),
+                source.report.last_sr,
+                source.report.since_sr(now),
+            )
+            for source in sources
+        ]
+        video = [source.ssrc for source in sources if source.is_video]
+        remb = [build_remb(OUR_SSRC, UPPER_BOUND, video)] if video else []
+        return [build_rr(OUR_SSRC, blocks), *remb]
+
+    @property
+    def lost(self) -> int:
+        """Packets lost on the way here."""
+        return sum(max(0, source.report.lost) for source in self.sources.values())
+
+    @property
+    def jitter_ms(self) -> float:
+        """The worst jitter of any source."""
+        return max((1000 * s.report.jitter / s.clock_rate for s in self.sources.values()), default=0.0)
