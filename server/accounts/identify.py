@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import msgspec
 from aiohttp import web
 
-from server.accounts import sessions
+from server.accounts import locks, sessions
 from server.accounts.passwords import Passwords, needs_rehash
 from server.accounts.principal import Principal
 from server.accounts.tokens import load_key, make_token, read_token, secret_hash
 from server.config import Settings
-from server.errors import NotSignedInError
+from server.errors import NotSignedInError, UserError
 from server.http.i18n import _
 from server.http.keys import BY_COOKIE
 from server.store import Store
@@ -89,6 +89,13 @@ class SignIns:
         return await self.store.write(
             sessions.finish_sign_in, candidate.account_id, address, user_agent, access, new_hash
         )
+
+    async def check_own_password(self, who: Principal, password: str, address: str) -> None:
+        """Whoever sits at an open page does not change the password without knowing it. Raises as `sign_in`."""
+        candidate = await self.store.write(sessions.begin_sign_in, who.username, address, self.settings.access)
+        if not await self.passwords.matches(candidate.password_hash, password):
+            raise UserError("wrong_password", _("Mật khẩu hiện tại không đúng."), field="current")
+        await self.store.write(locks.forgive, who.username, address)
 
     def token_for(self, opened: sessions.Opened) -> str:
         """The bearer token of a new session."""

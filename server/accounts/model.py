@@ -15,6 +15,7 @@ account_table = Table(
     sa.Column("password_hash", sa.String(200), nullable=False),
     sa.Column("language", sa.String(5), nullable=False, server_default="vi"),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("one_time_until", UtcDateTime),
     sa.Column("locked_at", UtcDateTime),
 )
 

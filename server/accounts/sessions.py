@@ -24,11 +24,10 @@ from server.units import service as units
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """Who may be signing in; both are None for a username that nobody has."""
+    """Who may be signing in; both are None for a username that nobody has, or whose one-time password is over."""
 
     account_id: int | None
     password_hash: str | None
-    locked: bool = False
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -38,6 +37,7 @@ class Opened(msgspec.Struct, frozen=True):
     public_id: str
     expires_at: datetime
     who: Principal
+    must_change_password: bool = False
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -63,7 +63,9 @@ def begin_sign_in(tx: Transaction, username: str, address: str, access: Access) 
     """Count the try and find the account. Raises TooManyError."""
     locks.begin_try(tx, username, address, access)
     row = tx.one(sa.select(account).where(account.c.username == username.strip().lower()))
-    return Candidate(row.id, row.password_hash, row.locked_at is not None) if row else Candidate(None, None)
+    if row is None or (row.one_time_until is not None and row.one_time_until <= tx.now):
+        return Candidate(None, None)
+    return Candidate(row.id, row.password_hash)
 
 
 def finish_sign_in(
@@ -76,7 +78,8 @@ def finish_sign_in(
     locks.forgive(tx, row.username, address)
     if new_hash is not None:
         tx.execute(sa.update(account).where(account.c.id == account_id).values(password_hash=new_hash))
-    return open_session(tx, account_id, address, user_agent, timedelta(hours=access.session_hours))
+    opened = open_session(tx, account_id, address, user_agent, timedelta(hours=access.session_hours))
+    return msgspec.structs.replace(opened, must_change_password=row.one_time_until is not None)
 
 
 def open_session(tx: Transaction, account_id: int, address: str, user_agent: str, length: timedelta) -> Opened:

@@ -12,13 +12,16 @@ from aiohttp import web
 class NextThing(msgspec.Struct, frozen=True, kw_only=True):
     """The one thing to do now, as a village head sees it: a sentence and a button over the whole screen.
 
-    `text` and `button` are already in the reader's language. `post` makes the button a form to `href` with `fields`.
+    All texts are already in the reader's language: `lead` “Họp lúc 14:00, còn 12 phút”, `what` the title, `button`
+    “Vào họp”. `post` makes the button a form to `href` with `fields`.
     """
 
-    text: str
+    lead: str
+    what: str
     button: str
     href: str
     icon: str
+    when: str = ""
     post: bool = False
     fields: dict[str, str] = {}
 

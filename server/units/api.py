@@ -9,9 +9,9 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.http import STORE, Route, json_reply, read_query
-from server.http.i18n import translate
 from server.http.reading import path_id
 from server.units import service
+from server.units.picker import label
 from server.units.service import Group, UnitInfo
 
 
@@ -33,17 +33,17 @@ async def get_units(request: web.Request) -> web.Response:
     query = read_query(request, TreeQuery)
     tree = await request.app[STORE].read(service.tree, query.on)
     groups = await request.app[STORE].read(service.groups, query.on)
-    return json_reply(Units(units=tree.ordered(), groups=[_translated(request, group) for group in groups]))
+    return json_reply(
+        Units(
+            units=tree.ordered(),
+            groups=[msgspec.structs.replace(group, label=label(request, group)) for group in groups],
+        )
+    )
 
 
 async def get_unit(request: web.Request) -> web.Response:
     """One unit."""
     return json_reply(await request.app[STORE].read(service.unit, path_id(request)))
-
-
-def _translated(request: web.Request, group: Group) -> Group:
-    label = translate(request, group.label).format(name=translate(request, group.name))
-    return msgspec.structs.replace(group, label=label)
 
 
 ROUTES = [

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.accounts.permissions import Permission
 from server.channel import Channel
+from server.http.i18n import _
+from server.http.keys import RENDERER
+from server.http.pages import NavItem
 from server.http.routes import add_routes
-from server.units import api
+from server.units import api, pages
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes of units."""
-    add_routes(app, api.ROUTES)
+    app[RENDERER].nav.append(NavItem("/units", _("Đơn vị"), "network", Permission.READ_PEOPLE, 90))
+    add_routes(app, [*api.ROUTES, *pages.ROUTES])
