@@ -79,6 +79,7 @@ def parse_offer(text: str) -> Offer:
         _check(section, bundled)
     if not active:
         raise ProtocolError("nothing to send or to receive")
+    _check_numbers(active)
     transport = blocks[sections.index(active[0])]
     _check_setup(transport, session)
     sending = {kind: [s for s in active if s.sends and s.kind == kind] for kind in ("audio", "video")}
@@ -123,6 +124,18 @@ def _check(section: Section, bundled: set[str]) -> None:
         raise ProtocolError(f"{section.kind} {section.mid} is not bundled")
     if not section.rtcp_mux:
         raise ProtocolError(f"{section.kind} {section.mid} has no rtcp-mux")
+
+
+def _check_numbers(sections: list[Section]) -> None:
+    """In a bundle a payload type or an extension id means one thing (RFC 9143 §9.1, §14.1)."""
+    meanings: dict[tuple[str, int], str] = {}
+    for section in sections:
+        codecs = {"vp8": section.vp8, "rtx": section.vp8_rtx, "opus": section.opus, "red": section.opus_red}
+        numbers = [(("codec", number), name) for name, number in codecs.items() if number is not None]
+        numbers += [(("extension", number), uri) for uri, number in section.extensions.items()]
+        for key, meaning in numbers:
+            if meanings.setdefault(key, meaning) != meaning:
+                raise ProtocolError(f"{key[0]} number {key[1]} means two things")
 
 
 # ---- transport -----------------------------------------------------------------------------------------------------
