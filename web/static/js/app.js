@@ -5,6 +5,7 @@ import { startFields } from "./fields.js";
 import { startForms } from "./forms.js";
 import { startLists } from "./lists.js";
 import { startRecipients } from "./recipients.js";
+import { startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { startClocks } from "./time.js";
 
@@ -12,6 +13,7 @@ startTheme();
 startClocks();
 startDialogs();
 startLists();
+startTabs();
 startFields();
 startRecipients();
 startForms();

@@ -4,7 +4,7 @@ import { fileSize, icon, make, number, word } from "./page.js";
 import { toast } from "./toast.js";
 
 function countLetters(line) {
-  const field = document.getElementById(line.dataset.count);
+  const field = document.getElementById(line.dataset.lettersOf);
   const show = () => { line.textContent = word("lettersLeft", { n: number(field.maxLength - field.value.length) }); };
   field.addEventListener("input", show);
   show();
@@ -68,7 +68,7 @@ function onClick(event) {
 
 /** Wires all fields of the page; called once by app.js. */
 export function startFields() {
-  document.querySelectorAll("[data-count]").forEach(countLetters);
+  document.querySelectorAll("[data-letters-of]").forEach(countLetters);
   document.querySelectorAll("[data-upload]").forEach(wireUpload);
   document.addEventListener("click", onClick);
 }

@@ -2,6 +2,7 @@
 (() => {
   const root = document.documentElement;
   root.classList.add("scripted");
+  if ("themeFixed" in root.dataset) return; // the stage is dark for everybody
   try {
     const theme = localStorage.getItem("giaoban:theme");
     if (theme === "dark" || theme === "light") root.dataset.theme = theme;
