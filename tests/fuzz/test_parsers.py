@@ -26,15 +26,15 @@ EXAMPLES = settings(
 
 def rtp_seeds() -> list[bytes]:
     one_byte = rtp.build_extensions({1: b"\x81", 3: b"\0\1", 4: b"12", 10: b"f"})
-    two_byte = bytes.fromhex("1000 0003 0102abcd 0500 1003010203 000000")[:16]
+    two_byte = bytes.fromhex("1000 0003 0102abcd 0500 1003010203 00")
     header = rtp.build_header(96, 1, 65535, 1, 2, one_byte)
     wide = rtp.build_header(96, 0, 1, 1, 2, two_byte)
-    return [header + vp8_seeds()[0], wide + b"opus", bytes((header[0] | 0x20,)) + header[1:] + b"\0\0\3"]
+    return [header + vp8_seeds()[0], wide + b"opus", bytes((header[0] | 0x20,)) + header[1:] + b"ab\0\0\3"]
 
 
 def vp8_seeds() -> list[bytes]:
     key = bytes.fromhex("10020c9d012a0005d042") + bytes(8)
-    heads = ("10", "90800145"[:6], "90808145", "90f0814507e5", "90e0450920", "b01f")
+    heads = ("10", "908045", "90808145", "90f0814507e5", "90e0450920", "b0101f")
     return [bytes.fromhex(head) + key for head in heads]
 
 
