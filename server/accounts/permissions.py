@@ -43,6 +43,7 @@ class Permission(StrEnum):
     FOLLOW_DIRECTIVE = "follow_directive"
     REGISTER_DELIVERY = "register_delivery"
     ANSWER_DELIVERY = "answer_delivery"
+    REVIEW_RESPONSE = "review_response"
     JOIN_MEETING = "join_meeting"
     PLAN_MEETING = "plan_meeting"
     CHAIR_MEETING = "chair_meeting"
@@ -66,6 +67,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.FOLLOW_DIRECTIVE: _OFFICIALS,
     Permission.REGISTER_DELIVERY: frozenset({Role.CLERK, Role.CADRE, Role.VILLAGE_HEAD}),
     Permission.ANSWER_DELIVERY: _WORKERS,
+    Permission.REVIEW_RESPONSE: frozenset({Role.LEADER, Role.CLERK}),
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),

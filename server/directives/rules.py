@@ -59,6 +59,15 @@ class RecipientRole(StrEnum):
     INFO = "info"
 
 
+class ReturnReason(StrEnum):
+    """Why a unit returns a document before it registers it (DOMAIN, `RETURNED`)."""
+
+    WRONG_RECIPIENT = "wrong_recipient"
+    NOT_AUTHENTIC = "not_authentic"
+    DAMAGED = "damaged"
+    DUPLICATE = "duplicate"
+
+
 class Timeliness(StrEnum):
     """Computed from dates whenever it is shown, never stored."""
 

@@ -1,0 +1,45 @@
+"""Use cases of directives; other features call these, never the tables."""
+
+from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable, submit
+from server.directives.service.issue import create_and_issue, issue
+from server.directives.service.problems import DraftError
+from server.directives.service.reading import (
+    download,
+    inbox,
+    may_watch_board,
+    open_delivery,
+    open_directive,
+    outbox,
+    unread,
+    waiting,
+)
+from server.directives.service.receive import arrived, register, report, return_delivery, see
+from server.directives.service.review import accept, send_back
+
+__all__ = [
+    "DraftError",
+    "accept",
+    "arrived",
+    "attach",
+    "create_and_issue",
+    "create_draft",
+    "delete_draft",
+    "detach",
+    "download",
+    "edit_draft",
+    "inbox",
+    "issue",
+    "may_watch_board",
+    "open_delivery",
+    "open_directive",
+    "outbox",
+    "reachable",
+    "register",
+    "report",
+    "return_delivery",
+    "see",
+    "send_back",
+    "submit",
+    "unread",
+    "waiting",
+]

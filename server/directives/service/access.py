@@ -1,0 +1,57 @@
+"""Who may touch which directive: each finder gives a row or says that there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.model import delivery_table, directive_table
+from server.directives.rules import DirectiveState
+from server.directives.service.problems import no_directive
+from server.errors import ConflictError
+from server.http.i18n import _
+from server.store import Transaction
+
+d, v = directive_table.c, delivery_table.c
+BOTH = sa.select(delivery_table, d.unit_id.label("issuer_id"), d.urgency, d.deadline.label("directive_deadline")).join(
+    directive_table, d.id == v.directive_id
+)
+"""A delivery with what of its directive its clocks and events need."""
+
+
+def directive_of_ours(tx: Transaction, who: Principal, directive_id: int, *, lock: bool = False) -> Any:
+    """A directive of the person's own unit, draft or issued."""
+    query = sa.select(directive_table).where(d.id == directive_id, d.unit_id == who.unit_id)
+    row = tx.one(query.with_for_update() if lock else query)
+    if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
+        raise no_directive()
+    return row
+
+
+def draft_of_ours(tx: Transaction, who: Principal, directive_id: int) -> Any:
+    """A draft of the person's own unit, locked. Raises ConflictError once it is issued."""
+    who.require(Permission.DRAFT_DIRECTIVE)
+    row = directive_of_ours(tx, who, directive_id, lock=True)
+    if row.state == DirectiveState.ISSUED:
+        raise ConflictError("already_issued", _("Văn bản đã ban hành nên không sửa hay xóa được nữa."))
+    return row
+
+
+def delivery_to_us(tx: Transaction, who: Principal, directive_id: int, *, lock: bool = False) -> Any:
+    """The delivery of a directive to the person's own unit."""
+    query = BOTH.where(v.directive_id == directive_id, v.unit_id == who.unit_id)
+    row = tx.one(query.with_for_update(of=delivery_table) if lock else query)
+    if row is None or not who.may(Permission.READ_DIRECTIVES):
+        raise no_directive()
+    return row
+
+
+def delivery_of_ours(tx: Transaction, who: Principal, delivery_id: int) -> Any:
+    """A delivery, locked, of a directive that the person's own unit issued."""
+    row = tx.one(BOTH.where(v.id == delivery_id, d.unit_id == who.unit_id).with_for_update(of=delivery_table))
+    if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
+        raise no_directive()
+    return row

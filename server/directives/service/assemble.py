@@ -1,0 +1,110 @@
+"""Rows become shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.directives.documents import DocumentType, Urgency
+from server.directives.model import attachment_table, change_table, recipient_table, response_table
+from server.directives.policy import Policy
+from server.directives.rules import DirectiveState, RecipientRole, State
+from server.directives.service import standing
+from server.directives.shapes import Attachment, Change, Delivery, Directive, Recipient, Response
+from server.store import Transaction
+from server.units import service as units
+
+
+def directive_shape(tx: Transaction, row: Any) -> Directive:
+    """A row of `directive` with its files and recipients."""
+    unit = units.units_by_ids(tx, [row.unit_id])[row.unit_id]
+    a, r = attachment_table.c, recipient_table.c
+    files = tx.all(sa.select(attachment_table).where(a.directive_id == row.id).order_by(a.id))
+    recipients = tx.all(sa.select(recipient_table).where(r.directive_id == row.id).order_by(r.unit_id))
+    return Directive(
+        id=row.id,
+        state=DirectiveState(row.state),
+        unit=row.unit_id,
+        unit_name=unit.name,
+        kind=DocumentType(row.kind),
+        number_text=row.number_text or "",
+        notation=row.notation,
+        subject=row.subject,
+        body=row.body,
+        urgency=Urgency(row.urgency),
+        deadline=row.deadline,
+        issued_at=row.issued_at,
+        signer=row.signer_name or "",
+        signer_position=row.signer_position or "",
+        author=accounts.names(tx, [row.author_id]).get(row.author_id, ""),
+        changed_at=row.changed_at,
+        attachments=[attachment_shape(file) for file in files],
+        recipients=[Recipient(unit=x.unit_id, role=RecipientRole(x.role)) for x in recipients],
+    )
+
+
+def attachment_shape(row: Any) -> Attachment:
+    """A row of `attachment`."""
+    return Attachment(id=row.id, name=row.name, content_type=row.content_type, size=row.size, sha256=row.sha256)
+
+
+def delivery_shape(tx: Transaction, policy: Policy, row: Any, unit_name: str, *, history: bool = False) -> Delivery:
+    """A row of `BOTH` as people see it now; with its answers and history if asked."""
+    due, timeliness = standing.of(policy, row, tx.now)
+    return Delivery(
+        id=row.id,
+        unit=row.unit_id,
+        unit_name=unit_name,
+        role=RecipientRole(row.role),
+        state=State(row.state),
+        edxml=standing.edxml(State(row.state)),
+        timeliness=timeliness,
+        due=due,
+        deadline=row.deadline,
+        sent_at=row.sent_at,
+        arrived_at=row.arrived_at,
+        seen_at=row.seen_at,
+        registered_at=row.registered_at,
+        registry_number=row.registry_number,
+        reported_at=row.reported_at,
+        completed_at=row.completed_at,
+        return_reason=row.return_reason or "",
+        return_note=row.return_note or "",
+        responses=_responses(tx, row.id) if history else [],
+        changes=_changes(tx, row.id) if history else [],
+    )
+
+
+def _responses(tx: Transaction, delivery_id: int) -> list[Response]:
+    r, a = response_table.c, attachment_table.c
+    rows = tx.all(sa.select(response_table).where(r.delivery_id == delivery_id).order_by(r.version.desc()))
+    files = tx.all(sa.select(attachment_table).where(a.response_id.in_([row.id for row in rows])).order_by(a.id))
+    return [
+        Response(
+            version=row.version,
+            text=row.text,
+            author=row.author_name,
+            at=row.at,
+            accepted=row.accepted,
+            note=row.note or "",
+            attachments=[attachment_shape(file) for file in files if file.response_id == row.id],
+        )
+        for row in rows
+    ]
+
+
+def _changes(tx: Transaction, delivery_id: int) -> list[Change]:
+    c = change_table.c
+    return [
+        Change(
+            event=row.event,
+            before=State(row.before),
+            after=State(row.after),
+            at=row.at,
+            person=row.account_name or "",
+            note=row.note or "",
+        )
+        for row in tx.all(sa.select(change_table).where(c.delivery_id == delivery_id).order_by(c.id))
+    ]

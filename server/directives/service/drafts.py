@@ -1,0 +1,202 @@
+"""Writing a directive: create, edit, files, hand to the leader, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
+from server.directives.model import attachment_table, directive_table, recipient_table
+from server.directives.policy import Policy
+from server.directives.rules import DirectiveState
+from server.directives.service.access import draft_of_ours
+from server.directives.service.commands import once
+from server.directives.service.problems import DraftError
+from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Upload
+from server.errors import NotFoundError, UserError
+from server.http.i18n import _
+from server.store import Transaction
+from server.units import service as units
+from server.units.service import UnitInfo
+
+
+def reachable(tx: Transaction, unit_id: int) -> list[UnitInfo]:
+    """The units that a unit may send to: all under it, or if none is, all around and under its parent."""
+    tree = units.tree(tx)
+    own = tree.units.get(unit_id)
+    below = tree.descendants(unit_id)
+    parent = tree.units.get(own.parent_id) if own and own.parent_id else None
+    if below or parent is None:
+        return below
+    return [unit for unit in (parent, *tree.descendants(parent.id)) if unit.id != unit_id]
+
+
+def facts_of(draft: DraftInput) -> DraftFacts:
+    """What the rules look at."""
+    return DraftFacts(
+        notation=draft.notation,
+        subject=draft.subject,
+        body=draft.body,
+        recipients=[(recipient.unit, recipient.role) for recipient in draft.recipients],
+        deadline=draft.deadline,
+        secrecy=draft.secrecy,
+    )
+
+
+def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> DraftInput:
+    notation = clean_text(draft.notation)
+    if not notation:
+        own = units.unit(tx, who.unit_id)
+        notation = policy.notation(draft.kind, own.bloc.value, own.code)
+    return msgspec.structs.replace(
+        draft, notation=notation, subject=clean_text(draft.subject), body=clean_text(draft.body)
+    )
+
+
+def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> None:
+    """Raises DraftError with all that is wrong."""
+    problems = check_draft(facts_of(draft))
+    allowed = {unit.id for unit in reachable(tx, who.unit_id)}
+    if any(recipient.unit not in allowed for recipient in draft.recipients):
+        problems.append(Problem("recipients", "unknown_recipient"))
+    if problems:
+        raise DraftError(problems)
+
+
+def create_draft(
+    tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, uploads: Sequence[Upload] = ()
+) -> DirectiveDone:
+    """A new draft of the person's unit. Raises DraftError, ConflictError."""
+    who.require(Permission.DRAFT_DIRECTIVE)
+    content = ["create", msgspec.to_builtins(draft), [upload.sha256 for upload in uploads]]
+
+    def work() -> DirectiveDone:
+        clean = _clean(tx, who, policy, draft)
+        check_draft_input(tx, who, clean)
+        directive_id = tx.insert(
+            directive_table,
+            unit_id=who.unit_id,
+            state=DirectiveState.DRAFT.value,
+            author_id=who.account_id,
+            created_at=tx.now,
+            **_columns(tx, clean),
+        )
+        _set_recipients(tx, directive_id, clean)
+        add_attachments(tx, who, policy, uploads, directive_id=directive_id)
+        return DirectiveDone(id=directive_id, state=DirectiveState.DRAFT)
+
+    return once(tx, who, draft.command_id, content, work, DirectiveDone)
+
+
+def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
+    return {
+        "kind": draft.kind.value,
+        "notation": draft.notation,
+        "subject": draft.subject,
+        "body": draft.body,
+        "urgency": draft.urgency.value,
+        "deadline": draft.deadline,
+        "changed_at": tx.now,
+    }
+
+
+def _set_recipients(tx: Transaction, directive_id: int, draft: DraftInput) -> None:
+    tx.execute(sa.delete(recipient_table).where(recipient_table.c.directive_id == directive_id))
+    rows = [{"directive_id": directive_id, "unit_id": r.unit, "role": r.role.value} for r in draft.recipients]
+    if rows:
+        tx.execute(sa.insert(recipient_table), rows)
+
+
+def edit_draft(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    directive_id: int,
+    draft: DraftInput,
+    uploads: Sequence[Upload] = (),
+    keep: Sequence[int] | None = None,
+) -> DirectiveDone:
+    """Replace a draft's content; `keep` are the attachments that stay (None: all)."""
+    content = ["edit", directive_id, msgspec.to_builtins(draft), [u.sha256 for u in uploads], keep and sorted(keep)]
+
+    def work() -> DirectiveDone:
+        row = draft_of_ours(tx, who, directive_id)
+        clean = _clean(tx, who, policy, draft)
+        check_draft_input(tx, who, clean)
+        tx.execute(sa.update(directive_table).where(directive_table.c.id == directive_id).values(**_columns(tx, clean)))
+        _set_recipients(tx, directive_id, clean)
+        if keep is not None:
+            a = attachment_table.c
+            tx.execute(sa.delete(attachment_table).where(a.directive_id == directive_id, a.id.not_in(list(keep))))
+        add_attachments(tx, who, policy, uploads, directive_id=directive_id)
+        return DirectiveDone(id=directive_id, state=DirectiveState(row.state))
+
+    return once(tx, who, draft.command_id, content, work, DirectiveDone)
+
+
+def add_attachments(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    uploads: Sequence[Upload],
+    *,
+    directive_id: int | None = None,
+    response_id: int | None = None,
+) -> list[Attachment]:
+    """Note checked files for a directive or a response. Raises UserError when they are too many."""
+    a = attachment_table.c
+    owner = a.directive_id == directive_id if directive_id is not None else a.response_id == response_id
+    present = tx.one(sa.select(sa.func.count().label("n")).select_from(attachment_table).where(owner))
+    most = policy.file.most_attachments
+    if (present.n if present else 0) + len(uploads) > most:
+        raise UserError("too_many_files", _("Nhiều nhất {most} tệp kèm theo."), field="files", most=most)
+    common = {"directive_id": directive_id, "response_id": response_id, "account_id": who.account_id, "at": tx.now}
+    made = []
+    for upload in uploads:
+        values = msgspec.structs.asdict(upload)
+        made.append(Attachment(id=tx.insert(attachment_table, **values, **common), **values))
+    return made
+
+
+def attach(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, uploads: Sequence[Upload]
+) -> list[Attachment]:
+    """Add files to a draft."""
+    draft_of_ours(tx, who, directive_id)
+    return add_attachments(tx, who, policy, uploads, directive_id=directive_id)
+
+
+def detach(tx: Transaction, who: Principal, directive_id: int, attachment_id: int) -> None:
+    """Take a file off a draft; its bytes stay in the store, where another document may need them."""
+    draft_of_ours(tx, who, directive_id)
+    a = attachment_table.c
+    gone = tx.execute(sa.delete(attachment_table).where(a.id == attachment_id, a.directive_id == directive_id))
+    if gone.rowcount == 0:
+        raise NotFoundError("no_attachment", _("Không có tệp này."))
+
+
+def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
+    """Hand a draft to the leader, who is told."""
+    row = draft_of_ours(tx, who, directive_id)
+    if row.state != DirectiveState.WAITING:
+        tx.execute(
+            sa.update(directive_table)
+            .where(directive_table.c.id == directive_id)
+            .values(state=DirectiveState.WAITING.value, changed_at=tx.now)
+        )
+        body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
+        tx.emit("directive.waiting", [who.unit_id], body)
+    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
+
+
+def delete_draft(tx: Transaction, who: Principal, directive_id: int) -> None:
+    """Delete a draft, its recipients and its attachments' rows."""
+    draft_of_ours(tx, who, directive_id)
+    for table in (recipient_table, attachment_table):
+        tx.execute(sa.delete(table).where(table.c.directive_id == directive_id))
+    tx.execute(sa.delete(directive_table).where(directive_table.c.id == directive_id))

@@ -1,0 +1,110 @@
+"""The issue: number, deliveries and events in one transaction (DOMAIN, invariant 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
+from server.directives.model import delivery_table, directive_table, recipient_table
+from server.directives.policy import Policy
+from server.directives.rules import DirectiveState, RecipientRole, State
+from server.directives.service.access import draft_of_ours
+from server.directives.service.commands import once
+from server.directives.service.drafts import create_draft, reachable
+from server.directives.service.numbers import OUT, take_number
+from server.directives.service.problems import DraftError
+from server.directives.shapes import DirectiveDone, DraftInput, Upload
+from server.store import Transaction
+from server.units import service as units
+
+Recipients = Sequence[tuple[int, RecipientRole]]
+
+
+def issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int, command_id: str = "") -> DirectiveDone:
+    """Issue a draft: it gets its number and goes to all recipients. Raises DraftError, ConflictError."""
+    who.require(Permission.ISSUE_DIRECTIVE)
+    return once(
+        tx, who, command_id, ["issue", directive_id], lambda: _issue(tx, who, policy, directive_id), DirectiveDone
+    )
+
+
+def create_and_issue(
+    tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, uploads: Sequence[Upload] = ()
+) -> DirectiveDone:
+    """Write and issue at once, as a leader may; `draft.command_id` covers both."""
+    who.require(Permission.ISSUE_DIRECTIVE)
+    made = create_draft(tx, who, policy, draft, uploads)
+    return issue(tx, who, policy, made.id, f"issue:{draft.command_id}"[:64] if draft.command_id else "")
+
+
+def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> DirectiveDone:
+    row = draft_of_ours(tx, who, directive_id)
+    recipients = _check(tx, who, row)
+    own = units.unit(tx, who.unit_id)
+    year = policy.year(tx.now)
+    number = take_number(tx, OUT, who.unit_id, year)
+    number_text = policy.number_text(number, row.notation, own.bloc.value)
+    tx.execute(
+        sa.update(directive_table)
+        .where(directive_table.c.id == directive_id)
+        .values(
+            state=DirectiveState.ISSUED.value,
+            year=year,
+            number=number,
+            number_text=number_text,
+            signer_id=who.account_id,
+            signer_name=who.name,
+            signer_position=who.acting.position,
+            issued_at=tx.now,
+            changed_at=tx.now,
+        )
+    )
+    _deliver(tx, row, recipients, {"number": number_text, "unit_name": own.name})
+    return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
+
+
+def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
+    found = tx.all(sa.select(recipient_table).where(recipient_table.c.directive_id == row.id))
+    recipients = [(r.unit_id, RecipientRole(r.role)) for r in found]
+    problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), tx.now)
+    allowed = {unit.id for unit in reachable(tx, who.unit_id)}
+    if any(unit not in allowed for unit, _role in recipients):
+        problems.append(Problem("recipients", "unknown_recipient"))
+    if problems:
+        raise DraftError(problems)
+    return recipients
+
+
+def _deliver(tx: Transaction, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
+    """One delivery and one event for each recipient, the delivery holding the event's number."""
+    body = {
+        "directive": row.id,
+        "document_type": DocumentType(row.kind).value,
+        "subject": row.subject,
+        "urgency": row.urgency,
+        "deadline": row.deadline,
+        "href": f"/directives/{row.id}",
+        **names,
+    }
+    events = tx.emit_each("directive.issued", {unit: {**body, "role": role.value} for unit, role in recipients})
+    numbers = {event.unit_id: event.seq for event in events}
+    tx.execute(
+        sa.insert(delivery_table),
+        [
+            {
+                "directive_id": row.id,
+                "unit_id": unit,
+                "role": role.value,
+                "state": State.SENT.value,
+                "seq": numbers[unit],
+                "deadline": None if role is RecipientRole.INFO else row.deadline,
+                "sent_at": tx.now,
+            }
+            for unit, role in recipients
+        ],
+    )

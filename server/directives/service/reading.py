@@ -1,0 +1,186 @@
+"""What people see: inbox, outbox, one directive with its delivery or its board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.documents import DocumentType, Urgency
+from server.directives.model import (
+    attachment_table,
+    delivery_table,
+    directive_table,
+    response_table,
+)
+from server.directives.policy import Policy
+from server.directives.rules import CLOSED, DirectiveState, State
+from server.directives.service import standing
+from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
+from server.directives.service.assemble import attachment_shape, delivery_shape, directive_shape
+from server.directives.service.problems import no_directive
+from server.directives.shapes import (
+    Attachment,
+    Counts,
+    Delivery,
+    Directive,
+    Inbox,
+    Opened,
+    Outbox,
+    ReceivedLine,
+    SentLine,
+)
+from server.errors import NotFoundError
+from server.http.i18n import _
+from server.store import Transaction
+from server.units import service as units
+
+MOST_OPEN = 500
+PAGE = 50
+
+
+def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False) -> Inbox:
+    """The unit's deliveries: open ones by what is due next, or the newest that are done."""
+    closed = [state.value for state in (*CLOSED, State.REPORTED)]
+    wanted = v.state.in_(closed) if done else v.state.not_in(closed)
+    query = BOTH.add_columns(d.number_text, d.kind, d.subject, d.issued_at).where(v.unit_id == who.unit_id, wanted)
+    rows = tx.all(query.order_by(v.sent_at.desc()).limit(PAGE if done else MOST_OPEN))
+    names = units.units_by_ids(tx, [row.issuer_id for row in rows])
+    own = who.acting.unit_name
+    lines = [
+        ReceivedLine(
+            directive=row.directive_id,
+            number_text=row.number_text,
+            kind=DocumentType(row.kind),
+            subject=row.subject,
+            unit_name=names[row.issuer_id].name,
+            urgency=Urgency(row.urgency),
+            delivery=delivery_shape(tx, policy, row, own),
+        )
+        for row in rows
+    ]
+    if not done:
+        lines.sort(key=lambda line: (line.delivery.due is None, line.delivery.due or tx.now))
+    return Inbox(deliveries=lines)
+
+
+def unread(tx: Transaction, unit_id: int) -> int:
+    """Deliveries that nobody of the unit has opened."""
+    states = [State.SENT.value, State.ARRIVED.value]
+    query = sa.select(sa.func.count()).select_from(delivery_table).where(v.unit_id == unit_id, v.state.in_(states))
+    return int(tx.execute(query).scalar_one())
+
+
+def waiting(tx: Transaction, unit_id: int) -> int:
+    """Drafts that wait for the leader."""
+    mine = sa.and_(d.unit_id == unit_id, d.state == DirectiveState.WAITING.value)
+    return int(tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(mine)).scalar_one())
+
+
+def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Outbox:
+    """The unit's drafts, and what it issued with its counts, newest first."""
+    who.require(Permission.FOLLOW_DIRECTIVE)
+    mine = sa.select(directive_table).where(d.unit_id == who.unit_id)
+    is_issued = d.state == DirectiveState.ISSUED.value
+    drafts = tx.all(mine.where(~is_issued).order_by(d.changed_at.desc()))
+    issued = tx.all(
+        mine.where(is_issued).order_by(d.issued_at.desc(), d.id.desc()).limit(PAGE).offset((page - 1) * PAGE)
+    )
+    total = tx.execute(
+        sa.select(sa.func.count()).select_from(directive_table).where(d.unit_id == who.unit_id, is_issued)
+    ).scalar_one()
+    counts = standing.counts_of(tx, policy, {row.id: row for row in issued})
+    return Outbox(
+        drafts=[_sent_line(row, Counts()) for row in drafts] if who.may(Permission.DRAFT_DIRECTIVE) else [],
+        issued=[_sent_line(row, counts[row.id]) for row in issued],
+        pages=max(1, -(-total // PAGE)),
+    )
+
+
+def _sent_line(row: Any, counts: Counts) -> SentLine:
+    return SentLine(
+        directive=row.id,
+        state=DirectiveState(row.state),
+        number_text=row.number_text or "",
+        kind=DocumentType(row.kind),
+        subject=row.subject,
+        urgency=Urgency(row.urgency),
+        deadline=row.deadline,
+        issued_at=row.issued_at,
+        changed_at=row.changed_at,
+        counts=counts,
+    )
+
+
+def opendirective_shape(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> Opened:
+    """What this person may see of a directive: the issuer's board, or the own unit's delivery."""
+    row = tx.one(sa.select(directive_table).where(d.id == directive_id))
+    if row is None:
+        raise no_directive()
+    if row.unit_id != who.unit_id:
+        delivery = delivery_to_us(tx, who, directive_id)
+        own = delivery_shape(tx, policy, delivery, who.acting.unit_name, history=True)
+        return Opened(directive=directive_shape(tx, row), delivery=own)
+    directive_of_ours(tx, who, directive_id)
+    if row.state != DirectiveState.ISSUED:
+        if not who.may(Permission.DRAFT_DIRECTIVE):
+            raise no_directive()
+        return Opened(directive=directive_shape(tx, row))
+    board = _board(tx, policy, row)
+    return Opened(
+        directive=directive_shape(tx, row), board=board, counts=standing.counts_of(tx, policy, {row.id: row})[row.id]
+    )
+
+
+def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: int) -> tuple[Directive, Delivery]:
+    """One delivery of a directive of ours, with its answers and its history."""
+    row = tx.one(BOTH.where(v.id == delivery_id, d.unit_id == who.unit_id))
+    if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
+        raise no_directive()
+    directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
+    name = units.units_by_ids(tx, [row.unit_id], _day(policy, directive))[row.unit_id].name
+    return directive_shape(tx, directive), delivery_shape(tx, policy, row, name, history=True)
+
+
+def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:
+    """Whether the live board of a directive is this person's to see."""
+    mine = sa.select(d.id).where(d.id == directive_id, d.unit_id == who.unit_id)
+    return who.may(Permission.FOLLOW_DIRECTIVE) and tx.one(mine) is not None
+
+
+def download(tx: Transaction, who: Principal, attachment_id: int) -> Attachment:
+    """A file that this person may have: the issuer's, the recipients', or that of an answer between the two."""
+    a, r = attachment_table.c, response_table.c
+    row = tx.one(sa.select(attachment_table).where(a.id == attachment_id))
+    found = NotFoundError("no_attachment", _("Không có tệp này."))
+    if row is None:
+        raise found
+    if row.response_id is not None:
+        pair = BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id)
+        delivery = tx.one(pair)
+        if delivery is None or who.unit_id not in (delivery.unit_id, delivery.issuer_id):
+            raise found
+        return attachment_shape(row)
+    directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
+    if directive.unit_id == who.unit_id:
+        if directive.state != DirectiveState.ISSUED and not who.may(Permission.DRAFT_DIRECTIVE):
+            raise found
+    elif tx.one(sa.select(v.id).where(v.directive_id == directive.id, v.unit_id == who.unit_id)) is None:
+        raise found
+    return attachment_shape(row)
+
+
+def _day(policy: Policy, directive: Any) -> Any:
+    """The day whose unit names hold: that of the issue, for history keeps the names of its own day."""
+    return directive.issued_at.astimezone(policy.zone).date() if directive.issued_at else None
+
+
+def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
+    rows = tx.all(BOTH.where(v.directive_id == directive.id))
+    day = _day(policy, directive)
+    places = {unit.id: place for place, unit in enumerate(units.tree(tx, day).ordered())}
+    names = units.units_by_ids(tx, [row.unit_id for row in rows], day)
+    rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
+    return [delivery_shape(tx, policy, row, names[row.unit_id].name) for row in rows]

@@ -1,0 +1,164 @@
+"""The recipient's side: arrived, seen, registered, returned, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission, Role
+from server.accounts.principal import Principal
+from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark, clean_text, has_hidden_marks
+from server.directives.model import change_table, delivery_table, directive_table, response_table
+from server.directives.policy import Policy
+from server.directives.rules import Event, RecipientRole, ReturnReason, State, next_state, registering
+from server.directives.service.access import delivery_to_us
+from server.directives.service.commands import once
+from server.directives.service.drafts import add_attachments
+from server.directives.service.numbers import IN, take_number
+from server.directives.service.problems import DraftError
+from server.directives.service.steps import step, tell
+from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
+from server.errors import UserError
+from server.http.i18n import _
+from server.store import Transaction
+
+v = delivery_table.c
+
+
+def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
+    """Devices have everything up to a number (unit → seq): all deliveries sent until then have arrived.
+
+    One UPDATE for all units; gives how many deliveries moved. A delivery that is further already is left alone.
+    """
+    after = next_state(State.SENT, Event.ARRIVE)
+    sent = tx.all(
+        sa.select(v.id, v.unit_id, v.seq).where(v.unit_id.in_(list(acknowledged)), v.state == State.SENT.value)
+    )
+    ids = [row.id for row in sent if row.seq <= acknowledged[row.unit_id]]
+    if not ids:
+        return 0
+    moved = tx.execute(
+        sa.update(delivery_table)
+        .where(v.id.in_(ids), v.state == State.SENT.value)
+        .values(state=after.value, arrived_at=tx.now)
+        .returning(v.id, v.directive_id, v.unit_id)
+    ).all()
+    if moved:
+        history = {"event": Event.ARRIVE.value, "before": State.SENT.value, "after": after.value, "at": tx.now}
+        tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **history} for row in moved])
+        _tell_issuers(tx, sorted((row.directive_id, row.unit_id) for row in moved), after)
+    return len(moved)
+
+
+def _tell_issuers(tx: Transaction, moved: Sequence[tuple[int, int]], state: State) -> None:
+    d = directive_table.c
+    issuers = tx.all(sa.select(d.id, d.unit_id).where(d.id.in_({directive for directive, _unit in moved})))
+    issuer_of = {row.id: row.unit_id for row in issuers}
+    for directive, group in groupby(moved, key=lambda pair: pair[0]):
+        tell(tx, directive, issuer_of[directive], [unit for _directive, unit in group], state)
+
+
+def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:
+    """The first person of the unit opens it; later ones change nothing."""
+    row = delivery_to_us(tx, who, directive_id, lock=True)
+    times: dict[str, Any] = {"seen_at": tx.now, "seen_by": who.account_id, "arrived_at": row.arrived_at or tx.now}
+    return _done(row, step(tx, row, Event.SEE, who, **times))
+
+
+def register(tx: Transaction, who: Principal, policy: Policy, directive_id: int, command_id: str = "") -> DeliveryDone:
+    """Register (số đến), which makes it the unit's duty; a village head confirms without a number."""
+    who.require(Permission.REGISTER_DELIVERY)
+
+    def work() -> DeliveryDone:
+        row = delivery_to_us(tx, who, directive_id, lock=True)
+        times: dict[str, Any] = {
+            "registered_at": tx.now,
+            "registered_by": who.account_id,
+            "seen_at": row.seen_at or tx.now,
+            "seen_by": row.seen_by or who.account_id,
+            "arrived_at": row.arrived_at or tx.now,
+        }
+        state = step(tx, row, registering(RecipientRole(row.role)), who, **times)
+        number = None
+        if who.role is not Role.VILLAGE_HEAD:
+            year = policy.year(tx.now)
+            number = take_number(tx, IN, who.unit_id, year)
+            values = {"registry_year": year, "registry_number": number}
+            tx.execute(sa.update(delivery_table).where(v.id == row.id).values(**values))
+        return _done(row, state, number)
+
+    return _once(tx, who, command_id, ["register", directive_id], work)
+
+
+def return_delivery(tx: Transaction, who: Principal, directive_id: int, data: ReturnInput) -> DeliveryDone:
+    """Send it back unregistered, with a reason."""
+    who.require(Permission.REGISTER_DELIVERY)
+
+    def work() -> DeliveryDone:
+        row = delivery_to_us(tx, who, directive_id, lock=True)
+        note = clean_text(data.note)
+        values = {"returned_at": tx.now, "return_reason": ReturnReason(data.reason).value, "return_note": note}
+        return _done(row, step(tx, row, Event.RETURN, who, note=note or None, **values))
+
+    return _once(tx, who, data.command_id, ["return", directive_id, msgspec.to_builtins(data)], work)
+
+
+def report(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    directive_id: int,
+    data: ReportInput,
+    uploads: Sequence[Upload] = (),
+) -> DeliveryDone:
+    """A new version of the unit's answer."""
+    who.require(Permission.ANSWER_DELIVERY)
+
+    def work() -> DeliveryDone:
+        row = delivery_to_us(tx, who, directive_id, lock=True)
+        text = _check_answer(data.text, uploads)
+        state = step(tx, row, Event.REPORT, who, reported_at=tx.now)
+        r = response_table.c
+        last = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == row.id))
+        response_id = tx.insert(
+            response_table,
+            delivery_id=row.id,
+            version=((last.version if last else None) or 0) + 1,
+            text=text,
+            account_id=who.account_id,
+            author_name=who.name,
+            at=tx.now,
+        )
+        add_attachments(tx, who, policy, uploads, response_id=response_id)
+        return _done(row, state, row.registry_number)
+
+    content = ["report", directive_id, msgspec.to_builtins(data), [upload.sha256 for upload in uploads]]
+    return _once(tx, who, data.command_id, content, work)
+
+
+def _check_answer(text: str, uploads: Sequence[Upload]) -> str:
+    clean = clean_text(text)
+    if not clean and not uploads:
+        raise UserError("empty_report", _("Xin viết nội dung báo cáo hoặc kèm tệp."), field="text")
+    problems = [Problem("text", "too_long", BODY_LENGTH)] if len(clean) > BODY_LENGTH else []
+    if has_hidden_marks(clean):
+        problems.append(Problem("text", "hidden_marks"))
+    if bears_secrecy_mark(clean):
+        problems.append(Problem("text", "secret"))
+    if problems:
+        raise DraftError(problems)
+    return clean
+
+
+def _done(row: sa.Row[tuple[object]], state: State, number: int | None = None) -> DeliveryDone:
+    return DeliveryDone(id=row.id, directive=row.directive_id, state=state, registry_number=number)
+
+
+def _once(
+    tx: Transaction, who: Principal, command_id: str, content: list[object], work: Callable[[], DeliveryDone]
+) -> DeliveryDone:
+    return once(tx, who, command_id, content, work, DeliveryDone)

@@ -1,0 +1,82 @@
+"""How deliveries stand: what is due next, in time or not, and the counts of a directive. Computed, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.directives.documents import Urgency
+from server.directives.model import delivery_table
+from server.directives.policy import Policy
+from server.directives.rules import EDXML_CODES, UNREGISTERED, RecipientRole, State, Timeliness, timeliness
+from server.directives.shapes import Counts
+from server.store import Transaction
+
+v = delivery_table.c
+_ANSWERED = (State.REPORTED, State.COMPLETED)
+
+
+def edxml(state: State) -> str:
+    """The state's code of the exchange format, empty for our own states."""
+    return EDXML_CODES.get(state, "")
+
+
+def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeliness]:
+    """When a delivery's next duty is due and how that stands: first to register (T1), then to answer (T3)."""
+    state, urgency = State(row.state), Urgency(row.urgency)
+    if state is State.RETURNED:
+        return None, Timeliness.NONE
+    if state in UNREGISTERED or row.role == RecipientRole.INFO or row.deadline is None:
+        due: datetime | None = policy.register_due(row.sent_at, urgency)
+        done = row.registered_at
+        if state in UNREGISTERED and row.deadline is not None:
+            due = min(due, row.deadline) if due else row.deadline
+    else:
+        due, done = row.deadline, row.reported_at if state in _ANSWERED else None
+    if due is None:
+        return None, Timeliness.NONE
+    return due, timeliness(due, done, now, due - policy.soon_at(due, row.sent_at, urgency))
+
+
+def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) -> dict[int, Counts]:
+    """Counts of issued directives (id → row), each kind counted by itself."""
+    groups = tx.all(
+        sa.select(
+            v.directive_id,
+            v.state,
+            v.role,
+            v.deadline,
+            v.sent_at,
+            sa.func.count().label("sent"),
+            sa.func.count(v.arrived_at).label("arrived"),
+            sa.func.count(v.seen_at).label("seen"),
+            sa.func.count(v.registered_at).label("registered"),
+            sa.func.max(v.registered_at).label("registered_at"),
+            sa.func.max(v.reported_at).label("reported_at"),
+        )
+        .where(v.directive_id.in_(list(directives)))
+        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at)
+    )
+    found = {directive: dict.fromkeys(Counts.__struct_fields__, 0) for directive in directives}
+    for group in groups:
+        counts, state = found[group.directive_id], State(group.state)
+        for name in ("sent", "arrived", "seen", "registered"):
+            counts[name] += getattr(group, name)
+        counts["reported"] += group.sent if state in _ANSWERED else 0
+        counts["completed"] += group.sent if state is State.COMPLETED else 0
+        counts["returned"] += group.sent if state is State.RETURNED else 0
+        facts = _Group(group, directives[group.directive_id].urgency)
+        counts["overdue"] += group.sent if of(policy, facts, tx.now)[1] is Timeliness.OVERDUE else 0
+    return {directive: Counts(**counts) for directive, counts in found.items()}
+
+
+class _Group:
+    """A group of equal deliveries with the urgency of their directive, as `of` reads it."""
+
+    def __init__(self, group: Any, urgency: str) -> None:
+        self.state, self.role, self.deadline = group.state, group.role, group.deadline
+        self.sent_at, self.registered_at, self.reported_at = group.sent_at, group.registered_at, group.reported_at
+        self.urgency = urgency

@@ -1,0 +1,50 @@
+"""One step of a delivery: state, history and events together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.principal import Principal
+from server.directives.model import change_table, delivery_table
+from server.directives.rules import Event, IllegalStepError, State, next_state
+from server.directives.service.problems import wrong_state
+from server.store import Transaction
+
+
+def step(
+    tx: Transaction, delivery: Any, event: Event, who: Principal, *, note: str | None = None, **values: Any
+) -> State:
+    """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing."""
+    before = State(delivery.state)
+    try:
+        after = next_state(before, event)
+    except IllegalStepError as error:
+        raise wrong_state() from error
+    if after is before and event is not Event.REPORT:
+        return before
+    tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(state=after.value, **values))
+    tx.insert(
+        change_table,
+        delivery_id=delivery.id,
+        event=event.value,
+        before=before.value,
+        after=after.value,
+        at=tx.now,
+        account_id=who.account_id,
+        account_name=who.name,
+        note=note,
+    )
+    tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after, to_units=[delivery.unit_id])
+    return after
+
+
+def tell(
+    tx: Transaction, directive_id: int, issuer_id: int, units: list[int], state: State, to_units: Iterable[int] = ()
+) -> None:
+    """Durable news to the issuer's unit and `to_units`; the live board is woken as well."""
+    body = {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}
+    tx.emit("delivery.changed", dict.fromkeys([issuer_id, *to_units]), body)
+    tx.notify(f"board:{directive_id}", {"kind": "board.changed", **body})

@@ -1,0 +1,239 @@
+"""What the API takes and gives; pages use the same shapes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from server.directives.documents import DocumentType, Urgency
+from server.directives.rules import DirectiveState, RecipientRole, ReturnReason, State, Timeliness
+
+CommandId = Annotated[str, msgspec.Meta(max_length=64)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Words = Annotated[str, msgspec.Meta(max_length=1000)]
+LongText = Annotated[str, msgspec.Meta(max_length=200_000)]
+
+
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that a draft goes to."""
+
+    unit: int
+    role: RecipientRole = RecipientRole.EXECUTE
+
+
+class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft as a whole. An empty `notation` takes the organ's usual one; `secrecy` must be empty.
+
+    `command_id` is made by the client, one for each command: a repeat gets the first answer.
+    """
+
+    kind: DocumentType
+    subject: LongText
+    body: LongText = ""
+    notation: Words = ""
+    urgency: Urgency = Urgency.NORMAL
+    deadline: Moment | None = None
+    recipients: list[Recipient] = []
+    secrecy: Words = ""
+    command_id: CommandId = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command without data but its id."""
+
+    command_id: CommandId = ""
+
+
+class ReturnInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Return a document that this unit cannot take."""
+
+    reason: ReturnReason
+    note: Words = ""
+    command_id: CommandId = ""
+
+
+class ReportInput(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer; files are sent beside it as a form."""
+
+    text: LongText = ""
+    command_id: CommandId = ""
+
+
+class SendBackInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for more, until a new deadline."""
+
+    note: Words
+    deadline: Moment | None = None
+    command_id: CommandId = ""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked file that stands in the file store."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+
+
+class DirectiveDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command about a directive."""
+
+    id: int
+    state: DirectiveState
+    number_text: str = ""
+
+
+class DeliveryDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command about a delivery; `registry_number` is the số đến, if it was given one."""
+
+    id: int
+    directive: int
+    state: State
+    registry_number: int | None = None
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to download from `/directives/attachments/{id}`."""
+
+    id: int
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a unit's answer; `accepted` is null until the issuer decides."""
+
+    version: int
+    text: str
+    author: str
+    at: datetime
+    accepted: bool | None
+    note: str
+    attachments: list[Attachment]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a delivery's history; without a person a device did it."""
+
+    event: str
+    before: State
+    after: State
+    at: datetime
+    person: str
+    note: str
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One directive × one recipient unit. `due` is the deadline of what the unit has to do next."""
+
+    id: int
+    unit: int
+    unit_name: str
+    role: RecipientRole
+    state: State
+    edxml: str
+    timeliness: Timeliness
+    due: datetime | None
+    deadline: datetime | None
+    sent_at: datetime
+    arrived_at: datetime | None
+    seen_at: datetime | None
+    registered_at: datetime | None
+    registry_number: int | None
+    reported_at: datetime | None
+    completed_at: datetime | None
+    return_reason: str
+    return_note: str
+    responses: list[Response] = []
+    changes: list[Change] = []
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the units are, each counted by itself."""
+
+    sent: int = 0
+    arrived: int = 0
+    seen: int = 0
+    registered: int = 0
+    reported: int = 0
+    completed: int = 0
+    returned: int = 0
+    overdue: int = 0
+
+
+class Directive(msgspec.Struct, frozen=True, kw_only=True):
+    """A directive without its deliveries."""
+
+    id: int
+    state: DirectiveState
+    unit: int
+    unit_name: str
+    kind: DocumentType
+    number_text: str
+    notation: str
+    subject: str
+    body: str
+    urgency: Urgency
+    deadline: datetime | None
+    issued_at: datetime | None
+    signer: str
+    signer_position: str
+    author: str
+    changed_at: datetime
+    attachments: list[Attachment]
+    recipients: list[Recipient]
+
+
+class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the inbox."""
+
+    directive: int
+    number_text: str
+    kind: DocumentType
+    subject: str
+    unit_name: str
+    urgency: Urgency
+    delivery: Delivery
+
+
+class SentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the outbox; a draft has no counts yet."""
+
+    directive: int
+    state: DirectiveState
+    number_text: str
+    kind: DocumentType
+    subject: str
+    urgency: Urgency
+    deadline: datetime | None
+    issued_at: datetime | None
+    changed_at: datetime
+    counts: Counts
+
+
+class Inbox(msgspec.Struct, frozen=True, kw_only=True):
+    """What came, open or done."""
+
+    deliveries: list[ReceivedLine]
+
+
+class Outbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Drafts and what was issued."""
+
+    drafts: list[SentLine]
+    issued: list[SentLine]
+    pages: int = 1
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board."""
+
+    directive: Directive
+    delivery: Delivery | None = None
+    board: list[Delivery] | None = None
+    counts: Counts | None = None
