@@ -1,0 +1,169 @@
+"""Debian's Janus (videoroom, one event loop) as the peer of the `sfu` bench, over its HTTP interface."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.media.endpoint import Endpoint, Media
+
+ROOM = 4321
+FEED = 77
+_PLUGINS = "/usr/lib/x86_64-linux-gnu/janus"
+_ONLY = {
+    "plugins": "videoroom",
+    "transports": "http",
+}
+
+
+def available() -> bool:
+    """Whether Janus is installed."""
+    return shutil.which("janus") is not None
+
+
+def local_address() -> str | None:
+    """An address of this machine other than loopback, which Janus does not gather; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _disabled(kind: str) -> str:
+    names = [path.name for path in Path(_PLUGINS, kind).glob("libjanus_*.so") if _ONLY[kind] not in path.name]
+    return ",".join(names)
+
+
+def _configure(folder: Path, port: int, address: str) -> None:
+    (folder / "janus.jcfg").write_text(
+        f"""general: {{ configs_folder = "{folder}" plugins_folder = "{_PLUGINS}/plugins"
+  transports_folder = "{_PLUGINS}/transports" debug_level = 2 event_loops = 1 session_timeout = 600 }}
+media: {{ ipv6 = false }}
+nat: {{ ice_enforce_list = "{address}" full_trickle = false }}
+plugins: {{ disable = "{_disabled("plugins")}" }}
+transports: {{ disable = "{_disabled("transports")}" }}
+events: {{ broadcast = false }}
+"""
+    )
+    (folder / "janus.plugin.videoroom.jcfg").write_text("general: { }\n")
+    (folder / "janus.transport.http.jcfg").write_text(
+        f'general: {{ json = "compact" base_path = "/janus" http = true port = {port} ip = "127.0.0.1" https = false }}\n'
+        "admin: { admin_http = false }\n"
+    )
+
+
+class Janus:
+    """A running Janus: `pid`, and endpoints that publish to or subscribe in one room."""
+
+    def __init__(self, pid: int, base: str, http: aiohttp.ClientSession, address: str) -> None:
+        self.pid = pid
+        self._base = base
+        self._http = http
+        self._address = address
+        self._session = 0
+        self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+
+    async def _post(self, path: str, **message: Any) -> dict[str, Any]:
+        message["transaction"] = secrets.token_hex(6)
+        async with self._http.post(self._base + path, json=message) as response:
+            answer: dict[str, Any] = await response.json()
+        assert answer["janus"] != "error", answer
+        return answer
+
+    async def start(self) -> asyncio.Task[None]:
+        """Open a session and the room."""
+        for _ in range(100):
+            try:
+                self._session = (await self._post("", janus="create"))["data"]["id"]
+                break
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.1)
+        task = asyncio.create_task(self._poll())
+        handle = await self._attach()
+        off = dict.fromkeys(("transport_wide_cc_ext", "playoutdelay_ext", "videoorient_ext", "audiolevel_ext"), False)
+        room = {"request": "create", "room": ROOM, "publishers": 2, "videocodec": "vp8", "audiocodec": "opus", **off}
+        await self._post(f"/{self._session}/{handle}", janus="message", body=room)
+        return task
+
+    async def _poll(self) -> None:
+        while True:
+            async with self._http.get(f"{self._base}/{self._session}?maxev=10") as response:
+                for event in await response.json():
+                    if isinstance(event, dict) and event.get("janus") == "event":
+                        self._queue(event["sender"]).put_nowait(event)
+
+    def _queue(self, handle: int) -> asyncio.Queue[dict[str, Any]]:
+        return self._events.setdefault(handle, asyncio.Queue())
+
+    async def _attach(self) -> int:
+        answer = await self._post(f"/{self._session}", janus="attach", plugin="janus.plugin.videoroom")
+        number: int = answer["data"]["id"]
+        return number
+
+    async def _ask(self, handle: int, body: dict[str, Any], jsep: dict[str, str] | None = None) -> dict[str, Any]:
+        extra = {"jsep": jsep} if jsep else {}
+        await self._post(f"/{self._session}/{handle}", janus="message", body=body, **extra)
+        return await asyncio.wait_for(self._queue(handle).get(), 15)
+
+    async def publish(self) -> Endpoint:
+        """An endpoint that sends a voice and a picture into the room."""
+        media = [Media("0", "audio", "sendonly", secrets.randbits(31)), Media("1", "video", "sendonly", secrets.randbits(31))]
+        endpoint = Endpoint(media, host=self._address, lite=True, extensions={})
+        handle = await self._attach()
+        await self._ask(handle, {"request": "join", "ptype": "publisher", "room": ROOM, "id": FEED})
+        offer = {"type": "offer", "sdp": endpoint.description()}
+        answer = await self._ask(handle, {"request": "configure", "audio": True, "video": True}, offer)
+        await endpoint.connect(answer["jsep"]["sdp"])
+        return endpoint
+
+    async def subscribe(self) -> Endpoint:
+        """An endpoint that receives what is published."""
+        handle = await self._attach()
+        body = {"request": "join", "ptype": "subscriber", "room": ROOM, "streams": [{"feed": FEED}]}
+        offer = (await self._ask(handle, body))["jsep"]["sdp"]
+        media = [Media("0", "audio", "recvonly"), Media("1", "video", "recvonly")]
+        if offer.index("m=video") < offer.index("m=audio"):
+            media = [Media("0", "video", "recvonly"), Media("1", "audio", "recvonly")]
+        endpoint = Endpoint(media, host=self._address, lite=True, extensions={})
+        endpoint.begin(offer)
+        await self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": endpoint.description("active")})
+        await asyncio.wait_for(endpoint.connected.wait(), 15)
+        return endpoint
+
+
+@asynccontextmanager
+async def janus_process(folder: Path, *prefix: str) -> AsyncIterator[Janus]:
+    """Janus on free ports, configured in `folder`; ended afterwards."""
+    address = local_address()
+    assert address is not None
+    port = _free_port()
+    _configure(folder, port, address)
+    with (folder / "janus.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*prefix, "janus", "-F", str(folder), stdout=log, stderr=log)
+    async with aiohttp.ClientSession() as http:
+        janus = Janus(process.pid, f"http://127.0.0.1:{port}/janus", http, address)
+        poll = await janus.start()
+        try:
+            yield janus
+        finally:
+            poll.cancel()
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 10)

@@ -1,0 +1,267 @@
+/* The load of the `sfu` bench: one publisher and many sinks on sockets whose DTLS is done, in one epoll loop.
+   Protection is libsrtp's, by pointers to the functions and sessions of the Python process. Sinks answer as browsers
+   do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+typedef int (*crypt_fn)(void *session, void *packet, int *length);
+enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, STATS };
+enum { MARK = 32, BATCH = 64, PACKET = 2048, LATENCIES = 200000 };
+static const char MAGIC[8] = "GIAOBAN!";
+
+struct sink {
+  int fd, tcc_id;
+  void *in, *out;
+  struct sockaddr_in to;
+  uint64_t received;
+  unsigned turn;
+  double next_feedback, next_report;
+  int have_base;
+  uint16_t base, next;
+};
+
+static struct sink *sinks;
+static int sink_count, epoll;
+static crypt_fn protect, unprotect, protect_rtcp;
+static uint64_t stats[STATS];
+static double latencies[LATENCIES];
+static int latency_count;
+
+static struct {
+  int fd, video_pt, audio_pt;
+  void *out;
+  struct sockaddr_in to;
+  uint32_t video_ssrc, audio_ssrc, video_time, audio_time;
+  uint16_t video_seq, audio_seq, picture;
+} publisher;
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static struct sockaddr_in address(const char *host, int port) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+  inet_pton(AF_INET, host, &a.sin_addr);
+  return a;
+}
+
+static void watch(int fd, uint32_t number) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
+  int room = 8 << 20;
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+void load_init(int count, uintptr_t protect_at, uintptr_t unprotect_at, uintptr_t protect_rtcp_at) {
+  sinks = calloc(count, sizeof *sinks);
+  sink_count = count;
+  epoll = epoll_create1(0);
+  protect = (crypt_fn)protect_at;
+  unprotect = (crypt_fn)unprotect_at;
+  protect_rtcp = (crypt_fn)protect_rtcp_at;
+}
+
+void load_sink(int number, int fd, uintptr_t in, uintptr_t out, const char *host, int port, int tcc_id) {
+  struct sink *s = &sinks[number];
+  s->fd = fd;
+  s->in = (void *)in;
+  s->out = (void *)out;
+  s->to = address(host, port);
+  s->tcc_id = tcc_id;
+  s->turn = number;
+  watch(fd, number);
+}
+
+void load_publisher(int fd, uintptr_t out, const char *host, int port, uint32_t video_ssrc, uint32_t audio_ssrc,
+                    int video_pt, int audio_pt) {
+  publisher.fd = fd;
+  publisher.out = (void *)out;
+  publisher.to = address(host, port);
+  publisher.video_ssrc = video_ssrc;
+  publisher.audio_ssrc = audio_ssrc;
+  publisher.video_pt = video_pt;
+  publisher.audio_pt = audio_pt;
+  watch(fd, UINT32_MAX);
+}
+
+void load_reset(void) {
+  memset(stats, 0, sizeof stats);
+  latency_count = 0;
+  for (int i = 0; i < sink_count; i++) sinks[i].received = 0;
+}
+
+uint64_t load_stat(int which) { return stats[which]; }
+uint64_t load_received(int number) { return sinks[number].received; }
+int load_latencies(double *out, int room) {
+  int n = latency_count < room ? latency_count : room;
+  memcpy(out, latencies, n * sizeof *out);
+  return n;
+}
+
+/* Each frame is a key frame, so that any sink may begin with it. The payload holds the time and a mark. */
+static void publish(int video, int first, int last, int size) {
+  uint8_t p[PACKET];
+  memset(p, 0xA5, size);
+  p[0] = 0x80;
+  p[1] = (video ? publisher.video_pt : publisher.audio_pt) | (last ? 0x80 : 0);
+  uint16_t seq = htons(video ? publisher.video_seq++ : publisher.audio_seq++);
+  uint32_t at = htonl(video ? publisher.video_time : publisher.audio_time);
+  uint32_t ssrc = htonl(video ? publisher.video_ssrc : publisher.audio_ssrc);
+  memcpy(p + 2, &seq, 2);
+  memcpy(p + 4, &at, 4);
+  memcpy(p + 8, &ssrc, 4);
+  if (video) {
+    static const uint8_t key_frame[10] = {0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01};
+    p[12] = 0x80 | (first ? 0x10 : 0);
+    p[13] = 0x80;
+    p[14] = 0x80 | (publisher.picture >> 8 & 0x7F);
+    p[15] = publisher.picture & 0xFF;
+    if (first) memcpy(p + 16, key_frame, sizeof key_frame);
+  }
+  double now = seconds();
+  memcpy(p + MARK, &now, 8);
+  memcpy(p + MARK + 8, MAGIC, 8);
+  int length = size;
+  if (protect(publisher.out, p, &length) == 0 &&
+      sendto(publisher.fd, p, length, 0, (struct sockaddr *)&publisher.to, sizeof publisher.to) == length)
+    stats[SENT]++;
+}
+
+static void send_rtcp(struct sink *s, uint8_t *p, int length) {
+  if (protect_rtcp(s->out, p, &length) == 0)
+    sendto(s->fd, p, length, MSG_DONTWAIT, (struct sockaddr *)&s->to, sizeof s->to);
+}
+
+static void report(struct sink *s) { /* a receiver report without blocks */
+  uint8_t p[256] = {0x80, 201, 0, 1, 0, 0, 0, 7};
+  send_rtcp(s, p, 8);
+}
+
+static void feedback(struct sink *s) { /* all of base..next came, each 250 us after the one before */
+  int count = (uint16_t)(s->next - s->base);
+  if (!s->have_base || count < 1 || count > 900) {
+    s->base = s->next;
+    return;
+  }
+  uint8_t p[PACKET] = {0x8F, 205, 0, 0, 0, 0, 0, 7};
+  int at = 12;
+  p[at++] = s->base >> 8;
+  p[at++] = s->base & 0xFF;
+  p[at++] = count >> 8;
+  p[at++] = count & 0xFF;
+  at += 4;
+  p[at++] = 0x20 | count >> 8;
+  p[at++] = count & 0xFF;
+  memset(p + at, 1, count);
+  at = (at + count + 3) & ~3;
+  p[2] = (at / 4 - 1) >> 8;
+  p[3] = (at / 4 - 1) & 0xFF;
+  s->base = s->next;
+  send_rtcp(s, p, at);
+}
+
+static void note_transport_number(struct sink *s, const uint8_t *p, int n) {
+  if (!(p[0] & 0x10) || n < 20 || p[16] >> 4 != s->tcc_id) return;
+  uint16_t number = p[17] << 8 | p[18];
+  if (!s->have_base) {
+    s->base = number;
+    s->have_base = 1;
+  }
+  s->next = number + 1;
+}
+
+static void check(struct sink *s, uint8_t *p, int n, double now) {
+  int length = n;
+  if (unprotect(s->in, p, &length)) {
+    stats[BAD]++;
+    return;
+  }
+  int start = 12 + 4 * (p[0] & 15);
+  if (p[0] & 0x10) start += 4 + 4 * (p[start + 2] << 8 | p[start + 3]);
+  if (length < start + MARK - 12 + 16 || memcmp(p + start + MARK - 12 + 8, MAGIC, 8)) {
+    stats[BAD]++;
+    return;
+  }
+  stats[GOOD]++;
+  double then;
+  memcpy(&then, p + start + MARK - 12, 8);
+  if (latency_count < LATENCIES) latencies[latency_count++] = now - then;
+}
+
+static void arrived(struct sink *s, uint8_t *p, int n, int sample, double now) {
+  if (n < 12 || p[0] < 128 || p[0] > 191) return;
+  if (p[1] >= 192 && p[1] <= 223) {
+    stats[RTCP]++;
+    return;
+  }
+  s->received++;
+  stats[RECEIVED]++;
+  if (s->tcc_id) note_transport_number(s, p, n);
+  if (++s->turn % sample == 0) check(s, p, n, now);
+}
+
+static void drain(int number, int sample) {
+  static uint8_t data[BATCH][PACKET];
+  struct mmsghdr messages[BATCH];
+  struct iovec parts[BATCH];
+  for (int i = 0; i < BATCH; i++) {
+    parts[i] = (struct iovec){data[i], PACKET};
+    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+  }
+  int fd = number < 0 ? publisher.fd : sinks[number].fd;
+  int count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
+  double now = seconds();
+  for (int i = 0; i < count && number >= 0; i++) arrived(&sinks[number], data[i], messages[i].msg_len, sample, now);
+}
+
+static void answer_all(double now) {
+  for (int i = 0; i < sink_count; i++) {
+    struct sink *s = &sinks[i];
+    if (now >= s->next_report) {
+      report(s);
+      s->next_report = now + 1 + i * 1e-3;
+    }
+    if (s->tcc_id && now >= s->next_feedback) {
+      feedback(s);
+      s->next_feedback = now + 0.1;
+    }
+  }
+}
+
+/* Runs for `length` seconds; publishes `frames` frames of `burst` packets and `voices` audio packets a second. */
+void load_run(double length, double frames, int burst, double voices, int video_size, int audio_size, int sample) {
+  double now = seconds(), end = now + length, next_frame = now, next_voice = now + 0.003, next_answers = now;
+  while ((now = seconds()) < end) {
+    if (frames > 0 && now - next_frame > 0.05) stats[LATE]++;
+    for (; frames > 0 && next_frame <= now; next_frame += 1 / frames) {
+      publisher.video_time += (uint32_t)(90000 / frames);
+      publisher.picture++;
+      for (int i = 0; i < burst; i++) publish(1, i == 0, i == burst - 1, video_size);
+    }
+    for (; voices > 0 && next_voice <= now; next_voice += 1 / voices) {
+      publisher.audio_time += 960;
+      publish(0, 0, 0, audio_size);
+    }
+    if (next_answers <= now) {
+      answer_all(now);
+      next_answers = now + 0.01;
+    }
+    struct epoll_event events[256];
+    double wait = end - now;
+    if (frames > 0 && next_frame - now < wait) wait = next_frame - now;
+    if (voices > 0 && next_voice - now < wait) wait = next_voice - now;
+    if (next_answers - now < wait) wait = next_answers - now;
+    struct timespec pause = {0, wait > 0 ? (long)(wait * 1e9) % 1000000000 : 0};
+    int count = epoll_pwait2(epoll, events, 256, &pause, NULL);
+    for (int i = 0; i < count; i++) drain((int)events[i].data.u32, sample);
+  }
+}
