@@ -154,7 +154,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     return Settings(
         database=Database(url=_postgres_url(request) if POSTGRES else f"sqlite:///{tmp_path}/giaoban.db"),
         storage=Storage(data=str(tmp_path / "data"), recordings=str(tmp_path / "recordings"), free_space_mb=1),
-        media=Media(udp_port=0, socket=str(tmp_path / "media.sock")),
+        media=Media(udp_port=0, socket=""),  # no media node; tests of meetings start one
         access=Access(requests_per_minute=100_000),
         demo=True,
     )
@@ -218,6 +218,7 @@ async def app_client(app: web.Application) -> AsyncIterator[TestClient[Any, Any]
 @pytest.fixture
 async def browser(app: web.Application, app_client: TestClient[Any, Any]) -> AsyncIterator[TestClient[Any, Any]]:
     """A client of the same application that keeps cookies."""
+    client: TestClient[Any, Any]
     async with TestClient(app_client.server, cookie_jar=CookieJar(unsafe=True)) as client:
         yield client
 

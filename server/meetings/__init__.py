@@ -1,0 +1,1 @@
+"""Meetings: planning, the room, floor and roll call, and the link to the media node."""

@@ -1,0 +1,46 @@
+"""Wires meetings into the application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.channel import Channel
+from server.home.cards import HOME_CARDS
+from server.http.health import CHECKS
+from server.http.i18n import _
+from server.http.keys import RENDERER, SETTINGS, STORE
+from server.http.pages import NavItem
+from server.http.routes import add_routes
+from server.meetings import api, events, pages
+from server.meetings.conductor import CONDUCTOR, Conductor
+from server.meetings.link import KEEP_MEDIA, MediaLink
+
+
+async def _run(app: web.Application) -> AsyncIterator[None]:
+    await app[CONDUCTOR].start()
+    yield
+    keep = app.get(KEEP_MEDIA)
+    await app[CONDUCTOR].close(keep_media=keep is not None and keep.is_set())
+
+
+def set_up(app: web.Application, channel: Channel) -> None:
+    """Routes, messages, navigation, and the link to the media node."""
+    settings = app[SETTINGS]
+    link = MediaLink(settings)
+    app[CONDUCTOR] = conductor = Conductor(settings, app[STORE], channel, link)
+
+    async def media_is_there() -> bool:
+        return link.ready
+
+    if settings.media.socket:
+        app.setdefault(CHECKS, {})["media"] = media_is_there
+    channel.register(*events.RoomMessages(channel, conductor).messages())
+    channel.announce(*events.ANNOUNCEMENTS)
+    add_routes(app, [*api.ROUTES, *pages.ROUTES])
+    app[RENDERER].nav.append(NavItem("/meetings", _("Họp"), "video", Permission.JOIN_MEETING, 20))
+    app[RENDERER].badges.append(pages.badges)
+    app[HOME_CARDS] += [pages.live_card, pages.next_card]
+    app.cleanup_ctx.append(_run)

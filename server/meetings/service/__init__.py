@@ -1,0 +1,1 @@
+"""Use cases of meetings, one file for each group: plan, attend, floor, recording; view reads."""
