@@ -126,7 +126,7 @@ class Janus:
     async def publish(self) -> Endpoint:
         """An endpoint that sends a voice and a picture into the room."""
         media = [Media("0", "audio", "sendonly", secrets.randbits(31)), Media("1", "video", "sendonly", secrets.randbits(31))]
-        endpoint = Endpoint(media, host=self._address, lite=True, extensions={})
+        endpoint = Endpoint(media, host=self._address, extensions={})
         handle = await self._attach()
         await self._ask(handle, {"request": "join", "ptype": "publisher", "room": ROOM, "id": FEED})
         offer = {"type": "offer", "sdp": endpoint.description()}
@@ -142,7 +142,7 @@ class Janus:
         media = [Media("0", "audio", "recvonly"), Media("1", "video", "recvonly")]
         if offer.index("m=video") < offer.index("m=audio"):
             media = [Media("0", "video", "recvonly"), Media("1", "audio", "recvonly")]
-        endpoint = Endpoint(media, host=self._address, lite=True, extensions={})
+        endpoint = Endpoint(media, host=self._address, controlling=False, extensions={})
         endpoint.begin(offer)
         await self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": endpoint.description("active")})
         await asyncio.wait_for(endpoint.connected.wait(), 15)

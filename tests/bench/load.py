@@ -124,8 +124,7 @@ class Load:
         turn, left = 0, seconds
         while left > 0:
             for endpoint in [self._publisher, *self._sinks][turn % KEEP_ALIVE_SLICES :: KEEP_ALIVE_SLICES]:
-                if not endpoint.lite:
-                    endpoint.check()
+                endpoint.check()
             length = min(SLICE, left)
             self._c.load_run(length, rate.frames, rate.burst, rate.voices, rate.video_size, rate.audio_size, rate.sample)
             left -= length

@@ -80,7 +80,7 @@ class Endpoint:
 
     media: list[Media]
     host: str = "127.0.0.1"
-    lite: bool = False
+    controlling: bool = True
     extensions: dict[str, int] = field(default_factory=lambda: dict(EXTENSIONS))
     packets: list[RtpPacket] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
@@ -109,8 +109,6 @@ class Endpoint:
     def description(self, setup: str = "actpass") -> str:
         """Our offer or answer."""
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
-        if self.lite:
-            lines.append("a=ice-lite")
         lines.append("a=group:BUNDLE " + " ".join(m.mid for m in self.media))
         for media in self.media:
             lines += self._section(media, setup)
@@ -153,10 +151,7 @@ class Endpoint:
         self.remote = remote = Remote.of(description)
         role: Role = "server" if remote.setup == "active" else "client"
         self.link = DtlsLink(CERTIFICATE, [("sha-256", remote.fingerprint)], self._send, role)
-        if self.lite:
-            self._checked.set()
-        else:
-            self._tasks.append(asyncio.create_task(self._check()))
+        self._tasks.append(asyncio.create_task(self._check()))
         self._tasks.append(asyncio.create_task(self._secure(self.link)))
 
     async def _secure(self, link: DtlsLink) -> None:
@@ -177,8 +172,11 @@ class Endpoint:
         request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         request.attributes["USERNAME"] = f"{self.remote.ufrag}:{self.credentials.ufrag}"
         request.attributes["PRIORITY"] = 1
-        request.attributes["ICE-CONTROLLING"] = 1
-        request.attributes["USE-CANDIDATE"] = None
+        if self.controlling:
+            request.attributes["ICE-CONTROLLING"] = 1
+            request.attributes["USE-CANDIDATE"] = None
+        else:
+            request.attributes["ICE-CONTROLLED"] = 1
         request.add_message_integrity(self.remote.pwd.encode())
         self._send(bytes(request))
 
