@@ -104,12 +104,17 @@ async def _error_reply(request: web.Request, error: BaseException) -> web.Stream
 
 @web.middleware
 async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find who asks; let pass only what the route's permission allows, unsafe methods by cookie only with the token."""
+    """Find who asks; let pass only what the route's permission allows, unsafe methods by cookie only with the token.
+
+    A route that exists without a permission is refused; Socket.IO asks by itself who connects.
+    """
     request.app[LIMITER].check(client_address(request), time.monotonic())
     request[PRINCIPAL] = who = await request.app[IDENTIFY](request)
     request[LANGUAGE] = choose_language(request)
     route = route_of(request)
     if route is None:
+        if request.match_info.http_exception is None and not request.path.startswith("/socket.io/"):
+            raise NotAllowedError("not_in_table", _("Đồng chí không có quyền làm việc này."))
         return await handler(request)
     if route.may is not Permission.PUBLIC:
         who = principal(request)

@@ -37,11 +37,17 @@ ROUTES: web.AppKey[dict[tuple[str, str], Route]] = web.AppKey("routes", dict)
 
 
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
-    """Register a feature's routes with aiohttp and in the application's permission table."""
+    """Register a feature's routes with aiohttp and in the application's permission table.
+
+    Keys are aiohttp's canonical paths, `/x/{id}` for `/x/{id:\\d+}`: a request knows its route by these alone.
+    """
     table = app.setdefault(ROUTES, {})
     for route in routes:
-        app.router.add_route(route.method, route.path, route.handler)
-        table[(route.method, route.path)] = route
+        resource = app.router.add_route(route.method, route.path, route.handler).resource
+        key = (route.method, resource.canonical if resource else route.path)
+        if key in table:
+            raise ValueError(f"route registered twice: {key}")
+        table[key] = route
 
 
 def route_of(request: web.Request) -> Route | None:
