@@ -1,4 +1,4 @@
-"""The cookie of a sign-in: unreadable for scripts, not sent by other sites' forms, by HTTPS alone where there is HTTPS."""
+"""The cookie of a sign-in: no script reads it, no other site's form sends it; with HTTPS it goes by HTTPS alone."""
 
 from __future__ import annotations
 

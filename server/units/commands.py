@@ -36,6 +36,7 @@ def run_import(options: argparse.Namespace) -> int:
     if options.json:
         line = msgspec.json.encode(report).decode()
     else:
-        line = f"{district.name}: {report.added} added, {report.changed} changed, {report.ended} ended, {report.same} as before."
+        counts = f"{report.added} added, {report.changed} changed, {report.ended} ended, {report.same} as before"
+        line = f"{district.name}: {counts}"
     sys.stdout.write(line + "\n")
     return 0

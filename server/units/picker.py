@@ -31,7 +31,7 @@ def label(request: web.Request, group: Group) -> str:
 
 
 def chosen(tx: Transaction, unit_ids: Iterable[int], group_keys: Iterable[str]) -> list[int]:
-    """The units that a form named one by one and by group, each once, in the tree's order; unknown ones are left out."""
+    """The units that a form named one by one and by group, each once, in the tree's order, without unknown ones."""
     by_key = {group.key: group.unit_ids for group in service.groups(tx)}
     wanted = set(unit_ids).union(*(by_key.get(key, ()) for key in group_keys))
     return [unit.id for unit in service.tree(tx).ordered() if unit.id in wanted]

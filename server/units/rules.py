@@ -80,4 +80,4 @@ def _split(letter: str) -> tuple[str, int]:
     marks = unicodedata.normalize("NFD", letter)
     tone = next((_TONES[mark] for mark in marks if mark in _TONES), 0)
     base = unicodedata.normalize("NFC", "".join(mark for mark in marks if mark not in _TONES))
-    return (base if len(base) == 1 else base[0]), tone
+    return base[:1] or letter[0], tone
