@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -16,7 +16,7 @@ from server.accounts.rules import local_path
 from server.errors import GiaoBanError, UserError
 from server.http import PRINCIPAL, STORE, Route, principal, read_body, render, see_other
 from server.http.i18n import COOKIE as LANGUAGE_COOKIE
-from server.http.i18n import LANGUAGES, translate
+from server.http.i18n import LANGUAGES, _, translate
 from server.http.limits import client_address
 
 YEAR = 365 * 24 * 3600
@@ -31,10 +31,10 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PasswordForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The form of a new password."""
+    """The form of a new password; lengths are checked by hand so that the error stands beside its field."""
 
-    current: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    new: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    current: str = ""
+    new: str = ""
 
 
 class LanguageForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ async def post_sign_in(request: web.Request) -> web.Response:
     sign_ins = request.app[SIGN_INS]
     try:
         if len(form.username) > 100 or len(form.password) > 200:
-            raise UserError("invalid_input", "Tên đăng nhập hoặc mật khẩu không đúng.")
+            raise UserError("invalid_input", _("Tên đăng nhập hoặc mật khẩu không đúng."))
         opened = await sign_ins.sign_in(
             form.username, form.password, client_address(request), request.headers.get("User-Agent", "")
         )
@@ -111,6 +111,8 @@ async def post_password(request: web.Request) -> web.Response:
     who, sign_ins = principal(request), request.app[SIGN_INS]
     try:
         people.check_new_password(who, form.new)
+        if len(form.current) > 200:
+            raise UserError("wrong_password", _("Mật khẩu hiện tại không đúng."), field="current")
         await sign_ins.check_own_password(who, form.current, client_address(request))
     except GiaoBanError as error:
         field = getattr(error, "field", None) or "current"

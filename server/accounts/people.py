@@ -221,10 +221,12 @@ def unlock_account(tx: Transaction, account_id: int) -> None:
 def check_new_password(who: Principal, password: str) -> None:
     """Raises UserError for a password that is too short or too easy."""
     shortest, longest = PASSWORD_LENGTH
-    if not shortest <= len(password) <= longest:
+    if len(password) < shortest:
         raise UserError(
             "short_password", _("Mật khẩu mới cần ít nhất {shortest} ký tự."), field="new", shortest=shortest
         )
+    if len(password) > longest:
+        raise UserError("long_password", _("Mật khẩu mới dài quá {longest} ký tự."), field="new", longest=longest)
     if password.strip().lower() in (who.username, who.name.lower()) or len(set(password)) < 4:
         raise UserError("easy_password", _("Mật khẩu mới quá dễ đoán. Xin chọn mật khẩu khác."), field="new")
 
