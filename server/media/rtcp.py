@@ -16,6 +16,7 @@ SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 NACK, TRANSPORT_CC = 1, 15  # formats of RTPFB
 PLI, FIR, APPLICATION = 1, 4, 15  # formats of PSFB
 
+MOST_PACKETS = 64  # in one datagram; browsers send a handful
 LARGEST_NACK = 1024  # sequence numbers read from one NACK; the rest is not looked at
 _NTP_EPOCH = 2_208_988_800  # s from 1900 to 1970
 
@@ -141,11 +142,11 @@ def round_trip(block: ReportBlock, now_ntp: int) -> float | None:
 def parse(data: bytes) -> list[Message]:
     """The messages of a compound or reduced-size packet, decrypted.
 
-    Raises ProtocolError when any part is malformed (then nothing of it counts, RFC 3550 A.2). The work is bounded by
-    the datagram's size.
+    Raises ProtocolError when any part is malformed (then nothing of it counts, RFC 3550 A.2) or when there are more
+    than `MOST_PACKETS`, so that one datagram cannot ask for much work.
     """
     messages: list[Message] = []
-    at, size = 0, len(data)
+    at, packets, size = 0, 0, len(data)
     if size < 4:
         raise ProtocolError("RTCP packet is truncated")
     while at < size:
@@ -158,6 +159,9 @@ def parse(data: bytes) -> list[Message]:
         body = data[at + 4 : end]
         if first & 0x20:
             body = _without_padding(body)
+        if packets == MOST_PACKETS:
+            raise ProtocolError("RTCP datagram has too many packets")
+        packets += 1
         _read(packet_type, first & 0x1F, body, messages)
         at = end
     return messages

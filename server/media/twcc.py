@@ -17,7 +17,7 @@ TICK_US = 250
 _REFERENCE_TICKS = 256  # the reference time counts 64 ms
 _REFERENCE_BITS = 24
 
-LARGEST_STATUS_COUNT = 8192  # packets that we read from one feedback; browsers send some hundreds
+LARGEST_STATUS_COUNT = 2048  # packets that we read from one feedback; browsers send some hundreds
 _WINDOW = 1024  # packets below the newest whose arrival is remembered, for those that come late
 _WAITING = 4096  # arrivals between two feedbacks; a flood beyond is not reported
 _RECEIVED_PER_PACKET = 400  # so that a feedback stays below 1,200 bytes
@@ -57,6 +57,21 @@ def parse_feedback(fci: bytes, near_us: int | None = None) -> list[Arrival]:
         return _read_deltas(fci, at, symbols, base, reference * _REFERENCE_TICKS)
     except IndexError as error:
         raise ProtocolError("transport feedback has too few deltas") from error
+
+
+def count_feedback(fci: bytes) -> tuple[int, int]:
+    """How many packets of a `rtcp.TransportFeedback.fci` came and how many did not, at a third of the price.
+
+    Raises ProtocolError when its head or chunks are malformed.
+    """
+    if len(fci) < 10:
+        raise ProtocolError("transport feedback is truncated")
+    count = fci[2] << 8 | fci[3]
+    if not 0 < count <= LARGEST_STATUS_COUNT:
+        raise ProtocolError("transport feedback has a wrong number of statuses")
+    symbols, _ = _read_chunks(fci, count)
+    missing = symbols.count(_MISSING)
+    return count - missing, missing
 
 
 def _read_chunks(fci: bytes, count: int) -> tuple[list[int], int]:

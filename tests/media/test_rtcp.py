@@ -6,6 +6,7 @@ from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpRtpfbPacket, RtcpSdesPacket
 from server.errors import ProtocolError
 from server.media.rtcp import (
     LARGEST_NACK,
+    MOST_PACKETS,
     Bye,
     Fir,
     Nack,
@@ -164,6 +165,12 @@ def test_padding_of_the_last_packet_is_taken_off() -> None:
 def test_refuses_what_is_malformed(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse(data)
+
+
+def test_refuses_a_datagram_of_countless_packets() -> None:
+    assert len(parse(build_pli(1, 2) * MOST_PACKETS)) == MOST_PACKETS
+    with pytest.raises(ProtocolError, match="too many"):
+        parse(build_pli(1, 2) * (MOST_PACKETS + 1))
 
 
 def test_a_name_that_is_too_long_is_not_built() -> None:
