@@ -21,10 +21,9 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 participant.uplink.sender_report(message, now)
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
-                statuses = twcc.parse_feedback(fci)
-                missing = sum(1 for _, at in statuses if at is None)
+                came, missing = twcc.count_feedback(fci)
+                back.arrived += came
                 back.missing += missing
-                back.arrived += len(statuses) - missing
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)

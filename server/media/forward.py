@@ -96,20 +96,19 @@ class Forwarder:
         segment, to = slot.segment, slot.downlink
         if segment is None or to.session is None:
             return
+        write = self._write_video if video else self._write_voice
+        view, send, tag, address = self._arena.view, self._port.send_segments, to.tag_bytes, to.address
         for burst in runs:
             run = burst if burst.lowest >= segment.first else burst.since(segment.first)
-            size = self._write_video(run, slot, segment) if video else self._write_voice(run, slot, segment)
-            if size:
-                self._dispatch(size, run, slot, video)
-
-    def _dispatch(self, size: int, run: _Run, slot: Slot, video: bool) -> None:
-        to = slot.downlink
-        taken = self._port.send_segments(self._arena.view[:size], run.size + to.tag_bytes, to.address, video=video)
-        to.packets += taken
-        to.bytes += size
-        to.dropped += len(run.items) - taken
-        slot.packets += taken
-        slot.octets += size
+            size = write(run, slot, segment)
+            if size == 0:
+                continue
+            taken = send(view[:size], run.size + tag, address, video)
+            to.packets += taken
+            to.bytes += size
+            to.dropped += len(run.items) - taken
+            slot.packets += taken
+            slot.octets += size
 
     def _write_video(self, run: _Run, slot: Slot, segment: Segment) -> int:
         """Lay the run's packets end to end in the arena, for this slot; how many bytes."""
@@ -177,7 +176,7 @@ class Forwarder:
             self._arena.length[0] = len(plain)
             if srtp_protect(to.session, self._arena.start, self._arena.length) == 0:
                 size = len(plain) + to.tag_bytes
-                count += self._port.send_segments(view[:size], size, to.address, video=True)
+                count += self._port.send_segments(view[:size], size, to.address, True)
         to.retransmitted += count
         to.packets += count
         return count

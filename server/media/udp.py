@@ -105,23 +105,24 @@ class UdpPort:
         self.sent += 1
         return True
 
-    def send_segments(self, data: memoryview, segment: int, to: Address, *, video: bool) -> int:
+    def send_segments(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         """Datagrams of `segment` bytes laid end to end (the last may be shorter); how many the kernel took.
 
         When the send buffer is full, video is dropped until it has drained and voices wait for room.
         """
-        count = -(-len(data) // segment)
+        size = len(data)
+        count = 1 if size <= segment else -(-size // segment)
         if video and self._congested:
             self.dropped_video += count
             return 0
         if count > 1 and not self._segments:
             return self._send_plain(data, segment, to, video)
         try:
-            if count > 1:
+            if count == 1:
+                self._socket.sendto(data, to)
+            else:
                 self._socket.sendmsg((data,), self._segmented(segment), 0, to)
                 self._refusals = 0
-            else:
-                self._socket.sendto(data, to)
         except BlockingIOError:
             self._no_room(data, segment, to, video)
             return 0
@@ -136,7 +137,7 @@ class UdpPort:
 
     def _send_plain(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         return sum(
-            self.send_segments(data[start : start + segment], segment, to, video=video)
+            self.send_segments(data[start : start + segment], segment, to, video)
             for start in range(0, len(data), segment)
         )
 
