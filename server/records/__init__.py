@@ -1,0 +1,1 @@
+"""Records: the archived, described, sealed meetings and their files."""

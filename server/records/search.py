@@ -1,0 +1,39 @@
+"""Finding by words, with and without diacritics: who types “cam thanh” finds both Cam Thanh and Cam Thành, who types
+“cam thành” finds that alone, and “"cam thanh"” in quotation marks finds exactly what it says.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_QUERY = re.compile(r'"([^"]*)"|(\S+)')
+_SPACES = re.compile(r"[^\S\n]+")
+MOST_WORDS = 12
+
+
+def exact(text: str) -> str:
+    """Lower case in one Unicode form (NFC) with single spaces: what is compared when diacritics count."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
+
+
+def plain(text: str) -> str:
+    """`exact` without any diacritics; đ is a letter of its own in Unicode and becomes d here."""
+    apart = unicodedata.normalize("NFD", exact(text))
+    return "".join(c for c in apart if not unicodedata.combining(c)).replace("đ", "d")
+
+
+def terms(query: str) -> list[tuple[bool, str]]:
+    """The query's words as (diacritics count, word); phrases in quotation marks are one word. At most MOST_WORDS."""
+    found: list[tuple[bool, str]] = []
+    for phrase, word in _QUERY.findall(query):
+        text = exact(phrase or word.strip('"'))
+        if text:
+            found.append((bool(phrase) or text != plain(text), text))
+    return found[:MOST_WORDS]
+
+
+def like(word: str) -> str:
+    """A LIKE pattern with the backslash as escape: what people type is text, never a pattern."""
+    safe = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{safe}%"

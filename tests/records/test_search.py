@@ -1,0 +1,38 @@
+"""Words with and without diacritics."""
+
+import unicodedata
+
+import pytest
+
+from server.records.search import MOST_WORDS, exact, like, plain, terms
+
+
+def test_plain_takes_every_mark_off() -> None:
+    assert plain("ĐẶNG Thị Ễnh, Cam Thành") == "dang thi enh, cam thanh"
+    assert plain(unicodedata.normalize("NFD", "Cam Thành")) == "cam thanh"
+
+
+def test_exact_is_one_form_whatever_the_keyboard_sent() -> None:
+    assert exact(unicodedata.normalize("NFD", "Cam  THÀNH ")) == exact("cam thành") == "cam thành"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("cam thanh", [(False, "cam"), (False, "thanh")]),
+        ("Cam Thành", [(False, "cam"), (True, "thành")]),
+        ('"cam thanh" bão', [(True, "cam thanh"), (True, "bão")]),
+        ('  ""  ', []),
+        ('"chưa đóng', [(True, "chưa"), (True, "đóng")]),
+    ],
+)
+def test_terms(query: str, found: list[tuple[bool, str]]) -> None:
+    assert terms(query) == found
+
+
+def test_a_query_is_bounded() -> None:
+    assert len(terms("a " * 500)) == MOST_WORDS
+
+
+def test_what_people_type_is_no_pattern() -> None:
+    assert like("50%_\\") == "%50\\%\\_\\\\%"
