@@ -125,7 +125,10 @@ class Janus:
 
     async def publish(self) -> Endpoint:
         """An endpoint that sends a voice and a picture into the room."""
-        media = [Media("0", "audio", "sendonly", secrets.randbits(31)), Media("1", "video", "sendonly", secrets.randbits(31))]
+        media = [
+            Media("0", "audio", "sendonly", secrets.randbits(31)),
+            Media("1", "video", "sendonly", secrets.randbits(31)),
+        ]
         endpoint = Endpoint(media, host=self._address, extensions={})
         handle = await self._attach()
         await self._ask(handle, {"request": "join", "ptype": "publisher", "room": ROOM, "id": FEED})

@@ -44,7 +44,9 @@ class Rate:
 
     def times(self, factor: float) -> Rate:
         """The same load, `factor` times as fast."""
-        return Rate(self.frames * factor, self.burst, self.voices * factor, self.video_size, self.audio_size, self.sample)
+        return Rate(
+            self.frames * factor, self.burst, self.voices * factor, self.video_size, self.audio_size, self.sample
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Load:
         self._publisher = publisher
         lib = _binding.lib
         names = (lib.srtp_protect, lib.srtp_unprotect, lib.srtp_protect_rtcp)
-        functions = [_at(_binding.ffi.addressof(lib, name)) for name in ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp")]
+        functions = [
+            _at(_binding.ffi.addressof(lib, name)) for name in ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp")
+        ]
         assert len(names) == len(functions)
         self._c.load_init(len(sinks), *functions)
         for number, sink in enumerate(sinks):
@@ -126,7 +130,9 @@ class Load:
             for endpoint in [self._publisher, *self._sinks][turn % KEEP_ALIVE_SLICES :: KEEP_ALIVE_SLICES]:
                 endpoint.check()
             length = min(SLICE, left)
-            self._c.load_run(length, rate.frames, rate.burst, rate.voices, rate.video_size, rate.audio_size, rate.sample)
+            self._c.load_run(
+                length, rate.frames, rate.burst, rate.voices, rate.video_size, rate.audio_size, rate.sample
+            )
             left -= length
             turn += 1
 

@@ -111,5 +111,7 @@ async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
             theirs.append(await _janus(options, Rate()))
     cost = [[1e6 * o.cpu / o.received for o in outcomes] for outcomes in (ours, theirs)]
     yield compared("sfu.cpu_us_per_packet", "us", cost[0], "janus", cost[1])
-    yield Figure("sfu.latency_p99_ms", round(1000 * max(percentile(o.latencies, 0.99) for o in ours), 2), "ms", len(ours))
+    yield Figure(
+        "sfu.latency_p99_ms", round(1000 * max(percentile(o.latencies, 0.99) for o in ours), 2), "ms", len(ours)
+    )
     yield Figure(f"sfu.rss_mb_{options.sinks}", round(max(memory), 1), "MB", len(memory))

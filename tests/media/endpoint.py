@@ -263,7 +263,9 @@ class Endpoint:
         self.close_socket()
 
 
-def voice(ssrc: int, number: int, *, level: int = 30, transport: int = 0, payload: bytes = b"\x78" + b"v" * 79) -> bytes:
+def voice(
+    ssrc: int, number: int, *, level: int = 30, transport: int = 0, payload: bytes = b"\x78" + b"v" * 79
+) -> bytes:
     """An Opus packet of 20 ms; `level` is in -dBov."""
     elements = {EXTENSIONS[sdp.AUDIO_LEVEL]: bytes([level]), EXTENSIONS[sdp.TRANSPORT_CC]: transport.to_bytes(2, "big")}
     return build_header(OPUS, 0, number, number * 960, ssrc, build_extensions(elements)) + payload

@@ -1,0 +1,107 @@
+"""Connectivity checks answered, strangers refused, consent over time."""
+
+from __future__ import annotations
+
+import pytest
+from aioice import stun
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.errors import ProtocolError
+from server.media import ice
+from server.media.ice import CLOSED_AFTER, LOST_AFTER, NEVER_CAME_AFTER, Consent, Credentials, Presence
+
+ME = ("198.51.100.7", 50_000)
+
+
+def request(username: str, password: str, *, nominate: bool = True) -> stun.Message:
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    message.attributes["USERNAME"] = username
+    message.attributes["PRIORITY"] = 1
+    if nominate:
+        message.attributes["USE-CANDIDATE"] = None
+    message.add_message_integrity(password.encode())
+    return message
+
+
+def test_a_valid_check_is_answered_with_the_sender_s_address() -> None:
+    ours = Credentials.new()
+    message = request(f"{ours.ufrag}:theirs", ours.password)
+    assert ice.addressed_to(bytes(message)) == ours.ufrag
+    binding = ice.answer(bytes(message), ME, ours.password)
+    assert binding.nominated
+    response = stun.parse_message(binding.response)
+    assert response.transaction_id == message.transaction_id
+    assert response.message_class == stun.Class.RESPONSE
+    assert response.attributes["XOR-MAPPED-ADDRESS"] == ME
+    assert response.check_message_integrity(ours.password.encode())
+
+
+def test_a_check_without_use_candidate_does_not_choose_the_path() -> None:
+    ours = Credentials.new()
+    assert not ice.answer(bytes(request(f"{ours.ufrag}:x", ours.password, nominate=False)), ME, ours.password).nominated
+
+
+def test_a_wrong_password_is_refused() -> None:
+    with pytest.raises(ProtocolError):
+        ice.answer(bytes(request("u:x", "wrong")), ME, "right")
+
+
+def test_a_check_without_integrity_is_refused() -> None:
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    message.attributes["USERNAME"] = "u:x"
+    with pytest.raises(ProtocolError):
+        ice.answer(bytes(message), ME, "secret")
+
+
+def test_an_attribute_of_a_wrong_size_is_refused_not_raised() -> None:
+    data = bytearray(bytes(request("u:x", "secret")))
+    priority = data.index(b"\x00\x24\x00\x04")
+    data[priority + 3] = 2
+    with pytest.raises(ProtocolError):
+        ice.answer(bytes(data), ME, "secret")
+
+
+def test_a_response_is_not_a_request() -> None:
+    response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE)
+    with pytest.raises(ProtocolError):
+        ice.addressed_to(bytes(response))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answered_or_refused(data: bytes) -> None:
+    for read in (lambda: ice.addressed_to(data), lambda: ice.answer(data, ME, "secret")):
+        with pytest.raises(ProtocolError):
+            read()
+
+
+@given(st.integers(0, 107), st.integers(0, 255))
+def test_a_check_with_one_wrong_byte_does_not_pass(place: int, value: int) -> None:
+    data = bytearray(bytes(request("ufrag:x", "secret")))
+    place %= len(data) - 8  # the fingerprint is no proof
+    changed = data[place] != value
+    data[place] = value
+    if changed:
+        with pytest.raises(ProtocolError):
+            ice.answer(bytes(data), ME, "secret")
+    else:
+        ice.answer(bytes(data), ME, "secret")
+
+
+def test_credentials_are_as_long_as_the_rules_ask_and_new_each_time() -> None:
+    one, other = Credentials.new(), Credentials.new()
+    assert one != other
+    assert 4 <= len(one.ufrag) <= 256 and 22 <= len(one.password) <= 256
+    assert set(one.ufrag + one.password) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/")
+
+
+def test_consent_runs_out_comes_back_and_ends() -> None:
+    consent = Consent(100.0)
+    assert consent.presence(100.0 + NEVER_CAME_AFTER - 0.1) is Presence.AWAITED
+    assert consent.presence(100.0 + NEVER_CAME_AFTER) is Presence.GONE
+    consent.heard(110.0)
+    assert consent.presence(110.0 + LOST_AFTER - 0.1) is Presence.HERE
+    assert consent.presence(110.0 + LOST_AFTER) is Presence.LOST
+    consent.heard(130.0)
+    assert consent.presence(130.0) is Presence.HERE
+    assert consent.presence(130.0 + LOST_AFTER + CLOSED_AFTER) is Presence.GONE

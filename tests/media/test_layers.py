@@ -1,0 +1,44 @@
+"""Layer choice: enough pixels, no more; any set of layers will do; no flicker at an edge."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.media.layers import Layer, choose
+
+THREE = [Layer("f", 960), Layer("h", 480), Layer("q", 240)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rid"), [(100, "q"), (240, "q"), (320, "q"), (330, "h"), (640, "h"), (700, "f"), (4000, "f")]
+)
+def test_the_smallest_layer_that_is_enough(wanted: int, rid: str) -> None:
+    assert choose(THREE, wanted, None) == rid
+
+
+def test_without_layers_there_is_nothing() -> None:
+    assert choose([], 640, "f") is None
+
+
+def test_one_layer_serves_every_size() -> None:
+    for wanted in (1, 300, 5000):
+        assert choose([Layer("", 640)], wanted, None) == ""
+
+
+def test_sizes_that_are_not_known_yet_follow_the_names() -> None:
+    unknown = [Layer("q", 0), Layer("f", 0), Layer("h", 0)]
+    assert [choose(unknown, wanted, None) for wanted in (160, 600, 1200)] == ["q", "h", "f"]
+
+
+def test_a_layer_that_is_shown_stays_while_it_is_nearly_enough() -> None:
+    assert choose(THREE, 650, None) == "f"
+    assert choose(THREE, 650, "h") == "h"
+    assert choose(THREE, 750, "h") == "f"
+
+
+def test_a_layer_that_is_too_large_is_left() -> None:
+    assert choose(THREE, 200, "f") == "q"
+
+
+def test_a_layer_that_went_away_is_replaced() -> None:
+    assert choose([Layer("h", 480), Layer("q", 240)], 900, "f") == "h"

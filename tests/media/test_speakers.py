@@ -1,0 +1,140 @@
+"""Who is heard and who is shown, in virtual time."""
+
+from __future__ import annotations
+
+from server.media.speakers import PAUSE, SHOWN_AT_LEAST, STALE, Programme, Speakers
+
+LOUD, SOFT, SILENT = 110, 85, 0
+
+
+class Talk:
+    """Voices at 50 packets a second; `levels` says how loud each is now."""
+
+    def __init__(self, slots: int = 3) -> None:
+        self.speakers = Speakers(slots)
+        self.levels: dict[str, int] = {}
+        self.now = 0.0
+        self.changes: list[list[str | None]] = []
+
+    def run(self, seconds: float, allowed: set[str] | None = None) -> list[str | None]:
+        for tick in range(round(seconds * 50)):
+            self.now += 0.02
+            begun = [self.speakers.heard(name, level, self.now) for name, level in self.levels.items()]
+            chosen = set(self.levels) if allowed is None else allowed
+            if (any(begun) or tick % 5 == 0) and self.speakers.choose(chosen, self.now):
+                self.changes.append(list(self.speakers.slots))
+        return self.speakers.slots
+
+
+def test_all_are_heard_while_slots_are_free() -> None:
+    talk = Talk()
+    talk.levels = {"a": SILENT, "b": SILENT}
+    assert set(talk.run(0.2)) == {"a", "b", None}
+
+
+def test_a_fourth_voice_takes_the_slot_of_the_one_who_paused_at_once() -> None:
+    talk = Talk()
+    talk.levels = {"a": LOUD, "b": LOUD, "c": SILENT}
+    talk.run(2)
+    talk.levels["d"] = LOUD
+    assert set(talk.run(0.04)) == {"a", "b", "d"}
+
+
+def test_three_who_speak_are_not_cut_off_by_an_equally_loud_fourth() -> None:
+    talk = Talk()
+    talk.levels = {"a": LOUD, "b": LOUD, "c": LOUD}
+    before = list(talk.run(2))
+    talk.levels["d"] = LOUD
+    assert talk.run(3) == before
+
+
+def test_a_much_louder_voice_takes_the_softest_one_s_slot() -> None:
+    talk = Talk()
+    talk.levels = {"a": LOUD, "b": LOUD, "c": SOFT}
+    before = list(talk.run(2))
+    talk.levels["d"] = LOUD
+    after = talk.run(1)
+    assert set(after) == {"a", "b", "d"}
+    assert after.index("d") == before.index("c"), "the others keep their slots"
+
+
+def test_who_loses_the_floor_is_silent_at_once() -> None:
+    talk = Talk()
+    talk.levels = {"a": LOUD, "b": LOUD}
+    talk.run(1)
+    talk.speakers.choose({"b"}, talk.now)
+    assert "a" not in talk.speakers.slots and "b" in talk.speakers.slots
+
+
+def test_a_microphone_that_stopped_sending_frees_its_slot() -> None:
+    talk = Talk(slots=1)
+    talk.levels = {"a": LOUD}
+    talk.run(1)
+    talk.levels = {"b": SILENT}
+    talk.run(STALE + 0.2)
+    assert talk.speakers.slots == ["b"]
+
+
+def test_two_in_turn_do_not_flap() -> None:
+    talk = Talk(slots=1)
+    talk.levels = {"a": LOUD, "b": LOUD}
+    talk.run(5)
+    assert len(talk.changes) == 1
+
+
+def test_levels_tell_who_speaks_loudest_first() -> None:
+    talk = Talk()
+    talk.levels = {"a": SOFT, "b": LOUD, "c": SILENT}
+    talk.run(2)
+    assert [name for name, _ in talk.speakers.levels(talk.now)] == ["b", "a"]
+    talk.levels = dict.fromkeys("abc", SILENT)
+    talk.run(PAUSE + 1)
+    assert talk.speakers.levels(talk.now) == []
+
+
+# ---- the programme -------------------------------------------------------------------------------------------------
+
+
+def test_a_shared_screen_comes_first_and_stays_while_it_is_shared() -> None:
+    programme = Programme()
+    programme.choose([], {"a", "b"}, "a", 0)
+    assert programme.choose(["b"], {"a", "b"}, "a", 1)
+    assert (programme.source, programme.kind) == ("b", "screen")
+    assert not programme.choose(["a", "b"], {"a", "b"}, "a", 2), "the first one shared stays"
+    assert programme.choose([], {"a", "b"}, "a", 3)
+    assert programme.kind == "camera"
+
+
+def test_a_speaker_is_shown_after_two_seconds_and_not_before() -> None:
+    programme = Programme()
+    programme.choose([], {"a", "b"}, "a", 0)
+    assert programme.source == "a"
+    assert not programme.choose([], {"a", "b"}, "b", 1)
+    assert not programme.choose([], {"a", "b"}, "b", 1 + SHOWN_AT_LEAST - 0.1)
+    assert programme.choose([], {"a", "b"}, "b", 1 + SHOWN_AT_LEAST)
+    assert programme.source == "b"
+
+
+def test_a_cough_does_not_change_the_programme() -> None:
+    programme = Programme()
+    programme.choose([], {"a", "b"}, "a", 0)
+    for now in range(1, 20):
+        programme.choose([], {"a", "b"}, "b" if now % 2 else "a", now)
+    assert programme.source == "a"
+
+
+def test_who_spoke_last_stays_when_nobody_speaks_or_the_speaker_has_no_camera() -> None:
+    programme = Programme()
+    programme.choose([], {"a", "b"}, "a", 0)
+    assert not programme.choose([], {"a", "b"}, None, 10)
+    assert not programme.choose([], {"a", "b"}, "telephone", 20)
+    assert programme.source == "a"
+
+
+def test_a_camera_that_is_switched_off_makes_room_at_once() -> None:
+    programme = Programme()
+    programme.choose([], {"a", "b"}, "a", 0)
+    assert programme.choose([], {"b"}, None, 1)
+    assert programme.source == "b"
+    assert programme.choose([], set(), None, 2)
+    assert programme.source is None

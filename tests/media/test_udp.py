@@ -1,0 +1,129 @@
+"""The port: batches leave whole, a kernel that refuses segments is coped with, a full buffer costs pictures first."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from server.media.ice import Address
+from server.media.udp import UdpPort
+
+
+class Collector:
+    def __init__(self) -> None:
+        self.got: list[tuple[bytes, Address]] = []
+        self.bursts = 0
+
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        self.got.append((data, source))
+
+    def burst_ended(self, now: float) -> None:
+        self.bursts += 1
+
+
+class Refusing:
+    """A socket that fails `sendmsg`, or everything, with an error; the rest is the real one's."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self.real = real
+        self.sendmsg_error: int | None = None
+        self.full = False
+        self.sent: list[bytes] = []
+
+    def sendmsg(self, buffers: Any, ancillary: Any, flags: int, to: Address) -> int:
+        if self.full:
+            raise BlockingIOError
+        if self.sendmsg_error is not None:
+            raise OSError(self.sendmsg_error, "refused")
+        return self.real.sendmsg(buffers, ancillary, flags, to)
+
+    def sendto(self, data: Any, to: Address) -> int:
+        if self.full:
+            raise BlockingIOError
+        self.sent.append(bytes(data))
+        return self.real.sendto(data, to)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.settimeout(2)
+        yield bound
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[UdpPort, Refusing]]:
+    port = UdpPort("127.0.0.1", 0)
+    fake = Refusing(port._socket)
+    monkeypatch.setattr(port, "_socket", fake)
+    yield port, fake
+    fake.real.close()
+
+
+async def test_datagrams_are_delivered_with_their_source(peer: socket.socket) -> None:
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    port.start(collector)
+    for number in range(100):
+        peer.sendto(bytes([number]), ("127.0.0.1", port.number))
+    async with asyncio.timeout(2):
+        while len(collector.got) < 100:
+            await asyncio.sleep(0.01)
+    assert [data[0] for data, _ in collector.got] == list(range(100))
+    assert {source for _, source in collector.got} == {peer.getsockname()}
+    assert collector.bursts >= 2, "a burst is bounded"
+    port.close()
+
+
+def test_a_batch_arrives_as_single_datagrams(peer: socket.socket) -> None:
+    port = UdpPort("127.0.0.1", 0)
+    batch = b"a" * 1000 + b"b" * 1000 + b"c" * 300
+    assert port.send_segments(memoryview(batch), 1000, peer.getsockname(), True) == 3
+    assert [peer.recv(2048) for _ in range(3)] == [b"a" * 1000, b"b" * 1000, b"c" * 300]
+    assert port.sent == 3
+    port.close()
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.EIO, errno.EMSGSIZE])
+def test_without_segmentation_each_packet_is_sent(
+    refusing: tuple[UdpPort, Refusing], peer: socket.socket, error: int
+) -> None:
+    port, fake = refusing
+    fake.sendmsg_error = error
+    for _ in range(10):
+        assert port.send_segments(memoryview(b"xxyyz"), 2, peer.getsockname(), True) == 3
+    assert fake.sent == [b"xx", b"yy", b"z"] * 10
+    fake.sendmsg_error = None
+    port.send_segments(memoryview(b"xxyy"), 2, peer.getsockname(), True)
+    assert fake.sent[-2:] == [b"xx", b"yy"], "after some refusals segmentation is not tried again"
+
+
+async def test_a_full_buffer_costs_pictures_and_keeps_voices(
+    refusing: tuple[UdpPort, Refusing], peer: socket.socket
+) -> None:
+    port, fake = refusing
+    port.start(Collector())
+    fake.full = True
+    assert port.send_segments(memoryview(b"ppqq"), 2, peer.getsockname(), True) == 0
+    assert port.send_segments(memoryview(b"voice"), 5, peer.getsockname(), False) == 0
+    fake.full = False
+    assert port.send_segments(memoryview(b"pp"), 2, peer.getsockname(), True) == 0, "no picture before the voices"
+    await asyncio.sleep(0.05)
+    assert peer.recv(100) == b"voice"
+    assert (port.dropped_video, port.dropped_audio) == (3, 0)
+    assert port.send_segments(memoryview(b"pp"), 2, peer.getsockname(), True) == 1
+
+
+def test_an_unreachable_address_is_counted_not_raised(refusing: tuple[UdpPort, Refusing]) -> None:
+    port, fake = refusing
+    fake.sendmsg_error = errno.ENETUNREACH
+    assert port.send_segments(memoryview(b"aabb"), 2, ("127.0.0.1", 9), True) == 0
+    assert port.errors == 1
