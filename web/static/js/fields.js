@@ -1,12 +1,21 @@
 // Small helps beside fields: letters left, usual times, showing a password, the list of chosen files, copying.
 
 import { fileSize, icon, make, number, word } from "./page.js";
+import { wallClock } from "./time.js";
 import { toast } from "./toast.js";
 
 function countLetters(line) {
   const field = document.getElementById(line.dataset.lettersOf);
   const show = () => { line.textContent = word("lettersLeft", { n: number(field.maxLength - field.value.length) }); };
   field.addEventListener("input", show);
+  show();
+}
+
+// The browser writes dates in its own order; below the field they stand as everywhere here.
+function echoDate(line) {
+  const field = document.getElementById(line.dataset.echo);
+  const show = () => { line.textContent = field.value ? wallClock(field.value) : ""; };
+  for (const name of ["input", "change"]) field.addEventListener(name, show);
   show();
 }
 
@@ -69,6 +78,7 @@ function onClick(event) {
 /** Wires all fields of the page; called once by app.js. */
 export function startFields() {
   document.querySelectorAll("[data-letters-of]").forEach(countLetters);
+  document.querySelectorAll("[data-echo]").forEach(echoDate);
   document.querySelectorAll("[data-upload]").forEach(wireUpload);
   document.addEventListener("click", onClick);
 }

@@ -4,6 +4,7 @@
 //   <time datetime="…" data-countdown>     12:05 left, 00:00 from then on
 //   <time datetime="…" data-elapsed>       00:42 since
 
+import { showFigures } from "./figures.js";
 import { lang, timeZone } from "./page.js";
 
 const STEPS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -43,6 +44,14 @@ export function duration(seconds) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+/** The value of a date-time field (no zone) in words: Thứ Ba 24/11/2026, 17:00. */
+export function wallClock(value) {
+  const [, year, month, day, time] = /^(\d+)-(\d\d)-(\d\d)T(\d\d:\d\d)/.exec(value) ?? [];
+  if (!year) return "";
+  const weekday = new Date(Date.UTC(year, month - 1, day)).toLocaleDateString(lang, { weekday: "long", timeZone: "UTC" });
+  return `${weekday.replace(/(^|\s)\p{L}/gu, (letter) => letter.toUpperCase())} ${day}/${month}/${year}, ${time}`;
+}
+
 function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -52,10 +61,11 @@ export function tick(root = document) {
   const at = now();
   for (const element of root.querySelectorAll("time[data-clock], time[data-relative], time[data-countdown], time[data-elapsed]")) {
     const when = Date.parse(element.dateTime);
-    if ("clock" in element.dataset) show(element, clock.format(at));
+    if ("clock" in element.dataset) showFigures(element, clock.format(at));
+    else if (Number.isNaN(when)) element.textContent = "";
     else if ("relative" in element.dataset) show(element, relative(when, at));
-    else if ("countdown" in element.dataset) show(element, duration((when - at) / 1000));
-    else show(element, duration((at - when) / 1000));
+    else if ("countdown" in element.dataset) showFigures(element, duration((when - at) / 1000));
+    else showFigures(element, duration((at - when) / 1000));
   }
 }
 
