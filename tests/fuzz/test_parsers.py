@@ -90,6 +90,8 @@ def read_rtcp(data: bytes) -> None:
 def read_twcc(data: bytes) -> None:
     arrivals = twcc.parse_feedback(data, 10**9)
     assert len(arrivals) <= twcc.LARGEST_STATUS_COUNT
+    missing = sum(at is None for _, at in arrivals)
+    assert twcc.count_feedback(data) == (len(arrivals) - missing, missing)
 
 
 def read_values(data: bytes) -> None:

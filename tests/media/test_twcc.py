@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media.rtcp import TransportFeedback, parse
-from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, parse_feedback
+from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, count_feedback, parse_feedback
 
 START_US = 5_000_000_000
 
@@ -161,6 +161,19 @@ def test_what_was_recorded_is_what_is_read(first: int, steps: list[tuple[int, in
 def test_refuses_what_is_malformed(fci: str) -> None:
     with pytest.raises(ProtocolError):
         parse_feedback(bytes.fromhex(fci))
+
+
+def test_counts_what_came_without_its_times() -> None:
+    (packet,) = feedback([(10, START_US), (11, START_US + 500), (15, START_US)])
+    assert count_feedback(packet[12:]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "fci", ["0001", "0001 0000 00000000 2001", "0001 0003 00000000 2001", "0001 ffff 00000000 ffff"]
+)
+def test_refuses_to_count_what_is_malformed(fci: str) -> None:
+    with pytest.raises(ProtocolError):
+        count_feedback(bytes.fromhex(fci))
 
 
 def test_reads_both_kinds_of_vectors() -> None:
