@@ -86,6 +86,7 @@ class Conductor:
         self.channel = channel
         self.link = link
         self._told: dict[int, _Told] = {}
+        self._wishes: dict[int, protocol.ShowSlots] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,7 +144,7 @@ class Conductor:
         await self.sync(meeting_id)
 
     async def show(self, meeting_id: int, participant_id: int, wishes: list[SlotWish]) -> None:
-        """What a page wants to see. A node that is away is no error: the page asks again when it is back."""
+        """What a page wants to see; said again when its connection is there, if it was not yet."""
         wants = [
             protocol.Want(
                 slot=w.slot, source=None if w.source is None else name_of(w.source), kind=w.kind, width=w.width
@@ -151,7 +152,9 @@ class Conductor:
             for w in wishes
             if 0 <= w.slot < protocol.VIDEO_SLOTS
         ]
-        await self._try(protocol.ShowSlots(room=room_of(meeting_id), participant=name_of(participant_id), wants=wants))
+        command = protocol.ShowSlots(room=room_of(meeting_id), participant=name_of(participant_id), wants=wants)
+        self._wishes[participant_id] = command
+        await self._try(command)
 
     # ---- recording and the end
 
@@ -288,8 +291,10 @@ class Conductor:
             state = has.state if has is not None and has.session == session else "lost"
             news.append(SessionNews(meeting=meeting_id, participant=seat, session=session, state=state))
         await self.store.write(attend.sessions_changed, news)
-        if any(item.state in ("lost", "closed") for item in news):
-            await self.channel.send(rows.room_name(meeting_id), "meeting.media_restarted", {"meeting": meeting_id})
+        lost = [item.participant for item in news if item.state in ("lost", "closed")]
+        if lost:
+            body = {"meeting": meeting_id, "participants": lost}
+            await self.channel.send(rows.room_name(meeting_id), "meeting.media_restarted", body)
 
     # ---- what the node says
 
@@ -317,6 +322,7 @@ class Conductor:
                         SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
                     )
                     log.info("p%d %s %s %s", seat, event.session, event.state, event.reason)
+                    await self._repeat_wishes(seat, event.state)
                 case protocol.Speaking():
                     await self._tell_speaking(event)
                 case protocol.ProgrammeChanged() | protocol.TrackChanged():
@@ -328,6 +334,13 @@ class Conductor:
             await self.store.write(attend.sessions_changed, news)
             for meeting_id in {item.meeting for item in news if item.state == "connected"}:
                 await self.sync(meeting_id)
+
+    async def _repeat_wishes(self, participant_id: int, state: protocol.SessionState) -> None:
+        wishes = self._wishes.get(participant_id)
+        if wishes is not None and state == "connected":
+            await self._try(wishes)
+        elif state == "closed":
+            self._wishes.pop(participant_id, None)
 
     async def _tell_speaking(self, event: protocol.Speaking) -> None:
         meeting_id = _number(event.room)

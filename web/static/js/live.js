@@ -1,6 +1,7 @@
 // Signed-in pages: says quietly when the connection is lost, and announces a new directive by bell, title and toast.
 
 import { onState } from "./channel.js";
+import "./meetings.js";
 import { word } from "./page.js";
 import { ring, startSound } from "./sound.js";
 import { raiseTitleCount } from "./title.js";

@@ -1,0 +1,78 @@
+// The chair's strip and the chair's buttons in the panel. The server checks each; here is only what is shown.
+
+import { send } from "../channel.js";
+import { ask } from "../dialog.js";
+import { word } from "../page.js";
+import { selectTab } from "../tabs.js";
+import { toast } from "../toast.js";
+
+const text = (name, fields) => word(name, fields, "room-texts");
+
+/** Wires the chair's buttons of a room. */
+export class Chair {
+  constructor(room, state, meeting) {
+    Object.assign(this, { room, state, meeting });
+    room.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-action]");
+      const handle = button && this.#actions[button.dataset.action];
+      if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null);
+    });
+    state.addEventListener("change", () => this.#show());
+  }
+
+  #actions = {
+    "mute-all": () => this.#say("mute"),
+    mute: (participant) => this.#say("mute", { participant }),
+    remove: (participant) => this.#remove(participant),
+    readmit: (participant) => this.#say("readmit", { participant }),
+    "give-floor": (participant) => this.#say("give_floor", { participant }),
+    invite: () => this.#invite(),
+    "roll-call": () => this.#open("people"),
+    "floor-mode": () => this.#say("floor_mode", { mode: this.state.head.floor_mode === "open" ? "invitation" : "open" }),
+    "agenda-next": () => { this.#open("agenda"); this.#say("agenda_next"); },
+    "agenda-start": () => this.#say("agenda_next"),
+    record: () => this.#say(this.#recording ? "record_stop" : "record_start"),
+    end: () => this.#end(),
+  };
+
+  get #recording() {
+    return ["running", "paused"].includes(this.state.head?.recording?.state);
+  }
+
+  #say(name, data = {}) {
+    return send(`meeting.${name}`, { meeting: this.meeting, ...data }).catch((error) => toast(error.message, { iconName: "circle-alert" }));
+  }
+
+  /** The first who waits gets the floor; whoever holds it gives it back when nobody waits. */
+  #invite() {
+    this.#open("queue");
+    const [first] = this.state.queue;
+    if (first) this.#say("give_floor", { participant: first });
+    else if (this.state.present().some((person) => person.floor)) this.#say("give_floor");
+  }
+
+  #open(name) {
+    this.room.dataset.panel = "open";
+    selectTab(this.room.querySelector(`#tab-${name}`));
+    this.state.dispatchEvent(new CustomEvent("change", { detail: {} }));
+  }
+
+  async #remove(participant) {
+    const person = this.state.people.get(participant);
+    if (person && await ask(text("askRemove", { name: `${person.unit_name} · ${person.name}` }), text("yesRemove"))) {
+      this.#say("remove", { participant });
+    }
+  }
+
+  async #end() {
+    if (await ask(text("askEnd"), text("yesEnd"))) this.#say("end");
+  }
+
+  #show() {
+    const press = (action, on) => this.room.querySelector(`.chair-strip [data-action=${action}]`)?.setAttribute("aria-pressed", String(on));
+    press("record", this.#recording);
+    press("floor-mode", this.state.head.floor_mode === "invitation");
+    const next = this.room.querySelector(".chair-strip [data-action=agenda-next]");
+    if (next) next.hidden = this.state.agenda.length === 0;
+  }
+}

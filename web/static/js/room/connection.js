@@ -1,0 +1,72 @@
+// One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
+// One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
+
+const AUDIO_SLOTS = 3;
+const VIDEO_SLOTS = 12;
+const LAYERS = [
+  { rid: "f", maxBitrate: 1_200_000 },
+  { rid: "h", maxBitrate: 400_000, scaleResolutionDownBy: 2 },
+  { rid: "q", maxBitrate: 120_000, scaleResolutionDownBy: 4 },
+];
+const SCREEN_BITRATE = 1_500_000;
+
+function prefer(transceiver, kind, names) {
+  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((codec) => names.includes(codec.mimeType.toLowerCase()));
+  if (codecs.length) transceiver.setCodecPreferences(codecs);
+}
+
+/** The media connection of one join. `onState` gets "connecting", "connected", "disconnected", "failed", "closed". */
+export class Connection {
+  constructor({ ice = [], onState }) {
+    this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: ice });
+    this.slots = new Map(); // number of a video slot → its track
+    this.voices = []; // tracks of the audio slots
+    this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
+    const send = { direction: "sendonly" };
+    this.microphone = this.pc.addTransceiver("audio", send).sender;
+    this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
+    this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [{ maxBitrate: SCREEN_BITRATE }] }).sender;
+    for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
+    for (let n = 0; n < VIDEO_SLOTS; n += 1) this.pc.addTransceiver("video", { direction: "recvonly" });
+    for (const transceiver of this.pc.getTransceivers()) {
+      const { kind } = transceiver.receiver.track;
+      prefer(transceiver, kind, kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus"]);
+    }
+  }
+
+  /** The offer's text. Tracks set before it do not matter: every line is offered in any case. */
+  async offer() {
+    await this.pc.setLocalDescription();
+    return this.pc.localDescription.sdp;
+  }
+
+  /** Takes the server's answer and finds the track of each slot. */
+  async accept({ answer, slots }) {
+    await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
+    const byMid = new Map(this.pc.getTransceivers().map((transceiver) => [transceiver.mid, transceiver.receiver.track]));
+    for (const { mid, kind, slot } of slots) {
+      if (kind === "video") this.slots.set(slot, byMid.get(mid));
+      else this.voices[slot] = byMid.get(mid);
+    }
+  }
+
+  /** Sends a track in a line ("microphone", "camera", "screen"), or with null nothing. */
+  async put(line, track) {
+    await this[line].replaceTrack(track);
+  }
+
+  /** Ends it; the server notices at once. */
+  close() {
+    this.pc.close();
+  }
+
+  /** Figures of what is received and sent, one object a track. */
+  async figures() {
+    const all = [...(await this.pc.getStats()).values()];
+    return {
+      inbound: all.filter((item) => item.type === "inbound-rtp"),
+      outbound: all.filter((item) => item.type === "outbound-rtp"),
+      pair: all.find((item) => item.type === "candidate-pair" && item.nominated),
+    };
+  }
+}

@@ -1,0 +1,128 @@
+// The bar: microphone, camera, shared screen, raised hand, panel, leaving. What is on is what the server says is on.
+
+import { send } from "../channel.js";
+import { word } from "../page.js";
+import { toast } from "../toast.js";
+import * as devices from "./devices.js";
+
+const text = (name, fields) => word(name, fields, "room-texts");
+
+/** The person's own switches; `tracks` holds what is open: microphone, camera, screen. */
+export class Controls {
+  constructor(room, state, tracks, session) {
+    Object.assign(this, { room, state, tracks, session });
+    this.connection = null;
+    this.busy = new Set();
+    room.querySelector(".bar").addEventListener("click", (event) => {
+      const action = event.target.closest("[data-action]")?.dataset.action;
+      if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
+      if (action === "hand") this.#hand();
+      if (action === "panel") this.#panel();
+      if (action === "leave") this.#leave();
+    });
+    room.querySelector("[data-action=panel-close]").addEventListener("click", () => this.#panel(false));
+    state.addEventListener("change", () => this.#follow());
+  }
+
+  /** A new connection gets what is open. */
+  async attach(connection, microphone) {
+    this.connection = connection;
+    if (!microphone) this.#closeTrack("microphone");
+    for (const line of ["microphone", "camera", "screen"]) await connection.put(line, this.tracks[line]);
+    if (this.tracks.screen) await this.#tell({}, "screen");
+    this.show();
+  }
+
+  /** Switches one line on or off. */
+  async toggle(line) {
+    if (this.busy.has(line) || !this.connection) return;
+    this.busy.add(line);
+    try {
+      if (this.tracks[line]) await this.off(line);
+      else await this.#on(line);
+    } catch (error) {
+      if (line === "screen" && error.name === "NotAllowedError") return;
+      const reason = error.code && typeof error.code === "string" ? error.message : text(devices.reasonOf(error, line === "microphone" ? "audio" : "video"));
+      toast(line === "screen" && !error.code ? text("shareFailed") : reason, { iconName: "circle-alert" });
+    } finally {
+      this.busy.delete(line);
+      this.show();
+    }
+  }
+
+  async #on(line) {
+    const open = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen }[line];
+    if (line === "microphone") await this.#tell({ microphone: true }, line);
+    let track;
+    try {
+      track = await open();
+      if (line !== "microphone") await this.#tell({ [line]: true }, line);
+    } catch (error) {
+      track?.stop();
+      if (line === "microphone") await this.#tell({ microphone: false }, line);
+      throw error;
+    }
+    this.tracks[line] = track;
+    track.addEventListener("ended", () => { if (this.tracks[line] === track) this.off(line); });
+    await this.connection.put(line, track);
+  }
+
+  /** Switches one line off: the device is really closed, its light goes out. */
+  async off(line) {
+    this.#closeTrack(line);
+    await this.connection?.put(line, null);
+    this.show();
+    await this.#tell({ [line]: false }, line);
+  }
+
+  #closeTrack(line) {
+    this.tracks[line]?.stop();
+    this.tracks[line] = null;
+  }
+
+  #tell(change, line) {
+    const now = Object.fromEntries(["microphone", "camera", "screen"].map((name) => [name, Boolean(this.tracks[name])]));
+    return send("meeting.state", { meeting: this.session.meeting, ...now, ...change }).catch((error) => {
+      if (change[line] === false) console.info("not told:", error.code ?? error.message);
+      else throw error;
+    });
+  }
+
+  /** The chair has switched our microphone off, or another page of ours has changed something. */
+  #follow() {
+    const self = this.state.self;
+    if (self && this.tracks.microphone && !self.microphone && !this.busy.has("microphone") && this.session.phase === "inside") {
+      this.#closeTrack("microphone");
+      this.connection?.put("microphone", null);
+    }
+    this.show();
+  }
+
+  /** Presses the buttons that are on. */
+  show() {
+    const pressed = {
+      microphone: Boolean(this.tracks.microphone), camera: Boolean(this.tracks.camera), screen: Boolean(this.tracks.screen),
+      hand: Boolean(this.state.self?.hand), panel: this.room.dataset.panel === "open",
+    };
+    for (const [action, on] of Object.entries(pressed)) {
+      this.room.querySelector(`.bar [data-action=${action}]`).setAttribute("aria-pressed", String(on));
+    }
+  }
+
+  #hand() {
+    const up = Boolean(this.state.self?.hand);
+    send(up ? "meeting.lower_hand" : "meeting.raise_hand", { meeting: this.session.meeting }).catch((error) => toast(error.message, { iconName: "circle-alert" }));
+  }
+
+  #panel(open = this.room.dataset.panel !== "open") {
+    this.room.dataset.panel = open ? "open" : "closed";
+    this.show();
+    if (!open) this.room.querySelector(".bar [data-action=panel]").focus();
+  }
+
+  async #leave() {
+    for (const line of ["microphone", "camera", "screen"]) this.#closeTrack(line);
+    await send("meeting.leave", { meeting: this.session.meeting }).catch((error) => console.info("left anyway:", error.message));
+    this.session.leaveFor("left");
+  }
+}

@@ -1,0 +1,101 @@
+// The own state in words over the stage, the recording notice for eye and ear, and the page after the room.
+
+import { number, word } from "../page.js";
+import { toast } from "../toast.js";
+
+const text = (name, fields) => word(name, fields, "room-texts");
+const WEAK_AFTER_BAD = 2; // readings in a row
+
+/** Says what the person must know; `voices` gives the tones. */
+export class Notices {
+  constructor(room, state, tracks, voices) {
+    Object.assign(this, { room, state, tracks, voices });
+    this.line = room.querySelector("[data-own-state]");
+    this.lost = false;
+    this.weak = 0;
+    this.hadFloor = false;
+    this.toldRecording = null;
+    state.addEventListener("change", () => this.show());
+  }
+
+  /** The connection is lost, or there again. */
+  setLost(lost) {
+    this.lost = lost;
+    this.show();
+  }
+
+  /** Looks at a connection's figures every few seconds: much loss or a long way is a weak link. */
+  watch(connection) {
+    clearInterval(this.timer);
+    let before = null;
+    this.timer = setInterval(async () => {
+      if (connection.pc.connectionState !== "connected") return;
+      const { inbound, pair } = await connection.figures();
+      const sum = (name) => inbound.reduce((total, item) => total + (item[name] ?? 0), 0);
+      const reading = { lost: sum("packetsLost"), received: sum("packetsReceived") };
+      if (before) {
+        const lost = Math.max(0, reading.lost - before.lost);
+        const share = lost / Math.max(1, lost + reading.received - before.received);
+        this.weak = share > 0.08 || (pair?.currentRoundTripTime ?? 0) > 0.8 ? this.weak + 1 : 0;
+        this.show();
+      }
+      before = reading;
+    }, 3000);
+  }
+
+  show() {
+    const self = this.state.self;
+    if (!self) return;
+    this.#recording();
+    if (self.floor && !this.hadFloor) this.voices.tone("floor");
+    this.hadFloor = self.floor;
+    const words = this.#words(self);
+    if (this.line.textContent !== words) this.line.textContent = words;
+    this.line.hidden = words === "";
+  }
+
+  #words(self) {
+    const place = this.state.queue.indexOf(self.id);
+    if (this.lost) return text("lost");
+    if (self.floor && !self.microphone) return text("floorYours");
+    if (place >= 0) return text("handRaised", { place: number(place + 1) });
+    if (this.weak >= WEAK_AFTER_BAD) return text("weak");
+    if (self.screen) return text("sharing");
+    if (self.muted) return text("mutedByChair");
+    if (!self.microphone) return text("microphoneOff");
+    return "";
+  }
+
+  /** The red word is there as long as it records; begin, end and failure are also told aloud. */
+  #recording() {
+    const recording = this.state.head.recording;
+    const state = recording?.state ?? "none";
+    this.room.dataset.recording = ["running", "paused"].includes(state) ? "on" : "off";
+    if (state === this.toldRecording) return;
+    const first = this.toldRecording === null;
+    this.toldRecording = state;
+    if (state === "running") {
+      toast(text(first ? "recordingOn" : "recordingBegun"), { iconName: "circle-dot" });
+      this.voices.tone("recording");
+    } else if (!first && state === "paused") toast(text("recordingPaused"), { iconName: "circle-dot" });
+    else if (!first && state === "stopped") {
+      toast(text("recordingStopped"), { iconName: "circle-dot" });
+      this.voices.tone("stopped");
+    } else if (!first && state === "failed") {
+      toast(text(recording.failure === "disk_full" ? "recordingDisk" : "recordingFailed"), { iconName: "circle-alert", stay: Infinity });
+    }
+  }
+}
+
+/** The page after the room: why one is outside, and what can be done. */
+export function showGone(why, message) {
+  const page = document.querySelector("[data-gone]");
+  const known = ["removed", "ended", "taken", "left"].includes(why) ? why : why === "meeting_ended" ? "ended" : "refused";
+  page.querySelector("[data-gone-title]").textContent = text(`${known}Title`);
+  page.querySelector("[data-gone-text]").textContent = known === "refused" ? message : text(`${known}Text`);
+  page.querySelector("[data-action=come-back]").hidden = !["taken", "left"].includes(known);
+  document.querySelector("[data-inside]").hidden = true;
+  document.querySelector("[data-door]").hidden = true;
+  page.hidden = false;
+  page.querySelector("a, button:not([hidden])").focus();
+}

@@ -1,0 +1,134 @@
+// Being in the room: joining, and coming back by itself after a lost network, a restarted server or media node.
+
+import { onState, send } from "../channel.js";
+import { Connection } from "./connection.js";
+
+const PATIENCE_MS = 4000; // a connection that is "disconnected" often comes back by itself
+const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again
+const PAUSES_MS = [300, 700, 1500, 3000];
+const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
+const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
+/** The session of this page in a meeting. Events: "joined", "lost", "back", "gone" (detail.why, detail.message). */
+export class Session extends EventTarget {
+  constructor(meeting, state, { tracks, hall = false }) {
+    super();
+    Object.assign(this, { meeting, state, tracks, hall });
+    this.connection = null;
+    this.session = "";
+    this.phase = "outside"; // outside, joining, inside, gone
+    this.tries = 0;
+    this.timer = 0;
+    onState((channel) => this.#channelChanged(channel));
+    this.#hear();
+  }
+
+  /** Takes the seat; a second call takes it anew with a new offer. */
+  async join() {
+    if (this.phase === "joining" || this.phase === "gone") return;
+    this.phase = "joining";
+    clearTimeout(this.timer);
+    try {
+      await this.#connect();
+      this.tries = 0;
+    } catch (error) {
+      this.phase = "outside";
+      if (FINAL.has(error.code)) return this.leaveFor(error.code, error.message);
+      console.info("joining again:", error.code ?? error.message);
+      await wait(PAUSES_MS[Math.min(this.tries, PAUSES_MS.length - 1)]);
+      this.tries += 1;
+      return this.join();
+    }
+  }
+
+  async #connect() {
+    this.connection?.close();
+    const connection = new Connection({ onState: (name, from) => this.#mediaChanged(name, from) });
+    this.connection = connection;
+    const offer = await connection.offer();
+    const { microphone, camera } = this.tracks;
+    const answer = await send("meeting.join", {
+      meeting: this.meeting, offer, microphone: Boolean(microphone), camera: Boolean(camera), hall: this.hall,
+    });
+    this.session = answer.session;
+    this.state.me = answer.participant;
+    await connection.accept(answer);
+    this.phase = "inside";
+    this.state.load(answer.snapshot);
+    this.dispatchEvent(new CustomEvent("joined", { detail: { connection, microphone: answer.microphone } }));
+  }
+
+  /** Asks for the whole room, and finds out whether our seat is still ours. */
+  async refresh() {
+    const entrance = await send("meeting.snapshot", { meeting: this.meeting });
+    this.state.load(entrance.snapshot);
+    return entrance;
+  }
+
+  /** Goes out for good: "left", "removed", "ended", "taken" or the code of a refusal. */
+  leaveFor(why, message = "") {
+    if (this.phase === "gone") return;
+    this.phase = "gone";
+    clearTimeout(this.timer);
+    this.connection?.close();
+    this.dispatchEvent(new CustomEvent("gone", { detail: { why, message } }));
+  }
+
+  #hear() {
+    const mine = (handle) => ({ detail }) => { if (detail.meeting === this.meeting) handle(detail); };
+    const on = (kind, handle) => document.addEventListener(`giaoban:${kind}`, mine(handle));
+    on("meeting.changed", (change) => { this.state.apply(change); this.#checkSeat(); });
+    on("meeting.speaking", ({ loudest }) => this.state.speaking(loudest));
+    on("meeting.said", (message) => this.state.said(message));
+    on("meeting.removed", () => this.leaveFor("removed"));
+    on("meeting.ended", () => this.leaveFor("ended"));
+    on("meeting.media_restarted", ({ participants }) => { if (participants.includes(this.state.me)) this.#rejoinSoon(Math.random() * 300); });
+    addEventListener("online", () => { if (this.phase === "inside") this.#resume(); });
+  }
+
+  /** Somebody signed in as us has taken the seat from another page: one of the two must give way, the older one. */
+  #checkSeat() {
+    const self = this.state.self;
+    if (this.phase !== "inside" || !self?.present || !self.session || self.session === this.session) return;
+    this.leaveFor("taken");
+  }
+
+  #channelChanged(channel) {
+    if (channel === "connected" && this.phase === "inside") this.#resume();
+  }
+
+  async #resume() {
+    try {
+      const entrance = await this.refresh();
+      if (this.phase !== "inside") return;
+      if (entrance.snapshot.head.state === "ended") return this.leaveFor("ended");
+      if (entrance.me === null) return this.#rejoinSoon(0);
+      this.#checkSeat();
+      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(AFTER_RETURN_MS);
+    } catch (error) {
+      if (FINAL.has(error.code)) this.leaveFor(error.code, error.message);
+      else console.info("not back yet:", error.code ?? error.message);
+    }
+  }
+
+  #mediaChanged(name, from) {
+    if (from !== this.connection || this.phase === "gone") return;
+    if (name === "connected") {
+      clearTimeout(this.timer);
+      this.dispatchEvent(new CustomEvent("back"));
+    }
+    if (name === "disconnected" || name === "failed") {
+      this.dispatchEvent(new CustomEvent("lost"));
+      this.#rejoinSoon(name === "failed" ? 0 : PATIENCE_MS);
+    }
+  }
+
+  #rejoinSoon(delay) {
+    if (this.phase !== "inside") return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (delay >= AFTER_RETURN_MS && this.connection.pc.connectionState === "connected") return;
+      this.join();
+    }, delay);
+  }
+}

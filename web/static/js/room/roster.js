@@ -1,0 +1,128 @@
+// The side panel: people by unit with the roll call, who waits for the floor, the agenda with its clocks, the chat.
+
+import { send } from "../channel.js";
+import { clone } from "../clone.js";
+import { lang, make, number, timeZone, word } from "../page.js";
+import { toast } from "../toast.js";
+import { duration, now } from "../time.js";
+import { initials } from "./grid.js";
+
+const text = (name, fields) => word(name, fields, "room-texts");
+const hour = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : "vi-VN", { timeZone, hour: "2-digit", minute: "2-digit" });
+const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "absent" };
+
+/** Draws the four lists of the panel; the chair's buttons in them are handled by chair.js. */
+export class Roster {
+  constructor(room, state) {
+    Object.assign(this, { room, state });
+    this.lists = Object.fromEntries(["people", "queue", "agenda", "chat"].map((name) => [name, room.querySelector(`[data-list=${name}]`)]));
+    state.addEventListener("change", ({ detail }) => this.show(detail));
+    room.querySelector("[data-chat-form]").addEventListener("submit", (event) => this.#say(event));
+    setInterval(() => this.#tickAgenda(), 1000);
+    this.unread = 0;
+    room.querySelector("#tab-chat").addEventListener("click", () => { this.unread = 0; this.#counts(); });
+  }
+
+  show(detail) {
+    if (!detail.said) {
+      this.#people();
+      this.#queue();
+      this.#agenda();
+    }
+    if (detail.whole) this.lists.chat.replaceChildren(...this.state.messages.map((message) => this.#line(message)));
+    if (detail.said) this.#heard(detail.said);
+    this.#counts();
+  }
+
+  #people() {
+    const lines = [];
+    const units = [...this.state.units.values()].sort((one, other) => (one.people === 0) - (other.people === 0) || one.id - other.id);
+    for (const unit of units) {
+      const people = [...this.state.people.values()].filter((person) => person.unit === unit.id && (person.present || person.removed));
+      const state = text(ATTENDANCE[unit.attendance]);
+      lines.push(make("li", { class: "panel-group", data: { attendance: unit.attendance } }, `${unit.name} · ${state}`));
+      lines.push(...people.map((person) => this.#person(person)));
+    }
+    this.lists.people.replaceChildren(...lines);
+  }
+
+  #person(person) {
+    const self = person.id === this.state.me;
+    const notes = [self ? text("self") : "", ["chair", "secretary"].includes(person.role) ? text(person.role) : "",
+      person.removed ? text("takenOut") : person.link === "lost" ? text("dropped") : ""].filter(Boolean);
+    const row = clone("person-row", { initials: initials(person.name), unit: person.name, person: notes.join(" · ") }, {
+      participant: String(person.id), mic: person.microphone ? "on" : "off",
+    });
+    row.toggleAttribute("data-floor", person.floor);
+    row.toggleAttribute("data-hand", person.hand !== null);
+    row.toggleAttribute("data-away", person.link === "lost" || person.removed);
+    const actions = row.querySelector(".person-actions");
+    if (person.removed) {
+      actions.replaceChildren(make("button", { type: "button", class: "button button-small", data: { action: "readmit" } }, text("readmit")));
+    } else {
+      actions.querySelector("[data-action=mute]").hidden = !person.microphone;
+      actions.querySelector("[data-action=remove]").hidden = self || person.role === "chair";
+    }
+    return row;
+  }
+
+  #queue() {
+    const waiting = this.state.queue.map((id) => this.state.people.get(id)).filter(Boolean);
+    this.lists.queue.replaceChildren(...waiting.map((person, place) =>
+      clone("queue-row", { place: number(place + 1), unit: person.unit_name, person: person.name }, { participant: String(person.id) })));
+  }
+
+  #agenda() {
+    const next = this.state.agenda.find((item) => !item.started_at);
+    this.lists.agenda.replaceChildren(...this.state.agenda.map((item, place) => {
+      const note = item.minutes ? text("minutes", { n: number(item.minutes) }) : "";
+      const row = clone("agenda-row", { place: number(place + 1), title: item.title, note }, { item: String(item.id) });
+      if (item.started_at && !item.ended_at) row.setAttribute("aria-current", "step");
+      row.querySelector("[data-action]").hidden = item !== next;
+      return row;
+    }));
+    this.#tickAgenda();
+  }
+
+  #tickAgenda() {
+    for (const item of this.state.agenda) {
+      const time = this.lists.agenda.querySelector(`[data-item="${item.id}"] [data-fill=time]`);
+      if (!time || !item.started_at) continue;
+      const until = item.ended_at ? Date.parse(item.ended_at) : now();
+      time.textContent = duration((until - Date.parse(item.started_at)) / 1000);
+    }
+  }
+
+  #line(message) {
+    const person = this.state.people.get(message.participant);
+    return clone("chat-row", { unit: person?.unit_name ?? "", person: person?.name ?? "", time: hour.format(Date.parse(message.at)), text: message.text });
+  }
+
+  #heard(message) {
+    this.lists.chat.append(this.#line(message));
+    this.lists.chat.scrollTop = this.lists.chat.scrollHeight;
+    const read = this.room.dataset.panel === "open" && !this.room.querySelector("#part-chat").hidden;
+    if (!read && message.participant !== this.state.me) this.unread += 1;
+  }
+
+  #counts() {
+    const counts = { people: this.state.present().length, queue: this.state.queue.length, agenda: 0, chat: this.unread };
+    for (const [name, count] of Object.entries(counts)) {
+      for (const badge of this.room.querySelectorAll(`[data-count-of=${name}]`)) {
+        badge.textContent = number(count);
+        badge.hidden = count === 0;
+      }
+    }
+  }
+
+  #say(event) {
+    event.preventDefault();
+    const field = event.target.elements.text;
+    const words = field.value.trim();
+    if (!words) return;
+    send("meeting.say", { meeting: this.state.head.id, text: words })
+      .then(() => { field.value = ""; })
+      .catch((error) => toast(error.message, { iconName: "circle-alert" }));
+  }
+}
+
