@@ -2,10 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from zoneinfo import ZoneInfo
+
 from aiohttp import web
 
+from server.accounts.permissions import Permission
 from server.channel import Channel
+from server.config import ROOT
+from server.directives import api, home, pages, service
+from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
+from server.directives.keys import FILES, POLICY
+from server.directives.policy import load_policy
+from server.home.cards import HOME_CARDS
+from server.http.i18n import _
+from server.http.keys import RENDERER, SETTINGS, STORE
+from server.http.pages import NavItem
+from server.http.routes import add_routes, principal
+from server.store.files import FileStore
+
+INBOX, OUTBOX = "/directives/in", "/directives/out"
+
+
+async def _badges(request: web.Request) -> Mapping[str, int]:
+    who, store = principal(request), request.app[STORE]
+    counts: dict[str, int] = {}
+    if who.may(Permission.READ_DIRECTIVES):
+        counts[INBOX] = await store.read(service.unread, who.unit_id)
+    if who.may(Permission.ISSUE_DIRECTIVE):
+        counts[OUTBOX] = await store.read(service.waiting, who.unit_id)
+    return counts
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes, messages and navigation of directives."""
+    settings, store = app[SETTINGS], app[STORE]
+    app[POLICY] = load_policy(ROOT / "config", ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20)
+    app[FILES] = FileStore(settings.path(settings.storage.data) / "files")
+    receipts = Receipts(store)
+
+    async def end_receipts(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        await receipts.close()
+
+    app.cleanup_ctx.append(end_receipts)
+    channel.on_ack.append(receipts.note)
+    channel.may_watch["board"] = board_watch(store)
+    channel.announce(*ANNOUNCEMENTS)
+    add_routes(app, [*api.ROUTES, *pages.ROUTES])
+    app[RENDERER].nav.extend(
+        [
+            NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20),
+            NavItem(OUTBOX, _("Chỉ đạo đi"), "send", Permission.FOLLOW_DIRECTIVE, 21),
+        ]
+    )
+    app[RENDERER].badges.append(_badges)
+    app[HOME_CARDS].extend(home.CARDS)

@@ -1,11 +1,12 @@
 """Use cases of directives; other features call these, never the tables."""
 
-from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable, submit
-from server.directives.service.issue import create_and_issue, issue
+from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
+from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.problems import DraftError
 from server.directives.service.reading import (
     download,
     inbox,
+    late,
     may_watch_board,
     open_delivery,
     open_directive,
@@ -29,6 +30,7 @@ __all__ = [
     "edit_draft",
     "inbox",
     "issue",
+    "late",
     "may_watch_board",
     "open_delivery",
     "open_directive",

@@ -180,20 +180,6 @@ def detach(tx: Transaction, who: Principal, directive_id: int, attachment_id: in
         raise NotFoundError("no_attachment", _("Không có tệp này."))
 
 
-def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
-    """Hand a draft to the leader, who is told."""
-    row = draft_of_ours(tx, who, directive_id)
-    if row.state != DirectiveState.WAITING:
-        tx.execute(
-            sa.update(directive_table)
-            .where(directive_table.c.id == directive_id)
-            .values(state=DirectiveState.WAITING.value, changed_at=tx.now)
-        )
-        body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
-        tx.emit("directive.waiting", [who.unit_id], body)
-    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
-
-
 def delete_draft(tx: Transaction, who: Principal, directive_id: int) -> None:
     """Delete a draft, its recipients and its attachments' rows."""
     draft_of_ours(tx, who, directive_id)

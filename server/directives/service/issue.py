@@ -33,6 +33,21 @@ def issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int, co
     )
 
 
+def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
+    """Hand a draft to the leader, who is told. It must be fit to be issued. Raises DraftError, ConflictError."""
+    row = draft_of_ours(tx, who, directive_id)
+    _check(tx, who, row)
+    if row.state != DirectiveState.WAITING:
+        tx.execute(
+            sa.update(directive_table)
+            .where(directive_table.c.id == directive_id)
+            .values(state=DirectiveState.WAITING.value, changed_at=tx.now)
+        )
+        body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
+        tx.emit("directive.waiting", [who.unit_id], body)
+    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
+
+
 def create_and_issue(
     tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, uploads: Sequence[Upload] = ()
 ) -> DirectiveDone:

@@ -16,7 +16,7 @@ from server.directives.model import (
     response_table,
 )
 from server.directives.policy import Policy
-from server.directives.rules import CLOSED, DirectiveState, State
+from server.directives.rules import CLOSED, DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.assemble import attachment_shape, delivery_shape, directive_shape
@@ -38,6 +38,7 @@ from server.store import Transaction
 from server.units import service as units
 
 MOST_OPEN = 500
+MOST_WATCHED = 5_000
 PAGE = 50
 
 
@@ -49,18 +50,7 @@ def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False
     rows = tx.all(query.order_by(v.sent_at.desc()).limit(PAGE if done else MOST_OPEN))
     names = units.units_by_ids(tx, [row.issuer_id for row in rows])
     own = who.acting.unit_name
-    lines = [
-        ReceivedLine(
-            directive=row.directive_id,
-            number_text=row.number_text,
-            kind=DocumentType(row.kind),
-            subject=row.subject,
-            unit_name=names[row.issuer_id].name,
-            urgency=Urgency(row.urgency),
-            delivery=delivery_shape(tx, policy, row, own),
-        )
-        for row in rows
-    ]
+    lines = [_received_line(tx, policy, row, names[row.issuer_id].name, own) for row in rows]
     if not done:
         lines.sort(key=lambda line: (line.delivery.due is None, line.delivery.due or tx.now))
     return Inbox(deliveries=lines)
@@ -99,6 +89,29 @@ def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Ou
     )
 
 
+def late(tx: Transaction, who: Principal, policy: Policy) -> list[ReceivedLine]:
+    """Open deliveries of what the unit issued that are overdue now, longest overdue first."""
+    closed = [state.value for state in (*CLOSED, State.REPORTED)]
+    query = BOTH.add_columns(d.number_text, d.kind, d.subject).where(d.unit_id == who.unit_id, v.state.not_in(closed))
+    rows = tx.all(query.order_by(v.sent_at).limit(MOST_WATCHED))
+    rows = [row for row in rows if standing.of(policy, row, tx.now)[1] is Timeliness.OVERDUE]
+    names = units.units_by_ids(tx, [row.unit_id for row in rows])
+    found = [_received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row in rows]
+    return sorted(found, key=lambda line: line.delivery.due or tx.now)
+
+
+def _received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recipient: str) -> ReceivedLine:
+    return ReceivedLine(
+        directive=row.directive_id,
+        number_text=row.number_text,
+        kind=DocumentType(row.kind),
+        subject=row.subject,
+        unit_name=issuer,
+        urgency=Urgency(row.urgency),
+        delivery=delivery_shape(tx, policy, row, recipient),
+    )
+
+
 def _sent_line(row: Any, counts: Counts) -> SentLine:
     return SentLine(
         directive=row.id,
@@ -114,7 +127,7 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
     )
 
 
-def opendirective_shape(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> Opened:
+def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> Opened:
     """What this person may see of a directive: the issuer's board, or the own unit's delivery."""
     row = tx.one(sa.select(directive_table).where(d.id == directive_id))
     if row is None:

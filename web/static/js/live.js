@@ -19,7 +19,7 @@ onState((state) => {
 
 document.addEventListener("giaoban:directive.issued", ({ detail }) => {
   raiseTitleCount();
-  ring(detail.urgency !== undefined && detail.urgency !== "normal");
+  ring(detail.urgency !== undefined && detail.urgency !== "NORMAL");
   toast(word("newDirective", { subject: detail.subject ?? "" }), {
     iconName: "bell",
     stay: Infinity,

@@ -1,0 +1,232 @@
+"""Pages where a directive is written: a new one, a draft, and what its buttons do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives import service
+from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
+from server.directives.forms import ComposeForm, draft_of, values_of, values_typed
+from server.directives.keys import POLICY
+from server.directives.policy import Policy
+from server.directives.service.problems import MESSAGES
+from server.directives.shapes import Attachment, Command, Directive, DirectiveDone, DraftInput, Upload
+from server.directives.uploads import read_uploads
+from server.errors import ConflictError, TooLargeError, UserError
+from server.http import STORE, Route, principal, read_body, render, see_other
+from server.http.i18n import _, translate
+from server.http.pages import now_of
+from server.http.reading import path_id
+from server.store import Transaction
+from server.units import service as units
+from server.units.service import Group, Tree, UnitInfo
+
+QUICK_DAYS = (1, 3, 5, 10)
+COMMON = (
+    DocumentType.CONG_VAN,
+    DocumentType.THONG_BAO,
+    DocumentType.KE_HOACH,
+    DocumentType.CHI_THI,
+    DocumentType.QUYET_DINH,
+    DocumentType.GIAY_MOI,
+    DocumentType.CONG_DIEN,
+)
+
+
+class Choices(msgspec.Struct, frozen=True):
+    """The units that the person's unit may send to, their tree, the groups among them, and the usual notations."""
+
+    tree: Tree
+    allowed: list[UnitInfo]
+    groups: list[Group]
+    notations: dict[str, str]
+
+    def group_ids(self) -> dict[str, Sequence[int]]:
+        """Key of a group → ids of its units."""
+        return {group.key: group.unit_ids for group in self.groups}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The tree as the recipient picker takes it; units that may not be chosen only lead to those below."""
+        allowed = {unit.id for unit in self.allowed}
+
+        def of(unit: UnitInfo) -> list[dict[str, Any]]:
+            below = [node for child in self.tree.children(unit.id) for node in of(child)]
+            return [{"id": unit.id, "name": unit.name, "children": below}] if unit.id in allowed else below
+
+        return [node for root in self.tree.roots for node in of(root)]
+
+
+def choices(tx: Transaction, who: Principal, policy: Policy) -> Choices:
+    """What the form offers to this person."""
+    allowed = service.reachable(tx, who.unit_id)
+    ids = {unit.id for unit in allowed}
+    among = [
+        msgspec.structs.replace(group, unit_ids=tuple(unit for unit in group.unit_ids if unit in ids))
+        for group in units.groups(tx)
+    ]
+    own = units.unit(tx, who.unit_id)
+    notations = {kind.value: policy.notation(kind, own.bloc.value, own.code) for kind in ABBREVIATIONS}
+    return Choices(units.tree(tx), allowed, [group for group in among if group.unit_ids], notations)
+
+
+def _problems(request: web.Request, error: UserError) -> list[tuple[str, str]]:
+    if isinstance(error, service.DraftError):
+        return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
+    return [(error.field or "", translate(request, error.message, **error.params))]
+
+
+async def show_form(
+    request: web.Request,
+    offered: Choices,
+    values: dict[str, Any],
+    *,
+    draft: int | None = None,
+    files: Sequence[Attachment] = (),
+    error: UserError | None = None,
+) -> web.Response:
+    """The compose page with values, and with what is wrong with them."""
+    who, policy, now = principal(request), request.app[POLICY], now_of(request)
+    problems = _problems(request, error) if error else []
+    days = [(n, policy.day_deadline(now, n)) for n in QUICK_DAYS]
+    groups = [
+        {
+            "id": group.key,
+            "name": translate(request, group.label, name=translate(request, group.name)),
+            "unit_ids": group.unit_ids,
+        }
+        for group in offered.groups
+    ]
+    context = {
+        "draft": draft,
+        "files": files,
+        "values": values,
+        "problems": problems,
+        "errors": dict(reversed(problems)),
+        "common": COMMON,
+        "kinds": [kind for kind in DocumentType if kind not in COMMON],
+        "urgencies": list(Urgency),
+        "notations": offered.notations,
+        "tree": offered.nodes(),
+        "groups": groups,
+        "units": [unit for unit in offered.allowed if unit.level != "village"],
+        "days": days,
+        "may_issue": who.may(Permission.ISSUE_DIRECTIVE),
+        "limit": policy.attachment_limit,
+        "command_id": secrets.token_hex(16),
+    }
+    return await render(request, "directives/compose.html", context, status=error.status if error else 200)
+
+
+async def get_new(request: web.Request) -> web.Response:
+    """An empty form; the first working day's end is suggested as the deadline."""
+    policy = request.app[POLICY]
+    offered = await request.app[STORE].read(choices, principal(request), policy)
+    suggested = policy.day_deadline(now_of(request), 1).astimezone(policy.zone)
+    values = {
+        "kind": DocumentType.CONG_VAN.value,
+        "subject": "",
+        "body": "",
+        "notation": "",
+        "urgency": Urgency.NORMAL.value,
+        "deadline": f"{suggested:%Y-%m-%dT%H:%M}",
+        "recipients": [],
+        "lead": "",
+        "info": [],
+    }
+    return await show_form(request, offered, values)
+
+
+async def get_edit(request: web.Request) -> web.Response:
+    """The form of a draft."""
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    opened = await store.read(service.open_directive, who, policy, path_id(request))
+    _require_draft(opened.directive)
+    offered = await store.read(choices, who, policy)
+    values = values_of(opened.directive, policy.zone)
+    return await show_form(request, offered, values, draft=opened.directive.id, files=opened.directive.attachments)
+
+
+def _require_draft(directive: Directive) -> None:
+    if directive.state == "ISSUED":
+        raise ConflictError("already_issued", _("Văn bản đã ban hành nên không sửa hay xóa được nữa."))
+
+
+def _save(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    draft_id: int | None,
+    draft: DraftInput,
+    uploads: Sequence[Upload],
+    keep: Sequence[int],
+) -> DirectiveDone:
+    if draft_id is None:
+        return service.create_draft(tx, who, policy, draft, uploads)
+    return service.edit_draft(tx, who, policy, draft_id, draft, uploads, keep)
+
+
+async def post_compose(request: web.Request) -> web.Response:
+    """Keep the draft; then, by the button, hand it to the leader or issue it.
+
+    What is kept stays kept, its files too, when the second step is refused: the form comes again with the reason.
+    """
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    draft_id = path_id(request) if "id" in request.match_info else None
+    form = await read_body(request, ComposeForm)
+    offered = await store.read(choices, who, policy)
+    groups = offered.group_ids()
+    try:
+        draft, uploads = draft_of(form, groups, policy.zone), await read_uploads(request)
+        saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
+        draft_id = saved.id
+        if form.action == "issue":
+            await store.write(service.issue, who, policy, saved.id, form.command_id and f"issue:{form.command_id}"[:64])
+        elif form.action == "submit":
+            await store.write(service.submit, who, saved.id)
+    except (ConflictError, TooLargeError):
+        raise
+    except UserError as error:
+        files: Sequence[Attachment] = ()
+        if draft_id is not None:
+            files = (await store.read(service.open_directive, who, policy, draft_id)).directive.attachments
+        return await show_form(request, offered, values_typed(form, groups), draft=draft_id, files=files, error=error)
+    return see_other(f"/directives/{saved.id}")
+
+
+async def post_issue(request: web.Request) -> web.Response:
+    """One click of the leader. What is missing brings the form with the reason."""
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    command = await read_body(request, Command)
+    try:
+        await store.write(service.issue, who, policy, path_id(request), command.command_id)
+    except service.DraftError as error:
+        opened = await store.read(service.open_directive, who, policy, path_id(request))
+        offered = await store.read(choices, who, policy)
+        values = values_of(opened.directive, policy.zone)
+        files = opened.directive.attachments
+        return await show_form(request, offered, values, draft=opened.directive.id, files=files, error=error)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+async def post_delete(request: web.Request) -> web.Response:
+    """Delete a draft."""
+    await request.app[STORE].write(service.delete_draft, principal(request), path_id(request))
+    return see_other("/directives/out")
+
+
+_DRAFT = Permission.DRAFT_DIRECTIVE
+ROUTES = [
+    Route("GET", "/directives/new", get_new, _DRAFT),
+    Route("POST", "/directives/new", post_compose, _DRAFT),
+    Route("GET", "/directives/{id:\\d+}/edit", get_edit, _DRAFT),
+    Route("POST", "/directives/{id:\\d+}/edit", post_compose, _DRAFT),
+    Route("POST", "/directives/{id:\\d+}/issue", post_issue, Permission.ISSUE_DIRECTIVE),
+    Route("POST", "/directives/{id:\\d+}/delete", post_delete, _DRAFT),
+]

@@ -1,0 +1,105 @@
+"""The compose form: what was typed becomes a draft, and a draft becomes what the form shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from server.directives.documents import DocumentType, Urgency
+from server.directives.rules import RecipientRole
+from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Recipient, Words
+from server.errors import UserError
+from server.http.formats import parse_local
+from server.http.i18n import _
+
+
+class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of the page; `deadline` is local time, groups are keys of the unit groups."""
+
+    kind: DocumentType
+    subject: LongText = ""
+    body: LongText = ""
+    notation: Words = ""
+    urgency: Urgency = Urgency.NORMAL
+    deadline: str = ""
+    recipients: list[int] = []
+    recipients_groups: list[str] = []
+    lead: int | None = None
+    info: list[int] = []
+    info_groups: list[str] = []
+    secrecy: Words = ""
+    files_keep: list[int] = []
+    command_id: CommandId = ""
+    action: str = "save"
+
+
+def _united(ids: Sequence[int], keys: Sequence[str], groups: Mapping[str, Sequence[int]]) -> list[int]:
+    return list(dict.fromkeys([*ids, *(unit for key in keys for unit in groups.get(key, ()))]))
+
+
+def recipients_of(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> list[Recipient]:
+    """Ticked units and groups with their roles: with a lead the others assist; who does something is not only told."""
+    doing = _united(form.recipients, form.recipients_groups, groups)
+    if form.lead is not None and form.lead not in doing:
+        doing.append(form.lead)
+    other = RecipientRole.EXECUTE if form.lead is None else RecipientRole.ASSIST
+    chosen = [Recipient(unit=unit, role=RecipientRole.LEAD if unit == form.lead else other) for unit in doing]
+    told = [unit for unit in _united(form.info, form.info_groups, groups) if unit not in doing]
+    return chosen + [Recipient(unit=unit, role=RecipientRole.INFO) for unit in told]
+
+
+def draft_of(form: ComposeForm, groups: Mapping[str, Sequence[int]], zone: ZoneInfo) -> DraftInput:
+    """The draft that the form means. Raises UserError for a deadline that is no time."""
+    try:
+        deadline = parse_local(form.deadline, zone) if form.deadline else None
+    except ValueError as error:
+        raise UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline") from error
+    return DraftInput(
+        kind=form.kind,
+        subject=form.subject,
+        body=form.body,
+        notation=form.notation,
+        urgency=form.urgency,
+        deadline=deadline,
+        recipients=recipients_of(form, groups),
+        secrecy=form.secrecy,
+        command_id=form.command_id,
+    )
+
+
+def values_of(directive: Directive, zone: ZoneInfo) -> dict[str, Any]:
+    """What the form shows of a stored draft."""
+    by_role: dict[RecipientRole, list[int]] = {role: [] for role in RecipientRole}
+    for recipient in directive.recipients:
+        by_role[recipient.role].append(recipient.unit)
+    lead = by_role[RecipientRole.LEAD]
+    local = directive.deadline.astimezone(zone) if directive.deadline else None
+    return {
+        "kind": directive.kind.value,
+        "subject": directive.subject,
+        "body": directive.body,
+        "notation": directive.notation,
+        "urgency": directive.urgency.value,
+        "deadline": f"{local:%Y-%m-%dT%H:%M}" if local else "",
+        "recipients": [*lead, *by_role[RecipientRole.EXECUTE], *by_role[RecipientRole.ASSIST]],
+        "lead": lead[0] if lead else "",
+        "info": by_role[RecipientRole.INFO],
+    }
+
+
+def values_typed(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What was typed, to be shown again after an error."""
+    return {
+        "kind": form.kind.value,
+        "subject": form.subject,
+        "body": form.body,
+        "notation": form.notation,
+        "urgency": form.urgency.value,
+        "deadline": form.deadline,
+        "recipients": _united(form.recipients, form.recipients_groups, groups),
+        "lead": form.lead or "",
+        "info": _united(form.info, form.info_groups, groups),
+    }

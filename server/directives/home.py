@@ -1,0 +1,83 @@
+"""What directives put on the home page: overdue, due, to sign, boards; a village head's one button."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+
+from server.accounts.permissions import Permission, Role
+from server.directives import service
+from server.directives.keys import POLICY
+from server.directives.rules import UNREGISTERED
+from server.directives.shapes import ReceivedLine
+from server.home.cards import HomeCard, NextThing
+from server.http import STORE, principal
+from server.http.i18n import _, translate
+
+MOST_LINES = 6
+
+
+async def late_card(request: web.Request) -> HomeCard | None:
+    """Units that are late with what a leader or clerk issued, by name."""
+    who = principal(request)
+    if not who.may(Permission.REVIEW_RESPONSE):
+        return None
+    lines = await request.app[STORE].read(service.late, who, request.app[POLICY])
+    context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
+    return HomeCard(template="directives/home_late.html", order=10, context=context) if lines else None
+
+
+async def due_card(request: web.Request) -> HomeCard | None:
+    """What came and is open, what is due next first."""
+    who = principal(request)
+    if not who.may(Permission.READ_DIRECTIVES):
+        return None
+    lines = (await request.app[STORE].read(service.inbox, who, request.app[POLICY])).deliveries
+    if not lines:
+        return None
+    context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
+    village = who.role is Role.VILLAGE_HEAD
+    next_thing = _one_button(request, lines) if village else None
+    return HomeCard(template="directives/home_due.html", order=20, context=context, next_thing=next_thing)
+
+
+def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
+    line = next((line for line in lines if line.delivery.state in UNREGISTERED), None)
+    if line is None:
+        return None
+    return NextThing(
+        lead=translate(request, _("Có chỉ đạo mới")),
+        what=line.subject,
+        when=f"{line.number_text} · {line.unit_name}",
+        button=translate(request, _("ĐÃ NHẬN")),
+        href=f"/directives/{line.directive}/register",
+        icon="check",
+        post=True,
+        fields={"command_id": secrets.token_hex(16)},
+    )
+
+
+async def sign_card(request: web.Request) -> HomeCard | None:
+    """Drafts that wait for the leader's one click; the clerk's own drafts."""
+    who = principal(request)
+    if not who.may(Permission.DRAFT_DIRECTIVE):
+        return None
+    drafts = (await request.app[STORE].read(service.outbox, who, request.app[POLICY])).drafts
+    may_issue = who.may(Permission.ISSUE_DIRECTIVE)
+    shown = [draft for draft in drafts if draft.state == "WAITING" or not may_issue]
+    context = {"drafts": shown[:MOST_LINES], "may_issue": may_issue}
+    return HomeCard(template="directives/home_sign.html", order=30, context=context) if shown else None
+
+
+async def boards_card(request: web.Request) -> HomeCard | None:
+    """How far the newest directives are, for those who write them."""
+    who = principal(request)
+    if not who.may(Permission.REVIEW_RESPONSE):
+        return None
+    issued = (await request.app[STORE].read(service.outbox, who, request.app[POLICY])).issued
+    context = {"lines": issued[:MOST_LINES]}
+    return HomeCard(template="directives/home_boards.html", order=50, context=context) if issued else None
+
+
+CARDS = (late_card, due_card, sign_card, boards_card)

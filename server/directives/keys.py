@@ -1,0 +1,11 @@
+"""What handlers of this feature find in the application."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.directives.policy import Policy
+from server.store.files import FileStore
+
+POLICY = web.AppKey("directive_policy", Policy)
+FILES = web.AppKey("directive_files", FileStore)

@@ -1,0 +1,218 @@
+"""Pages of directives: what came, what went out, one directive for its reader, one delivery for the issuer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.directives import compose, service
+from server.directives.api import InboxQuery, OutboxQuery
+from server.directives.downloads import get_attachment
+from server.directives.keys import POLICY
+from server.directives.policy import Policy
+from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, Timeliness, possible
+from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReportInput, ReturnInput, SendBackInput
+from server.directives.uploads import read_uploads
+from server.errors import ConflictError, TooLargeError, UserError
+from server.http import STORE, Route, principal, read_body, read_query, render, see_other
+from server.http.formats import parse_local
+from server.http.i18n import _, translate
+from server.http.pages import now_of
+from server.http.reading import path_id
+
+SECTIONS = (_("Quá hạn"), _("Hôm nay"), _("Tuần này"), _("Sau đó"))
+RETURN_REASONS = {
+    ReturnReason.WRONG_RECIPIENT: _("Gửi nhầm nơi nhận"),
+    ReturnReason.NOT_AUTHENTIC: _("Văn bản không bảo đảm tính xác thực"),
+    ReturnReason.DAMAGED: _("Tệp hỏng, không đọc được"),
+    ReturnReason.DUPLICATE: _("Trùng với văn bản đã nhận"),
+}
+
+
+class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The page's form: `deadline` is local time."""
+
+    note: str = ""
+    deadline: str = ""
+    command_id: str = ""
+
+
+def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list[tuple[str, list[ReceivedLine]]]:
+    """Lines in the sections late, today, this week, later; empty sections are left out."""
+    local = now.astimezone(policy.zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    monday = midnight + timedelta(days=6 - local.weekday())
+    sections: list[list[ReceivedLine]] = [[], [], [], []]
+    for line in lines:
+        due = line.delivery.due
+        if line.delivery.timeliness is Timeliness.OVERDUE:
+            sections[0].append(line)
+        elif due is None or due >= monday:
+            sections[3].append(line)
+        else:
+            sections[1 if due < midnight else 2].append(line)
+    return [(title, found) for title, found in zip(SECTIONS, sections, strict=True) if found]
+
+
+async def get_inbox(request: web.Request) -> web.Response:
+    """What came to the unit, by what is due next."""
+    who, policy = principal(request), request.app[POLICY]
+    done = read_query(request, InboxQuery).done
+    lines = (await request.app[STORE].read(service.inbox, who, policy, done=done)).deliveries
+    sections = [("", lines)] if done and lines else by_due(lines, now_of(request), policy)
+    context = {
+        "done": done,
+        "sections": [(translate(request, title) if title else "", found) for title, found in sections],
+        "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
+        "command_id": secrets.token_hex(16),
+    }
+    return await render(request, "directives/inbox.html", context)
+
+
+async def get_outbox(request: web.Request) -> web.Response:
+    """Drafts, and what was issued with its counts."""
+    page = read_query(request, OutboxQuery).page
+    found = await request.app[STORE].read(service.outbox, principal(request), request.app[POLICY], page)
+    return await render(request, "directives/outbox.html", {"outbox": found, "page": page})
+
+
+async def get_directive(request: web.Request) -> web.Response:
+    """One directive: its draft, its board, or the own unit's copy, which is seen from now on."""
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    opened = await store.read(service.open_directive, who, policy, path_id(request))
+    if opened.delivery is not None and opened.delivery.seen_at is None:
+        await store.write(service.see, who, path_id(request))
+        opened = await store.read(service.open_directive, who, policy, path_id(request))
+    return await _show(request, opened)
+
+
+async def _show(request: web.Request, opened: Opened, error: UserError | None = None, typed: str = "") -> web.Response:
+    problem = (error.field or "", translate(request, error.message, **error.params)) if error else None
+    context = {
+        "directive": opened.directive,
+        "delivery": opened.delivery,
+        "board": opened.board,
+        "counts": opened.counts,
+        "can": _possible(opened.delivery),
+        "reasons": [(reason.value, translate(request, text)) for reason, text in RETURN_REASONS.items()],
+        "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
+        "limit": request.app[POLICY].attachment_limit,
+        "command_id": secrets.token_hex(16),
+        "problem": problem,
+        "typed": typed,
+    }
+    if opened.delivery is not None:
+        template = "directives/received.html"
+    else:
+        template = "directives/draft.html" if opened.board is None else "directives/board.html"
+    return await render(request, template, context, status=error.status if error else 200)
+
+
+def _possible(delivery: Delivery | None) -> set[str]:
+    if delivery is None:
+        return set()
+    return {event.value for event in possible(delivery.state, Event)}
+
+
+async def get_board(request: web.Request) -> web.Response:
+    """Only the board, for the script that keeps it fresh."""
+    who, policy = principal(request), request.app[POLICY]
+    opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
+    context = {"directive": opened.directive, "board": opened.board or [], "counts": opened.counts}
+    return await render(request, "directives/board_part.html", context)
+
+
+async def post_register(request: web.Request) -> web.Response:
+    """Register, or a village head's “Đã nhận”."""
+    command, who = await read_body(request, Command), principal(request)
+    await request.app[STORE].write(service.register, who, request.app[POLICY], path_id(request), command.command_id)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+async def post_return(request: web.Request) -> web.Response:
+    """Return it with a reason."""
+    data = await read_body(request, ReturnInput)
+    await request.app[STORE].write(service.return_delivery, principal(request), path_id(request), data)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+async def post_report(request: web.Request) -> web.Response:
+    """Answer it."""
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    data = await read_body(request, ReportInput)
+    try:
+        uploads = await read_uploads(request)
+        await store.write(service.report, who, policy, path_id(request), data, uploads)
+    except (ConflictError, TooLargeError):
+        raise
+    except UserError as error:
+        opened = await store.read(service.open_directive, who, policy, path_id(request))
+        return await _show(request, opened, error, data.text)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+async def _show_delivery(request: web.Request, error: UserError | None = None, note: str = "") -> web.Response:
+    who, policy = principal(request), request.app[POLICY]
+    directive, delivery = await request.app[STORE].read(service.open_delivery, who, policy, path_id(request))
+    context = {
+        "directive": directive,
+        "delivery": delivery,
+        "may_review": who.may(Permission.REVIEW_RESPONSE) and delivery.state is State.REPORTED,
+        "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
+        "days": [(n, policy.day_deadline(now_of(request), n)) for n in compose.QUICK_DAYS],
+        "command_id": secrets.token_hex(16),
+        "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
+        "note": note,
+    }
+    return await render(request, "directives/delivery.html", context, status=error.status if error else 200)
+
+
+async def get_delivery(request: web.Request) -> web.Response:
+    """One unit's answers and history, for the issuer."""
+    return await _show_delivery(request)
+
+
+async def post_accept(request: web.Request) -> web.Response:
+    """Accept the answer."""
+    command, who = await read_body(request, Command), principal(request)
+    done = await request.app[STORE].write(service.accept, who, path_id(request), command.command_id)
+    return see_other(f"/directives/{done.directive}")
+
+
+async def post_send_back(request: web.Request) -> web.Response:
+    """Ask for more."""
+    form = await read_body(request, SendBackForm)
+    try:
+        deadline = parse_local(form.deadline, request.app[POLICY].zone) if form.deadline else None
+        data = SendBackInput(note=form.note[:1000], deadline=deadline, command_id=form.command_id[:64])
+        done = await request.app[STORE].write(service.send_back, principal(request), path_id(request), data)
+    except ConflictError:
+        raise
+    except UserError as error:
+        return await _show_delivery(request, error, form.note)
+    except ValueError:
+        wrong = UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline")
+        return await _show_delivery(request, wrong, form.note)
+    return see_other(f"/directives/{done.directive}")
+
+
+_READ, _FOLLOW, _ID = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, "{id:\\d+}"
+ROUTES = [
+    Route("GET", "/directives/in", get_inbox, _READ),
+    Route("GET", "/directives/out", get_outbox, _FOLLOW),
+    Route("GET", f"/directives/{_ID}", get_directive, _READ),
+    Route("GET", f"/directives/{_ID}/board", get_board, _FOLLOW),
+    Route("POST", f"/directives/{_ID}/register", post_register, Permission.REGISTER_DELIVERY),
+    Route("POST", f"/directives/{_ID}/return", post_return, Permission.REGISTER_DELIVERY),
+    Route("POST", f"/directives/{_ID}/report", post_report, Permission.ANSWER_DELIVERY),
+    Route("GET", f"/directives/attachments/{_ID}", get_attachment, _READ),
+    Route("GET", f"/deliveries/{_ID}", get_delivery, _FOLLOW),
+    Route("POST", f"/deliveries/{_ID}/accept", post_accept, Permission.REVIEW_RESPONSE),
+    Route("POST", f"/deliveries/{_ID}/send-back", post_send_back, Permission.REVIEW_RESPONSE),
+    *compose.ROUTES,
+]

@@ -1,0 +1,46 @@
+"""Files of a form: checked by their content, stored under their SHA-256, before any transaction begins."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+from server.directives.attachments import content_type, safe_name
+from server.directives.keys import FILES, POLICY
+from server.directives.shapes import Upload
+from server.errors import TooLargeError, UnavailableError, UserError
+from server.http.i18n import _
+from server.store.files import FileStore, FileTooLargeError
+
+
+def keep_file(store: FileStore, field: web.FileField, limit: int) -> Upload:
+    """Check and store one file. Raises UserError, TooLargeError, UnavailableError (disk)."""
+    kind = content_type(field.file)  # type: ignore[arg-type]  # a spooled file has all of BinaryIO
+    name = Path(field.filename).name[:80]
+    if kind is None:
+        raise UserError(
+            "bad_file", _("Tệp “{name}” không phải PDF, PNG hay JPEG hợp lệ nên không nhận."), field="files", name=name
+        )
+    try:
+        stored = store.put(field.file, limit)  # type: ignore[arg-type]
+    except FileTooLargeError as error:
+        raise TooLargeError(
+            "file_too_large", _("Tệp “{name}” lớn hơn {mb} MB."), field="files", name=name, mb=limit >> 20
+        ) from error
+    except OSError as error:
+        raise UnavailableError("disk", _("Máy chủ chưa lưu được tệp. Xin báo quản trị.")) from error
+    return Upload(name=safe_name(field.filename, kind), content_type=kind, size=stored.size, sha256=stored.sha256)
+
+
+async def read_uploads(request: web.Request, name: str = "files") -> list[Upload]:
+    """All files of a form field, in the order given; an empty file input gives none."""
+    if not request.content_type.startswith("multipart/"):
+        return []
+    fields = [f for f in (await request.post()).getall(name, []) if isinstance(f, web.FileField) and f.filename]
+    most = request.app[POLICY].file.most_attachments
+    if len(fields) > most:
+        raise UserError("too_many_files", _("Nhiều nhất {most} tệp kèm theo."), field="files", most=most)
+    limit = request.app[POLICY].attachment_limit
+    return [await asyncio.to_thread(keep_file, request.app[FILES], field, limit) for field in fields]
