@@ -186,14 +186,8 @@ def describe(tx: Transaction, row: Any, *, keeps: Any) -> RecordInfo:
         verified_at=row.verified_at,
         units=_units(tx, row.id, told),
         files=files_of(tx, row.id),
-        chapters=[
-            ChapterLine(start_ms=c.start_ms, title=c.title, kind=c.kind)
-            for c in _of(tx, record_chapter, row.id, record_chapter.c.start_ms, record_chapter.c.id)
-        ],
-        gaps=[
-            GapLine(at_ms=g.at_ms, started_at=g.started_at, ended_at=g.ended_at, reason=g.reason)
-            for g in _of(tx, record_gap, row.id, record_gap.c.started_at)
-        ],
+        chapters=chapters_of(tx, row.id),
+        gaps=gaps_of(tx, row.id),
         custody=_custody(tx, row.id) if is_keeper else [],
         facts=told,
         may_keep=is_keeper,
@@ -219,6 +213,18 @@ def files_of(tx: Transaction, record_id: int) -> list[FileLine]:
         )
         for f in rows
     ]
+
+
+def chapters_of(tx: Transaction, record_id: int) -> list[ChapterLine]:
+    """The record's chapters in the order of the playable file."""
+    rows = _of(tx, record_chapter, record_id, record_chapter.c.start_ms, record_chapter.c.id)
+    return [ChapterLine(start_ms=row.start_ms, title=row.title, kind=row.kind) for row in rows]
+
+
+def gaps_of(tx: Transaction, record_id: int) -> list[GapLine]:
+    """What the record declares as missing."""
+    rows = _of(tx, record_gap, record_id, record_gap.c.started_at)
+    return [GapLine(at_ms=g.at_ms, started_at=g.started_at, ended_at=g.ended_at, reason=g.reason) for g in rows]
 
 
 def _units(tx: Transaction, record_id: int, told: facts.EndedMeeting) -> list[UnitLine]:

@@ -14,7 +14,7 @@ from server.http.i18n import _
 from server.records import custody, facts, finding, retention, service
 from server.records.custody import What
 from server.records.model import State, custody_event, record
-from server.records.views import FileLine, Verdict
+from server.records.views import ChapterLine, FileLine, GapLine, Verdict
 from server.store import Transaction
 from server.units.rules import day_of
 
@@ -41,6 +41,8 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     merkle_root: str
     facts: facts.EndedMeeting
     files: list[FileLine]
+    chapters: list[ChapterLine]
+    gaps: list[GapLine]
     custody: list[dict[str, Any]]
     broken_link: int | None
 
@@ -175,6 +177,8 @@ def _sealed(tx: Transaction, row: Any) -> Sealed:
         merkle_root=row.merkle_root,
         facts=facts.from_text(row.facts),
         files=finding.files_of(tx, row.id),
+        chapters=finding.chapters_of(tx, row.id),
+        gaps=finding.gaps_of(tx, row.id),
         custody=custody.lines(tx, row.id),
         broken_link=custody.check(tx, row.id),
     )

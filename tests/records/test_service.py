@@ -18,11 +18,6 @@ from server.store import Store
 from tests.records.making import BEGIN, archived, ended, make_record
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "recordings"
-
-
 def titles(store: Store, who: Any, words: str = "", **wanted: Any) -> list[str]:
     return [line.title for line in store.read_now(finding.find, who, Wanted(words=words, **wanted)).records]
 
