@@ -1,0 +1,320 @@
+"""A real node process, driven over its socket, with endpoints over real UDP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from server.media import protocol as p
+from server.media.rtcp_build import build_nack, build_pli
+from server.media.sdp import RID
+from tests.media.driving import Control, NodeProcess, node_process
+from tests.media.endpoint import EXTENSIONS, RTX, VP8, Endpoint, meeting, picture, voice
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[NodeProcess]:
+    async with node_process(tmp_path) as running:
+        await running.control.do(p.OpenRoom(room="r"))
+        yield running
+        await running.control.close()
+    assert "Traceback" not in running.log and "ERROR" not in running.log, running.log
+
+
+class Publisher:
+    """An endpoint that speaks and shows, at `rate` packets a second of each, until stopped."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.level = 30
+        self.silent = self.dark = False
+        self.width = 640
+        audio, video = endpoint.media[0].ssrc, endpoint.media[1].ssrc
+        assert audio is not None and video is not None
+        self.audio, self.video = audio, video
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        number = 0
+        while True:
+            if not self.silent:
+                self.endpoint.send_rtp(voice(self.audio, number, level=self.level, transport=2 * number))
+            if not self.dark:
+                self.endpoint.send_rtp(picture(self.video, number, number, key=number % 10 == 0, width=self.width))
+            number += 1
+            await asyncio.sleep(0.02)
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+
+async def join(node: NodeProcess, name: str, endpoint: Endpoint) -> p.Joined:
+    joined = await node.control.call(p.Join(room="r", participant=name, offer=endpoint.description()), p.Joined)
+    await endpoint.connect(joined.answer)
+    return joined
+
+
+async def publisher(node: NodeProcess, name: str) -> Publisher:
+    endpoint = Endpoint(meeting(2))
+    await join(node, name, endpoint)
+    return Publisher(endpoint)
+
+
+async def viewer(node: NodeProcess, name: str, *sources: str) -> Endpoint:
+    endpoint = Endpoint(meeting(2, publish=False))
+    await join(node, name, endpoint)
+    await show(node, name, *sources)
+    return endpoint
+
+
+async def show(node: NodeProcess, name: str, *sources: str) -> None:
+    wants = [p.Want(slot=n, source=source) for n, source in enumerate(sources)]
+    await node.control.do(p.ShowSlots(room="r", participant=name, wants=wants))
+
+
+async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def count(endpoint: Endpoint, payload_type: int) -> int:
+    return sum(packet.payload_type == payload_type for packet in endpoint.packets)
+
+
+async def grows(endpoint: Endpoint, payload_type: int, seconds: float = 0.5) -> bool:
+    await asyncio.sleep(0.1)
+    before = count(endpoint, payload_type)
+    await asyncio.sleep(seconds)
+    return count(endpoint, payload_type) > before
+
+
+async def stats(node: NodeProcess, name: str) -> p.ParticipantStats:
+    answer = await node.control.call(p.GetStats(), p.Stats)
+    return next(entry for entry in answer.participants if entry.participant == name)
+
+
+async def test_one_speaks_and_shows_another_sees_and_hears(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    await until(lambda: count(watcher, VP8) > 20 and count(watcher, 111) > 20)
+    for kind in ("microphone", "camera"):
+        assert (await node.control.event(p.TrackChanged, lambda e, k=kind: e.kind == k)).live
+        node.control.events.clear()
+        break
+    video = [packet.sequence for packet in watcher.packets if packet.payload_type == VP8]
+    assert all((b - a) & 0xFFFF == 1 for a, b in zip(video, video[1:], strict=False))
+    assert (await stats(node, "a")).lost_in == 0
+    speaker.stop()
+
+
+async def test_the_socket_is_for_the_owner_only(node: NodeProcess) -> None:
+    assert stat.S_IMODE(os.stat(node.socket).st_mode) == 0o600
+
+
+async def test_who_does_not_hold_the_floor_is_not_heard(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    assert await grows(watcher, 111)
+    await node.control.do(p.SetFloor(room="r", holders=["somebody"]))
+    assert not await grows(watcher, 111)
+    assert await grows(watcher, VP8), "the floor is for voices"
+    await node.control.do(p.SetFloor(room="r", holders=["a"]))
+    assert await grows(watcher, 111)
+    await node.control.do(p.SetPublish(room="r", participant="a", microphone=False, camera=False))
+    assert not await grows(watcher, 111)
+    assert not await grows(watcher, VP8)
+    await node.control.do(p.SetPublish(room="r", participant="a"))
+    assert await grows(watcher, 111) and await grows(watcher, VP8)
+    speaker.stop()
+
+
+async def test_a_slot_shows_what_is_wished_when_it_is_wished(node: NodeProcess) -> None:
+    watcher = await viewer(node, "v", "late")
+    speaker = await publisher(node, "late")
+    assert await grows(watcher, VP8), "a source that was not there yet is shown as soon as it sends"
+    await show(node, "v")
+    assert not await grows(watcher, VP8), "a slot that is not seen costs nothing"
+    await show(node, "v", "late")
+    assert await grows(watcher, VP8)
+    speaker.stop()
+
+
+async def test_a_camera_that_stops_is_told_and_one_that_returns_too(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    await node.control.event(p.TrackChanged, lambda e: e.kind == "camera" and e.live)
+    speaker.dark = True
+    await node.control.event(p.TrackChanged, lambda e: e.kind == "camera" and not e.live, timeout=4)
+    speaker.dark = False
+    await node.control.event(p.TrackChanged, lambda e: e.kind == "camera" and e.live, timeout=1)
+    speaker.stop()
+
+
+async def test_speaking_and_programme_are_told(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    event = await node.control.event(p.Speaking, lambda e: bool(e.loudest))
+    assert event.loudest[0].participant == "a" and 60 < event.loudest[0].level <= 97
+    speaker.level = 127
+    await node.control.event(p.Speaking, lambda e: not e.loudest)
+    speaker.stop()
+
+
+async def test_a_nack_a_pli_and_reports(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    await until(lambda: count(watcher, VP8) > 10)
+    packet = next(packet for packet in watcher.packets if packet.payload_type == VP8)
+    watcher.send_rtcp(build_nack(7, packet.ssrc, [packet.sequence]))
+    await until(lambda: count(watcher, RTX) == 1)
+    again = next(found for found in watcher.packets if found.payload_type == RTX)
+    assert again.payload[2:] == packet.payload
+    watcher.send_rtcp(build_pli(7, packet.ssrc))
+    wanted = build_pli(1, speaker.video)
+    await until(lambda: any(wanted in report for report in speaker.endpoint.reports))
+    await until(lambda: any(report[1] == 200 for report in watcher.reports), timeout=3)
+    await until(lambda: any(report[1] == 201 for report in speaker.endpoint.reports), timeout=3)
+    assert any(b"REMB" in report for report in speaker.endpoint.reports)
+    assert any(report[:2] == b"\x8f\xcd" for report in speaker.endpoint.reports), "transport-wide feedback"
+    figures = await stats(node, "b")
+    assert (figures.nacks_in, figures.retransmitted, figures.plis_in) == (1, 1, 1)
+    speaker.stop()
+
+
+async def test_simulcast_layers_by_width(node: NodeProcess) -> None:
+    endpoint = Endpoint(meeting(0, rids=("f", "q")))
+    await join(node, "a", endpoint)
+    watcher = await viewer(node, "b")
+    assert EXTENSIONS[RID] == 2
+
+    async def send() -> None:
+        number = 0
+        while True:
+            for ssrc, rid, width in ((1001, b"f", 960), (1002, b"q", 240)):
+                plain = picture(ssrc, number, number, key=number % 10 == 0, width=width)
+                named = b"\x90" + plain[1:12] + b"\xbe\xde\x00\x01" + b"\x10" + b"1" + b"\x20" + rid + plain[12:]
+                endpoint.send_rtp(named)
+            number += 1
+            await asyncio.sleep(0.02)
+
+    sending = asyncio.create_task(send())
+    for width, expected in ((960, 960), (200, 240)):
+        wants = [p.Want(slot=0, source="a", width=width)]
+        await node.control.do(p.ShowSlots(room="r", participant="b", wants=wants))
+        await asyncio.sleep(0.7)
+        watcher.packets.clear()
+        await until(lambda: any(packet.payload[5] == 0x10 for packet in watcher.packets))
+        key = next(packet for packet in watcher.packets if packet.payload[5] == 0x10)
+        assert int.from_bytes(key.payload[11:13], "little") == expected
+    sending.cancel()
+
+
+async def test_another_network_is_no_new_join(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    assert await grows(watcher, VP8)
+    old = watcher.address
+    watcher.move()
+    assert watcher.address != old
+    watcher.check()
+    assert await grows(watcher, VP8)
+    assert not any(isinstance(e, p.SessionChanged) and e.state == "closed" for e in node.control.events)
+    speaker.stop()
+
+
+async def test_a_second_join_ends_the_first_session(node: NodeProcess) -> None:
+    first = Endpoint(meeting(1))
+    joined = await join(node, "a", first)
+    second = await join(node, "a", Endpoint(meeting(1)))
+    event = await node.control.event(p.SessionChanged, lambda e: e.state == "closed")
+    assert (event.session, event.reason) == (joined.session, "replaced")
+    await until(lambda: first.ended == "left")
+    assert second.session != joined.session
+    await node.control.do(p.Leave(room="r", participant="a"))
+    event = await node.control.event(p.SessionChanged, lambda e: e.state == "closed")
+    assert (event.session, event.reason) == (second.session, "left")
+
+
+async def test_a_page_that_closes_ends_its_session_at_once(node: NodeProcess) -> None:
+    endpoint = Endpoint(meeting(1))
+    joined = await join(node, "a", endpoint)
+    await endpoint.close()
+    event = await node.control.event(p.SessionChanged, lambda e: e.state == "closed", timeout=2)
+    assert event.session == joined.session
+
+
+async def test_what_cannot_be_done_has_a_code(node: NodeProcess) -> None:
+    async def code(command: p.Command) -> str:
+        return (await node.control.call(command, p.Failed)).code
+
+    assert await code(p.Join(room="none", participant="a", offer="v=0")) == "no_room"
+    assert await code(p.Join(room="r", participant="a", offer="rubbish")) == "bad_offer"
+    assert await code(p.ShowSlots(room="r", participant="nobody", wants=[])) == "no_participant"
+    assert await code(p.SetFloor(room="none", holders=None)) == "no_room"
+    await node.control.do(p.Leave(room="none", participant="a"))
+    await node.control.do(p.CloseRoom(room="none"))
+
+
+async def test_lines_that_are_no_requests_do_not_end_the_connection(node: NodeProcess) -> None:
+    node.control._writer.write(b'{"id": 99}\nrubbish\n{"id": 98, "command": {"type": "fly"}}\n')
+    node.control._waiting[99] = asyncio.get_running_loop().create_future()
+    node.control._waiting[98] = asyncio.get_running_loop().create_future()
+    await node.control.do(p.OpenRoom(room="other"))
+
+
+async def test_strangers_are_counted_and_disturb_nobody(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    port = (await node.control.call(p.Hello(), p.Welcome)).udp_port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(50):
+            for data in (b"\x80" * 100, b"\x16" * 100, b"\x00\x01" + bytes(18), b"\xff", b"\x47rubbish", os.urandom(300)):
+                stranger.sendto(data, ("127.0.0.1", port))
+    for junk in (b"\x80" * 60, b"\x80\xc8" + bytes(50), b"\x17" * 30, b"\x01" * 30):
+        watcher.socket.sendto(junk, ("127.0.0.1", port))
+    assert watcher.link is not None
+    for plain in (b"\x80\xc9\x00\x01\x00\x00\x00\x01", b"\x8f\xcd\x00\x03" + bytes(12), b"\x81\xcd\x00\x02" + bytes(8)):
+        watcher.send_rtcp(plain)
+    head = b"\x60" + bytes(6) + b"\x00\x00\x12\x34"
+    for plain in (b"\x80" + head + b"\x90", b"\x90" + head + b"\xbe\xde\x00\x01\x1f" + bytes(3), b"\xa0" + head + b"\xff"):
+        watcher.send_rtp(plain)
+    assert await grows(watcher, VP8) and await grows(watcher, 111)
+    refused = (await node.control.call(p.GetStats(), p.Stats)).refused
+    assert refused["stranger_media"] >= 50 and refused["stranger_dtls"] >= 50 and refused["bad_stun"] >= 50
+    assert refused["bad_srtp"] >= 2 and refused["bad_rtp"] >= 2
+    speaker.stop()
+
+
+async def test_a_new_control_process_adopts_the_node(node: NodeProcess) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    await until(lambda: count(watcher, VP8) > 5)
+    await node.control.close()
+    assert await grows(watcher, VP8), "the meeting does not notice"
+    node.control = await Control.connect(node.socket)
+    sessions = {info.participant: info.state for room in node.control.welcome.rooms for info in room.sessions}
+    assert sessions == {"a": "connected", "b": "connected"}
+    assert (await node.control.event(p.TrackChanged)).live
+    second = await Control.connect(node.socket)
+    await until(lambda: node.control._task.done())
+    node.control = second
+    await node.control.do(p.SetFloor(room="r", holders=[]))
+    assert not await grows(watcher, 111)
+    speaker.stop()
+
+
+async def test_shutdown_is_answered_and_ends_the_process(tmp_path: Path) -> None:
+    async with node_process(tmp_path) as node:
+        await node.control.do(p.OpenRoom(room="r"))
+        endpoint = Endpoint(meeting(0))
+        await join(node, "a", endpoint)
+        await node.control.do(p.Shutdown())
+        assert await asyncio.wait_for(node.process.wait(), 5) == 0
+        assert not node.socket.exists()
+        await until(lambda: endpoint.ended == "left")
+        await node.control.close()
