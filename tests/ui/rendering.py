@@ -52,9 +52,7 @@ TREE = [
             {
                 "id": place,
                 "name": name,
-                "children": [
-                    {"id": 10 * place + n, "name": f"Thôn {n} {name}", "children": []} for n in range(1, 10)
-                ],
+                "children": [{"id": 10 * place + n, "name": f"Thôn {n} {name}", "children": []} for n in range(1, 10)],
             }
             for place, name in enumerate(COMMUNES, start=2)
         ],
@@ -67,10 +65,10 @@ GROUPS = [
 SHELLS = {
     "room.html": """{% extends "components/stage_base.html" %}{% import "components/room.html" as room %}
         {% block title %}Phòng họp{% endblock %}
-        {% block stage %}{{ room.room("Giao ban tuần 47: phòng, chống bão số 5", now, can_chair=True) }}{% endblock %}""",
+        {% block stage %}{{ room.room("Giao ban tuần 47: phòng, chống bão", now, can_chair=True) }}{% endblock %}""",
     "check.html": """{% extends "components/stage_base.html" %}{% import "components/room.html" as room %}
         {% block title %}Thử máy{% endblock %}
-        {% block stage %}{{ room.device_check("Giao ban tuần 47", "14:00", "Cuộc họp được ghi hình.") }}{% endblock %}""",
+        {% block stage %}{{ room.device_check("Giao ban", "14:00", "Cuộc họp được ghi hình.") }}{% endblock %}""",
     "hall.html": """{% extends "components/hall_base.html" %}{% block title %}Điểm cầu{% endblock %}
         {% block hall %}<p class="hall-lead">Cuộc họp tiếp theo</p><p class="hall-what">Giao ban Ễ Ự</p>
         <p class="hall-when">14:00</p>{% endblock %}""",
@@ -110,6 +108,9 @@ class Pages:
         text = self.render(request.match_info["template"], request.query.get("language", "vi"))
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
+    async def meetings(self, _: web.Request) -> web.Response:
+        return web.json_response({"live": []})
+
     async def file(self, request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/channel.js"):
             return web.Response(text=CHANNEL, content_type="text/javascript")
@@ -122,6 +123,7 @@ async def served() -> AsyncIterator[str]:
     pages = Pages()
     app = web.Application()
     app.router.add_get("/page/{template}", pages.page)
+    app.router.add_get("/api/v1/meetings", pages.meetings)
     app.router.add_get("/static/{path:.+}", pages.file)
     app.router.add_get("/vendor/{path:.+}", pages.file)
     runner = web.AppRunner(app)

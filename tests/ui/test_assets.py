@@ -27,7 +27,9 @@ def test_fonts_in_the_style_sheet_carry_the_hash_of_their_file() -> None:
 def test_a_chosen_dark_theme_has_the_colours_of_the_system_s() -> None:
     chosen, system = (
         dict(re.findall(r"(--[\w-]+|color-scheme): ([^;]+);", block))
-        for block in re.findall(r":root(?:\[data-theme=\"dark\"\]|:not\(\[data-theme=\"light\"\]\)) \{([^}]+)\}", TOKENS)
+        for block in re.findall(
+            r":root(?:\[data-theme=\"dark\"\]|:not\(\[data-theme=\"light\"\]\)) \{([^}]+)\}", TOKENS
+        )
     )
     assert chosen == system
     assert len(chosen) > 20
