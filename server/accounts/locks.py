@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.model import sign_in_counter as counter
 from server.accounts.rules import ADDRESS_FACTOR, pause_after
@@ -17,6 +19,8 @@ from server.config import Access
 from server.errors import TooManyError
 from server.http.i18n import _
 from server.store import Transaction
+
+KEPT = timedelta(days=1)
 
 
 def _keys(username: str, address: str) -> tuple[str, str]:
@@ -27,20 +31,24 @@ def _keys(username: str, address: str) -> tuple[str, str]:
 def begin_try(tx: Transaction, username: str, address: str, access: Access) -> None:
     """Count a try. Raises TooManyError with the seconds to wait, and then counts nothing."""
     lock = timedelta(minutes=access.lock_minutes)
-    tx.execute(sa.delete(counter).where(counter.c.last_at <= tx.now - lock))
+    tx.execute(sa.delete(counter).where(counter.c.last_at <= tx.now - KEPT))
     account, by_address = _keys(username, address)
-    failures: dict[str, int] = {}
-    for key, tries in ((account, access.tries_before_lock), (by_address, access.tries_before_lock * ADDRESS_FACTOR)):
-        row = tx.one(sa.select(counter).where(counter.c.key == key))
-        failures[key] = row.failures if row else 0
-        if row:
-            # An address is not slowed from the third try on, as a person is: it stands for a whole office.
-            free = 0 if key == account else tries - access.tries_before_lock
-            until = row.last_at + pause_after(max(0, row.failures - free), access.tries_before_lock, lock)
-            if tx.now < until:
-                raise _wait(until - tx.now)
-    for key, before in failures.items():
-        _set(tx, key, before + 1)
+    for key, free in ((account, 0), (by_address, access.tries_before_lock * (ADDRESS_FACTOR - 1))):
+        row = _locked_row(tx, key)
+        over = tx.now - row.last_at >= lock
+        # An address is not slowed from the third try on, as a person is: it stands for a whole office.
+        pause = pause_after(max(0, row.failures - free), access.tries_before_lock, lock)
+        if not over and tx.now < row.last_at + pause:
+            raise _wait(row.last_at + pause - tx.now)
+        failures = 1 if over else row.failures + 1
+        tx.execute(sa.update(counter).where(counter.c.key == key).values(failures=failures, last_at=tx.now))
+
+
+def _locked_row(tx: Transaction, key: str) -> Any:
+    """The counter's row, made if missing and locked until the commit: two tries at once are counted as two."""
+    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(counter)
+    tx.execute(insert.values(key=key, failures=0, last_at=tx.now).on_conflict_do_nothing(index_elements=["key"]))
+    return tx.one(sa.select(counter).where(counter.c.key == key).with_for_update())
 
 
 def forgive(tx: Transaction, username: str, address: str) -> None:
@@ -57,12 +65,6 @@ def forgive(tx: Transaction, username: str, address: str) -> None:
 def unlock(tx: Transaction, username: str) -> None:
     """An administrator lets a person try again at once."""
     tx.execute(sa.delete(counter).where(counter.c.key == _keys(username, "")[0]))
-
-
-def _set(tx: Transaction, key: str, failures: int) -> None:
-    changed = tx.execute(sa.update(counter).where(counter.c.key == key).values(failures=failures, last_at=tx.now))
-    if changed.rowcount == 0:
-        tx.execute(sa.insert(counter).values(key=key, failures=failures, last_at=tx.now))
 
 
 def _wait(left: timedelta) -> TooManyError:

@@ -43,7 +43,7 @@ class AccountForm(msgspec.Struct, frozen=True, kw_only=True):
 class MembershipForm(msgspec.Struct, frozen=True, kw_only=True):
     """The form of one role more."""
 
-    unit_id: int
+    unit_id: int = 0
     role: Role
     position: str = ""
 

@@ -48,3 +48,29 @@ def local_path(target: str | None) -> str:
     if "\\" in target or any(ord(letter) < 0x21 or ord(letter) == 0x7F for letter in target):
         return "/"
     return target
+
+
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("coc_coc_browser", "Cốc Cốc"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def device_name(user_agent: str) -> str:
+    """“Chrome · Android” for what a browser says of itself; the first word for programs; empty if it says nothing."""
+    found = [next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)]
+    words = user_agent.split()
+    return " · ".join(name for name in found if name) or (words[0][:40] if words else "")

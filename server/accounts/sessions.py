@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from server.accounts.model import membership_table as membership
 from server.accounts.model import session_table as session
 from server.accounts.permissions import Role
 from server.accounts.principal import Membership, Principal
+from server.accounts.rules import device_name
 from server.accounts.tokens import new_secret, secret_hash
 from server.config import Access
 from server.errors import NotAllowedError, NotFoundError
@@ -54,7 +56,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     created_at: datetime
     seen_at: datetime
-    user_agent: str
+    device: str
     address: str
     current: bool
 
@@ -172,6 +174,15 @@ def touch(tx: Transaction, session_id: str) -> None:
     tx.execute(sa.update(session).where(session.c.secret_hash == session_id).values(seen_at=tx.now))
 
 
+def still_valid(tx: Transaction, session_ids: Iterable[str]) -> set[str]:
+    """Those of the sessions that are neither over nor revoked."""
+    s = session.c
+    query = sa.select(s.secret_hash).where(
+        s.secret_hash.in_(list(session_ids)), s.revoked_at.is_(None), s.expires_at > tx.now
+    )
+    return {row.secret_hash for row in tx.all(query)}
+
+
 def list_sessions(tx: Transaction, who: Principal) -> list[SessionInfo]:
     """The person's valid sign-ins, the last used first."""
     s = session.c
@@ -185,7 +196,7 @@ def list_sessions(tx: Transaction, who: Principal) -> list[SessionInfo]:
             id=row.public_id,
             created_at=row.created_at,
             seen_at=row.seen_at,
-            user_agent=row.user_agent,
+            device=device_name(row.user_agent),
             address=row.address,
             current=row.secret_hash == who.session_id,
         )

@@ -10,12 +10,15 @@ from server.http import STORE, Route, render
 from server.http.i18n import translate
 from server.http.reading import path_id
 from server.units import service
-from server.units.rules import BLOC_NAMES, LEVEL_NAMES
+from server.units.rules import BLOC_NAMES, LEVEL_NAMES, Bloc, Level
 
 
 async def get_units(request: web.Request) -> web.Response:
-    """The tree."""
-    return await render(request, "units/units.html", {"tree": await request.app[STORE].read(service.tree)})
+    """All units by bloc; villages are shown with their commune."""
+    tree = await request.app[STORE].read(service.tree)
+    shown = [unit for unit in tree.ordered() if unit.level is not Level.VILLAGE]
+    parts = [(translate(request, BLOC_NAMES[bloc]), [unit for unit in shown if unit.bloc is bloc]) for bloc in Bloc]
+    return await render(request, "units/units.html", {"tree": tree, "parts": parts})
 
 
 async def get_unit(request: web.Request) -> web.Response:
