@@ -13,6 +13,8 @@ run: $(VENV)/run.stamp web/node_modules/.stamp
 test: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
 	$(BIN)/pytest
+	@echo "Once more on PostgreSQL: everything that works with the database ..."
+	$(BIN)/python -m tests.with_postgres
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -130,7 +130,12 @@ async def _serve(settings: Settings, store: Store, *, tls: bool) -> bool:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: (app[KEEP_MEDIA].set(), stop.set()))
+
+    def restart() -> None:
+        app[KEEP_MEDIA].set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGHUP, restart)
     await stop.wait()
     log.info("stopping")
     await app[CHANNEL].say_goodbye()

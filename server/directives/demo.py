@@ -1,0 +1,184 @@
+"""Directives of the demo district, in every state that people meet; dates are relative to the first start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.accounts.principal import Principal
+from server.directives import service
+from server.directives.documents import DocumentType, Urgency
+from server.directives.model import directive_table
+from server.directives.policy import Policy
+from server.directives.rules import RecipientRole
+from server.directives.shapes import DraftInput, Recipient, ReportInput
+from server.store import Transaction, events
+from server.units import service as units
+
+_SLUGS = ("camlo-tt", "camtuyen", "thanhan", "camthuy", "camthanh", "camhieu", "camchinh", "camnghia")
+
+
+class _Example(msgspec.Struct, frozen=True, kw_only=True):
+    """One directive to all communes; the counts say how many of them came how far, the first ones farthest."""
+
+    kind: DocumentType
+    subject: str
+    body: str
+    sent_hours_ago: float
+    due_in_hours: float | None
+    urgency: Urgency = Urgency.NORMAL
+    role: RecipientRole = RecipientRole.EXECUTE
+    arrived: int = 8
+    seen: int = 8
+    registered: int = 8
+    reported: int = 0
+    accepted: int = 0
+
+
+_EXAMPLES = (
+    _Example(
+        kind=DocumentType.KE_HOACH,
+        subject="Kế hoạch ra quân làm thủy lợi nội đồng vụ Đông Xuân 2026–2027",
+        body="Các xã, thị trấn tổ chức nạo vét kênh mương nội đồng, gia cố bờ vùng, bờ thửa xong trước khi gieo cấy. "
+        "Báo cáo khối lượng đã làm, số ngày công huy động và khó khăn cần huyện hỗ trợ.",
+        sent_hours_ago=24 * 12,
+        due_in_hours=-24 * 3,
+        reported=7,
+        accepted=6,
+    ),
+    _Example(
+        kind=DocumentType.CONG_VAN,
+        subject="Về việc rà soát hộ nghèo, hộ cận nghèo năm 2026 theo chuẩn nghèo đa chiều",
+        body="Đề nghị UBND các xã, thị trấn rà soát, lập danh sách hộ nghèo, hộ cận nghèo, niêm yết công khai tại nhà "
+        "sinh hoạt cộng đồng và gửi kết quả về huyện.",
+        sent_hours_ago=24 * 6,
+        due_in_hours=26,
+        seen=8,
+        registered=7,
+        reported=3,
+        accepted=1,
+    ),
+    _Example(
+        kind=DocumentType.CONG_DIEN,
+        subject="Ứng phó mưa lớn, lũ trên sông Hiếu và ngập lụt vùng thấp trũng",
+        body="Mưa lớn dự báo 150–250 mm trong 48 giờ tới. Các xã, thị trấn trực ban 24/24 giờ, kiểm tra các ngầm tràn, "
+        "sẵn sàng di dời dân vùng thấp trũng. Báo cáo ngay số hộ cần di dời.",
+        sent_hours_ago=3,
+        due_in_hours=5,
+        urgency=Urgency.FLASH,
+        arrived=8,
+        seen=6,
+        registered=5,
+        reported=2,
+    ),
+    _Example(
+        kind=DocumentType.THONG_BAO,
+        subject="Lịch tiếp công dân của lãnh đạo UBND huyện tháng 12 năm 2026",
+        body="Lãnh đạo UBND huyện tiếp công dân định kỳ vào ngày 10 và ngày 25 tại Trụ sở tiếp công dân huyện. "
+        "Đề nghị các xã, thị trấn thông báo đến nhân dân.",
+        sent_hours_ago=30,
+        due_in_hours=None,
+        role=RecipientRole.INFO,
+        seen=5,
+        registered=4,
+    ),
+)
+_WAITING = DraftInput(
+    kind=DocumentType.CHI_THI,
+    subject="Tăng cường công tác phòng cháy, chữa cháy rừng mùa khô năm 2027",
+    body="Các xã, thị trấn có rừng kiện toàn tổ bảo vệ rừng, phát dọn đường băng cản lửa, trực gác vào giờ cao điểm.",
+    recipients=[],
+)
+_ANSWER = "Đơn vị đã triển khai đến từng thôn, khu phố. Số liệu cụ thể có trong báo cáo kèm theo của UBND xã."
+
+
+def is_seeded(tx: Transaction) -> bool:
+    """Whether there is any directive."""
+    return tx.one(sa.select(directive_table.c.id).limit(1)) is not None
+
+
+def seed(tx: Transaction, policy: Policy) -> None:
+    """Write, issue, receive and answer as people would, each step at its own time."""
+    now = tx.now
+    leader, clerk = (accounts.principal_of(tx, name) for name in ("chutich", "vanthu"))
+    clerks = [accounts.principal_of(tx, f"vanthu.{slug}") for slug in _SLUGS]
+    for example in sorted(_EXAMPLES, key=lambda example: -example.sent_hours_ago):
+        _play(tx, policy, example, leader, clerks, now)
+    tx.now = now - timedelta(hours=1)
+    waiting = msgspec.structs.replace(_WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=_due(now, 240))
+    service.submit(tx, clerk, service.create_draft(tx, clerk, policy, waiting).id)
+    tx.now = now
+    _to_villages(tx, policy, now)
+    tx.now = now
+
+
+def _to(people: Sequence[Principal], role: RecipientRole) -> list[Recipient]:
+    return [Recipient(unit=person.unit_id, role=role) for person in people]
+
+
+def _due(now: datetime, hours: float | None) -> datetime | None:
+    return None if hours is None else (now + timedelta(hours=hours)).replace(minute=0, second=0, microsecond=0)
+
+
+def _play(
+    tx: Transaction,
+    policy: Policy,
+    example: _Example,
+    leader: Principal,
+    clerks: Sequence[Principal],
+    now: datetime,
+) -> None:
+    begin = now - timedelta(hours=example.sent_hours_ago)
+    pace = timedelta(hours=example.sent_hours_ago) / 40  # every step of every commune has happened by now
+    tx.now = begin
+    draft = DraftInput(
+        kind=example.kind,
+        subject=example.subject,
+        body=example.body,
+        urgency=example.urgency,
+        deadline=_due(now, example.due_in_hours),
+        recipients=_to(clerks, example.role),
+    )
+    directive = service.create_and_issue(tx, leader, policy, draft).id
+    for place, clerk in enumerate(clerks):
+        tx.now = begin + pace * (1 + place)
+        if place < example.arrived:
+            service.arrived(tx, {clerk.unit_id: _head(tx, clerk.unit_id)})
+        if place < example.seen:
+            service.see(tx, clerk, directive)
+        tx.now += pace
+        if place < example.registered:
+            service.register(tx, clerk, policy, directive)
+    for place, clerk in enumerate(clerks[: example.reported]):
+        tx.now = begin + pace * (12 + 2 * place)
+        done = service.report(tx, clerk, policy, directive, ReportInput(text=_ANSWER))
+        if place < example.accepted:
+            tx.now += pace
+            service.accept(tx, leader, done.id)
+
+
+def _head(tx: Transaction, unit_id: int) -> int:
+    return events.head(tx.connection, unit_id)
+
+
+def _to_villages(tx: Transaction, policy: Policy, now: datetime) -> None:
+    """A commune's own notice to its villages, which have not opened it yet."""
+    commune = accounts.principal_of(tx, "chutich.camthuy")
+    tx.now = now - timedelta(minutes=20)
+    villages = [Recipient(unit=unit.id) for unit in units.descendants(tx, commune.unit_id)]
+    service.create_and_issue(
+        tx,
+        commune,
+        policy,
+        DraftInput(
+            kind=DocumentType.THONG_BAO,
+            subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
+            body="Trưởng thôn mời mỗi hộ một người dự họp và chuẩn bị danh sách hộ tự nguyện hiến đất.",
+            recipients=villages,
+            deadline=_due(now, 72),
+        ),
+    )

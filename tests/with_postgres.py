@@ -1,0 +1,29 @@
+"""`python -m tests.with_postgres`: the tests that work with the database once more, on a PostgreSQL of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.postgres import new_database, postgres_cluster
+
+FOLDERS = (
+    "tests/accounts",
+    "tests/units",
+    "tests/directives",
+    "tests/meetings",
+    "tests/records",
+    "tests/test_permissions.py",
+)
+
+
+def main() -> int:
+    with postgres_cluster() as cluster:
+        environment = {**os.environ, "GIAOBAN_TEST_POSTGRES": new_database(cluster, "giaoban_tests")}
+        command = [sys.executable, "-m", "pytest", "-m", "not sqlite_only", *FOLDERS, *sys.argv[1:]]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
