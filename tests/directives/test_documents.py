@@ -1,0 +1,114 @@
+"""Drafts: types, lengths, recipients, deadlines, and no state secrets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.directives.documents import (
+    ABBREVIATIONS,
+    DocumentType,
+    DraftFacts,
+    bears_secrecy_mark,
+    check_draft,
+    check_issue,
+    clean_text,
+    has_hidden_marks,
+)
+from server.directives.rules import RecipientRole
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+E, LEAD, ASSIST, INFO = RecipientRole.EXECUTE, RecipientRole.LEAD, RecipientRole.ASSIST, RecipientRole.INFO
+
+
+def facts(**changes: object) -> DraftFacts:
+    values = {
+        "notation": "KH-UBND",
+        "subject": "Phòng, chống lụt bão",
+        "body": "Các xã báo cáo.",
+        "recipients": [(1, E), (2, INFO)],
+        "deadline": NOW + timedelta(days=1),
+    }
+    return DraftFacts(**(values | changes))  # type: ignore[arg-type]
+
+
+def codes(**changes: object) -> list[tuple[str, str]]:
+    return [(problem.field, problem.code) for problem in check_issue(facts(**changes), NOW)]
+
+
+def test_there_are_29_types_with_their_abbreviations() -> None:
+    assert len(DocumentType) == 29
+    assert [kind.value for kind in DocumentType if not ABBREVIATIONS[kind]] == ["Công văn", "Thư công"]
+    assert ABBREVIATIONS[DocumentType.KE_HOACH] == "KH"
+    assert ABBREVIATIONS[DocumentType.QUY_DINH] == "QyĐ"
+    assert ABBREVIATIONS[DocumentType.PHIEU_BAO] == "PB"
+
+
+def test_a_good_draft_has_no_problems() -> None:
+    assert codes() == []
+    assert codes(deadline=None) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"subject": ""}, ("subject", "no_subject")),
+        ({"subject": "a" * 501}, ("subject", "too_long")),
+        ({"subject": "a\nb"}, ("subject", "one_line")),
+        ({"subject": "abc\u202egpj.exe"}, ("subject", "hidden_marks")),
+        ({"body": "a\x00b"}, ("body", "hidden_marks")),
+        ({"body": "a" * 100_001}, ("body", "too_long")),
+        ({"notation": ""}, ("notation", "no_notation")),
+        ({"notation": "K" * 31}, ("notation", "too_long")),
+        ({"notation": "<b>KH</b>"}, ("notation", "bad_notation")),
+        ({"recipients": []}, ("recipients", "no_recipients")),
+        ({"recipients": [(1, E), (1, INFO)]}, ("recipients", "recipient_twice")),
+        ({"recipients": [(1, LEAD), (2, LEAD)]}, ("lead", "one_lead")),
+        ({"recipients": [(1, E), (2, ASSIST)]}, ("lead", "no_lead")),
+        ({"recipients": [(n, E) for n in range(5001)]}, ("recipients", "too_many_recipients")),
+        ({"deadline": NOW}, ("deadline", "past_deadline")),
+        ({"deadline": NOW - timedelta(days=1)}, ("deadline", "past_deadline")),
+        ({"secrecy": "Mật"}, ("secrecy", "secret")),
+        ({"subject": "TỐI MẬT về phương án"}, ("subject", "secret")),
+    ],
+)
+def test_what_keeps_a_draft_from_being_issued(changes: dict[str, object], problem: tuple[str, str]) -> None:
+    assert codes(**changes) == [problem]
+
+
+def test_an_unfinished_draft_may_be_kept() -> None:
+    assert check_draft(facts(subject="", recipients=[], deadline=NOW - timedelta(days=9), notation="")) == []
+
+
+def test_500_letters_are_not_too_long() -> None:
+    assert codes(subject="Ễ" * 500) == []
+
+
+@pytest.mark.parametrize("notation", ["KH-UBND", "QĐ-UBND", "KH/HU", "UBND-VP", "ĐA1", "BC-TCT.35"])
+def test_notations_of_organs(notation: str) -> None:
+    assert codes(notation=notation) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Mật", "MẬT", "Tối mật", "TUYỆT MẬT", "\nĐộ mật: Mật\nKế hoạch", "Kế hoạch (Mật)", "[Tối mật] Phương án", "* MẬT *"]
+    + ["Văn bản TUYỆT MẬT của tỉnh", "Nội dung, độ mật: tối mật, gửi ngay"],
+)
+def test_secrecy_marks(text: str) -> None:
+    assert bears_secrecy_mark(clean_text(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Bảo vệ bí mật nhà nước", "Đổi mật khẩu", "Mật độ dân số", "nuôi ong lấy mật", "Giữ bí mật phiếu thi", "Mật ong rừng"]
+    + ["thời kỳ bảo mật", ""],
+)
+def test_ordinary_words_are_no_marks(text: str) -> None:
+    assert not bears_secrecy_mark(text)
+
+
+def test_texts_are_composed_and_trimmed() -> None:
+    assert clean_text("  Ca\u0302m Lo\u0323\u0302\r\n ") == "Câm Lộ"
+    assert not has_hidden_marks("một\n\thai")
+    assert has_hidden_marks("a\u200eb")

@@ -1,0 +1,75 @@
+"""The configuration of directives: what ships is right, what is wrong is refused at the start."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from server.config import ROOT
+from server.directives.documents import DocumentType, Urgency
+from server.directives.policy import load_policy
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+POLICY = load_policy(ROOT / "config", ZONE, 50 << 20)
+MONDAY = datetime(2026, 11, 30, 8, 0, tzinfo=ZONE)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "due"),
+    [
+        (Urgency.NORMAL, MONDAY.replace(month=12, day=1, hour=17)),
+        (Urgency.URGENT, MONDAY.replace(hour=10)),
+        (Urgency.VERY_URGENT, MONDAY.replace(hour=9)),
+        (Urgency.FLASH, MONDAY.replace(minute=15)),
+    ],
+)
+def test_until_when_a_unit_registers(urgency: Urgency, due: datetime) -> None:
+    assert POLICY.register_due(MONDAY, urgency) == due
+
+
+def test_suggestions() -> None:
+    assert POLICY.day_deadline(MONDAY, 1) == MONDAY.replace(month=12, day=1, hour=17)
+    assert POLICY.suggested_deadline(MONDAY, Urgency.NORMAL) == MONDAY.replace(month=12, day=7, hour=17)
+    due = MONDAY.replace(hour=12)
+    assert POLICY.soon_at(due, MONDAY, Urgency.FLASH) == MONDAY.replace(hour=11)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bloc", "code", "text"),
+    [
+        (DocumentType.KE_HOACH, "GOVERNMENT", "468", "05/KH-UBND"),
+        (DocumentType.CONG_VAN, "GOVERNMENT", "468", "05/UBND-VP"),
+        (DocumentType.KE_HOACH, "PARTY", "468.HU", "05-KH/HU"),
+        (DocumentType.CONG_VAN, "PARTY", "468.HU", "05-CV/HU"),
+        (DocumentType.KE_HOACH, "MASS_ORG", "468.HND", "05/KH-HND"),
+    ],
+)
+def test_each_bloc_writes_its_numbers_in_its_own_way(kind: DocumentType, bloc: str, code: str, text: str) -> None:
+    assert POLICY.number_text(5, POLICY.notation(kind, bloc, code), bloc) == text
+
+
+def test_the_registers_year_is_the_local_one() -> None:
+    assert POLICY.year(datetime(2026, 12, 31, 23, 0, tzinfo=ZONE)) == 2026
+    assert POLICY.year(datetime.fromisoformat("2026-12-31T18:00:00+00:00")) == 2027
+
+
+@pytest.mark.parametrize(("old", "new"), [('"15m"', '"15 minutes"'), ("most_attachments", "most_attachmentz")])
+def test_mistakes_in_the_file_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    file = tmp_path / "config" / "directives.toml"
+    file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(msgspec.ValidationError):
+        load_policy(tmp_path / "config", ZONE, 1)
+
+
+def test_the_calendar_file_wins_over_the_library(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "config" / "calendar" / "vietnam.toml").write_text("worked = [2026-11-24]\noff = [2026-11-25]\n")
+    calendar = load_policy(tmp_path / "config", ZONE, 1).calendar
+    assert calendar.is_working_day(datetime(2026, 11, 24).date())
+    assert not calendar.is_working_day(datetime(2026, 11, 25).date())
