@@ -1,6 +1,6 @@
 """Fixtures of all tests: a settable clock, a database with the demo district, and clients signed in as its people.
 
-SQLite by default, each test on its own copy of a database file that is seeded once. With GIAOBAN_TEST_POSTGRES set to
+SQLite by default, each test on its own copy of a database file that is seeded once. With TEST_POSTGRES_URL set to
 a URL, each test gets its own schema there.
 """
 
@@ -29,7 +29,7 @@ from server.store import Store, schema
 from server.units.import_ import District, import_tree, read_district
 
 PASSWORD = demo.DEFAULT_PASSWORD
-POSTGRES = os.environ.get("GIAOBAN_TEST_POSTGRES", "")
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # Tuesday 24/11/2026, 08:00 in Vietnam
 
 

@@ -20,7 +20,7 @@ FOLDERS = (
 
 def main() -> int:
     with postgres_cluster() as cluster:
-        environment = {**os.environ, "GIAOBAN_TEST_POSTGRES": new_database(cluster, "giaoban_tests")}
+        environment = {**os.environ, "TEST_POSTGRES_URL": new_database(cluster, "giaoban_tests")}
         command = [sys.executable, "-m", "pytest", "-m", "not sqlite_only", *FOLDERS, *sys.argv[1:]]
         return subprocess.run(command, env=environment, check=False).returncode
 

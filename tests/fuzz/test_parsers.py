@@ -1,7 +1,7 @@
 """Whatever arrives, a parser of the media node answers with a value or with ProtocolError, and soon.
 
 Each parser sees octets from nowhere and, more telling, real packets that were bent: octets changed, cut, doubled.
-`GIAOBAN_FUZZ_EXAMPLES` looks longer than the few hundred examples of a test run.
+`FUZZ_EXAMPLES` looks longer than the few hundred examples of a test run.
 """
 
 import os
@@ -18,7 +18,7 @@ from server.media import rtcp, rtcp_build, rtp, sdp, sdp_answer, twcc, vp8
 
 OFFERS = Path(__file__).parent.parent / "media" / "data"
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("GIAOBAN_FUZZ_EXAMPLES", "400")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
