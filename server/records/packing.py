@@ -111,6 +111,9 @@ class _Sink:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def take(self) -> bytes:
         taken = b"".join(self._parts)
         self._parts.clear()
@@ -120,7 +123,7 @@ class _Sink:
 def zip_parts(root: Path, sealed: Sealed, now: datetime) -> Iterator[bytes]:
     """The bag as the bytes of a zip file, stored as they are: media does not get smaller."""
     sink, top = _Sink(), f"record-{sealed.id}"
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, source in _present(entries(root, sealed, now)):
             info = zipfile.ZipInfo(f"{top}/{name}", now.timetuple()[:6])
             with archive.open(info, "w", force_zip64=True) as target:

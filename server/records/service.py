@@ -72,7 +72,7 @@ def create_record(tx: Transaction, ended: EndedMeeting) -> int | None:
         sa.insert(record_unit),
         [{"record_id": record_id, "unit_id": u.id, "name": u.name, "present": u.present} for u in by_id.values()],
     )
-    custody.add(tx, record_id, What.CREATED, purpose=f"{len(ended.recordings)}")
+    custody.add(tx, record_id, What.CREATED, purpose=", ".join(r.directory for r in ended.recordings)[:500])
     tx.notify("records", {"kind": CREATED, "record": record_id})
     return record_id
 
