@@ -117,7 +117,8 @@ async def test_targets_are_large_enough(address: str, browser: Browser) -> None:
         .map((element) => [element, (element.closest('label') ?? element).getBoundingClientRect()])
         .filter(([element, box]) => element.offsetParent && box.width > 1)
         .filter(([element]) => !element.matches('.row-title, p a, .skip'))
-        .filter(([, box]) => box.height < 43.5 || box.width < 43.5).map(([element]) => element.outerHTML.slice(0, 90))"""
+        .filter(([, box]) => box.height < 43.5 || box.width < 43.5)
+        .map(([element]) => element.outerHTML.slice(0, 90))"""
     )
     assert small == []
 
