@@ -13,7 +13,7 @@ let timer = 0;
 onState((state) => {
   clearTimeout(timer);
   const line = document.getElementById("connection");
-  if (state === "connected") line.hidden = true;
+  if (state !== "lost") line.hidden = true;
   else timer = setTimeout(() => { line.hidden = false; }, PATIENCE_MS);
 });
 
