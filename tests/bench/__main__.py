@@ -16,7 +16,7 @@ def _benches() -> dict[str, ModuleType]:
     names = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
     found = {}
     for name in names:
-        if not name.startswith("_") and f"async def run(" in (Path(__file__).parent / f"{name}.py").read_text():
+        if not name.startswith("_") and "async def run(" in (Path(__file__).parent / f"{name}.py").read_text():
             found[name] = importlib.import_module(f"tests.bench.{name}")
     return found
 

@@ -84,12 +84,8 @@ class Load:
         self._ffi, self._c = _compile()
         self._sinks = sinks
         self._publisher = publisher
-        lib = _binding.lib
-        names = (lib.srtp_protect, lib.srtp_unprotect, lib.srtp_protect_rtcp)
-        functions = [
-            _at(_binding.ffi.addressof(lib, name)) for name in ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp")
-        ]
-        assert len(names) == len(functions)
+        names = ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp")
+        functions = [_at(_binding.ffi.addressof(_binding.lib, name)) for name in names]
         self._c.load_init(len(sinks), *functions)
         for number, sink in enumerate(sinks):
             host, port = self._remote(sink)
@@ -122,6 +118,11 @@ class Load:
         least = min(self._c.load_received(number) for number in range(len(self._sinks)))
         sent, received, good, bad = (self._c.load_stat(which) for which in range(4))
         return Outcome(sent, received, good, bad, used, seconds, least, sorted(room[0:count]))
+
+    async def close(self) -> None:
+        """Close the endpoints, and with them their sockets."""
+        for endpoint in (self._publisher, *self._sinks):
+            await endpoint.close()
 
     def _slices(self, seconds: float, rate: Rate) -> None:
         """Load in slices; between them a part of the endpoints shows that it is still there."""

@@ -15,12 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from server.media import protocol as p
+from server.media import sdp
 from tests.bench.figures import Figure, compared, percentile
 from tests.bench.janus import available, janus_process, local_address
 from tests.bench.load import Load, Outcome, Rate, cpu_seconds, resident_mb
 from tests.media.driving import NodeProcess, node_process
 from tests.media.endpoint import EXTENSIONS, Endpoint, meeting
-from server.media import sdp
 
 SERVER_CORE, LOAD_CORE = "0", 1
 TOGETHER = 10  # endpoints that connect at a time
@@ -83,7 +83,9 @@ async def _ours(options: argparse.Namespace, rate: Rate) -> tuple[Outcome, float
             publisher, sinks = await _connect_to(node, options.sinks)
             load = Load(publisher, sinks, EXTENSIONS[sdp.TRANSPORT_CC])
             outcome = load.run(options.seconds, rate, lambda: cpu_seconds(node.pid))
-            return _checked("ours", outcome, options.sinks), resident_mb(node.pid)
+            resident = resident_mb(node.pid)
+            await load.close()
+            return _checked("ours", outcome, options.sinks), resident
 
 
 async def _janus(options: argparse.Namespace, rate: Rate) -> Outcome:
@@ -93,7 +95,9 @@ async def _janus(options: argparse.Namespace, rate: Rate) -> Outcome:
             await asyncio.sleep(0.5)
             sinks = await _in_batches(options.sinks, lambda _: janus.subscribe())
             load = Load(publisher, sinks, 0)
-            return _checked("janus", load.run(options.seconds, rate, lambda: cpu_seconds(janus.pid)), options.sinks)
+            outcome = load.run(options.seconds, rate, lambda: cpu_seconds(janus.pid))
+            await load.close()
+            return _checked("janus", outcome, options.sinks)
 
 
 async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import socket
@@ -184,10 +185,8 @@ class Endpoint:
 
     def _send(self, data: bytes) -> None:
         assert self.remote is not None
-        try:
+        with contextlib.suppress(BlockingIOError):
             self.socket.sendto(data, self.remote.address)
-        except BlockingIOError:
-            pass
 
     def _readable(self) -> None:
         for _ in range(64):

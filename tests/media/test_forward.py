@@ -284,7 +284,8 @@ def test_padding_in_a_stream_goes_on_as_padding() -> None:
     slot.show(_begun(camera))
     camera.feed(2, 0.1, key=True)
     camera.uplink.receive(
-        b"\xa0" + bytes([96]) + camera.number.to_bytes(2, "big") + bytes(4) + (2).to_bytes(4, "big") + b"\0\0\0\x04", 0.1
+        b"\xa0" + bytes([96]) + camera.number.to_bytes(2, "big") + bytes(4) + (2).to_bytes(4, "big") + b"\0\0\0\x04",
+        0.1,
     )
     camera.number += 1
     camera.feed(2, 0.2)

@@ -273,7 +273,14 @@ async def test_strangers_are_counted_and_disturb_nobody(node: NodeProcess) -> No
     port = (await node.control.call(p.Hello(), p.Welcome)).udp_port
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for _ in range(50):
-            for data in (b"\x80" * 100, b"\x16" * 100, b"\x00\x01" + bytes(18), b"\xff", b"\x47rubbish", os.urandom(300)):
+            for data in (
+                b"\x80" * 100,
+                b"\x16" * 100,
+                b"\x00\x01" + bytes(18),
+                b"\xff",
+                b"\x47rubbish",
+                os.urandom(300),
+            ):
                 stranger.sendto(data, ("127.0.0.1", port))
     for junk in (b"\x80" * 60, b"\x80\xc8" + bytes(50), b"\x17" * 30, b"\x01" * 30):
         watcher.socket.sendto(junk, ("127.0.0.1", port))
@@ -281,7 +288,11 @@ async def test_strangers_are_counted_and_disturb_nobody(node: NodeProcess) -> No
     for plain in (b"\x80\xc9\x00\x01\x00\x00\x00\x01", b"\x8f\xcd\x00\x03" + bytes(12), b"\x81\xcd\x00\x02" + bytes(8)):
         watcher.send_rtcp(plain)
     head = b"\x60" + bytes(6) + b"\x00\x00\x12\x34"
-    for plain in (b"\x80" + head + b"\x90", b"\x90" + head + b"\xbe\xde\x00\x01\x1f" + bytes(3), b"\xa0" + head + b"\xff"):
+    for plain in (
+        b"\x80" + head + b"\x90",
+        b"\x90" + head + b"\xbe\xde\x00\x01\x1f" + bytes(3),
+        b"\xa0" + head + b"\xff",
+    ):
         watcher.send_rtp(plain)
     assert await grows(watcher, VP8) and await grows(watcher, 111)
     refused = (await node.control.call(p.GetStats(), p.Stats)).refused
