@@ -112,7 +112,7 @@ async def show_form(
         "common": COMMON,
         "kinds": [kind for kind in DocumentType if kind not in COMMON],
         "urgencies": list(Urgency),
-        "notations": offered.notations,
+        "notations": msgspec.json.encode(offered.notations).decode(),
         "tree": offered.nodes(),
         "groups": groups,
         "units": [unit for unit in offered.allowed if unit.level != "village"],

@@ -92,8 +92,18 @@ def test_notations_of_organs(notation: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Mật", "MẬT", "Tối mật", "TUYỆT MẬT", "\nĐộ mật: Mật\nKế hoạch", "Kế hoạch (Mật)", "[Tối mật] Phương án", "* MẬT *"]
-    + ["Văn bản TUYỆT MẬT của tỉnh", "Nội dung, độ mật: tối mật, gửi ngay"],
+    [
+        "Mật",
+        "MẬT",
+        "Tối mật",
+        "TUYỆT MẬT",
+        "\nĐộ mật: Mật\nKế hoạch",
+        "Kế hoạch (Mật)",
+        "[Tối mật] Phương án",
+        "* MẬT *",
+        "Văn bản TUYỆT MẬT của tỉnh",
+        "Nội dung, độ mật: tối mật, gửi ngay",
+    ],
 )
 def test_secrecy_marks(text: str) -> None:
     assert bears_secrecy_mark(clean_text(text))
@@ -101,8 +111,16 @@ def test_secrecy_marks(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Bảo vệ bí mật nhà nước", "Đổi mật khẩu", "Mật độ dân số", "nuôi ong lấy mật", "Giữ bí mật phiếu thi", "Mật ong rừng"]
-    + ["thời kỳ bảo mật", ""],
+    [
+        "Bảo vệ bí mật nhà nước",
+        "Đổi mật khẩu",
+        "Mật độ dân số",
+        "nuôi ong lấy mật",
+        "Giữ bí mật phiếu thi",
+        "Mật ong rừng",
+        "thời kỳ bảo mật",
+        "",
+    ],
 )
 def test_ordinary_words_are_no_marks(text: str) -> None:
     assert not bears_secrecy_mark(text)

@@ -191,9 +191,11 @@ def _day(policy: Policy, directive: Any) -> Any:
 
 
 def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
+    """Deliveries in the order of the tree, overdue ones first."""
     rows = tx.all(BOTH.where(v.directive_id == directive.id))
     day = _day(policy, directive)
     places = {unit.id: place for place, unit in enumerate(units.tree(tx, day).ordered())}
     names = units.units_by_ids(tx, [row.unit_id for row in rows], day)
     rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
-    return [delivery_shape(tx, policy, row, names[row.unit_id].name) for row in rows]
+    board = [delivery_shape(tx, policy, row, names[row.unit_id].name) for row in rows]
+    return sorted(board, key=lambda delivery: delivery.timeliness is not Timeliness.OVERDUE)

@@ -27,18 +27,20 @@ def edxml(state: State) -> str:
 def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeliness]:
     """When a delivery's next duty is due and how that stands: first to register (T1), then to answer (T3)."""
     state, urgency = State(row.state), Urgency(row.urgency)
+    notice = None
     if state is State.RETURNED:
         return None, Timeliness.NONE
     if state in UNREGISTERED or row.role == RecipientRole.INFO or row.deadline is None:
-        due: datetime | None = policy.register_due(row.sent_at, urgency)
+        due = policy.register_due(row.sent_at, urgency)
         done = row.registered_at
         if state in UNREGISTERED and row.deadline is not None:
-            due = min(due, row.deadline) if due else row.deadline
+            due = min(due, row.deadline)
+        notice = (due - row.sent_at) / 4
     else:
         due, done = row.deadline, row.reported_at if state in _ANSWERED else None
-    if due is None:
-        return None, Timeliness.NONE
-    return due, timeliness(due, done, now, due - policy.soon_at(due, row.sent_at, urgency))
+    if notice is None:
+        notice = due - policy.soon_at(due, row.sent_at, urgency)
+    return due, timeliness(due, done, now, notice)
 
 
 def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) -> dict[int, Counts]:
