@@ -88,7 +88,7 @@ class MediaLink:
         except TimeoutError:
             raise away() from None
 
-    async def ask(self, command: Command, kind: type[T], seconds: float = ANSWER_SECONDS) -> T:
+    async def ask(self, command: Command, kind: type[T], seconds: float | None = None) -> T:
         """Send a command and give its answer of type `kind`.
 
         Raises MediaRefusedError if the node says no, UnavailableError if it is away or silent.
@@ -100,7 +100,7 @@ class MediaLink:
         self._waiting[number] = answer
         try:
             self._writer.write(protocol.encode(Request(id=number, command=command)))
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(ANSWER_SECONDS if seconds is None else seconds):
                 await self._writer.drain()
                 found = await answer
         except (TimeoutError, ConnectionError) as error:

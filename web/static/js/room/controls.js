@@ -17,9 +17,10 @@ export class Controls {
       const action = event.target.closest("[data-action]")?.dataset.action;
       if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
       if (action === "hand") this.#hand();
-      if (action === "panel") this.#panel();
       if (action === "leave") this.#leave();
     });
+    this.panelButton = room.querySelector("[data-action=panel]");
+    this.panelButton.addEventListener("click", () => this.#panel());
     room.querySelector("[data-action=panel-close]").addEventListener("click", () => this.#panel(false));
     state.addEventListener("change", () => this.#follow());
   }
@@ -102,8 +103,9 @@ export class Controls {
   show() {
     const pressed = {
       microphone: Boolean(this.tracks.microphone), camera: Boolean(this.tracks.camera), screen: Boolean(this.tracks.screen),
-      hand: Boolean(this.state.self?.hand), panel: this.room.dataset.panel === "open",
+      hand: Boolean(this.state.self?.hand),
     };
+    this.panelButton.setAttribute("aria-pressed", String(this.room.dataset.panel === "open"));
     for (const [action, on] of Object.entries(pressed)) {
       this.room.querySelector(`.bar [data-action=${action}]`).setAttribute("aria-pressed", String(on));
     }
@@ -117,7 +119,7 @@ export class Controls {
   #panel(open = this.room.dataset.panel !== "open") {
     this.room.dataset.panel = open ? "open" : "closed";
     this.show();
-    if (!open) this.room.querySelector(".bar [data-action=panel]").focus();
+    if (!open) this.panelButton.focus();
   }
 
   async #leave() {

@@ -1,0 +1,230 @@
+"""The whole application for browser tests: the demo district on free ports in a folder of its own, and pages signed in.
+
+with running(tmp_path) as app, chromium() as browser:
+    page = app.page(browser, "chutich", "/meetings")
+    app.kill_control(); app.start()          # kill -9 of the control process, and a new one
+    app.kill_media()                         # kill -9 of the media node; control starts a new one
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from server.accounts import demo
+from server.config import ROOT
+from server.store import Store, schema
+from server.store.migrate import migrate
+from server.units.import_ import import_tree, read_district
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Entire screen",
+    "--allow-loopback-in-peer-connection",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+]
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], T], seconds: float = 15, what: str = "") -> T:
+    """Ask again and again until the answer is true; gives it. Fails with `what` and the last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:g} s: {what or condition} (last: {found!r})")
+        time.sleep(0.05)
+
+
+class App:
+    """The server as processes; `url` stays the same over restarts."""
+
+    command = ("-m", "server", "serve")
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.folder, self.address = folder, address
+        self.port = free_port()
+        self.url = f"http://{address}:{self.port}"
+        self.socket = folder / "media.sock"
+        self.control: subprocess.Popen[bytes] | None = None
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GIAOBAN_")},
+            "GIAOBAN_HTTP_HOST": address,
+            "GIAOBAN_HTTP_PORT": str(self.port),
+            "GIAOBAN_DATABASE_URL": f"sqlite:///{folder}/giaoban.db",
+            "GIAOBAN_STORAGE_DATA": str(folder / "data"),
+            "GIAOBAN_STORAGE_RECORDINGS": str(folder / "recordings"),
+            "GIAOBAN_STORAGE_FREE_SPACE_MB": "1",
+            "GIAOBAN_MEDIA_SOCKET": str(self.socket),
+            "GIAOBAN_MEDIA_UDP_PORT": "0",
+            "GIAOBAN_MEDIA_ADDRESSES": address,
+            "GIAOBAN_ACCESS_REQUESTS_PER_MINUTE": "100000",
+        }
+
+    # ---- processes
+
+    def seed(self) -> None:
+        """The demo tree and its people; nothing else."""
+        assert schema.metadata.tables
+        store = Store(f"sqlite:///{self.folder}/giaoban.db")
+        migrate(store.engine)
+        store.create_schema()
+        district = read_district(ROOT / "config" / "districts" / "camlo.toml")
+        store.write_now(import_tree, district)
+        store.write_now(demo.seed, district, demo.DEFAULT_PASSWORD)
+        store.close()
+
+    def start(self) -> None:
+        """Start the control process and wait until all its parts are ready."""
+        log = (self.folder / "control.log").open("ab")
+        self.control = subprocess.Popen(
+            [sys.executable, *self.command], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+        )
+        log.close()
+        until(self.ready, 30, "the server is ready")
+
+    def ready(self) -> bool:
+        """Whether /readyz says so; fails at once when the process has ended."""
+        if self.control is not None and self.control.poll() is not None:
+            raise AssertionError(f"the server ended:\n{self.log()}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as reply:
+                return bool(json.load(reply)["ready"])
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End both processes cleanly; what is left of the node is killed."""
+        if self.control is not None and self.control.poll() is None:
+            self.control.terminate()
+            try:
+                self.control.wait(15)
+            except subprocess.TimeoutExpired:
+                self.control.kill()
+                self.control.wait()
+        for pid in self.media_pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_control(self) -> None:
+        """kill -9 of the control process; the media node goes on."""
+        assert self.control is not None
+        self.control.kill()
+        self.control.wait()
+
+    def kill_media(self) -> int:
+        """kill -9 of the media node; gives its process id."""
+        (pid,) = self.media_pids()
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def media_pids(self) -> list[int]:
+        """The media nodes of this application, found by their socket."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (path / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"server.media.node" in words and str(self.socket).encode() in words:
+                found.append(int(path.name))
+        return found
+
+    def log(self) -> str:
+        """What the control process has said."""
+        return (self.folder / "control.log").read_text("utf-8", "replace")
+
+    def media_log(self) -> str:
+        """What the media nodes have said."""
+        file = self.folder / "data" / "media.log"
+        return file.read_text("utf-8", "replace") if file.exists() else ""
+
+    # ---- people
+
+    def token(self, username: str) -> str:
+        """Sign in as a program."""
+        body = json.dumps({"username": username, "password": demo.DEFAULT_PASSWORD}).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/session", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return str(json.load(reply)["token"])
+
+    def call(self, token: str, method: str, path: str, body: Any = None) -> Any:
+        """One API call; gives the decoded answer."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        data = None if body is None and method in ("GET", "DELETE") else json.dumps(body or {}).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=15) as reply:
+            return json.load(reply)
+
+    def page(
+        self, browser: Browser, username: str, path: str = "/", *, width: int = 640, height: int = 480, **options: Any
+    ) -> Page:
+        """A page in a context of its own, signed in; an error in its scripts is kept in `page.errors`."""
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", **options)
+        context.grant_permissions(["camera", "microphone"], origin=self.url)
+        answer = context.request.post(
+            f"{self.url}/api/v1/session", data={"username": username, "password": demo.DEFAULT_PASSWORD}
+        )
+        assert answer.ok, answer.text()
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.errors = errors  # type: ignore[attr-defined]
+        page.goto(f"{self.url}{path}")
+        return page
+
+
+@contextmanager
+def running(folder: Path, address: str = "127.0.0.1") -> Iterator[App]:
+    """The application, seeded and started; ended afterwards."""
+    app = App(folder, address)
+    app.seed()
+    app.start()
+    try:
+        yield app
+    finally:
+        app.stop()
+
+
+@contextmanager
+def chromium(*flags: str, wrapper: list[str] | None = None) -> Iterator[Browser]:
+    """The real browser with fake devices; `wrapper` is a script that starts it elsewhere (another network)."""
+    with sync_playwright() as playwright:
+        program = wrapper[0] if wrapper else CHROMIUM
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,143 @@
+"""The link with a real media node: started, adopted, killed, replaced, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from server.config import Media, Settings
+from server.errors import UnavailableError
+from server.media import protocol
+from server.media.protocol import Done, Failed, OpenRoom, Reply, SetFloor, Welcome
+from server.meetings.link import MediaLink, MediaRefusedError
+
+
+@pytest.fixture
+def media_settings(settings: Settings, tmp_path: Path) -> Settings:
+    return msgspec.structs.replace(settings, media=Media(udp_port=0, socket=str(tmp_path / "m.sock")))
+
+
+class Links:
+    """Makes links and remembers what they were told; ends every node that they started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.made: list[MediaLink] = []
+        self.welcomes: list[Welcome] = []
+        self.pids: set[int] = set()
+
+    async def open(self) -> MediaLink:
+        link = MediaLink(self.settings)
+
+        async def up(welcome: Welcome) -> None:
+            self.welcomes.append(welcome)
+            self.pids.add(welcome.pid)
+
+        link.on_up = up
+        self.made.append(link)
+        await link.start()
+        await link.wait_ready()
+        return link
+
+    async def close(self) -> None:
+        for link in self.made:
+            await link.close(keep=True)
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+@pytest.fixture
+async def links(media_settings: Settings) -> AsyncIterator[Links]:
+    made = Links(media_settings)
+    yield made
+    await made.close()
+
+
+async def until(condition: Callable[[], object], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_node_is_started_and_answers(links: Links) -> None:
+    link = await links.open()
+    assert await link.ask(OpenRoom(room="m1"), Done) == Done()
+    with pytest.raises(MediaRefusedError) as refused:
+        await link.ask(SetFloor(room="nowhere", holders=None), Done)
+    assert refused.value.code == "no_room"
+
+
+async def test_a_running_node_is_adopted_with_its_rooms(links: Links) -> None:
+    first = await links.open()
+    await first.ask(OpenRoom(room="m7"), Done)
+    await first.close(keep=True)
+    await links.open()
+    assert [w.pid for w in links.welcomes] == [links.welcomes[0].pid] * 2
+    assert [info.room for info in links.welcomes[1].rooms] == ["m7"]
+
+
+async def test_a_killed_node_is_replaced_quickly(links: Links) -> None:
+    link = await links.open()
+    old = links.welcomes[0].pid
+    begin = asyncio.get_running_loop().time()
+    os.kill(old, signal.SIGKILL)
+    await until(lambda: len(links.welcomes) == 2 and link.ready, 8)
+    assert links.welcomes[1].pid != old
+    assert await link.ask(OpenRoom(room="m1"), Done) == Done()
+    assert asyncio.get_running_loop().time() - begin < 5
+
+
+async def test_a_node_that_does_not_answer_is_replaced(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.meetings.link.PING_SECONDS", 0.1)
+    monkeypatch.setattr("server.meetings.link.ANSWER_SECONDS", 0.3)
+    link = await links.open()
+    os.kill(links.welcomes[0].pid, signal.SIGSTOP)
+    await until(lambda: len(links.welcomes) == 2 and link.ready, 10)
+
+
+async def test_closing_for_good_ends_the_node(links: Links) -> None:
+    link = await links.open()
+    await link.close(keep=False)
+    await until(lambda: not alive(links.welcomes[0].pid), 5)
+    with pytest.raises(UnavailableError):
+        await link.ask(OpenRoom(room="m1"), Done)
+
+
+async def test_a_node_of_another_version_is_told_to_end(media_settings: Settings) -> None:
+    """A stand-in that refuses our greeting, as an older node does."""
+    heard: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            request = protocol.decode_request(line)
+            heard.append(type(request.command).__name__)
+            answer = Failed(code="version") if isinstance(request.command, protocol.Hello) else Done()
+            writer.write(protocol.encode(Reply(id=request.id, answer=answer)))
+            if isinstance(request.command, protocol.Shutdown):
+                server.close()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
+    link = MediaLink(media_settings)
+    await link.start()
+    await until(lambda: heard[:2] == ["Hello", "Shutdown"], 5)
+    await link.wait_ready()
+    await link.close(keep=False)
