@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from hashlib import sha256
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -82,7 +83,9 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except NotSignedInError as error:
         if wants_json(request) or request.method not in SAFE_METHODS:
             return await _error_reply(request, error)
-        return see_other(f"/sign-in?next={request.rel_url.raw_path_qs}" if request.path != "/" else "/sign-in")
+        return see_other(
+            f"/sign-in?next={quote(request.rel_url.raw_path_qs, safe='/')}" if request.path != "/" else "/sign-in"
+        )
     except GiaoBanError as error:
         log.info("refused %s %s: %s", request.method, request.path, error)
         return await _error_reply(request, error)
