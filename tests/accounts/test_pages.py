@@ -45,6 +45,17 @@ async def test_signing_in_by_form_and_out_again(browser: Client) -> None:
     assert (await browser.get("/account", headers=HTML, allow_redirects=False)).status == 303
 
 
+async def test_after_signing_in_one_is_where_one_wanted_to_be(browser: Client) -> None:
+    wanted = "/people?q=c%E1%BA%A3nh&unit=3"
+    asked = await browser.get(wanted, headers=HTML)
+    assert asked.url.path == "/sign-in"
+    target = re.search(r'name="next" value="([^"]*)"', await asked.text())
+    assert target
+    form = {"username": "vanthu", "password": PASSWORD, "next": target[1].replace("&amp;", "&")}
+    answer = await browser.post("/sign-in", data=form, headers=HTML, allow_redirects=False)
+    assert answer.headers["Location"] == wanted
+
+
 async def test_a_mistake_keeps_what_was_typed(app_client: Client) -> None:
     form = {"username": '"><script>alert(1)</script>', "password": "x", "next": "/units"}
     answer = await app_client.post("/sign-in", data=form, headers=HTML)

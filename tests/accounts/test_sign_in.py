@@ -19,7 +19,7 @@ from server.accounts.model import session_table
 from server.accounts.passwords import HASHER, hash_password
 from server.accounts.tokens import load_key
 from server.channel import CHANNEL
-from server.config import Settings
+from server.config import ConfigError, Settings
 from server.http.middleware import csrf_token
 from server.store import Store
 from tests.conftest import PASSWORD, As, Clock, DistrictIds, PageAs
@@ -177,6 +177,10 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(key) == 32
     assert file.stat().st_mode & 0o777 == 0o600
     assert load_key(file) == key
+    assert [entry.name for entry in file.parent.iterdir()] == ["secret.key"]
+    file.write_bytes(b"")
+    with pytest.raises(ConfigError, match="not a key"):
+        load_key(file)
 
 
 async def test_acting_in_another_membership(as_: As, district: DistrictIds) -> None:
