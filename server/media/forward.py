@@ -22,6 +22,7 @@ from server.media.udp import UdpPort
 
 RUN_PACKETS = 16  # most packets of one batch: what a thin link gets at once
 _LARGEST_PACKET = 1600  # bytes with the tag
+_LEVELLED = 3  # octets of padding that a packet is given to join a batch
 _EXTENSION = 0xBEDE0001
 
 _VOICE = struct.Struct("!BHIIIBHB")  # from byte 1: the numbers of the header and its extension
@@ -39,13 +40,32 @@ class _Run:
     lowest: int
     items: list[_Item]
 
-    def fits(self, size: int) -> bool:
-        """Whether a packet of `size` bytes may be added."""
-        return size <= self.size and self.items[-1][1] == self.size and len(self.items) < RUN_PACKETS
+    def add(self, item: _Item) -> bool:
+        """Take one more packet, if the batch can still hold it; browsers' packets of a frame differ by an octet."""
+        size, last = item[1], self.items[-1][1]
+        if last != self.size or len(self.items) == RUN_PACKETS or size > self.size + _LEVELLED:
+            return False
+        if size > self.size:
+            self.size = size
+            self.items = [_levelled(before, size) for before in self.items]
+        self.items.append(_levelled(item, self.size) if size >= self.size - _LEVELLED else item)
+        self.lowest = min(self.lowest, item[3])
+        return True
 
     def since(self, first: int) -> _Run:
         """Without the packets before `first`: late ones of a source that the slot took over after them."""
         return _Run(self.size, first, [item for item in self.items if item[3] >= first])
+
+
+def _levelled(item: _Item, size: int) -> _Item:
+    """The packet made `size` bytes long by RTP padding (RFC 3550 §5.1), so that it fits its batch."""
+    template, missing = item[0], size - item[1]
+    if missing == 0:
+        return item
+    if template[0] & 0x20:  # it has padding: that becomes longer
+        missing += template[-1]
+        template = template[: -template[-1]]
+    return (bytes((template[0] | 0x20,)) + template[1:] + bytes(missing - 1) + bytes((missing,)), size, *item[2:])
 
 
 def _runs(packets: Iterable[Packet]) -> list[_Run]:
@@ -56,10 +76,7 @@ def _runs(packets: Iterable[Packet]) -> list[_Run]:
         size = len(template)
         flags = template[PAYLOAD] << 8 | template[PAYLOAD + 1] if size > PAYLOAD + 1 else 0
         item = (template, size, packet.marker, packet.index, packet.timestamp, flags, packet.picture, packet.tl0)
-        if runs and runs[-1].fits(size):
-            runs[-1].items.append(item)
-            runs[-1].lowest = min(runs[-1].lowest, packet.index)
-        else:
+        if not runs or not runs[-1].add(item):
             runs.append(_Run(size, packet.index, [item]))
     return runs
 
@@ -74,6 +91,7 @@ class Forwarder:
     def forward(self, source: Source, now: float) -> list[Packet]:
         """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
         packets, source.fresh = source.fresh, []
+        source.passed_on = source.newest
         if source.slots:
             runs = _runs(packets)
             for slot in source.slots:

@@ -87,11 +87,11 @@ class Slot:
         source.take(self)
 
     def leave(self) -> None:
-        """Stop the present source; the numbers go on after the last that it can have used."""
+        """Stop the present source; the numbers go on after the last that was sent of it."""
         segment = self.segment
         if segment is None:
             return
-        source, newest = segment.source, segment.source.newest
+        source, newest = segment.source, segment.source.passed_on
         source.stop_taking(self)
         self._past.append(segment)
         self.segment = None

@@ -77,6 +77,7 @@ class Source:
         self.clock_rate = 90_000 if self.is_video else 48_000
         self.width = self.height = 0
         self.newest: Packet | None = None
+        self.passed_on: Packet | None = None  # the newest that its slots have got
         self.last_arrival = float("-inf")
         self.fresh: list[Packet] = []
         self.slots: set[Slot] = set()

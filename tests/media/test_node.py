@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ async def test_one_speaks_and_shows_another_sees_and_hears(node: NodeProcess) ->
         node.control.events.clear()
         break
     video = [packet.sequence for packet in watcher.packets if packet.payload_type == VP8]
-    assert all((b - a) & 0xFFFF == 1 for a, b in zip(video, video[1:], strict=False))
+    assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(video))
     assert (await stats(node, "a")).lost_in == 0
     speaker.stop()
 
