@@ -64,11 +64,9 @@ def run_list(options: argparse.Namespace) -> int:
         if options.json:
             print(msgspec.json.encode(line).decode())
         else:
-            length = int(str(line["duration_ms"])) // 60000
-            print(
-                f"{line['id']:>6}  {line['state']:<10}  {line['started_at']:%Y-%m-%d %H:%M}Z  {length:>4} min", end=""
-            )
-            print(f"  {line['title']}")
+            minutes = int(str(line["duration_ms"])) // 60000
+            when = f"{line['started_at']:%Y-%m-%d %H:%M}Z"
+            print(f"{line['id']:>6}  {line['state']:<10}  {when}  {minutes:>4} min  {line['title']}")
     return 0
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import av
+
+from server.demo_recording import FRAMES_PER_SECOND, HEIGHT, SAMPLE_RATE, WIDTH, encoded
 from server.records import service
 from server.records.facts import AgendaFacts, EndedMeeting, PersonFacts, RecordingFacts, UnitFacts
 from server.records.service import Archived
@@ -82,3 +88,20 @@ def make_record(store: Store, root: Path, meeting: EndedMeeting, **changes: Any)
     assert record_id is not None
     store.write_now(service.seal, record_id, archived(root, meeting.id, **changes))
     return record_id
+
+
+@lru_cache
+def demo_webm(seconds: int = 30) -> bytes:
+    """The demo's picture and sound as one playable file with cues."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="webm") as container:
+        video = container.add_mux_stream("vp8", rate=FRAMES_PER_SECOND, width=WIDTH, height=HEIGHT)
+        audio = container.add_stream("libopus", rate=SAMPLE_RATE, layout="mono")
+        streams = {"video": video, "audio": audio}
+        for frame in encoded(seconds):
+            packet = av.Packet(frame.data)
+            packet.stream, packet.time_base = streams[frame.kind], Fraction(1, 1000)
+            packet.pts = packet.dts = frame.ms
+            packet.is_keyframe = frame.is_key
+            container.mux(packet)
+    return file.getvalue()

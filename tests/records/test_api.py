@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.records import archive, finding, service
+from server.records import finding, service
 from server.store import Store
 from tests.records.making import CONTENT, ended, make_record
 
@@ -98,16 +97,11 @@ async def test_who_may_not_keep(as_: Any, record_id: int) -> None:
         assert (await api.put(f"/api/v1/records/{record_id}/retention", {"retention": "2"})).status == 403
 
 
-async def test_a_record_that_is_still_being_made(
-    as_: Any, store: Store, district: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = threading.Event()
-    monkeypatch.setattr(archive.joining, "join", lambda *_: done.wait(20))
+async def test_a_record_that_is_still_being_made(as_: Any, store: Store, district: Any) -> None:
     record_id = store.write_now(service.create_record, ended(district))
     api = await as_("vanthu")
     assert (await (await api.get(f"/api/v1/records/{record_id}")).json())["state"] == "assembling"
     assert (await api.get(media(record_id or 0))).status == 409
-    done.set()
 
 
 async def test_a_file_that_is_gone(as_: Any, record_id: int, root: Path) -> None:
