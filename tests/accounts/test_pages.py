@@ -49,7 +49,7 @@ async def test_after_signing_in_one_is_where_one_wanted_to_be(browser: Client) -
     wanted = "/people?q=c%E1%BA%A3nh&unit=3"
     asked = await browser.get(wanted, headers=HTML)
     assert asked.url.path == "/sign-in"
-    target = re.search(r'name="next" value="([^"]*)"', await asked.text())
+    target = re.search(r'action="/sign-in".*?name="next" value="([^"]*)"', await asked.text(), re.DOTALL)
     assert target
     form = {"username": "vanthu", "password": PASSWORD, "next": target[1].replace("&amp;", "&")}
     answer = await browser.post("/sign-in", data=form, headers=HTML, allow_redirects=False)
