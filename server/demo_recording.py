@@ -5,16 +5,21 @@ Drawn and sung by arithmetic, encoded as a meeting's programme is (VP8 640×360,
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
 import numpy.typing as npt
 
+from server.media.segment import Segment
+
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.int16]
+Speakers = tuple[str, str]
 
 WIDTH, HEIGHT = 640, 360
 FRAMES_PER_SECOND = 5
@@ -30,6 +35,8 @@ _SEGMENTS = {  # of a seven-segment figure: top, upper left, upper right, middle
 }  # fmt: skip
 _BACK, _PLATE, _SPEAKING, _INK = (24, 38, 56), (52, 84, 120), (30, 140, 84), (240, 244, 248)
 _PLATES = 8
+_DESCRIPTOR = b"\x10"  # VP8 (RFC 7741, 4.2): the frame's first and only packet
+_PERIOD_S = 0.1  # s between two turns of the recorder
 _VOICES = (118.0, 208.0)  # Hz
 
 
@@ -121,3 +128,32 @@ def _audio(seconds: float) -> Iterator[Encoded]:
 def encoded(seconds: float) -> list[Encoded]:
     """All frames of both kinds in the order of their times."""
     return sorted([*_video(seconds), *_audio(seconds)], key=lambda frame: (frame.ms, frame.kind))
+
+
+def make_demo_recording(
+    directory: Path, started_at: dt.datetime, seconds: int = 40, speakers: Speakers = ("p1", "p2")
+) -> None:
+    """Write one complete segment as the recorder does, its clock made of arithmetic. Raises OSError.
+
+    `speakers` are the node's names of the two participants who take turns.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    segment = Segment(directory, directory.name, 0.0, started_at)
+    next_turn = 0.0
+    shown = -1
+    sequence = 0
+    for frame in encoded(seconds):
+        now = frame.ms / 1000
+        speaker = speaker_at(now)
+        if speaker != shown:
+            segment.programme(speakers[speaker], "camera", now)
+            shown = speaker
+        if frame.kind == "video":
+            segment.video(_DESCRIPTOR + frame.data, frame.ms * 90, True, sequence, now)
+            sequence += 1
+        else:
+            segment.audio(speakers[speaker], frame.data, frame.ms * 48, now)
+        if now >= next_turn:
+            segment.advance(now, started_at + dt.timedelta(seconds=now))
+            next_turn = now + _PERIOD_S
+    segment.close(float(seconds), started_at + dt.timedelta(seconds=seconds), "")
