@@ -8,6 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from server.errors import ProtocolError
@@ -15,6 +16,8 @@ from server.media import protocol as p
 from server.media.dtls import new_certificate
 from server.media.negotiation import Negotiation
 from server.media.participant import Participant
+from server.media.recorder import CannotRecordError
+from server.media.recordings import Recordings
 from server.media.room import Room
 from server.media.switch import Switch
 
@@ -37,6 +40,7 @@ class Commands:
     def __init__(self, switch: Switch, addresses: list[str]) -> None:
         self.stopping = asyncio.Event()
         self._switch = switch
+        self._recordings = Recordings(switch.announce)
         port = switch.port
         self._negotiation = Negotiation(new_certificate(), [(a, port.number) for a in addresses], port.send)
         self._table: dict[type[Any], Callable[[Any, float], p.Answer | Awaitable[p.Answer]]] = {
@@ -48,6 +52,8 @@ class Commands:
             p.SetFloor: self._set_floor,
             p.SetPublish: self._set_publish,
             p.ShowSlots: self._show_slots,
+            p.StartRecording: self._start_recording,
+            p.StopRecording: self._stop_recording,
             p.GetStats: self._get_stats,
             p.Shutdown: self._shutdown,
         }
@@ -62,6 +68,7 @@ class Commands:
 
     async def close_everything(self) -> None:
         """End all sessions and recordings."""
+        await self._recordings.stop_all()
         for name in list(self._switch.rooms):
             self._switch.close_room(name)
 
@@ -95,6 +102,7 @@ class Commands:
                     p.SessionInfo(participant=who.name, session=who.session, state=who.state)
                     for who in room.participants.values()
                 ],
+                recording=self._recordings.of(room.name),
             )
             for room in self._switch.rooms.values()
         ]
@@ -104,8 +112,9 @@ class Commands:
         self._switch.open_room(command.room)
         return p.Done()
 
-    def _close_room(self, command: p.CloseRoom, now: float) -> p.Answer:
+    async def _close_room(self, command: p.CloseRoom, now: float) -> p.Answer:
         self._switch.close_room(command.room)
+        await self._recordings.stop(command.room)
         return p.Done()
 
     def _join(self, command: p.Join, now: float) -> p.Answer:
@@ -146,6 +155,23 @@ class Commands:
         participant = self._participant(command.room, command.participant)
         self._room(command.room).show(participant, command.wants, now)
         return p.Done()
+
+    async def _start_recording(self, command: p.StartRecording, now: float) -> p.Answer:
+        room = self._room(command.room)
+        try:
+            await self._recordings.start(room, command.recording, Path(command.directory))
+        except CannotRecordError as error:
+            raise _CannotError(error.code, str(error)) from error
+        if self._switch.rooms.get(command.room) is not room:
+            await self._recordings.stop(command.room)
+            raise _CannotError("no_room", command.room)
+        return p.Done()
+
+    async def _stop_recording(self, command: p.StopRecording, now: float) -> p.Answer:
+        closed = await self._recordings.stop(command.room, command.recording)
+        if closed is None:
+            raise _CannotError("not_recording", command.recording)
+        return closed
 
     def _get_stats(self, command: p.GetStats, now: float) -> p.Answer:
         used = resource.getrusage(resource.RUSAGE_SELF)

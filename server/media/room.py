@@ -224,6 +224,12 @@ class Room:
         source = self._layer(owner, self.programme.kind, _WIDEST, self._picture, now) if owner else None
         self._picture.show(source)
         if source is not None and now - self._key_frame_at >= KEY_FRAME_EVERY:
+            self.refresh_programme(now)
+
+    def refresh_programme(self, now: float) -> None:
+        """Ask for a key frame of what is recorded."""
+        source = self._picture.awaiting or self._picture.showing
+        if source is not None:
             self._key_frame_at = now
             source.want_key_frame()
             self.ask_for_key_frames([source], now)

@@ -57,7 +57,7 @@ class Switch:
         """The room of this name, made if it is not there."""
         room = self.rooms.get(name)
         if room is None:
-            room = self.rooms[name] = Room(name, self.forwarder, self._tell)
+            room = self.rooms[name] = Room(name, self.forwarder, self.announce)
             log.info("%s: room opened", name)
         return room
 
@@ -91,7 +91,7 @@ class Switch:
             participant.link.close()
         else:
             room.arrange(participant, now)
-        self._tell(
+        self.announce(
             SessionChanged(
                 room=participant.room,
                 participant=participant.name,
@@ -101,7 +101,8 @@ class Switch:
             )
         )
 
-    def _tell(self, event: Event) -> None:
+    def announce(self, event: Event) -> None:
+        """Tell control, whoever that is by now."""
         self.tell(event)
 
     # ---- packets ---------------------------------------------------------------------------------------------------

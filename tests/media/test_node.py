@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import socket
 import stat
@@ -317,6 +318,36 @@ async def test_a_new_control_process_adopts_the_node(node: NodeProcess) -> None:
     node.control = second
     await node.control.do(p.SetFloor(room="r", holders=[]))
     assert not await grows(watcher, 111)
+    speaker.stop()
+
+
+async def test_a_recording_runs_beside_the_meeting(node: NodeProcess, tmp_path: Path) -> None:
+    speaker = await publisher(node, "a")
+    folder = tmp_path / "recording"
+    start = p.StartRecording(room="r", recording="one", directory=str(folder))
+    await node.control.do(start)
+    assert (await node.control.call(start, p.Failed)).code == "already_recording"
+    await asyncio.sleep(1.5)
+    other = await Control.connect(node.socket)
+    assert [room.recording for room in other.welcome.rooms] == ["one"], "an adopter is told"
+    node.control = other
+    closed = await other.call(p.StopRecording(room="r", recording="one"), p.RecordingClosed)
+    assert {Path(file.name).suffix for file in closed.files}
+    for file in closed.files:
+        data = (folder / file.name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
+    assert any(file.media_ms > 1000 for file in closed.files)
+    assert (await other.call(p.StopRecording(room="r", recording="one"), p.Failed)).code == "not_recording"
+    speaker.stop()
+
+
+async def test_a_recording_that_cannot_begin_leaves_the_meeting_alone(node: NodeProcess, tmp_path: Path) -> None:
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    (tmp_path / "file").write_text("no folder")
+    start = p.StartRecording(room="r", recording="one", directory=str(tmp_path / "file" / "under"))
+    assert (await node.control.call(start, p.Failed)).code == "cannot_write"
+    assert await grows(watcher, VP8)
     speaker.stop()
 
 
