@@ -82,6 +82,14 @@ def _problems(request: web.Request, error: UserError) -> list[tuple[str, str]]:
     return [(error.field or "", translate(request, error.message, **error.params))]
 
 
+def quick_days(request: web.Request) -> list[tuple[str, str]]:
+    """Usual deadlines, as the date field's buttons take them."""
+    policy, now = request.app[POLICY], now_of(request)
+    moments = [(days, policy.day_deadline(now, days).astimezone(policy.zone)) for days in QUICK_DAYS]
+    words = _("Hết ngày làm việc thứ {n}")
+    return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
+
+
 async def show_form(
     request: web.Request,
     offered: Choices,
@@ -92,9 +100,9 @@ async def show_form(
     error: UserError | None = None,
 ) -> web.Response:
     """The compose page with values, and with what is wrong with them."""
-    who, policy, now = principal(request), request.app[POLICY], now_of(request)
+    who, policy = principal(request), request.app[POLICY]
     problems = _problems(request, error) if error else []
-    days = [(n, policy.day_deadline(now, n)) for n in QUICK_DAYS]
+    kinds = [*COMMON, *(kind for kind in DocumentType if kind not in COMMON)]
     groups = [
         {
             "id": group.key,
@@ -109,14 +117,12 @@ async def show_form(
         "values": values,
         "problems": problems,
         "errors": dict(reversed(problems)),
-        "common": COMMON,
-        "kinds": [kind for kind in DocumentType if kind not in COMMON],
-        "urgencies": list(Urgency),
+        "kind_options": [(kind.value, translate(request, kind.value)) for kind in kinds],
         "notations": msgspec.json.encode(offered.notations).decode(),
         "tree": offered.nodes(),
         "groups": groups,
-        "units": [unit for unit in offered.allowed if unit.level != "village"],
-        "days": days,
+        "unit_options": [(unit.id, unit.name) for unit in offered.allowed if unit.level != "village"],
+        "quick": quick_days(request),
         "may_issue": who.may(Permission.ISSUE_DIRECTIVE),
         "limit": policy.attachment_limit,
         "command_id": secrets.token_hex(16),

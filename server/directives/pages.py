@@ -164,7 +164,7 @@ async def _show_delivery(request: web.Request, error: UserError | None = None, n
         "delivery": delivery,
         "may_review": who.may(Permission.REVIEW_RESPONSE) and delivery.state is State.REPORTED,
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
-        "days": [(n, policy.day_deadline(now_of(request), n)) for n in compose.QUICK_DAYS],
+        "quick": compose.quick_days(request),
         "command_id": secrets.token_hex(16),
         "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
         "note": note,

@@ -1,0 +1,168 @@
+"""Any commands in any order, some of them twice: the invariants of DOMAIN hold; and numbers under concurrency."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from server.accounts import service as accounts
+from server.accounts.principal import Principal
+from server.directives import service
+from server.directives.model import change_table, command_table, delivery_table, directive_table
+from server.directives.rules import CLOSED, UNREGISTERED, ReturnReason, State, next_state
+from server.directives.shapes import ReportInput, ReturnInput, SendBackInput
+from server.errors import GiaoBanError
+from server.store import Store
+from server.store.events import event_table
+from server.units.service import by_code
+from tests.conftest import START, Clock, DistrictIds
+from tests.directives.helpers import POLICY, issue
+
+ACTIONS = ("arrived", "see", "register", "return", "report", "accept", "send_back")
+steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 4)), max_size=14)
+v = delivery_table.c
+
+
+class World:
+    """One directive to one unit, and its people."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store, self.clock = store, clock
+        who = {name: store.read_now(accounts.principal_of, name) for name in ("chutich", "vanthu", "camthuy")}
+        self.leader, self.clerk, self.cadre = who["chutich"], who["vanthu"], who["camthuy"]
+        self.unit = self.cadre.unit_id
+        self.directive = issue(store, self.leader, [self.unit]).id
+        self.delivery = self.row().id
+        self.answers: dict[tuple[str, str], Any] = {}
+
+    def row(self) -> Any:
+        query = sa.select(delivery_table).where(v.unit_id == self.unit)
+        return self.store.read_now(lambda tx: tx.one(query))
+
+    def do(self, action: str, command: str) -> Any:
+        """Send a command; gives its answer."""
+        write, directive = self.store.write_now, self.directive
+        match action:
+            case "arrived":
+                return write(service.arrived, {self.unit: 1})
+            case "see":
+                return write(service.see, self.cadre, directive)
+            case "register":
+                return write(service.register, self.cadre, POLICY, directive, command)
+            case "return":
+                data = ReturnInput(reason=ReturnReason.DAMAGED, command_id=command)
+                return write(service.return_delivery, self.cadre, directive, data)
+            case "report":
+                return write(service.report, self.cadre, POLICY, directive, ReportInput(text="x", command_id=command))
+            case "accept":
+                return write(service.accept, self.clerk, self.delivery, command)
+            case _:
+                return write(service.send_back, self.clerk, self.delivery, SendBackInput(note="x", command_id=command))
+
+    def history(self) -> list[Any]:
+        return self.store.read_now(lambda tx: tx.all(sa.select(change_table).order_by(change_table.c.id)))
+
+    def events(self, unit: int) -> list[Any]:
+        query = sa.select(event_table).where(event_table.c.unit_id == unit).order_by(event_table.c.seq)
+        return self.store.read_now(lambda tx: tx.all(query))
+
+
+@given(steps)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_invariants(_seeded_file: Path, commands: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(_seeded_file, f"{folder}/t.db")
+        clock = Clock(START)
+        store = Store(f"sqlite:///{folder}/t.db", clock=clock)
+        try:
+            check(World(store, clock), commands)
+        finally:
+            store.close()
+
+
+def check(world: World, commands: list[tuple[str, int]]) -> None:
+    """Run the commands; after each one everything fits together."""
+    for action, number in commands:
+        world.clock.advance(minutes=1)
+        command = f"{action}-{number}"
+        before, changes = world.row(), len(world.history())
+        try:
+            answer = world.do(action, command)
+        except GiaoBanError:
+            assert world.row() == before  # refused: nothing changed
+            assert len(world.history()) == changes
+            continue
+        if (action, command) in world.answers and action not in ("arrived", "see"):
+            assert answer == world.answers[action, command]  # a repeat: the first answer, and no change
+            assert world.row() == before
+        world.answers[action, command] = answer
+        fits(world, State(before.state))
+
+
+def fits(world: World, before: State) -> None:
+    """State, history, times, events and numbers tell the same story."""
+    row, history = world.row(), world.history()
+    state = State.SENT
+    for change in history:
+        assert change.before == state
+        state = next_state(state, change.event)
+        assert change.after == state
+    assert row.state == state
+    assert not (before not in UNREGISTERED and state in UNREGISTERED)
+    assert not (before in CLOSED and state is not before)
+    times = [t for t in (row.sent_at, row.arrived_at, row.seen_at, row.registered_at, row.reported_at) if t]
+    assert times == sorted(times)
+    assert (row.registered_at is not None) == (state not in UNREGISTERED | {State.RETURNED})
+    told = [msgspec.json.decode(e.body)["state"] for e in world.events(world.leader.unit_id)]
+    assert told == [change.after for change in history]
+    for unit in (world.unit, world.leader.unit_id):
+        assert [event.seq for event in world.events(unit)] == list(range(1, len(world.events(unit)) + 1))
+
+
+# ---- many at once
+
+
+@pytest.fixture
+def people(district: DistrictIds) -> tuple[Principal, Principal]:
+    return district.who("chutich"), district.who("camthuy")
+
+
+def test_numbers_have_no_gaps_under_concurrency(store: Store, people: tuple[Principal, Principal]) -> None:
+    leader, cadre = people
+    unit = store.read_now(by_code, "19606")
+    assert unit is not None
+
+    def one(n: int) -> int:
+        made = issue(store, leader, [unit.id], deadline=None if n % 7 else store.clock() - timedelta(days=1))
+        return made.id
+
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(one, n) for n in range(1, 43)]
+        made = [job.result() for job in jobs if job.exception() is None]
+        assert len(made) == 36  # every seventh was refused, and took no number
+        registered = list(pool.map(lambda d: store.write_now(service.register, cadre, POLICY, d), made))
+    d = directive_table.c
+    numbers = store.read_now(lambda tx: tx.all(sa.select(d.number).where(d.number.is_not(None)).order_by(d.number)))
+    assert [row.number for row in numbers] == list(range(1, 37))
+    assert sorted(done.registry_number or 0 for done in registered) == list(range(1, 37))
+
+
+def test_one_command_from_many_hands_is_done_once(store: Store, people: tuple[Principal, Principal]) -> None:
+    leader, cadre = people
+    made = issue(store, leader, [cadre.unit_id])
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda _n: store.write_now(service.register, cadre, POLICY, made.id, "same"), range(16))
+        )
+    assert len({msgspec.json.encode(answer) for answer in answers}) == 1
+    assert len(store.read_now(lambda tx: tx.all(sa.select(command_table)))) == 1
