@@ -141,14 +141,14 @@ class Commands:
         return p.Done()
 
     def _set_publish(self, command: p.SetPublish, now: float) -> p.Answer:
-        participant = self._participant(command.room, command.participant)
+        room = self._room(command.room)
         wishes: dict[p.Kind, bool] = {
             "microphone": command.microphone,
             "camera": command.camera,
             "screen": command.screen,
         }
         allowed = frozenset(kind for kind, wish in wishes.items() if wish)
-        self._room(command.room).set_publish(participant, allowed, now)
+        room.set_publish(command.participant, allowed, now)
         return p.Done()
 
     def _show_slots(self, command: p.ShowSlots, now: float) -> p.Answer:

@@ -51,6 +51,7 @@ class Room:
         self._forwarder = forwarder
         self._tell = tell
         self._floor: frozenset[str] | None = None
+        self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._audible: frozenset[str] = frozenset()
         self._busy: list[Source] = []
         self._live: set[tuple[str, Kind]] = set()
@@ -63,6 +64,7 @@ class Room:
     def enter(self, participant: Participant, now: float) -> None:
         """A session that just connected gets what it may see and hear, and may be seen and heard."""
         self.participants[participant.name] = participant
+        participant.allowed = self._allowed.get(participant.name, ALL_KINDS)
         self._recount(now)
         self.arrange(participant, now)
 
@@ -84,11 +86,13 @@ class Room:
         self._floor = None if holders is None else frozenset(holders)
         self._recount(now)
 
-    def set_publish(self, participant: Participant, allowed: frozenset[Kind], now: float) -> None:
-        """What of a participant is passed on."""
-        participant.allowed = allowed
-        self._recount(now)
-        self._rearrange(participant.name, now)
+    def set_publish(self, name: str, allowed: frozenset[Kind], now: float) -> None:
+        """What of a participant is passed on, also after it has come back with a new session."""
+        self._allowed[name] = allowed
+        if name in self.participants:
+            self.participants[name].allowed = allowed
+            self._recount(now)
+            self._rearrange(name, now)
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
         """The subscriber's whole wish for its video slots."""

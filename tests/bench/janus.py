@@ -65,7 +65,7 @@ events: {{ broadcast = false }}
     )
     (folder / "janus.plugin.videoroom.jcfg").write_text("general: { }\n")
     (folder / "janus.transport.http.jcfg").write_text(
-        f'general: {{ json = "compact" base_path = "/janus" http = true port = {port} ip = "127.0.0.1" https = false }}\n'
+        f'general: {{ json = "compact" base_path = "/janus" http = true port = {port} ip = "127.0.0.1" }}\n'
         "admin: { admin_http = false }\n"
     )
 

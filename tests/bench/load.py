@@ -1,4 +1,4 @@
-"""The load generator: `load.c`, compiled when a bench needs it, fed with the sockets and keys of connected endpoints."""
+"""The load generator: `load.c`, compiled when a bench needs it, on the sockets and keys of connected endpoints."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from server.media import protocol as p
+from server.media.node import ALONE_AND_EMPTY, ALONE_WITH_SESSIONS, Node
 from server.media.rtcp_build import build_nack, build_pli
 from server.media.sdp import RID
 from tests.media.driving import Control, NodeProcess, node_process
@@ -349,6 +350,32 @@ async def test_a_recording_that_cannot_begin_leaves_the_meeting_alone(node: Node
     assert (await node.control.call(start, p.Failed)).code == "cannot_write"
     assert await grows(watcher, VP8)
     speaker.stop()
+
+
+async def test_sigterm_completes_the_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    async with node_process(tmp_path) as node:
+        await node.control.do(p.OpenRoom(room="r"))
+        speaker = await publisher(node, "a")
+        await node.control.do(p.StartRecording(room="r", recording="one", directory=str(folder)))
+        await asyncio.sleep(1)
+        speaker.stop()
+        node.process.terminate()
+        assert await asyncio.wait_for(node.process.wait(), 10) == 0
+        assert "recording one closed" in node.log
+        assert any(path.stat().st_size > 1000 for path in folder.iterdir())
+        await node.control.close()
+
+
+async def test_a_deserted_node_ends_itself_but_not_a_meeting(tmp_path: Path) -> None:
+    node = Node(tmp_path / "node.sock", 0, ["127.0.0.1"])
+    began = node._alone_since
+    assert not node._deserted(began + ALONE_AND_EMPTY - 0.1)
+    assert node._deserted(began + ALONE_AND_EMPTY + 0.1)
+    node.switch.open_room("r").participants["a"] = object()  # type: ignore[assignment]
+    assert not node._deserted(began + ALONE_WITH_SESSIONS - 0.1)
+    assert node._deserted(began + ALONE_WITH_SESSIONS + 0.1)
+    node.port.close()
 
 
 async def test_shutdown_is_answered_and_ends_the_process(tmp_path: Path) -> None:

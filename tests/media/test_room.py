@@ -199,7 +199,19 @@ def test_the_floor_and_the_chair_s_mute_hold_whatever_is_sent() -> None:
     stage.room.set_floor(None, stage.now)
     stage.run(0.5)
     assert stage["b"].heard() > 20
-    stage.room.set_publish(stage["a"].participant, frozenset({"camera"}), stage.now)
+    stage.room.set_publish("a", frozenset({"camera"}), stage.now)
+    stage.run(0.5)
+    assert stage["b"].heard() == 0
+
+
+def test_the_chair_s_mute_outlives_a_reload() -> None:
+    stage = Stage("a", "b")
+    stage.room.set_publish("a", frozenset({"camera"}), stage.now)
+    old = stage["a"].participant
+    stage.people["a"] = Person("a", 9, stage.port, stage.now)
+    stage.room.depart(old, stage.now)
+    stage.room.enter(stage["a"].participant, stage.now)
+    stage["a"].level = 110
     stage.run(0.5)
     assert stage["b"].heard() == 0
 

@@ -1,0 +1,114 @@
+"""Streams of a participant told apart, whatever browsers name them by."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.errors import ProtocolError
+from server.media import rtcp
+from server.media.rtp import build_extensions, build_header
+from server.media.uplink import Uplink, UplinkPlan
+from tests.media.endpoint import picture, voice
+
+PLAN = UplinkPlan(
+    kinds={"0": "microphone", "1": "camera"},
+    rids={"1": ("f", "q")},
+    ssrcs={10: "0"},
+    payload_types=frozenset({111, 96}),
+    rtx={97: 96},
+    mid_id=1,
+    rid_id=2,
+    repaired_rid_id=3,
+    level_id=4,
+    transport_cc_id=5,
+)
+
+
+def named(ssrc: int, number: int, payload_type: int = 96, **elements: str) -> bytes:
+    """A frame of the camera whose stream is named by its extensions: mid, rid, repaired."""
+    ids = {"mid": 1, "rid": 2, "repaired": 3}
+    block = build_extensions({ids[name]: value.encode() for name, value in elements.items()})
+    body = picture(ssrc, number, number, key=True)[12:]
+    if payload_type == 97:
+        body = number.to_bytes(2, "big") + body
+    return build_header(payload_type, 1, number, number * 3000, ssrc, block) + body
+
+
+def test_layers_are_learned_from_their_first_packets_and_kept() -> None:
+    uplink = Uplink("a", PLAN)
+    for ssrc, rid in ((20, "f"), (21, "q")):
+        assert uplink.receive(named(ssrc, 1, mid="1", rid=rid), 0.0) is not None
+        assert uplink.receive(named(ssrc, 2), 0.1) is not None
+    assert sorted(uplink.sources) == [("camera", "f"), ("camera", "q")]
+    assert [source.ssrc for source in uplink.of_kind("camera")] == [20, 21]
+
+
+def test_a_declared_ssrc_needs_no_extension() -> None:
+    uplink = Uplink("a", PLAN)
+    arrived = uplink.receive(voice(10, 1, level=30), 0.0)
+    assert arrived is not None and arrived.source.kind == "microphone" and arrived.level == 97
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        named(20, 1),
+        named(20, 1, mid="9"),
+        named(20, 1, mid="1", rid="x"),
+        named(20, 1, payload_type=98, mid="1"),
+        build_header(96, 0, 1, 0, 20, build_extensions({1: b"1"})) + b"\x90",
+    ],
+)
+def test_streams_that_were_not_negotiated_are_refused(data: bytes) -> None:
+    uplink = Uplink("a", PLAN)
+    with pytest.raises(ProtocolError):
+        uplink.receive(data, 0.0)
+
+
+def test_a_new_ssrc_of_a_layer_replaces_the_old_one() -> None:
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    before = uplink.source("camera", "f")
+    uplink.receive(named(30, 500, mid="1", rid="f"), 1.0)
+    after = uplink.source("camera", "f")
+    assert before is not None and after is not None and after.ssrc == 30
+    assert before.recent(1 + 0x10000) is None, "its memory is free"
+
+
+def test_rtx_is_paired_by_its_repaired_rid_and_fills_the_gap() -> None:
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    uplink.receive(named(20, 3), 0.0)
+    assert uplink.requests(0.5)[0][1] == rtcp.RTPFB
+    arrived = uplink.receive(named(40, 2, payload_type=97, mid="1", repaired="f"), 0.6)
+    assert arrived is not None and arrived.source.ssrc == 20
+    assert uplink.receive(named(40, 2, payload_type=97), 0.7) is None, "a copy"
+
+
+def test_reports_count_losses_and_feedback_tells_arrivals() -> None:
+    uplink = Uplink("a", PLAN)
+    for number in (1, 2, 3, 5, 6):
+        uplink.receive(voice(10, number, transport=number), number * 0.02)
+    (report,) = rtcp.parse(b"".join(uplink.reports(0.2)))
+    assert isinstance(report, rtcp.ReceiverReport)
+    (block,) = report.reports
+    assert (block.ssrc, block.lost, block.highest & 0xFFFF) == (10, 1, 6)
+    assert block.fraction_lost == pytest.approx(256 / 6, abs=1)
+    (feedback,) = rtcp.parse(b"".join(uplink.transport_feedback()))
+    assert isinstance(feedback, rtcp.TransportFeedback)
+    assert uplink.transport_feedback() == []
+
+
+def test_voices_and_pictures_share_one_clock() -> None:
+    """Two sender reports of one moment give timestamps of one moment, though one report was held up on the way."""
+    uplink = Uplink("a", PLAN)
+    uplink.receive(voice(10, 1), 0.0)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    ntp = rtcp.ntp_time(1_000_000.0)
+    uplink.sender_report(rtcp.SenderReport(10, ntp, 48_000, 1, 1), 100.0)
+    uplink.sender_report(rtcp.SenderReport(20, ntp, 90_000, 1, 1), 100.2)
+    sound, sight = uplink.source("microphone"), uplink.source("camera", "f")
+    assert sound is not None and sight is not None
+    heard, seen = sound.timestamp_at(101.0), sight.timestamp_at(101.0)
+    assert heard == pytest.approx(96_000, abs=10)
+    assert seen == pytest.approx(180_000, abs=300)
