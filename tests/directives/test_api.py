@@ -137,7 +137,7 @@ async def test_a_download_is_safe_and_only_for_those_concerned(
     made = await (await clerk.post(ROOT, body(clock, [district.unit("19606")]))).json()
     one = f"{ROOT}/{made['id']}"
     sent = await clerk.post(
-        f"{one}/attachments", data=form(("../../Kế hoạch <b>\r\nX-Evil: 1.pdf", pdf(), "text/html"))
+        f"{one}/attachments", data=form(('../../Kế hoạch <b>\u202e"; x="X-Evil: 1.pdf', pdf(), "text/html"))
     )
     (file,) = (await sent.json())["attachments"]
     url = f"/api/v1/attachments/{file['id']}"

@@ -52,10 +52,13 @@ def issue(app: App, token: str, units: list[int], subject: str, urgency: str = "
     return int(app.call(token, "POST", "/api/v1/directives?issue=true", body)["id"])
 
 
+CONNECTED = """() => import('/static/js/channel.js').then(
+  ({ onState }) => new Promise((done) => onState((state) => state === 'connected' && done(true))))"""
+
+
 def connected(page: Page) -> None:
-    page.wait_for_function(
-        "import('/static/js/channel.js').then((m) => new Promise((d) => m.onState((s) => s === 'connected' && d(true))))"
-    )
+    """Wait until the page hears of what happens."""
+    page.wait_for_function(CONNECTED)
 
 
 def test_eight_units_receive_it_at_once_and_the_board_follows(app: App) -> None:
