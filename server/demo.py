@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from server.accounts import demo as accounts
 from server.config import ROOT, Settings
 from server.directives import demo as directives
-from server.directives.policy import load_policy
-from server.records import demo as records
-from server.store import Store
-from server.units.import_ import import_tree, read_district
+from server.directives.policy import Policy, load_policy
+from server.store import Store, Transaction
+from server.units.import_ import District, import_tree, read_district
 
 log = logging.getLogger("giaoban.demo")
 DISTRICT = ROOT / "config" / "districts" / "camlo.toml"
 
 
 def seed_demo(store: Store, settings: Settings) -> None:
-    """Add what is missing; a second start changes nothing. Raises NotAllowedError outside demo mode."""
+    """Add the district to an empty database; a second start changes nothing. Raises NotAllowedError outside demo mode."""
     password = accounts.demo_password(settings)
-    begin = time.monotonic()
     if store.read_now(directives.is_seeded):
         return
-    district = read_district(DISTRICT)
-    store.write_now(import_tree, district)
-    store.write_now(accounts.seed, district, password)
-    store.write_now(records.seed, settings.path(settings.storage.recordings))
+    begin = time.monotonic()
     policy = load_policy(ROOT / "config", ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20)
-    store.write_now(directives.seed, policy)  # last: its presence says that the seeding was completed
+    store.write_now(_seed, read_district(DISTRICT), password, settings.path(settings.storage.recordings), policy)
     log.info("seeded the demo district in %.1f s", time.monotonic() - begin)
+
+
+def _seed(tx: Transaction, district: District, password: str, recordings: Path, policy: Policy) -> None:
+    """All in one transaction: a start that is broken off leaves nothing half."""
+    from server.records import demo as records  # encoders and numpy: only the first start waits for them
+
+    import_tree(tx, district)
+    accounts.seed(tx, district, password)
+    records.seed(tx, recordings)
+    directives.seed(tx, policy)

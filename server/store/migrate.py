@@ -1,19 +1,30 @@
-"""Bring a database to the newest schema with Alembic; the scripts stand in `migrations/versions`."""
+"""Bring a database to the newest schema with Alembic; the scripts stand in `migrations/versions`.
+
+Alembic takes longer to import than the rest of a start, so it is imported only where there is something to do.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+
+
+def newest() -> str:
+    """The newest revision: scripts are named by it, `0001_first_schema.py`, and sorted by it."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).split("_", 1)[0]
 
 
 def _config(connection: sa.Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -21,21 +32,26 @@ def _config(connection: sa.Connection) -> Config:
 
 
 def is_current(engine: sa.Engine) -> bool:
-    """Whether the schema is the newest; much quicker than running Alembic."""
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    """Whether the schema is the newest."""
+    if not sa.inspect(engine).has_table(_VERSION.name):
+        return False
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        return connection.scalar(sa.select(_VERSION.c.version_num)) == newest()
 
 
 def migrate(engine: sa.Engine) -> None:
     """Run what is missing, in one transaction where the database allows it."""
     if is_current(engine):
         return
+    from alembic import command
+
     with engine.begin() as connection:
         command.upgrade(_config(connection), "head")
 
 
 def make_revision(engine: sa.Engine, message: str) -> None:
     """For developers: write a script with what the models have and the database has not."""
+    from alembic import command
+
     with engine.connect() as connection:
         command.revision(_config(connection), message=message, autogenerate=True)

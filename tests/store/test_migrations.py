@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from server.store.migrate import is_current, migrate
+from server.store.migrate import MIGRATIONS, is_current, migrate, newest
 from server.store.schema import metadata
 from server.store.store import make_engine
 from tests.postgres import new_database, postgres_cluster
@@ -44,3 +45,7 @@ def test_running_again_changes_nothing(engine: sa.Engine) -> None:
     before = sa.inspect(engine).get_table_names()
     migrate(engine)
     assert sa.inspect(engine).get_table_names() == before
+
+
+def test_the_newest_by_name_is_the_newest_by_descent() -> None:
+    assert newest() == ScriptDirectory(str(MIGRATIONS)).get_current_head()

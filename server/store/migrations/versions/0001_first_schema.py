@@ -522,7 +522,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_attachment_response_id"), ["response_id"], unique=False)
 
 
-
 def downgrade() -> None:
     """Go back."""
     with op.batch_alter_table("attachment", schema=None) as batch_op:
