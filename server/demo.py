@@ -19,7 +19,7 @@ DISTRICT = ROOT / "config" / "districts" / "camlo.toml"
 
 
 def seed_demo(store: Store, settings: Settings) -> None:
-    """Add the district to an empty database; a second start changes nothing. Raises NotAllowedError outside demo mode."""
+    """Add the district to an empty database; else do nothing. Raises NotAllowedError outside demo mode."""
     password = accounts.demo_password(settings)
     if store.read_now(directives.is_seeded):
         return
