@@ -11,6 +11,7 @@ from glob import glob
 
 NEEDED = {
     "chromium": (lambda: bool(shutil.which("chromium") or shutil.which("chromium-browser")), "chromium"),
+    "ip": (lambda: bool(shutil.which("ip")), "iproute2"),
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }
