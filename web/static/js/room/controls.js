@@ -13,6 +13,7 @@ export class Controls {
     Object.assign(this, { room, state, tracks, session });
     this.connection = null;
     this.busy = new Set();
+    this.wanted = {};
     room.querySelector(".bar").addEventListener("click", (event) => {
       const action = event.target.closest("[data-action]")?.dataset.action;
       if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
@@ -29,8 +30,11 @@ export class Controls {
   async attach(connection, microphone) {
     this.connection = connection;
     if (!microphone) this.#closeTrack("microphone");
-    for (const line of ["microphone", "camera", "screen"]) await connection.put(line, this.tracks[line]);
-    if (this.tracks.screen) await this.#tell({}, "screen");
+    for (const line of ["microphone", "camera", "screen"]) {
+      this.wanted[line] = Boolean(this.tracks[line]);
+      await connection.put(line, this.tracks[line]);
+    }
+    if (this.tracks.screen) await this.#tell("screen", true).catch(() => this.off("screen"));
     this.show();
   }
 
@@ -53,14 +57,14 @@ export class Controls {
 
   async #on(line) {
     const open = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen }[line];
-    if (line === "microphone") await this.#tell({ microphone: true }, line);
     let track;
     try {
+      if (line === "microphone") await this.#tell(line, true); // may be refused: then the device stays closed
       track = await open();
-      if (line !== "microphone") await this.#tell({ [line]: true }, line);
+      if (line !== "microphone") await this.#tell(line, true);
     } catch (error) {
       track?.stop();
-      if (line === "microphone") await this.#tell({ microphone: false }, line);
+      await this.#tellOff(line);
       throw error;
     }
     this.tracks[line] = track;
@@ -73,20 +77,24 @@ export class Controls {
     this.#closeTrack(line);
     await this.connection?.put(line, null);
     this.show();
-    await this.#tell({ [line]: false }, line);
+    await this.#tellOff(line);
   }
 
   #closeTrack(line) {
     this.tracks[line]?.stop();
     this.tracks[line] = null;
+    this.wanted[line] = false;
   }
 
-  #tell(change, line) {
-    const now = Object.fromEntries(["microphone", "camera", "screen"].map((name) => [name, Boolean(this.tracks[name])]));
-    return send("meeting.state", { meeting: this.session.meeting, ...now, ...change }).catch((error) => {
-      if (change[line] === false) console.info("not told:", error.code ?? error.message);
-      else throw error;
-    });
+  /** Two switches may be on their way at once: each message carries what is wanted of all three. */
+  #tell(line, on) {
+    this.wanted[line] = on;
+    return send("meeting.state", { meeting: this.session.meeting, ...this.wanted });
+  }
+
+  /** Off is off here, whether the server hears it now or at the next join. */
+  #tellOff(line) {
+    return this.#tell(line, false).catch((error) => console.info("not told:", error.code));
   }
 
   /** The chair has switched our microphone off, or another page of ours has changed something. */

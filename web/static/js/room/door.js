@@ -5,6 +5,7 @@ import * as devices from "./devices.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 const HEARD = 0.08;
+const OPENING_MS = 4000; // a person who has not yet answered the browser's question goes in without the device
 
 /** The check; `tracks` holds what is open when the person goes in. */
 export class Door {
@@ -14,13 +15,16 @@ export class Door {
     this.meter = element.querySelector("[data-level]");
     this.stopMeter = null;
     this.problems = {};
+    this.closed = false;
+    this.opening = Promise.resolve();
     element.addEventListener("change", (event) => this.#chosen(event.target));
     element.addEventListener("click", (event) => this.#pressed(event.target.closest("[data-action]")?.dataset.action));
   }
 
   /** Opens microphone and camera and lists what there is. */
   async open() {
-    await Promise.all([this.set("microphone", true), this.set("camera", true)]);
+    this.opening = Promise.all([this.set("microphone", true), this.set("camera", true)]);
+    await this.opening;
     await this.#lists();
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#lists());
   }
@@ -32,16 +36,20 @@ export class Door {
     delete this.problems[line];
     if (on) {
       try {
-        this.tracks[line] = await (line === "microphone" ? devices.openMicrophone() : devices.openCamera());
+        const track = await (line === "microphone" ? devices.openMicrophone() : devices.openCamera());
+        if (this.closed) return track.stop();
+        this.tracks[line] = track;
       } catch (error) {
         this.problems[line] = devices.reasonOf(error, line === "microphone" ? "audio" : "video");
       }
     }
-    this.#show(line);
+    if (!this.closed) this.#show(line);
   }
 
-  /** Ends measuring; the open tracks go on. */
-  close() {
+  /** Waits a little for devices that are being opened, then ends measuring; the open tracks go on. */
+  async close() {
+    await Promise.race([this.opening, new Promise((done) => { setTimeout(done, OPENING_MS); })]);
+    this.closed = true;
     this.stopMeter?.();
     this.stopMeter = null;
     this.element.hidden = true;

@@ -89,8 +89,9 @@ function waitForChair(door) {
 function knock() {
   const door = new Door(doorElement, tracks);
   door.open().then(() => { if ("waits" in doorElement.dataset) waitForChair(door); });
-  joinButton.addEventListener("click", () => {
-    door.close();
+  joinButton.addEventListener("click", async () => {
+    joinButton.setAttribute("aria-busy", "true");
+    await door.close();
     history.replaceState(null, "", `/meetings/${meeting}/room`);
     start();
   }, { once: true });
