@@ -93,6 +93,7 @@ async def issue_until(app: App, token: str, unit: int, acknowledged: dict[str, i
                     await asyncio.sleep(0.02)
 
 
+@pytest.mark.sqlite_only
 async def test_nothing_acknowledged_is_lost_or_doubled(app: App) -> None:
     store = Store(f"sqlite:///{app.folder}/giaoban.db")
     unit = store.read_now(by_code, "19606")

@@ -77,6 +77,7 @@ class World:
         return self.store.read_now(lambda tx: tx.all(query))
 
 
+@pytest.mark.sqlite_only
 @given(steps)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_invariants(_seeded_file: Path, commands: list[tuple[str, int]]) -> None:

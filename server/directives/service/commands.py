@@ -33,11 +33,11 @@ def once(tx: Transaction, who: Principal, command_id: str, content: Any, work: C
     insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(command_table)
     # On PostgreSQL this waits for another transaction with the same id to end.
     claimed = tx.execute(
-        insert.values(
-            account_id=who.account_id, command_id=command_id, digest=digest, answer="", at=tx.now
-        ).on_conflict_do_nothing()
-    )
-    if claimed.rowcount == 0:
+        insert.values(account_id=who.account_id, command_id=command_id, digest=digest, answer="", at=tx.now)
+        .on_conflict_do_nothing()
+        .returning(c.command_id)
+    ).first()
+    if claimed is None:
         row: Any = tx.one(sa.select(command_table).where(mine))
         if row.digest != digest:
             raise ConflictError("command_reused", _("Yêu cầu này trùng mã với một yêu cầu khác. Xin tải lại trang."))
