@@ -15,7 +15,23 @@ from server.media import protocol as p
 from tests.media.driving import NodeProcess, node_process
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection", "--autoplay-policy=no-user-gesture-required", "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows"]
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+]
 COLOURS = {"red": (200, 0, 0), "green": (0, 180, 0), "blue": (0, 0, 220)}
 TONES = {"red": 300, "green": 500, "blue": 700}
 
@@ -93,7 +109,7 @@ async def meeting(tmp_path: Path) -> AsyncIterator[Meeting]:
     assert "Traceback" not in node.log, node.log
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: float = 15) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: float = 30) -> None:
     try:
         async with asyncio.timeout(timeout):
             while not await condition():
@@ -144,7 +160,7 @@ async def _switches(meeting: Meeting) -> None:
         async def right(source: str = source) -> bool:
             return await member.shown(0) == source
 
-        await until(right, f"slot 0 does not show {source}", 5)
+        await until(right, f"slot 0 does not show {source}", 10)
     after = await member.figures("video", 0)
     assert after["frames"] > before["frames"]
     assert after["freezes"] - before["freezes"] <= 3, "at most one short wait a switch, on a busy machine"
@@ -179,7 +195,7 @@ async def _screen(meeting: Meeting) -> None:
     node = meeting.node.control
     await meeting.show("red", p.Want(slot=0, source="green", kind="screen", width=1280))
     await meeting.members["green"].page.evaluate("share(800, 600, 'rgb(0,180,0)')")
-    await node.event(p.TrackChanged, lambda e: e.kind == "screen" and e.live)
+    await node.event(p.TrackChanged, lambda e: e.kind == "screen" and e.live, timeout=20)
     event = await node.event(p.ProgrammeChanged, lambda e: e.kind == "screen")
     assert event.source == "green"
 
@@ -189,4 +205,4 @@ async def _screen(meeting: Meeting) -> None:
 
     await until(seen, "red does not see the screen")
     await meeting.members["green"].page.evaluate("unshare()")
-    await node.event(p.TrackChanged, lambda e: e.kind == "screen" and not e.live)
+    await node.event(p.TrackChanged, lambda e: e.kind == "screen" and not e.live, timeout=20)

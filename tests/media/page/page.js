@@ -46,7 +46,7 @@ function received(event) {
 }
 
 // The offer of a participant that shows `colour` and sounds `frequency` Hz; without a colour it only watches.
-window.offer = async ({ colour, frequency, width = 640, height = 360, rate = 15, slots = 4 }) => {
+window.offer = async ({ colour, frequency, width = 640, height = 360, rate = 10, slots = 4 }) => {
   connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   connection.ontrack = received;
   connection.addTransceiver(frequency ? sounding(frequency) : "audio", { direction: "sendonly" });
