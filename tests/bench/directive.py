@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from server.config import ROOT
 from tests.bench.directive_server import seed
 from tests.bench.figures import Figure, compared, percentile
+from tests.bench.load import cpu_seconds
 
 PEER = "socket.io 4.8 (Node, no database)"
 PEER_FOLDER = ROOT / ".cache" / "bench-socket.io"
@@ -64,8 +64,7 @@ class Process:
 
     def cpu_ms(self) -> float:
         """CPU time of all its threads so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 1000 * cpu_seconds(self.process.pid)
 
 
 @asynccontextmanager
