@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-
 FOLDER = Path(__file__).parent
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import shutil
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from server.media import sdp
 from tests.media.endpoint import Endpoint, Media
 
 ROOM = 4321
@@ -98,7 +100,7 @@ class Janus:
                 await asyncio.sleep(0.1)
         task = asyncio.create_task(self._poll())
         handle = await self._attach()
-        off = dict.fromkeys(("transport_wide_cc_ext", "playoutdelay_ext", "videoorient_ext", "audiolevel_ext"), False)
+        off = dict.fromkeys(("playoutdelay_ext", "videoorient_ext", "audiolevel_ext"), False)
         room = {"request": "create", "room": ROOM, "publishers": 2, "videocodec": "vp8", "audiocodec": "opus", **off}
         await self._post(f"/{self._session}/{handle}", janus="message", body=room)
         return task
@@ -145,7 +147,9 @@ class Janus:
         media = [Media("0", "audio", "recvonly"), Media("1", "video", "recvonly")]
         if offer.index("m=video") < offer.index("m=audio"):
             media = [Media("0", "video", "recvonly"), Media("1", "audio", "recvonly")]
-        endpoint = Endpoint(media, host=self._address, controlling=False, extensions={})
+        number = re.search(r"a=extmap:(\d+)\S* " + re.escape(sdp.TRANSPORT_CC), offer)
+        extensions = {sdp.TRANSPORT_CC: int(number[1])} if number else {}
+        endpoint = Endpoint(media, host=self._address, controlling=False, extensions=extensions)
         endpoint.begin(offer)
         await self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": endpoint.description("active")})
         await asyncio.wait_for(endpoint.connected.wait(), 15)

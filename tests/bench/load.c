@@ -1,6 +1,7 @@
 /* The load of the `sfu` bench: one publisher and many sinks on sockets whose DTLS is done, in one epoll loop.
    Protection is libsrtp's, by pointers to the functions and sessions of the Python process. Sinks answer as browsers
-   do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second. */
+   do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second, which the
+   bench counts so that both servers are seen to get the same. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 
 typedef int (*crypt_fn)(void *session, void *packet, int *length);
-enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, STATS };
+enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, FEEDBACK, STATS };
 enum { MARK = 32, BATCH = 64, PACKET = 2048, LATENCIES = 200000 };
 static const char MAGIC[8] = "GIAOBAN!";
 
@@ -166,6 +167,7 @@ static void feedback(struct sink *s) { /* all of base..next came, each 250 us af
   p[2] = (at / 4 - 1) >> 8;
   p[3] = (at / 4 - 1) & 0xFF;
   s->base = s->next;
+  stats[FEEDBACK]++;
   send_rtcp(s, p, at);
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 from cffi import FFI
 from pylibsrtp import _binding
 
+from server.media import sdp
 from tests.media.endpoint import OPUS, VP8, Endpoint
 
 SLICE = 0.5  # s of load between two looks at the keep-alives
@@ -60,6 +61,7 @@ class Outcome:
     cpu: float
     seconds: float
     least: int
+    feedbacks: int
     latencies: list[float]
 
 
@@ -80,7 +82,7 @@ def _at(pointer: Any) -> int:
 class Load:
     """Publisher and sinks in one C loop; the endpoints are connected already and give up their sockets."""
 
-    def __init__(self, publisher: Endpoint, sinks: list[Endpoint], transport_cc: int) -> None:
+    def __init__(self, publisher: Endpoint, sinks: list[Endpoint]) -> None:
         self._ffi, self._c = _compile()
         self._sinks = sinks
         self._publisher = publisher
@@ -91,6 +93,7 @@ class Load:
             host, port = self._remote(sink)
             assert sink.link is not None and sink.link._inward is not None
             inward = _at(sink.link._inward._srtp[0])
+            transport_cc = sink.extensions.get(sdp.TRANSPORT_CC, 0)
             self._c.load_sink(number, sink.release(), inward, _at(sink.link.session), host, port, transport_cc)
         host, port = self._remote(publisher)
         video = next(m.ssrc for m in publisher.media if m.kind == "video" and m.ssrc)
@@ -117,7 +120,7 @@ class Load:
         count = self._c.load_latencies(room, 200_000)
         least = min(self._c.load_received(number) for number in range(len(self._sinks)))
         sent, received, good, bad = (self._c.load_stat(which) for which in range(4))
-        return Outcome(sent, received, good, bad, used, seconds, least, sorted(room[0:count]))
+        return Outcome(sent, received, good, bad, used, seconds, least, self._c.load_stat(6), sorted(room[0:count]))
 
     async def close(self) -> None:
         """Close the endpoints, and with them their sockets."""

@@ -15,12 +15,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from server.media import protocol as p
-from server.media import sdp
 from tests.bench.figures import Figure, compared, percentile
 from tests.bench.janus import available, janus_process, local_address
 from tests.bench.load import Load, Outcome, Rate, cpu_seconds, resident_mb
 from tests.media.driving import NodeProcess, node_process
-from tests.media.endpoint import EXTENSIONS, Endpoint, meeting
+from tests.media.endpoint import Endpoint, meeting
 
 SERVER_CORE, LOAD_CORE = "0", 1
 TOGETHER = 10  # endpoints that connect at a time
@@ -69,7 +68,8 @@ def _checked(who: str, outcome: Outcome, sinks: int) -> Outcome:
     print(
         f"{who}: {outcome.received} packets, {1e6 * outcome.cpu / outcome.received:.2f} us each, "
         f"{100 * outcome.cpu / outcome.seconds:.0f} % of a core, lost {100 * lost:.3f} %, p99 {latency:.1f} ms, "
-        f"{outcome.good} checked, {outcome.bad} bad, least {outcome.least} of {outcome.sent}",
+        f"{outcome.good} checked, {outcome.bad} bad, least {outcome.least} of {outcome.sent}, "
+        f"{outcome.feedbacks} feedbacks",
         file=sys.stderr,
     )
     if outcome.bad or not outcome.good:
@@ -81,7 +81,7 @@ async def _ours(options: argparse.Namespace, rate: Rate) -> tuple[Outcome, float
     with tempfile.TemporaryDirectory() as folder:
         async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
             publisher, sinks = await _connect_to(node, options.sinks)
-            load = Load(publisher, sinks, EXTENSIONS[sdp.TRANSPORT_CC])
+            load = Load(publisher, sinks)
             outcome = load.run(options.seconds, rate, lambda: cpu_seconds(node.pid))
             resident = resident_mb(node.pid)
             await load.close()
@@ -94,7 +94,7 @@ async def _janus(options: argparse.Namespace, rate: Rate) -> Outcome:
             publisher = await janus.publish()
             await asyncio.sleep(0.5)
             sinks = await _in_batches(options.sinks, lambda _: janus.subscribe())
-            load = Load(publisher, sinks, 0)
+            load = Load(publisher, sinks)
             outcome = load.run(options.seconds, rate, lambda: cpu_seconds(janus.pid))
             await load.close()
             return _checked("janus", outcome, options.sinks)
@@ -106,7 +106,7 @@ async def _most(options: argparse.Namespace) -> float:
     with tempfile.TemporaryDirectory() as folder:
         async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
             publisher, sinks = await _connect_to(node, options.sinks)
-            load = Load(publisher, sinks, EXTENSIONS[sdp.TRANSPORT_CC])
+            load = Load(publisher, sinks)
             while True:
                 outcome = load.run(3, Rate().times(factor), lambda: cpu_seconds(node.pid))
                 _checked(f"ours x {factor:.1f}", outcome, options.sinks)
