@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -56,6 +57,7 @@ def day_of(moment: dt.datetime) -> dt.date:
     return moment.astimezone(ZONE).date()
 
 
+@lru_cache(maxsize=8192)  # every page with a tree sorts the same names
 def sort_key(name: str) -> SortKey:
     """Order of Vietnamese names: letters first (a ă â … d đ …), then tones, then the text itself; numbers by value.
 
