@@ -276,6 +276,8 @@ class Conductor:
             told.floor = [-1]  # not known what an adopted node was told: say it again
             if info is not None and info.recording is not None:
                 told.recording = _number(info.recording)
+            else:
+                await self.store.write(recording.paused, meeting_id)
             await self.sync(meeting_id)
             await self._reconcile(meeting_id, info)
         for meeting_id in await self.store.read(recording.waiting):

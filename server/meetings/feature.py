@@ -40,7 +40,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.register(*events.RoomMessages(channel, conductor).messages())
     channel.announce(*events.ANNOUNCEMENTS)
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
-    app[RENDERER].nav.append(NavItem("/meetings", _("Họp"), "video", Permission.JOIN_MEETING, 20))
+    app[RENDERER].nav.append(NavItem("/meetings", _("Họp"), "video", Permission.JOIN_MEETING, 30))
     app[RENDERER].badges.append(pages.badges)
     app[HOME_CARDS] += [pages.live_card, pages.next_card]
     app.cleanup_ctx.append(_run)

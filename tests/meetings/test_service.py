@@ -230,7 +230,7 @@ def test_a_recording_needs_space_is_one_at_a_time_and_survives_the_node(room: Ro
     assert room.read(floor.wanted, room.id).recording == (number, directory)
     with pytest.raises(ConflictError, match="already_recording"):
         room.do(recording.begin, room.chair, room.id, free_mb=900, needed_mb=500)
-    room.do(recording.paused)
+    room.do(recording.paused, room.id)
     assert room.read(view.snapshot, room.id).head.recording.state is Recording.PAUSED
     room.do(recording.resumed, number)
     assert room.read(view.snapshot, room.id).head.recording.state is Recording.RUNNING

@@ -68,12 +68,13 @@ def failed(tx: Transaction, recording_id: int, code: str) -> None:
     rows.tell(tx, row.meeting_id, head=True)
 
 
-def paused(tx: Transaction) -> None:
-    """The node is gone: what it recorded waits for a new segment."""
-    for row in tx.all(sa.select(recording).where(recording.c.state == Recording.RUNNING)):
-        _set(tx, row.id, state=Recording.PAUSED)
-        rows.write_log(tx, row.meeting_id, "recording_interrupted", None)
-        rows.tell(tx, row.meeting_id, head=True)
+def paused(tx: Transaction, meeting_id: int) -> None:
+    """The node was lost: what it recorded waits for a new segment."""
+    last = view.last_recording(tx, meeting_id)
+    if last is not None and last.state == Recording.RUNNING:
+        _set(tx, last.id, state=Recording.PAUSED)
+        rows.write_log(tx, meeting_id, "recording_interrupted", None)
+        rows.tell(tx, meeting_id, head=True)
 
 
 def resumed(tx: Transaction, recording_id: int) -> None:
@@ -140,7 +141,13 @@ def facts(tx: Transaction, meeting_id: int) -> EndedMeeting:
             for u in view.roll_call(tx, row)
         ],
         people=[
-            PersonFacts(name=p.name, unit_id=p.unit_id, how="hall" if p.role == "hall" else "browser") for p in people
+            PersonFacts(
+                name=p.name,
+                unit_id=p.unit_id,
+                how="hall" if p.role == "hall" else "browser",
+                participant=f"p{p.id}",
+            )
+            for p in people
         ],
         agenda=[
             AgendaFacts(title=item.title, started_at=item.started_at, ended_at=item.ended_at)
