@@ -24,7 +24,7 @@ check: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
-	$(BIN)/python -m tests.bench --write BENCH.md
+	$(BIN)/python -m tests.bench.report BENCH.md
 
 screenshots: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py

@@ -12,7 +12,7 @@ from types import ModuleType
 FOLDER = Path(__file__).parent
 
 
-def _names() -> list[str]:
+def names() -> list[str]:
     """The modules of this folder that are benches."""
     return sorted(path.stem for path in FOLDER.glob("*.py") if "\nasync def run(" in path.read_text())
 
@@ -25,7 +25,7 @@ async def _print(bench: ModuleType, options: argparse.Namespace) -> None:
 def main() -> None:
     """Run one bench."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Benchmarks of the project")
-    parser.add_argument("name", choices=_names())
+    parser.add_argument("name", choices=names())
     chosen, rest = parser.parse_known_args()
     bench = importlib.import_module(f"tests.bench.{chosen.name}")
     own = argparse.ArgumentParser(prog=f"python -m tests.bench {chosen.name}", description=bench.__doc__)
