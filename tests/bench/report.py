@@ -15,7 +15,7 @@ from tests.bench.__main__ import names
 
 HEAD = """# Figures
 
-Printed by `make bench` on {date} (UTC) with {cores} cores ({machine}), Python {python}. Peers run in the same run, taking
+Printed by `make bench` on {date} (UTC), {cores} cores ({machine}), Python {python}. Peers run in the same run, taking
 turns with us; values are medians, and on a shared machine the ratio says more than the value. A ratio below 1 means
 less CPU or less time than the peer.
 
