@@ -21,12 +21,13 @@ class UnitFacts(_Facts, frozen=True):
 
 
 class PersonFacts(_Facts, frozen=True):
-    """One participant; `how` says whether by browser, from a hall or by telephone."""
+    """One participant; `how` says by browser, from a hall or by telephone, `participant` is its name in recordings."""
 
     name: str
     unit_id: int
     position: str = ""
     how: Literal["browser", "hall", "telephone"] = "browser"
+    participant: str = ""
 
 
 class AgendaFacts(_Facts, frozen=True):
