@@ -12,11 +12,11 @@ from server.http.i18n import _
 from server.http.keys import RENDERER
 from server.http.pages import NavItem
 from server.http.routes import add_routes
-from server.records import api, cards, pages
+from server.records import api, archive, cards, joining, pages
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
-    """Routes, messages and navigation of records."""
+    """Routes, messages and navigation of records, and the archiver beside them."""
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
     channel.announce(
         Announcement("record.ready", "A meeting's record is sealed and can be played", durable=True),
@@ -25,3 +25,4 @@ def set_up(app: web.Application, channel: Channel) -> None:
     app[RENDERER].nav.append(NavItem("/records", _("Lưu trữ"), "archive", Permission.READ_RECORDS, 40))
     if HOME_CARDS in app:
         app[HOME_CARDS].append(cards.new_records)
+    app.cleanup_ctx.append(archive.archiver_context(joining.join))

@@ -16,7 +16,7 @@ from server.records import custody, retention, search
 from server.records.custody import What
 from server.records.facts import EndedMeeting, UnitFacts, from_text, to_text
 from server.records.model import State, record, record_chapter, record_file, record_gap, record_unit
-from server.records.views import ChapterLine, FileLine, GapLine
+from server.records.views import ChapterLine, FileLine, GapLine, Problem
 from server.store import Transaction
 from server.units.rules import day_of
 
@@ -26,7 +26,10 @@ CREATED = "record.created"
 
 
 class Archived(msgspec.Struct, frozen=True, kw_only=True):
-    """What the archiver made of a meeting's recordings; names are relative to the recordings folder."""
+    """What the archiver made of a meeting's recordings; names are relative to the recordings folder.
+
+    `problems` are the masters that were missing or not as they were captured.
+    """
 
     playable: str
     media_type: str
@@ -35,6 +38,7 @@ class Archived(msgspec.Struct, frozen=True, kw_only=True):
     files: list[FileLine]
     chapters: list[ChapterLine]
     gaps: list[GapLine]
+    problems: list[Problem] = []
 
 
 def create_record(tx: Transaction, ended: EndedMeeting) -> int | None:
@@ -111,11 +115,12 @@ def seal(tx: Transaction, record_id: int, archived: Archived) -> None:
     _add_lines(tx, record_file, record_id, archived.files)
     _add_lines(tx, record_chapter, record_id, archived.chapters)
     _add_lines(tx, record_gap, record_id, archived.gaps)
+    problem = ", ".join(f"{p.name} ({p.what})" for p in archived.problems)[:500]
     _set(
         tx,
         record_id,
-        state=State.READY.value,
-        problem="",
+        state=State.DAMAGED.value if problem else State.READY.value,
+        problem=problem,
         playable=archived.playable,
         media_type=archived.media_type,
         duration_ms=archived.duration_ms,
@@ -127,7 +132,9 @@ def seal(tx: Transaction, record_id: int, archived: Archived) -> None:
     if recovered:
         custody.add(tx, record_id, What.RECOVERED, purpose=", ".join(recovered)[:500])
     custody.add(tx, record_id, What.SEALED, purpose=archived.merkle_root)
-    _tell(tx, row, "record.ready")
+    if problem:
+        custody.add(tx, record_id, What.FOUND_DAMAGED, purpose=problem)
+    _tell(tx, row, "record.damaged" if problem else "record.ready")
 
 
 def fail(tx: Transaction, record_id: int, problem: str) -> None:

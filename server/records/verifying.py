@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from server.records import rules
 from server.records.custody import What
 from server.records.keeping import Sealed
 from server.records.views import FileLine, Problem, Verdict
@@ -64,11 +65,7 @@ def verify_steps(root: Path, sealed: Sealed, inside: Callable[[Path, str], Path]
 
 def merkle_root(files: list[FileLine]) -> str:
     """The root over the masters, in hex."""
-    level = [sha256(b"\0" + bytes.fromhex(file.sha256)).digest() for file in masters(files)]
-    while len(level) > 1:
-        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [sha256(b"\1" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
-    return level[0].hex() if level else ""
+    return rules.merkle_root(file.sha256 for file in masters(files))
 
 
 def masters(files: list[FileLine]) -> list[FileLine]:

@@ -23,6 +23,7 @@ GAP_REASONS = {
     "paused": _("chủ trì tạm dừng ghi"),
     "disk_full": _("máy chủ hết chỗ lưu"),
     "cannot_write": _("máy chủ không ghi được tệp"),
+    "damaged": _("tệp ghi bị hỏng"),
 }
 PROBLEM_WORDS = {
     "missing": _("không còn tệp"),
