@@ -14,12 +14,13 @@ from server.http.i18n import LOCALE, catalogue
 FIELD = re.compile(r"{(\w+)}|%\((\w+)\)s")
 # Texts that go through `_` under another name: whole tables of words, translated where they are shown.
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+OPTIONS = {"**.html": {"extensions": "jinja2.ext.do", "silent": "false"}}  # a template that is not read has no texts
 
 
 def texts() -> Iterator[tuple[str, str]]:
     for folder in ("server", "web/templates"):
         for name, line, message, _comments, _context in extract_from_dir(
-            ROOT / folder, METHODS, keywords={"_": None, "gettext": None, "ngettext": (1, 2)}
+            ROOT / folder, METHODS, OPTIONS, keywords={"_": None, "gettext": None, "ngettext": (1, 2)}
         ):
             for text in (message,) if isinstance(message, str) else message:
                 if text:

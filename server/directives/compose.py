@@ -86,7 +86,7 @@ def quick_days(request: web.Request) -> list[tuple[str, str]]:
     """Usual deadlines, as the date field's buttons take them."""
     policy, now = request.app[POLICY], now_of(request)
     moments = [(days, policy.day_deadline(now, days).astimezone(policy.zone)) for days in QUICK_DAYS]
-    words = _("Hết ngày làm việc thứ {n}")
+    words = _("{n} ngày làm việc")
     return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
 
 

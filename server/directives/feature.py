@@ -52,8 +52,8 @@ def set_up(app: web.Application, channel: Channel) -> None:
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
     app[RENDERER].nav.extend(
         [
-            NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20),
-            NavItem(OUTBOX, _("Chỉ đạo đi"), "send", Permission.FOLLOW_DIRECTIVE, 21),
+            NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20, _("Chỉ đạo")),
+            NavItem(OUTBOX, _("Chỉ đạo đi"), "send", Permission.FOLLOW_DIRECTIVE, 21, _("Gửi đi")),
         ]
     )
     app[RENDERER].badges.append(_badges)

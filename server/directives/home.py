@@ -25,7 +25,7 @@ async def late_card(request: web.Request) -> HomeCard | None:
         return None
     lines = await request.app[STORE].read(service.late, who, request.app[POLICY])
     context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
-    return HomeCard(template="directives/home_late.html", order=10, context=context) if lines else None
+    return HomeCard(template="directives/home_late.html", order=12, context=context) if lines else None
 
 
 async def due_card(request: web.Request) -> HomeCard | None:
@@ -67,7 +67,8 @@ async def sign_card(request: web.Request) -> HomeCard | None:
     may_issue = who.may(Permission.ISSUE_DIRECTIVE)
     shown = [draft for draft in drafts if draft.state == "WAITING" or not may_issue]
     context = {"drafts": shown[:MOST_LINES], "may_issue": may_issue}
-    return HomeCard(template="directives/home_sign.html", order=30, context=context) if shown else None
+    order = 10 if may_issue else 30
+    return HomeCard(template="directives/home_sign.html", order=order, context=context) if shown else None
 
 
 async def boards_card(request: web.Request) -> HomeCard | None:

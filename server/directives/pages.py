@@ -24,6 +24,7 @@ from server.http.formats import parse_local
 from server.http.i18n import _, translate
 from server.http.pages import now_of
 from server.http.reading import path_id
+from server.units.service import units_by_ids
 
 SECTIONS = (_("Quá hạn"), _("Hôm nay"), _("Tuần này"), _("Sau đó"))
 RETURN_REASONS = {
@@ -110,6 +111,8 @@ async def _show(request: web.Request, opened: Opened, error: UserError | None = 
         template = "directives/received.html"
     else:
         template = "directives/draft.html" if opened.board is None else "directives/board.html"
+        units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
+        context["recipients"] = [units[to.unit].name for to in opened.directive.recipients]
     return await render(request, template, context, status=error.status if error else 200)
 
 

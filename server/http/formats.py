@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_timedelta
 
 WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
+SPANS = (("ngày", "day", 86_400), ("giờ", "hour", 3600), ("phút", "minute", 60))  # as in time.js
 WEEKDAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -50,6 +51,13 @@ class Formats:
     def relative(self, value: dt.datetime, now: dt.datetime) -> str:
         """“trong 12 phút nữa”, “3 ngày trước”."""
         return format_timedelta(value - now, add_direction=True, locale=self.language, threshold=1.2)
+
+    def span(self, value: dt.datetime, now: dt.datetime) -> str:
+        """The time between two moments in its largest unit, rounded down: “4 giờ”, “3 ngày”."""
+        seconds = abs((value - now).total_seconds())
+        vietnamese, english, length = next((span for span in SPANS if seconds >= span[2] * 1.2), SPANS[-1])
+        count = int(seconds // length)
+        return f"{count} {english}{'s' * (count != 1)}" if self.language == "en" else f"{count} {vietnamese}"
 
     def filesize(self, value: int) -> str:
         """1,2 MB."""

@@ -28,13 +28,14 @@ Badges = Callable[[web.Request], Awaitable[Mapping[str, int]]]
 
 
 class NavItem(msgspec.Struct, frozen=True):
-    """A line of the navigation; a feature registers its own, `order` sorts them."""
+    """A line of the navigation; a feature registers its own, `order` sorts them. Phones show `short` if given."""
 
     href: str
     label: str
     icon: str
     may: Permission
     order: int
+    short: str = ""
 
 
 def _icon_svg(name: str) -> str:
@@ -71,7 +72,7 @@ class Renderer:
             text, lambda one, many, n: text(one if n == 1 else many), newstyle=True
         )
         formats = Formats(language, self.zone)
-        for name in ("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "filesize"):
+        for name in ("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "span", "filesize"):
             environment.filters[name] = getattr(formats, name)
         environment.globals.update(icon=self.icon, url_for_static=self.static.url, lang=language, demo=self.demo)
         return environment
@@ -119,6 +120,7 @@ class Renderer:
             {
                 "href": item.href,
                 "label": text(item.label),
+                "short": text(item.short or item.label),
                 "icon": item.icon,
                 "current": request.path == item.href or (item.href != "/" and request.path.startswith(item.href + "/")),
                 "badge": badges.get(item.href, 0),

@@ -15,5 +15,5 @@ from server.units import api, pages
 
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes of units."""
-    app[RENDERER].nav.append(NavItem("/units", _("Các đơn vị"), "network", Permission.READ_PEOPLE, 90))
+    app[RENDERER].nav.append(NavItem("/units", _("Các đơn vị"), "network", Permission.READ_PEOPLE, 90, _("Đơn vị")))
     add_routes(app, [*api.ROUTES, *pages.ROUTES])

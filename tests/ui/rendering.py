@@ -18,7 +18,7 @@ from server.http.static import StaticFiles
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 COMMUNES = ("Thị trấn Cam Lộ", "Xã Cam Tuyền", "Xã Thanh An", "Xã Cam Thủy", "Xã Cam Thành", "Xã Cam Hiếu")
 NAV = [
-    {"href": href, "label": label, "icon": icon, "current": current, "badge": badge}
+    {"href": href, "label": label, "short": label, "icon": icon, "current": current, "badge": badge}
     for href, label, icon, current, badge in (
         ("/", "Hôm nay", "house", False, 0),
         ("/directives", "Chỉ đạo đến", "inbox", True, 8),

@@ -1,6 +1,7 @@
 // Times that stay true while the page is open, by the server's clock.
 //   <time data-clock>                      now, 14:00:05
-//   <time datetime="…" data-relative>      in 12 minutes, 3 days ago
+//   <time datetime="…" data-relative>      in 12 minutes, 3 days ago; with data-left="{time} left" data-past="{time} late"
+//                                          a deadline: 4 hours left, 3 days late
 //   <time datetime="…" data-countdown>     12:05 left, 00:00 from then on
 //   <time datetime="…" data-elapsed>       00:42 since
 
@@ -9,6 +10,7 @@ import { lang, timeZone } from "./page.js";
 
 const STEPS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const words = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
+const SPANS = STEPS.slice(3).map(([unit, size]) => [new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "long" }), size]);
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 // The server wrote its time into the page; the age of the page when this runs is added.
@@ -33,6 +35,13 @@ export function relative(milliseconds, at = now()) {
   const seconds = (milliseconds - at) / 1000;
   const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length * 1.2) ?? ["second", 1];
   return words.format(Math.trunc(seconds / size), unit);
+}
+
+/** How far a deadline is, in the words of its element. */
+function deadline({ left, past }, milliseconds, at) {
+  const seconds = Math.abs(milliseconds - at) / 1000;
+  const [unit, size] = SPANS.find(([, length]) => seconds >= length * 1.2) ?? SPANS.at(-1);
+  return (milliseconds >= at ? left : past).replace("{time}", unit.format(Math.trunc(seconds / size)));
 }
 
 /** 02:03 or 1:02:03. */
@@ -63,7 +72,7 @@ export function tick(root = document) {
     const when = Date.parse(element.dateTime);
     if ("clock" in element.dataset) showFigures(element, clock.format(at));
     else if (Number.isNaN(when)) element.textContent = "";
-    else if ("relative" in element.dataset) show(element, relative(when, at));
+    else if ("relative" in element.dataset) show(element, element.dataset.left ? deadline(element.dataset, when, at) : relative(when, at));
     else if ("countdown" in element.dataset) showFigures(element, duration((when - at) / 1000));
     else showFigures(element, duration((at - when) / 1000));
   }

@@ -1,0 +1,233 @@
+"""Every page in its real states, from the demo district in the real browser: `make screenshots`, then look at them.
+
+python -m tests.screenshots [--only NAME ...] [--language en] [--out build/screenshots]
+python -m tests.screenshots --readme        the six pictures of the README, into docs/img
+
+Ends with 1 when a page scrolls sideways or its scripts complain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from server.accounts.demo import DEFAULT_PASSWORD
+from server.config import ROOT
+from tests.e2e import rooms
+from tests.e2e.harness import App, chromium
+from tests.ui.states import STATES, STRANGER, State, reach
+
+SIZES = {"phone": (360, 800), "laptop": (1366, 768), "wall": (1920, 1080)}
+THEMES = ("light", "dark")
+README = {
+    "room": ("room-chair", "laptop"),
+    "board": ("board", "laptop"),
+    "inbox": ("inbox", "laptop"),
+    "record": ("record", "laptop"),
+    "home": ("home-leader", "laptop"),
+    "village": ("home-village", "phone"),
+}
+KEPT_BYTES = 250_000
+_LIVE = ("chutich", "camthuy", "thon1.camthuy")
+
+
+class DemoApp(App):
+    """The server as `make run` starts it: it seeds the demo district by itself."""
+
+    command = ("-m", "server", "demo")
+
+    def plan(self) -> None:
+        """A meeting of tomorrow, so that the lists hold one."""
+        token = self.token("chutich")
+        units = [unit["id"] for unit in self.call(token, "GET", "/api/v1/units")["units"] if unit["level"] == "commune"]
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=1, minute=0, second=0, microsecond=0)
+        agenda = [{"title": "Kết quả tuần qua", "minutes": 15}, {"title": "Phòng, chống mưa lũ", "minutes": 30}]
+        body = {"title": "Giao ban đầu tuần", "units": units, "starts_at": tomorrow.isoformat(), "agenda": agenda}
+        self.call(token, "POST", "/api/v1/meetings", body)
+
+
+@contextmanager
+def demo_district() -> Iterator[DemoApp]:
+    """The demo district on a free port, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = DemoApp(Path(folder))
+        app.start()
+        try:
+            app.plan()
+            yield app
+        finally:
+            app.stop()
+
+
+class Camera:
+    """Takes each state at each size in each theme, and notes what the pages complain of."""
+
+    def __init__(self, app: App, browser: Browser, out: Path, language: str, sizes: Sequence[str]) -> None:
+        self.app, self.browser, self.out, self.language, self.sizes = app, browser, out, language, sizes
+        self.contexts: dict[str, BrowserContext] = {}
+        self.problems: list[str] = []
+
+    def context(self, who: str) -> BrowserContext:
+        """The browser of a person, signed in."""
+        if who not in self.contexts:
+            context = self.browser.new_context(locale="vi-VN", reduced_motion="reduce")
+            context.grant_permissions(["camera", "microphone"], origin=self.app.url)
+            context.add_cookies([{"name": "language", "value": self.language, "url": self.app.url}])
+            if who != STRANGER:
+                answer = context.request.post(
+                    f"{self.app.url}/api/v1/session", data={"username": who, "password": DEFAULT_PASSWORD}
+                )
+                assert answer.ok, answer.text()
+            self.contexts[who] = context
+        return self.contexts[who]
+
+    def take(self, state: State) -> None:
+        """Open the state once and photograph it in every size and theme."""
+        page = self.context(state.who).new_page()
+        page.set_viewport_size({"width": 1366, "height": 768})
+        self.listen(page, state.name)
+        try:
+            reach(page, state, self.app.url)
+            self.photograph(page, state.name)
+        except Exception as error:
+            self.problems.append(f"{state.name}: {str(error).splitlines()[0]}")
+        finally:
+            page.close()
+
+    def listen(self, page: Page, name: str) -> None:
+        """Note what goes wrong in the page's scripts; the browser's own line about a refused page is expected."""
+        page.on("pageerror", lambda error: self.problems.append(f"{name}: {error}"))
+        page.on(
+            "console",
+            lambda line: (
+                self.problems.append(f"{name}: {line.text}")
+                if line.type == "error" and "Failed to load resource" not in line.text
+                else None
+            ),
+        )
+
+    def photograph(self, page: Page, name: str, *, whole: bool = True) -> None:
+        """One picture for each size and theme, named <state>-<size>-<theme>.png."""
+        for size in self.sizes:
+            width, height = SIZES[size]
+            page.set_viewport_size({"width": width, "height": height})
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                page.wait_for_timeout(150)
+                page.screenshot(path=self.out / f"{name}-{size}-{theme}.png", full_page=whole)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                self.problems.append(f"{name}: {wide} px wide at {width}")
+        print(name, flush=True)
+
+
+def take_room(camera: Camera) -> None:
+    """A meeting with three pages that publish; the pages that show a running meeting are taken meanwhile."""
+    agenda = [{"title": "Mưa lũ trên sông Hiếu", "minutes": 20}, {"title": "Rà soát hộ nghèo", "minutes": 15}]
+    meeting = rooms.start_meeting(camera.app, "Giao ban trực tuyến: ứng phó mưa lũ", agenda=agenda)
+    pages = {who: _enter(camera, meeting, who) for who in _LIVE}
+    chair, commune, village = pages.values()
+    for page in pages.values():
+        page.wait_for_timeout(2000)
+    rooms.action(commune, "hand")
+    rooms.action(village, "camera")
+    rooms.action(chair, "record")
+    chair.wait_for_timeout(3000)
+    camera.photograph(chair, "room-chair", whole=False)
+    camera.photograph(village, "room-village", whole=False)
+    rooms.action(chair, "panel")
+    camera.photograph(chair, "room-people", whole=False)
+    for tab in ("queue", "agenda", "chat"):
+        chair.click(f"#tab-{tab}")
+        camera.photograph(chair, f"room-{tab}", whole=False)
+    for state in STATES:
+        if state.live:
+            camera.take(state)
+    rooms.action(commune, "leave")
+    commune.wait_for_timeout(700)
+    camera.photograph(commune, "room-left", whole=False)
+    rooms.action(chair, "end")
+    camera.photograph(chair, "room-ask-end", whole=False)
+    chair.locator("[data-ask-yes]").click()
+    village.locator("[data-gone]:visible").wait_for()
+    camera.photograph(village, "room-ended", whole=False)
+    for page in pages.values():
+        page.close()
+
+
+def _enter(camera: Camera, meeting: int, who: str) -> Page:
+    page = camera.context(who).new_page()
+    camera.listen(page, f"room of {who}")
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto(f"{camera.app.url}/meetings/{meeting}/check")
+    page.wait_for_selector("[data-door][data-ready]")
+    page.locator("[data-check] [data-action=camera][aria-pressed=true]").wait_for()
+    page.click("[data-action=join]")
+    rooms.wait_connected(page)
+    return page
+
+
+def take_failure(camera: Camera) -> None:
+    """The page of a server that has a fault: a table is missing for a moment."""
+    database = sqlite3.connect(camera.app.folder / "giaoban.db", timeout=10)
+    database.execute("ALTER TABLE record RENAME TO record_away")
+    camera.take(State("failure", "camthuy", "/records"))
+    database.execute("ALTER TABLE record_away RENAME TO record")
+    database.close()
+
+
+def compress(file: Path, to: Path) -> None:
+    """A PNG of 256 colours. Raises when it is still too large for the repository."""
+    palette = "split[a][b];[a]palettegen=max_colors=256:stats_mode=single[p];[b][p]paletteuse=dither=none"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", file, "-filter_complex", palette, "-compression_level", "100", to],
+        check=True,
+    )
+    if to.stat().st_size > KEPT_BYTES:
+        raise SystemExit(f"{to} has {to.stat().st_size} bytes, more than {KEPT_BYTES}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots")
+    parser.add_argument("--only", nargs="+", help="states whose names begin so; `room` and `failure` too")
+    parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--language", choices=("vi", "en"), default="vi")
+    parser.add_argument("--readme", action="store_true", help="only the pictures of the README, into docs/img")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Take what was asked for; 1 when a page had a problem."""
+    options = _options()
+    only = tuple(state for state, _ in README.values()) if options.readme else tuple(options.only or ("",))
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    with demo_district() as app, chromium() as browser:
+        camera = Camera(app, browser, out, options.language, options.size)
+        for state in STATES:
+            if not state.live and state.name.startswith(only):
+                camera.take(state)
+        if any(name.startswith(("room", "live")) or not name for name in only):
+            take_room(camera)
+        if any("failure".startswith(name) for name in only):
+            take_failure(camera)
+    if options.readme:
+        for name, (state_name, size) in README.items():
+            compress(out / f"{state_name}-{size}-light.png", ROOT / "docs" / "img" / f"{name}.png")
+    for problem in camera.problems:
+        print(problem, file=sys.stderr)
+    return 1 if camera.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Every page of the demo district in the states that people meet; used by the screenshots and by tests/ui/test_pages.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from playwright.sync_api import Page
+
+Step = Callable[[Page], None]
+
+
+class State(NamedTuple):
+    """A page: who opens which address, which lines they follow from there, and what they do on the page."""
+
+    name: str
+    who: str
+    path: str
+    follow: tuple[str, ...] = ()
+    do: Step | None = None
+    live: bool = False  # only while a meeting runs
+
+
+def press(words: str) -> Step:
+    """Press the button that says `words`."""
+
+    def do(page: Page) -> None:
+        page.get_by_role("button", name=words).first.click()
+
+    return do
+
+
+def _fill(**fields: str) -> Step:
+    def do(page: Page) -> None:
+        for name, value in fields.items():
+            page.fill(f"[name={name}]", value)
+
+    return do
+
+
+def _after(*steps: Step) -> Step:
+    def do(page: Page) -> None:
+        for step in steps:
+            step(page)
+
+    return do
+
+
+def _open(selector: str) -> Step:
+    def do(page: Page) -> None:
+        page.locator(selector).first.click()
+
+    return do
+
+
+def _send(form: str) -> Step:
+    """Send a form as Enter does; the answer is a page."""
+
+    def do(page: Page) -> None:
+        with page.expect_navigation():
+            page.eval_on_selector(form, "form => form.requestSubmit()")
+
+    return do
+
+
+_PAST = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%dT08:00")
+FLOOD = "Ứng phó mưa lớn"
+POVERTY = "rà soát hộ nghèo"
+IRRIGATION = "thủy lợi nội đồng"
+FIRE = "chữa cháy rừng"
+STRANGER = ""
+
+STATES = (
+    State("sign-in", STRANGER, "/sign-in"),
+    State(
+        "sign-in-wrong", STRANGER, "/sign-in", do=_after(_fill(username="camthuy", password="quên"), _send("main form"))
+    ),
+    State("home-leader", "chutich", "/"),
+    State("home-clerk", "vanthu", "/"),
+    State("home-cadre", "camthuy", "/"),
+    State("home-commune-clerk", "vanthu.camthuy", "/"),
+    State("home-village", "thon1.camthuy", "/"),
+    State("home-admin", "quantri", "/"),
+    State("home-empty", "matran", "/"),
+    State("menu", "camthuy", "/", do=_open("summary.top-tool")),
+    State("inbox", "vanthu.camthuy", "/directives/in"),
+    State("inbox-done", "vanthu.camthuy", "/directives/in?done=true"),
+    State("inbox-village", "thon1.camthuy", "/directives/in"),
+    State("inbox-empty", "matran", "/directives/in"),
+    State("received-to-register", "vanthu.camnghia", "/directives/in", (FLOOD,)),
+    State("received-return", "vanthu.camnghia", "/directives/in", (FLOOD,), _open("main details summary")),
+    State("received-village", "thon1.camthuy", "/directives/in", ("Họp dân",)),
+    State("received-to-report", "camthuy", "/directives/in", (FLOOD,)),
+    State("received-report-empty", "camthuy", "/directives/in", (FLOOD,), _send("form[action$=report]")),
+    State("received-done", "vanthu.camlo-tt", "/directives/in?done=true", (IRRIGATION,)),
+    State("outbox", "chutich", "/directives/out"),
+    State("outbox-empty", "matran", "/directives/out"),
+    State("board", "chutich", "/directives/out", (FLOOD,)),
+    State("board-late", "vanthu", "/directives/out", (IRRIGATION,)),
+    State("delivery-to-review", "chutich", "/directives/out", (POVERTY, "Cam Tuyền"), _open("main details summary")),
+    State("delivery-late", "chutich", "/directives/out", (IRRIGATION, "Cam Nghĩa")),
+    State("draft-waiting", "chutich", "/directives/out", (FIRE,)),
+    State("draft-clerk", "vanthu", "/directives/out", (FIRE,)),
+    State("compose", "vanthu", "/directives/new"),
+    State("compose-leader", "chutich", "/directives/new", do=_open("main details.stack > summary")),
+    State("compose-errors", "vanthu", "/directives/new", do=_after(_fill(deadline=_PAST), _send("main form.form"))),
+    State("meetings", "chutich", "/meetings"),
+    State("meetings-empty", "matran", "/meetings"),
+    State("meeting-new", "chutich", "/meetings/new"),
+    State("meeting-new-errors", "chutich", "/meetings/new", do=_send("main form.form")),
+    State("meeting-planned-chair", "chutich", "/meetings", ("Giao ban đầu tuần",)),
+    State("meeting-planned", "camthuy", "/meetings", ("Giao ban đầu tuần",)),
+    State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), press("Hủy cuộc họp")),
+    State("meeting-ended", "camthuy", "/meetings", ("Giao ban tuần",)),
+    State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", "Thử máy")),
+    State("archive", "vanthu", "/records"),
+    State("archive-filter", "vanthu", "/records", do=_open("main details summary")),
+    State("archive-none", "vanthu", "/records?words=khong+co+ho+so+nao"),
+    State("record", "vanthu", "/records", ("Giao ban tuần",)),
+    State("record-viewer", "camthuy", "/records", ("Giao ban tuần",)),
+    State("record-no-purpose", "vanthu", "/records", ("Giao ban tuần",), _send("form[action$=download]")),
+    State("people", "quantri", "/people"),
+    State("people-viewer", "camthuy", "/people"),
+    State("people-none", "quantri", "/people?q=khong+ai"),
+    State("person", "quantri", "/people", ("Trần Hoài Linh",)),
+    State("person-viewer", "camthuy", "/people", ("Trần Hoài Linh",)),
+    State("account-new", "quantri", "/people/new"),
+    State("account-new-errors", "quantri", "/people/new", do=_send("main form.form")),
+    State("units", "camthuy", "/units"),
+    State("unit", "camthuy", "/units", ("Xã Cam Thủy",)),
+    State("village", "camthuy", "/units", ("Xã Cam Thủy", "Thôn 1")),
+    State("account", "camthuy", "/account"),
+    State("account-errors", "camthuy", "/account", do=_send("form[action$=password]")),
+    State("not-found", "camthuy", "/meetings/999999"),
+    State("not-found-stranger", STRANGER, "/khong-co"),
+    State("not-allowed", "thon1.camthuy", "/people/new"),
+    State("home-live", "camnghia", "/", live=True),
+    State("home-village-live", "thon2.camthuy", "/", live=True),
+    State("meetings-live", "camnghia", "/meetings", live=True),
+    State("meeting-live", "camnghia", "/meetings", ("Giao ban trực tuyến",), live=True),
+    State("inbox-live", "vanthu.camnghia", "/directives/in", live=True),
+    State("check", "camnghia", "/meetings", ("Vào họp",), live=True),
+)
+
+
+def reach(page: Page, state: State, url: str) -> None:
+    """Bring a signed-in page to its state, its fonts and scripts at rest."""
+    page.goto(url + state.path)
+    for words in state.follow:
+        link = page.locator("main a").filter(has_text=words).first
+        link.wait_for()
+        page.goto(url + (link.get_attribute("href") or ""))
+    page.evaluate("document.fonts.ready")
+    if state.name.startswith("check"):
+        page.wait_for_selector("[data-door][data-ready]")
+        page.wait_for_timeout(1500)
+    if state.do:
+        state.do(page)
+    page.wait_for_timeout(300)
