@@ -124,7 +124,7 @@ export class Grid {
     const name = kind === "screen" ? word("screenOf", { name: person.name }, "room-texts") : person.name;
     tile.querySelector("[data-unit]").textContent = person.unit_name;
     tile.querySelector("[data-person]").textContent = self && kind === "camera" ? word("self", {}, "room-texts") : name;
-    tile.querySelector("[data-initials]").textContent = initials(person.unit_name);
+    tile.querySelector("[data-initials]").textContent = initials(person.name);
     tile.dataset.mic = person.microphone || kind === "screen" ? "on" : "off";
     tile.dataset.camera = person[kind] ? "on" : "off";
     const marks = {
