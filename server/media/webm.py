@@ -1,6 +1,6 @@
 """One WebM file of one track, written packet by packet without transcoding, whole enough to play at every moment.
 
-Clusters are closed every half second and written at once to a file that hashes what it writes, so that `kill -9` loses
+Clusters are closed four times a second and written at once to a file that hashes what it writes, so that `kill -9` loses
 less than a second. One file a track: a declared track without packets would hold back the other.
 """
 
@@ -18,7 +18,7 @@ from server.media.opus import RATE
 from server.media.protocol import RecordingFile
 
 MILLISECONDS = Fraction(1, 1000)
-OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
+OPTIONS = {"cluster_time_limit": "250", "flush_packets": "1"}
 
 Codec = Literal["vp8", "opus"]
 
