@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from server.records import demo, finding, service
+from server.records import demo, finding, keeping, service, verifying
+from server.records.sending import inside
 from server.store import Store
 
 
@@ -21,3 +23,17 @@ def test_the_demo_has_one_finished_meeting(store: Store, district: Any, root: Pa
     made = root / info.facts.recordings[0].directory
     assert {path.name for path in made.iterdir()} == {"0001-audio.webm", "0001-video.webm", "0001.journal"}
     assert sum(path.stat().st_size for path in made.iterdir()) < 2 << 20
+
+
+async def test_the_archiver_seals_it_at_the_start(store: Store, district: Any, root: Path, app_client: Any) -> None:
+    await store.write(demo.seed, root)
+    who = district.who("vanthu")
+    for _try in range(200):
+        info = await store.read(finding.get, who, 1)
+        if info.sealed_at:
+            break
+        await asyncio.sleep(0.05)
+    assert (info.state, info.problem, info.duration_ms, info.gaps) == ("ready", "", 40_000, [])
+    assert [(c.start_ms, c.kind) for c in info.chapters] == [(0, "agenda"), (10_000, "speaker"), (20_000, "agenda")]
+    sealed = await store.read(keeping.to_verify, who, 1)
+    assert verifying.verify(root, sealed, inside).intact

@@ -11,11 +11,13 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from server.config import ROOT
+from server.demo_recording import make_demo_recording
 from server.records import finding, service
+from server.records.archive import Archiver
 from server.records.views import ChapterLine
 from server.store import Store
 from tests.e2e.harness import CHROMIUM, FLAGS
-from tests.records.making import archived, demo_webm, ended, make_record
+from tests.records.making import BEGIN, demo_webm, ended, make_record
 
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 CHAPTERS = [
@@ -127,13 +129,20 @@ async def test_the_check_names_what_changed(page: Page, record_id: int, root: Pa
 async def test_a_page_that_waits_shows_the_record_by_itself(
     page: Page, store: Store, district: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record_id = store.write_now(service.create_record, ended(district))
-    assert record_id
+    go_on = asyncio.Event()
+    archive_now = Archiver.archive
+
+    async def archive_later(self: Archiver, record_id: int) -> None:
+        await go_on.wait()
+        await archive_now(self, record_id)
+
+    monkeypatch.setattr(Archiver, "archive", archive_later)
+    make_demo_recording(root / "rec-1", BEGIN, 3)
+    record_id = await store.write(service.create_record, ended(district))
     await page.goto(f"/records/{record_id}")
     assert await page.get_by_text("Trang sẽ tự cập nhật").is_visible()
-    await until(page, "document.documentElement.classList.contains('scripted')")
     await page.wait_for_timeout(500)  # the live channel connects
-    await store.write(service.seal, record_id, archived(root, content=demo_webm()))
+    go_on.set()
     await page.locator("#player").wait_for()
 
 
