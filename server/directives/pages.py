@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -94,7 +95,7 @@ async def get_directive(request: web.Request) -> web.Response:
 
 async def _show(request: web.Request, opened: Opened, error: UserError | None = None, typed: str = "") -> web.Response:
     problem = (error.field or "", translate(request, error.message, **error.params)) if error else None
-    context = {
+    context: dict[str, Any] = {
         "directive": opened.directive,
         "delivery": opened.delivery,
         "board": opened.board,
