@@ -120,10 +120,13 @@ class Camera:
         for size in self.sizes:
             width, height = SIZES[size]
             page.set_viewport_size({"width": width, "height": height})
+            if whole:  # a taller window rather than a scrolled one, so that the bars stand where they belong
+                tall = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": width, "height": max(height, tall)})
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
                 page.wait_for_timeout(150)
-                page.screenshot(path=self.out / f"{name}-{size}-{theme}.png", full_page=whole)
+                page.screenshot(path=self.out / f"{name}-{size}-{theme}.png")
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 self.problems.append(f"{name}: {wide} px wide at {width}")
@@ -212,7 +215,7 @@ def main() -> int:
     only = tuple(state for state, _ in README.values()) if options.readme else tuple(options.only or ("",))
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    with demo_district() as app, chromium() as browser:
+    with demo_district() as app, chromium("--lang=vi") as browser:
         camera = Camera(app, browser, out, options.language, options.size)
         for state in STATES:
             if not state.live and state.name.startswith(only):
