@@ -203,8 +203,9 @@ class MediaLink:
             await self._watch(listening)
         finally:
             listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listening
+            await asyncio.wait([listening])  # unlike awaiting it, this lets our own cancellation through
+        if not listening.cancelled():
+            listening.result()  # raises what broke the line
 
     async def _watch(self, listening: asyncio.Task[None]) -> None:
         """Until the line breaks; a node that does not answer any more is ended, so that a new one can serve."""

@@ -1,4 +1,4 @@
-"""A recorded meeting: everybody sees the notice, a killed node costs a gap, and the record is in the archive at once."""
+"""A recorded meeting: everybody sees the notice, a killed node costs a gap, the record is in the archive at once."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ import { word } from "../page.js";
 const MOST_TILES = 12;
 const MOST_SLOTS = 12;
 const WIDTH_STEP = 160;
+const NARROWEST = 1.3; // of a tile that is filled by a 16:9 picture; at most a quarter is cut off
+const WIDEST = 2.4;
 const HOLD_MS = 2500; // who was just heard keeps the large place for so long
 const HIDDEN_MS = 5000; // a page in the background gets no pictures after this time
 
@@ -161,8 +163,17 @@ export class Grid {
     else apply();
   }
 
+  /** A tile much narrower or wider than the picture shows it whole: nobody in a hall is cut off at the edge. */
+  #fit() {
+    for (const tile of this.tiles.values()) {
+      const shape = tile.clientWidth / Math.max(1, tile.clientHeight);
+      tile.toggleAttribute("data-whole", shape < NARROWEST || shape > WIDEST);
+    }
+  }
+
   /** Tells the server what each slot shall show, and how wide, when that has changed. */
   #ask() {
+    this.#fit();
     if (!this.connection) return;
     const wants = this.hidden ? [] : [...this.slots].map(([key, slot]) => {
       const [source, kind] = key.split("/");
