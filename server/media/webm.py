@@ -1,7 +1,7 @@
 """One WebM file of one track, written packet by packet without transcoding, whole enough to play at every moment.
 
-Clusters are closed four times a second and written at once to a file that hashes what it writes, so that `kill -9` loses
-less than a second. One file a track: a declared track without packets would hold back the other.
+Clusters are closed four times a second and written at once to a file that hashes what it writes, so that `kill -9`
+loses less than a second. One file a track: a declared track without packets would hold back the other.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class Told:
         self.key_frames += 1
 
 
-async def _feed(to: Recorder, seconds: float, frames: list[bytes]) -> None:
-    voice, picture, start = tone(440, seconds), Picture(), time.monotonic()
+async def _feed(to: Recorder, voice: list[bytes], frames: list[bytes]) -> None:
+    picture, start = Picture(), time.monotonic()
     for number, packet in enumerate(voice):
         now = time.monotonic()
         to.on_audio("an", packet, number * FRAME, now)
@@ -50,10 +50,10 @@ async def _feed(to: Recorder, seconds: float, frames: list[bytes]) -> None:
 
 
 async def test_a_recording_in_real_time(tmp_path: Path) -> None:
-    told = Told()
+    told, voice, frames = Told(), tone(440, 2), pictures([RED] * 25 + [BLUE] * 25)
     to = await Recorder.start(tmp_path / "new" / "r1", "r1", told.failed, told.key_frame)
     to.on_programme("an", "camera")
-    await _feed(to, 2, pictures([RED] * 25 + [BLUE] * 25))
+    await _feed(to, voice, frames)
     files = await to.close()
     assert files == await to.close()
 
@@ -71,7 +71,7 @@ async def test_a_key_frame_is_asked_for(tmp_path: Path) -> None:
     told = Told()
     to = await Recorder.start(tmp_path, "r1", told.failed, told.key_frame)
     began = time.monotonic()
-    await _feed(to, 0.5, pictures([RED] * 25)[1:])
+    await _feed(to, tone(440, 0.5), pictures([RED] * 25)[1:])
     assert 1 <= told.key_frames <= 1 + (time.monotonic() - began)
     assert [file.name for file in await to.close()] == ["0001-audio.webm"]
 
@@ -116,7 +116,7 @@ async def test_a_full_disk_ends_the_recording_and_keeps_what_was_written(
     told = Told()
     to = await Recorder.start(small_disk, "r1", told.failed)
     (small_disk / "other").write_bytes(bytes(250 << 10))
-    feeding = asyncio.create_task(_feed(to, 10, pictures([RED, BLUE] * 125, (640, 360), key_every=1)))
+    feeding = asyncio.create_task(_feed(to, tone(440, 10), pictures([RED, BLUE] * 125, (640, 360), key_every=1)))
     await asyncio.wait_for(told.event.wait(), 12)
     feeding.cancel()
     files = await to.close()
