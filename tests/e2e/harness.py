@@ -80,7 +80,7 @@ class App:
         self.url = f"http://{address}:{self.port}"
         self.socket = folder / "media.sock"
         self.control: subprocess.Popen[bytes] | None = None
-        self._environment = {
+        self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GIAOBAN_")},
             "GIAOBAN_HTTP_HOST": address,
             "GIAOBAN_HTTP_PORT": str(self.port),
@@ -111,10 +111,10 @@ class App:
         """Start the control process and wait until all its parts are ready."""
         log = (self.folder / "control.log").open("ab")
         self.control = subprocess.Popen(
-            [sys.executable, *self.command], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            [sys.executable, *self.command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
         )
         log.close()
-        until(self.ready, 30, "the server is ready")
+        until(self.ready, 60, "the server is ready")
 
     def ready(self) -> bool:
         """Whether /readyz says so; fails at once when the process has ended."""
@@ -189,15 +189,28 @@ class App:
             return json.load(reply)
 
     def page(
-        self, browser: Browser, username: str, path: str = "/", *, width: int = 640, height: int = 480, **options: Any
+        self,
+        browser: Browser,
+        username: str,
+        path: str = "/",
+        *,
+        width: int = 640,
+        height: int = 480,
+        script: str = "",
+        **options: Any,
     ) -> Page:
-        """A page in a context of its own, signed in; an error in its scripts is kept in `page.errors`."""
+        """A page in a context of its own, signed in; an error in its scripts is kept in `page.errors`.
+
+        `script` runs before the page's own scripts.
+        """
         context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", **options)
         context.grant_permissions(["camera", "microphone"], origin=self.url)
         answer = context.request.post(
             f"{self.url}/api/v1/session", data={"username": username, "password": demo.DEFAULT_PASSWORD}
         )
         assert answer.ok, answer.text()
+        if script:
+            context.add_init_script(script)
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -211,8 +224,8 @@ def running(folder: Path, address: str = "127.0.0.1") -> Iterator[App]:
     """The application, seeded and started; ended afterwards."""
     app = App(folder, address)
     app.seed()
-    app.start()
     try:
+        app.start()
         yield app
     finally:
         app.stop()
