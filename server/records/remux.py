@@ -23,6 +23,7 @@ SILENCE_MS = 20
 DARK = 24  # grey of 255; the picture while there is none
 DARK_EVERY_MS = 5000  # a place to seek to that often
 CUE_BYTES = 40  # of one entry of the index, generously
+QUEUE = 2048  # packets that are read ahead of the muxer; with the default of 8 it waits for most of them
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _COPY = {"format": "webm", "c": "copy", "cues_to_front": 1, "fflags": "+bitexact"}  # the same bytes each time
 
@@ -73,7 +74,7 @@ def concatenate(tracks: Iterable[Iterable[tuple[Path, int]]], target: Path, leng
     for number, parts in enumerate(tracks):
         list_file = work / f"track-{number}.txt"
         list_file.write_text("ffconcat version 1.0\n" + "".join(_entry(*part) for part in parts), "utf-8")
-        streams.append(ffmpeg.input(str(list_file), format="concat", safe=0))
+        streams.append(ffmpeg.input(str(list_file), format="concat", safe=0, thread_queue_size=QUEUE))
     room = 4096 + CUE_BYTES * (length_ms // 1000)
     _run(ffmpeg.output(*streams, str(target), **_COPY, reserve_index_space=room), target)
 
