@@ -14,10 +14,10 @@ from server.config import Settings
 from server.directives import feature as directives
 from server.home import feature as home
 from server.http import health, openapi
-from server.http.keys import RENDERER, SETTINGS, STORE
+from server.http.keys import SETTINGS, STORE
 from server.http.limits import LIMITER, Limiter
 from server.http.middleware import MIDDLEWARES
-from server.http.pages import Renderer
+from server.http.pages import RENDERER, Renderer
 from server.http.routes import ROUTES, add_routes
 from server.http.static import StaticFiles
 from server.meetings import feature as meetings

@@ -24,7 +24,7 @@ from server.accounts.identify import COOKIE, SIGN_INS
 from server.accounts.principal import Principal
 from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
-from server.http.middleware import csrf_token
+from server.http.csrf import csrf_token
 from server.store import Store, schema
 from server.units.import_ import District, import_tree, read_district
 

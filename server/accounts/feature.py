@@ -13,8 +13,8 @@ from server.accounts.identify import SIGN_INS
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.http.i18n import _
-from server.http.keys import IDENTIFY, RENDERER, STORE
-from server.http.pages import NavItem
+from server.http.keys import IDENTIFY, STORE
+from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 
 LOOK_EVERY = 60  # seconds

@@ -16,8 +16,8 @@ from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
 from server.home.cards import HOME_CARDS
 from server.http.i18n import _
-from server.http.keys import RENDERER, SETTINGS, STORE
-from server.http.pages import NavItem
+from server.http.keys import SETTINGS, STORE
+from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
 from server.store.files import FileStore
 

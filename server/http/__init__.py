@@ -1,7 +1,7 @@
 """What every feature's pages and API share: routes with permissions, errors, languages, templates, safety headers."""
 
-from server.http.keys import PRINCIPAL, RENDERER, SETTINGS, STORE
-from server.http.pages import render
+from server.http.keys import PRINCIPAL, SETTINGS, STORE
+from server.http.pages import RENDERER, render
 from server.http.reading import read_body, read_query
 from server.http.replies import json_reply, see_other
 from server.http.routes import Route, principal

@@ -31,6 +31,6 @@ async def get_readyz(request: web.Request) -> web.Response:
 
 
 ROUTES_HERE = [
-    Route("GET", "/healthz", get_healthz, Permission.PUBLIC),
-    Route("GET", "/readyz", get_readyz, Permission.PUBLIC),
+    Route("GET", "/healthz", get_healthz, Permission.PUBLIC, free=True),
+    Route("GET", "/readyz", get_readyz, Permission.PUBLIC, free=True),
 ]

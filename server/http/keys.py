@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -11,12 +10,8 @@ from server.accounts.principal import Principal
 from server.config import Settings
 from server.store import Store
 
-if TYPE_CHECKING:
-    from server.http.pages import Renderer
-
 SETTINGS = web.AppKey("settings", Settings)
 STORE = web.AppKey("store", Store)
-RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 IDENTIFY: web.AppKey[Callable[[web.Request], Awaitable[Principal | None]]] = web.AppKey("identify")
 """Finds who is asking by cookie or bearer token; set by the accounts feature."""
 
@@ -24,3 +19,5 @@ PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal")
 BY_COOKIE: web.RequestKey[bool] = web.RequestKey("by_cookie", bool)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 LANGUAGE: web.RequestKey[str] = web.RequestKey("language", str)
+HEAD_SEQ: web.RequestKey[int] = web.RequestKey("head_seq", int)
+"""The unit's event number before the page was read: its live channel goes on from there."""

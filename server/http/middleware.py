@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextvars
-import hmac
 import logging
 import secrets
 import time
-from hashlib import sha256
 from urllib.parse import quote
 
 from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.errors import GiaoBanError, NotAllowedError, NotSignedInError
+from server.http.csrf import check_csrf, check_origin
 from server.http.i18n import _, choose_language
-from server.http.keys import BY_COOKIE, IDENTIFY, LANGUAGE, PRINCIPAL, RENDERER, REQUEST_ID
+from server.http.keys import BY_COOKIE, HEAD_SEQ, IDENTIFY, LANGUAGE, PRINCIPAL, REQUEST_ID, STORE
 from server.http.limits import LIMITER, client_address
+from server.http.pages import RENDERER
 from server.http.problem import describe, problem_reply, wants_json
 from server.http.replies import see_other
 from server.http.routes import Handler, principal, route_of
@@ -24,7 +24,6 @@ from server.http.routes import Handler, principal, route_of
 log = logging.getLogger("giaoban.http")
 request_id_var: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-CSRF_COOKIE = "csrf"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -109,12 +108,20 @@ async def _error_reply(request: web.Request, error: BaseException) -> web.Stream
 async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find who asks; let pass only what the route's permission allows, unsafe methods by cookie only with the token.
 
-    A route that exists without a permission is refused; Socket.IO asks by itself who connects.
+    A route that exists without a permission is refused; Socket.IO asks by itself who connects. Requests are counted by
+    person, so that a whole office may share one address, and by address where nobody is signed in.
     """
-    request.app[LIMITER].check(client_address(request), time.monotonic())
+    route = route_of(request)
+    if route is not None and route.free:
+        request[LANGUAGE] = choose_language(request)
+        return await handler(request)
     request[PRINCIPAL] = who = await request.app[IDENTIFY](request)
     request[LANGUAGE] = choose_language(request)
-    route = route_of(request)
+    caller = f"account {who.account_id}" if who else client_address(request)
+    request.app[LIMITER].check(caller, time.monotonic())
+    if who and not request.path.startswith(("/api/", "/socket.io/")):
+        # Before the handler reads: what happens from here on, the page's live channel asks for.
+        request[HEAD_SEQ] = await request.app[STORE].head(who.unit_id)
     if route is None:
         if request.match_info.http_exception is None and not request.path.startswith("/socket.io/"):
             raise NotAllowedError("not_in_table", _("Đồng chí không có quyền làm việc này."))
@@ -127,28 +134,6 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
         if request.get(BY_COOKIE):
             await check_csrf(request)
     return await handler(request)
-
-
-def csrf_token(session_id: str) -> str:
-    """The form token of a session: it changes with each sign-in and cannot be guessed without the session's id."""
-    return sha256(b"csrf:" + session_id.encode()).hexdigest()[:40]
-
-
-def check_origin(request: web.Request) -> None:
-    """Refuse what another site's page sends; this also covers sign-in, where there is no session yet."""
-    origin = request.headers.get("Origin")
-    if origin and origin.split("://", 1)[-1] != request.host:
-        raise NotAllowedError("csrf", _("Yêu cầu đến từ một trang khác nên bị từ chối."))
-
-
-async def check_csrf(request: web.Request) -> None:
-    """Refuse a form or call that did not come from our own pages (header for scripts, field for forms)."""
-    sent = request.headers.get("X-CSRF-Token")
-    if sent is None and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        field = (await request.post()).get("csrf")
-        sent = field if isinstance(field, str) else None
-    if not sent or not hmac.compare_digest(sent.encode(), csrf_token(principal(request).session_id).encode()):
-        raise NotAllowedError("csrf", _("Trang này đã cũ. Xin tải lại trang rồi làm lại."))
 
 
 MIDDLEWARES = (identify_request, tell_errors, check_access)

@@ -16,10 +16,10 @@ from markupsafe import Markup, escape
 from server.accounts.permissions import ROLE_NAMES, Permission
 from server.accounts.principal import Principal
 from server.config import ROOT, Settings
+from server.http.csrf import csrf_token
 from server.http.formats import Formats
 from server.http.i18n import LANGUAGES, translator
-from server.http.keys import LANGUAGE, PRINCIPAL, RENDERER, STORE
-from server.http.middleware import csrf_token
+from server.http.keys import HEAD_SEQ, LANGUAGE, PRINCIPAL, STORE
 from server.http.static import StaticFiles
 
 TEMPLATES = ROOT / "web" / "templates"
@@ -109,7 +109,7 @@ class Renderer:
             "nav": self._nav(request, who, language, badges) if who else [],
             "request_path": request.path,
             "now": store.clock(),
-            "head_seq": await store.head(who.unit_id) if who else 0,
+            "head_seq": request.get(HEAD_SEQ, 0),
         }
 
     def _nav(
@@ -153,6 +153,9 @@ class Renderer:
             ],
             "permissions": {p.value for p in Permission if who.may(p)},
         }
+
+
+RENDERER = web.AppKey("renderer", Renderer)
 
 
 async def render(

@@ -19,8 +19,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route(msgspec.Struct, frozen=True):
     """One method and path; `body` and `answer` are struct types for the API description.
 
-    `raw_body` is for uploads and beacons that read the body themselves. CSRF is checked for every unsafe method that
-    was authenticated by cookie, without exception.
+    CSRF is checked for every unsafe method that was authenticated by cookie, without exception. `free` routes hold no
+    data and cost next to nothing (static files, health): nobody is identified or counted there.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Route(msgspec.Struct, frozen=True):
     body: Any = None
     query: Any = None
     answer: Any = None
+    free: bool = False
 
 
 ROUTES: web.AppKey[dict[tuple[str, str], Route]] = web.AppKey("routes", dict)

@@ -77,6 +77,6 @@ class StaticFiles:
     def routes(self) -> list[Route]:
         """Everybody may read them: they hold no data."""
         return [
-            Route("GET", "/static/{path:.+}", self.serve, Permission.PUBLIC),
-            Route("GET", "/vendor/{path:.+}", self.serve, Permission.PUBLIC),
+            Route("GET", "/static/{path:.+}", self.serve, Permission.PUBLIC, free=True),
+            Route("GET", "/vendor/{path:.+}", self.serve, Permission.PUBLIC, free=True),
         ]

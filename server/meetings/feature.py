@@ -11,8 +11,8 @@ from server.channel import Channel
 from server.home.cards import HOME_CARDS
 from server.http.health import CHECKS
 from server.http.i18n import _
-from server.http.keys import RENDERER, SETTINGS, STORE
-from server.http.pages import NavItem
+from server.http.keys import SETTINGS, STORE
+from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 from server.meetings import api, events, pages
 from server.meetings.conductor import CONDUCTOR, Conductor

@@ -9,8 +9,7 @@ from server.channel import Channel
 from server.channel.messages import Announcement
 from server.home.cards import HOME_CARDS
 from server.http.i18n import _
-from server.http.keys import RENDERER
-from server.http.pages import NavItem
+from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 from server.records import api, archive, cards, joining, pages
 

@@ -7,8 +7,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.http.i18n import _
-from server.http.keys import RENDERER
-from server.http.pages import NavItem
+from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 from server.units import api, pages
 

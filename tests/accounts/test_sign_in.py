@@ -20,7 +20,7 @@ from server.accounts.passwords import HASHER, hash_password
 from server.accounts.tokens import load_key
 from server.channel import CHANNEL
 from server.config import ConfigError, Settings
-from server.http.middleware import csrf_token
+from server.http.csrf import csrf_token
 from server.store import Store
 from tests.conftest import PASSWORD, As, Clock, DistrictIds, PageAs
 

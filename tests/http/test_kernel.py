@@ -16,10 +16,11 @@ from server.accounts.principal import Membership, Principal
 from server.config import Http, Settings
 from server.errors import ConflictError, NotFoundError, UserError
 from server.http import Route, json_reply, principal, read_body
+from server.http.csrf import csrf_token
 from server.http.i18n import _
 from server.http.keys import BY_COOKIE, IDENTIFY, SETTINGS, STORE
 from server.http.limits import LIMITER, Limiter
-from server.http.middleware import MIDDLEWARES, csrf_token
+from server.http.middleware import MIDDLEWARES
 from server.http.routes import ROUTES, add_routes
 from server.store import Store
 
@@ -164,7 +165,7 @@ async def test_safety_headers(client: TestClient[Any, Any]) -> None:
 
 
 async def test_one_address_is_limited_and_others_are_not(client: TestClient[Any, Any]) -> None:
-    statuses = [(await client.get("/hello", headers={"X-Forwarded-For": "9.9.9.9"})).status for _ in range(110)]
+    statuses = [(await client.get("/hello", headers={"X-Forwarded-For": "9.9.9.9"})).status for _time in range(110)]
     assert statuses[:100] == [200] * 100
     assert 429 in statuses
     assert (await client.get("/hello", headers={"X-Forwarded-For": "8.8.8.8"})).status == 200
@@ -172,7 +173,7 @@ async def test_one_address_is_limited_and_others_are_not(client: TestClient[Any,
 
 def test_the_limiter_refills_and_forgets() -> None:
     limiter = Limiter(60)
-    for _ in range(60):
+    for _time in range(60):
         limiter.check("a", 0.0)
     with pytest.raises(Exception, match="too_many_requests"):
         limiter.check("a", 0.5)
