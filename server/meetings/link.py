@@ -31,6 +31,7 @@ KEEP_MEDIA = web.AppKey("keep_media", asyncio.Event)
 """Set when the control process is only restarted: the media node and its meetings go on."""
 
 ANSWER_SECONDS = 5.0
+HELLO_SECONDS = 1.5  # a line to a process that is just dying is given up soon
 START_SECONDS = 15.0
 PING_SECONDS = 3.0
 PAUSES = (0.0, 0.2, 1.0, 3.0)  # before the first, second... start in a row; a node that lives resets it
@@ -190,7 +191,7 @@ class MediaLink:
         listening = asyncio.create_task(self._listen(reader), name="media listener")
         try:
             try:
-                welcome = await self.ask(Hello(), Welcome)
+                welcome = await self.ask(Hello(), Welcome, HELLO_SECONDS)
             except MediaRefusedError as error:
                 log.warning("the media node speaks another version (%s): it is replaced", error)
                 await self.ask(Shutdown(), protocol.Done)
@@ -223,15 +224,18 @@ class MediaLink:
                 return
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            message = protocol.decode_from_node(line)
-            if isinstance(message, Reply):
-                waiting = self._waiting.get(message.id)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(message.answer)
-            elif self.on_event is not None:
-                self.on_event(message)
-        self._fail_waiting()
+        """Hand on what the node says until the line ends, by EOF or reset; then nobody waits for answers any more."""
+        try:
+            while line := await reader.readline():
+                message = protocol.decode_from_node(line)
+                if isinstance(message, Reply):
+                    waiting = self._waiting.get(message.id)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(message.answer)
+                elif self.on_event is not None:
+                    self.on_event(message)
+        finally:
+            self._fail_waiting()
 
     def _let_go(self) -> None:
         self._ready.clear()
