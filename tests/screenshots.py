@@ -12,22 +12,21 @@ import argparse
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
 
-from server.accounts.demo import DEFAULT_PASSWORD
 from server.config import ROOT
 from tests.e2e import rooms
 from tests.e2e.harness import App, chromium
-from tests.ui.states import STATES, STRANGER, State, reach
+from tests.ui.states import STATES, State
+from tests.ui.visiting import Visitors, demo_district
 
 SIZES = {"phone": (360, 800), "laptop": (1366, 768), "wall": (1920, 1080)}
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 README = {
     "room": ("room-chair", "laptop"),
     "board": ("board", "laptop"),
@@ -40,86 +39,28 @@ KEPT_BYTES = 250_000
 _LIVE = ("chutich", "camthuy", "thon1.camthuy")
 
 
-class DemoApp(App):
-    """The server as `make run` starts it: it seeds the demo district by itself."""
-
-    command = ("-m", "server", "demo")
-
-    def plan(self) -> None:
-        """A meeting of tomorrow, so that the lists hold one."""
-        token = self.token("chutich")
-        units = [unit["id"] for unit in self.call(token, "GET", "/api/v1/units")["units"] if unit["level"] == "commune"]
-        tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=1, minute=0, second=0, microsecond=0)
-        agenda = [{"title": "Kết quả tuần qua", "minutes": 15}, {"title": "Phòng, chống mưa lũ", "minutes": 30}]
-        body = {"title": "Giao ban đầu tuần", "units": units, "starts_at": tomorrow.isoformat(), "agenda": agenda}
-        self.call(token, "POST", "/api/v1/meetings", body)
-
-
-@contextmanager
-def demo_district() -> Iterator[DemoApp]:
-    """The demo district on a free port, in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = DemoApp(Path(folder))
-        app.start()
-        try:
-            app.plan()
-            yield app
-        finally:
-            app.stop()
-
-
-class Camera:
-    """Takes each state at each size in each theme, and notes what the pages complain of."""
+class Camera(Visitors):
+    """Takes each state at each size in each theme."""
 
     def __init__(self, app: App, browser: Browser, out: Path, language: str, sizes: Sequence[str]) -> None:
-        self.app, self.browser, self.out, self.language, self.sizes = app, browser, out, language, sizes
-        self.contexts: dict[str, BrowserContext] = {}
-        self.problems: list[str] = []
-
-    def context(self, who: str) -> BrowserContext:
-        """The browser of a person, signed in."""
-        if who not in self.contexts:
-            context = self.browser.new_context(locale="vi-VN", reduced_motion="reduce")
-            context.grant_permissions(["camera", "microphone"], origin=self.app.url)
-            context.add_cookies([{"name": "language", "value": self.language, "url": self.app.url}])
-            if who != STRANGER:
-                answer = context.request.post(
-                    f"{self.app.url}/api/v1/session", data={"username": who, "password": DEFAULT_PASSWORD}
-                )
-                assert answer.ok, answer.text()
-            self.contexts[who] = context
-        return self.contexts[who]
+        super().__init__(app, browser, language)
+        self.out, self.sizes = out, sizes
 
     def take(self, state: State) -> None:
         """Open the state once and photograph it in every size and theme."""
-        page = self.context(state.who).new_page()
-        page.set_viewport_size({"width": 1366, "height": 768})
-        self.listen(page, state.name)
         try:
-            reach(page, state, self.app.url)
+            page = self.visit(state)
             self.photograph(page, state.name)
-        except Exception as error:
-            self.problems.append(f"{state.name}: {str(error).splitlines()[0]}")
-        finally:
             page.close()
-
-    def listen(self, page: Page, name: str) -> None:
-        """Note what goes wrong in the page's scripts; the browser's own line about a refused page is expected."""
-        page.on("pageerror", lambda error: self.problems.append(f"{name}: {error}"))
-        page.on(
-            "console",
-            lambda line: (
-                self.problems.append(f"{name}: {line.text}")
-                if line.type == "error" and "Failed to load resource" not in line.text
-                else None
-            ),
-        )
+        except PlaywrightError as error:
+            self.problems.append(f"{state.name}: {str(error).splitlines()[0]}")
 
     def photograph(self, page: Page, name: str, *, whole: bool = True) -> None:
         """One picture for each size and theme, named <state>-<size>-<theme>.png."""
         for size in self.sizes:
             width, height = SIZES[size]
             page.set_viewport_size({"width": width, "height": height})
+            self.check_width(page, name)
             if whole:  # a taller window rather than a scrolled one, so that the bars stand where they belong
                 tall = page.evaluate("document.documentElement.scrollHeight")
                 page.set_viewport_size({"width": width, "height": max(height, tall)})
@@ -127,9 +68,6 @@ class Camera:
                 page.emulate_media(color_scheme=theme)
                 page.wait_for_timeout(150)
                 page.screenshot(path=self.out / f"{name}-{size}-{theme}.png")
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            if wide > width:
-                self.problems.append(f"{name}: {wide} px wide at {width}")
         print(name, flush=True)
 
 
@@ -168,9 +106,7 @@ def take_room(camera: Camera) -> None:
 
 
 def _enter(camera: Camera, meeting: int, who: str) -> Page:
-    page = camera.context(who).new_page()
-    camera.listen(page, f"room of {who}")
-    page.set_viewport_size({"width": 1366, "height": 768})
+    page = camera.page(who, f"room of {who}")
     page.goto(f"{camera.app.url}/meetings/{meeting}/check")
     page.wait_for_selector("[data-door][data-ready]")
     page.locator("[data-check] [data-action=camera][aria-pressed=true]").wait_for()

@@ -22,15 +22,6 @@ class State(NamedTuple):
     live: bool = False  # only while a meeting runs
 
 
-def press(words: str) -> Step:
-    """Press the button that says `words`."""
-
-    def do(page: Page) -> None:
-        page.get_by_role("button", name=words).first.click()
-
-    return do
-
-
 def _fill(**fields: str) -> Step:
     def do(page: Page) -> None:
         for name, value in fields.items():
@@ -64,12 +55,12 @@ def _send(form: str) -> Step:
     return do
 
 
-def _answer(words: str) -> Step:
+def _answer(button: str) -> Step:
     """Press a button and wait for the page that answers."""
 
     def do(page: Page) -> None:
         with page.expect_navigation():
-            press(words)(page)
+            page.locator(button).first.click()
 
     return do
 
@@ -85,6 +76,7 @@ POVERTY = "rà soát hộ nghèo"
 IRRIGATION = "thủy lợi nội đồng"
 FIRE = "chữa cháy rừng"
 STRANGER = ""
+DOOR = "a[href$=check]"
 
 STATES = (
     State("sign-in", STRANGER, "/sign-in"),
@@ -119,16 +111,21 @@ STATES = (
     State("draft-clerk", "vanthu", "/directives/out", (FIRE,)),
     State("compose", "vanthu", "/directives/new"),
     State("compose-leader", "chutich", "/directives/new", do=_open("main details.stack > summary")),
-    State("compose-errors", "vanthu", "/directives/new", do=_after(_fill(deadline=_PAST), _answer("Trình lãnh đạo"))),
+    State(
+        "compose-errors",
+        "vanthu",
+        "/directives/new",
+        do=_after(_fill(deadline=_PAST), _answer("[name=action][value=submit]")),
+    ),
     State("meetings", "chutich", "/meetings"),
     State("meetings-empty", "matran", "/meetings"),
     State("meeting-new", "chutich", "/meetings/new"),
     State("meeting-new-errors", "chutich", "/meetings/new", do=_send("main form.form")),
     State("meeting-planned-chair", "chutich", "/meetings", ("Giao ban đầu tuần",)),
     State("meeting-planned", "camthuy", "/meetings", ("Giao ban đầu tuần",)),
-    State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), press("Hủy cuộc họp")),
+    State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), _open("form[action$=cancel] button")),
     State("meeting-ended", "camthuy", "/meetings", ("Giao ban tuần",)),
-    State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", "Thử máy")),
+    State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", DOOR)),
     State("archive", "vanthu", "/records"),
     State("archive-filter", "vanthu", "/records", do=_open("main details summary")),
     State("archive-none", "vanthu", "/records?words=khong+co+ho+so+nao"),
@@ -153,9 +150,9 @@ STATES = (
     State("home-live", "camnghia", "/", live=True),
     State("home-village-live", "thon2.camthuy", "/", live=True),
     State("meetings-live", "camnghia", "/meetings", live=True),
-    State("meeting-live", "camnghia", "/meetings", ("Vào họp",), _above, live=True),
+    State("meeting-live", "camnghia", "/meetings", (DOOR,), _above, live=True),
     State("inbox-live", "vanthu.camnghia", "/directives/in", live=True),
-    State("check", "camnghia", "/meetings", ("Vào họp",), live=True),
+    State("check", "camnghia", "/meetings", (DOOR,), live=True),
 )
 
 
@@ -163,7 +160,8 @@ def reach(page: Page, state: State, url: str) -> None:
     """Bring a signed-in page to its state, its fonts and scripts at rest."""
     page.goto(url + state.path)
     for words in state.follow:
-        link = page.locator("main a").filter(has_text=words).first
+        found = page.locator(words) if words == DOOR else page.locator("main a").filter(has_text=words)
+        link = found.first
         link.wait_for()
         page.goto(url + (link.get_attribute("href") or ""))
     page.evaluate("document.fonts.ready")

@@ -1,0 +1,142 @@
+"""Every page of the demo district: no complaint of a script, nothing sideways, nothing that axe calls serious."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from server.config import ROOT
+from tests.e2e.harness import chromium
+from tests.e2e.rooms import start_meeting
+from tests.ui.states import FLOOD, STATES, State
+from tests.ui.visiting import DemoApp, Visitors, demo_district
+
+AXE = (ROOT / "web/node_modules/axe-core/axe.min.js").read_text("utf-8")
+SIZES = ((360, 800), (1366, 768))
+SERIOUS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
+  .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`)"""
+ACTIVE = "(document.activeElement.textContent || document.activeElement.name || '').trim()"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[DemoApp]:
+    with demo_district() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def _look(visitors: Visitors, state: State) -> None:
+    page = visitors.visit(state)
+    page.evaluate(AXE)
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        visitors.check_width(page, state.name)
+        visitors.problems += [f"{state.name} at {width}: {found}" for found in page.evaluate(SERIOUS)]
+    page.close()
+
+
+def test_every_page_is_sound_and_accessible(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser, bypass_csp=True)
+    for state in STATES:
+        if not state.live:
+            _look(visitors, state)
+    assert visitors.problems == []
+
+
+def test_pages_that_show_a_running_meeting(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser, bypass_csp=True)
+    meeting = start_meeting(app, "Giao ban trực tuyến")
+    for state in STATES:
+        if state.live:
+            _look(visitors, state)
+    app.call(app.token("chutich"), "POST", f"/api/v1/meetings/{meeting}/end")
+    assert visitors.problems == []
+
+
+@pytest.mark.parametrize("who", ["vanthu", "camthuy"])
+def test_english_fits_the_smallest_phone(app: DemoApp, browser: Browser, who: str) -> None:
+    visitors = Visitors(app, browser, "en")
+    for state in STATES:
+        if state.who == who and not state.live:
+            page = visitors.visit(state)
+            page.set_viewport_size({"width": 360, "height": 800})
+            visitors.check_width(page, state.name)
+            assert page.evaluate("document.documentElement.lang") == "en"
+            page.close()
+    assert visitors.problems == []
+
+
+def test_signing_in_and_registering_by_keyboard_alone(app: DemoApp, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="vi-VN")
+    page.goto(app.url + "/directives/in")
+    page.keyboard.type("vanthu.camchinh")
+    page.keyboard.press("Tab")
+    page.keyboard.type("giaoban")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(app.url + "/directives/in")
+    assert _tab_to(page, FLOOD) <= 20, "the lines come soon after the navigation"
+    assert page.evaluate("getComputedStyle(document.activeElement.closest('.row')).outlineStyle !== 'none'"), (
+        "the focus is seen"
+    )
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/directives/*[0-9]")
+    _tab_to(page, "Tiếp nhận, vào sổ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-head .chip").first).to_have_text("Đã tiếp nhận")
+    page.context.close()
+
+
+def _tab_to(page: Page, words: str) -> int:
+    """Press Tab until the focus stands on `words`; gives how often that took."""
+    for count in range(1, 60):
+        page.keyboard.press("Tab")
+        if words in page.evaluate(ACTIVE):
+            return count
+    raise AssertionError(f"Tab does not reach {words}")
+
+
+def test_issuing_by_keyboard_and_a_dialog_that_escape_closes(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser)
+    page = visitors.page("vanthu", "compose")
+    page.goto(app.url + "/directives/new")
+    page.locator("#f-subject").focus()
+    page.keyboard.type("Tổng kết năm 2026")
+    _tab_to(page, "recipients_groups")
+    page.keyboard.press("Space")
+    page.locator("#f-subject").focus()
+    _tab_to(page, "Trình lãnh đạo")
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-head .chip").first).to_have_text("Chờ ký ban hành")
+    _tab_to(page, "Xóa bản nháp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ask")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#ask")).to_be_hidden()
+    assert "Xóa bản nháp" in page.evaluate(ACTIVE), "the focus comes back to the button"
+    assert visitors.problems == []
+
+
+def test_inbox_register_report_and_archive_without_a_script(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser, java_script_enabled=False)
+    page = visitors.context("vanthu.camhieu").new_page()
+    page.goto(app.url + "/directives/in")
+    page.get_by_role("link", name=FLOOD).first.click()
+    page.get_by_role("button", name="Tiếp nhận, vào sổ").click()
+    expect(page.locator(".page-head .chip").first).to_have_text("Đã tiếp nhận")
+    page.fill("[name=text]", "Đã di dời 12 hộ vùng thấp trũng.")
+    page.get_by_role("button", name="Gửi báo cáo").click()
+    expect(page.locator(".page-head .chip").first).to_have_text("Đã báo cáo")
+    page.goto(app.url + "/records")
+    page.fill("[name=words]", "phong chong thien tai")
+    page.keyboard.press("Enter")
+    expect(page.locator(".row-title")).to_contain_text("phòng, chống thiên tai")

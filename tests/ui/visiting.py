@@ -1,0 +1,92 @@
+"""The demo district as a running server, and the browsers of its people."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from server.accounts.demo import DEFAULT_PASSWORD
+from tests.e2e.harness import App
+from tests.ui.states import STRANGER, State, reach
+
+
+class DemoApp(App):
+    """The server as `make run` starts it: it seeds the demo district by itself."""
+
+    command = ("-m", "server", "demo")
+
+    def plan(self) -> None:
+        """A meeting of tomorrow morning with the communes, so that the lists hold one."""
+        token = self.token("chutich")
+        units = [unit["id"] for unit in self.call(token, "GET", "/api/v1/units")["units"] if unit["level"] == "commune"]
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=1, minute=0, second=0, microsecond=0)
+        agenda = [{"title": "Kết quả tuần qua", "minutes": 15}, {"title": "Phòng, chống mưa lũ", "minutes": 30}]
+        body = {"title": "Giao ban đầu tuần", "units": units, "starts_at": tomorrow.isoformat(), "agenda": agenda}
+        self.call(token, "POST", "/api/v1/meetings", body)
+
+
+@contextmanager
+def demo_district() -> Iterator[DemoApp]:
+    """The demo district on free ports, in a folder of its own, its recording joined."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = DemoApp(Path(folder))
+        app.start()
+        try:
+            app.plan()
+            yield app
+        finally:
+            app.stop()
+
+
+class Visitors:
+    """One browser context a person, signed in once; what their pages complain of is gathered in `problems`."""
+
+    def __init__(self, app: App, browser: Browser, language: str = "vi", **options: Any) -> None:
+        self.app, self.browser, self.language, self.options = app, browser, language, options
+        self.problems: list[str] = []
+        self._contexts: dict[str, BrowserContext] = {}
+
+    def context(self, who: str) -> BrowserContext:
+        """The browser of a person."""
+        if who not in self._contexts:
+            context = self.browser.new_context(locale="vi-VN", reduced_motion="reduce", **self.options)
+            context.grant_permissions(["camera", "microphone"], origin=self.app.url)
+            context.add_cookies([{"name": "language", "value": self.language, "url": self.app.url}])
+            if who != STRANGER:
+                body = {"username": who, "password": DEFAULT_PASSWORD}
+                answer = context.request.post(f"{self.app.url}/api/v1/session", data=body)
+                assert answer.ok, answer.text()
+            self._contexts[who] = context
+        return self._contexts[who]
+
+    def page(self, who: str, name: str) -> Page:
+        """A new page of a person; its complaints are noted under `name`."""
+        page = self.context(who).new_page()
+        page.set_viewport_size({"width": 1366, "height": 768})
+
+        def said(line: ConsoleMessage) -> None:
+            # The browser's own line about a page that is refused on purpose is no complaint of ours.
+            if line.type == "error" and "Failed to load resource" not in line.text:
+                self.problems.append(f"{name}: {line.text}")
+
+        page.on("pageerror", lambda error: self.problems.append(f"{name}: {error}"))
+        page.on("console", said)
+        return page
+
+    def visit(self, state: State) -> Page:
+        """A page in a state."""
+        page = self.page(state.who, state.name)
+        reach(page, state, self.app.url)
+        return page
+
+    def check_width(self, page: Page, name: str) -> None:
+        """Note a page that scrolls sideways."""
+        wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        if wide > room:
+            self.problems.append(f"{name}: {wide} px wide at {room}")
