@@ -192,7 +192,7 @@ class Room:
         sender = self.participants.get(owner)
         if sender is None or kind not in sender.allowed:
             return None
-        live = {source.rid: source for source in sender.uplink.of_kind(kind) if source.live(now)}
+        live = {source.rid: source for source in sender.uplink.layers(kind, now)}
         current = slot.awaiting or slot.showing
         shown = current.rid if current is not None and live.get(current.rid) is current else None
         rid = layers.choose([layers.Layer(source.rid, source.width) for source in live.values()], width, shown)

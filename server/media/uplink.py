@@ -20,6 +20,7 @@ from server.media.twcc import FeedbackBuilder
 from server.media.vp8 import Pictures, Vp8, normalise
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
+LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
 
 
@@ -77,6 +78,12 @@ class Uplink:
     def live(self, kind: Kind, now: float) -> bool:
         """Whether anything of this kind arrives."""
         return any(source.live(now) for source in self.of_kind(kind))
+
+    def layers(self, kind: Kind, now: float) -> list[Source]:
+        """The encodings of a picture that arrive now; one that lags behind another was stopped by the browser."""
+        live = [source for source in self.of_kind(kind) if source.live(now)]
+        newest = max((source.last_arrival for source in live), default=now)
+        return [source for source in live if newest - source.last_arrival < LAYER_STOPPED]
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 

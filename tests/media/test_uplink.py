@@ -112,3 +112,20 @@ def test_voices_and_pictures_share_one_clock() -> None:
     heard, seen = sound.timestamp_at(101.0), sight.timestamp_at(101.0)
     assert heard == pytest.approx(96_000, abs=10)
     assert seen == pytest.approx(180_000, abs=300)
+
+
+def test_a_layer_that_the_browser_stopped_is_left_soon() -> None:
+    uplink = Uplink("a", PLAN)
+    for ssrc, rid in ((20, "f"), (21, "q")):
+        uplink.receive(named(ssrc, 1, mid="1", rid=rid), 0.0)
+    for number in range(2, 12):
+        uplink.receive(named(21, number), number / 20)
+        if number < 4:
+            uplink.receive(named(20, number), number / 20)
+    assert [source.rid for source in uplink.layers("camera", 0.55)] == ["f", "q"]
+    uplink.receive(named(21, 12), 0.7)
+    assert [source.rid for source in uplink.layers("camera", 0.7)] == ["q"]
+    assert [source.rid for source in uplink.layers("camera", 2.0)] == ["q"], "a cut line stops no layer by itself"
+    assert uplink.layers("camera", 2.8) == []
+    uplink.receive(named(20, 4), 2.8)
+    assert [source.rid for source in uplink.layers("camera", 2.8)] == ["f"]
