@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from hashlib import sha256
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from server.records import finding, service
+from server.records.archive import Archiver
 from server.store import Store
 from tests.records.making import CONTENT, ended, make_record
 
@@ -97,7 +99,13 @@ async def test_who_may_not_keep(as_: Any, record_id: int) -> None:
         assert (await api.put(f"/api/v1/records/{record_id}/retention", {"retention": "2"})).status == 403
 
 
-async def test_a_record_that_is_still_being_made(as_: Any, store: Store, district: Any) -> None:
+async def test_a_record_that_is_still_being_made(
+    as_: Any, store: Store, district: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def not_yet(self: Archiver, record_id: int) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Archiver, "archive", not_yet)
     record_id = store.write_now(service.create_record, ended(district))
     api = await as_("vanthu")
     assert (await (await api.get(f"/api/v1/records/{record_id}")).json())["state"] == "assembling"
