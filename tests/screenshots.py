@@ -9,13 +9,17 @@ Ends with 1 when a page scrolls sideways or its scripts complain.
 from __future__ import annotations
 
 import argparse
+import math
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import av
+import numpy as np
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as PlaywrightError
 
@@ -66,9 +70,31 @@ class Camera(Visitors):
                 page.set_viewport_size({"width": width, "height": max(height, tall)})
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
-                page.wait_for_timeout(150)
+                page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+                page.wait_for_timeout(250)
                 page.screenshot(path=self.out / f"{name}-{size}-{theme}.png")
         print(name, flush=True)
+
+
+def draw_sitter(file: Path) -> None:
+    """A film for the made-up camera: somebody sits before a wall and sways a little."""
+    height, width, frames = 720, 1280, 30
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    wall = np.stack([58 + y * 0.05, 78 + y * 0.05, 98 + y * 0.06], axis=-1)
+    with av.open(str(file), "w", format="mjpeg") as film:
+        stream = film.add_stream("mjpeg", rate=15)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
+        for number in range(frames):
+            middle = 640 + 8 * math.sin(2 * math.pi * number / frames)
+            picture = wall.copy()
+            picture[((x - middle) / 330) ** 2 + ((y - 760) / 330) ** 2 < 1] = (35, 47, 62)
+            picture[((x - middle) / 44) ** 2 + ((y - 430) / 80) ** 2 < 1] = (196, 158, 130)
+            picture[((x - middle) / 104) ** 2 + ((y - 270) / 132) ** 2 < 1] = (32, 28, 28)
+            picture[((x - middle) / 92) ** 2 + ((y - 296) / 116) ** 2 < 1] = (208, 170, 142)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="rgb24")):
+                film.mux(packet)
+        for packet in stream.encode():
+            film.mux(packet)
 
 
 def take_room(camera: Camera) -> None:
@@ -82,7 +108,8 @@ def take_room(camera: Camera) -> None:
     rooms.action(commune, "hand")
     rooms.action(village, "camera")
     rooms.action(chair, "record")
-    chair.wait_for_timeout(3000)
+    chair.locator(".toast").first.wait_for()
+    chair.locator(".toast").first.wait_for(state="detached", timeout=20_000)
     camera.photograph(chair, "room-chair", whole=False)
     camera.photograph(village, "room-village", whole=False)
     rooms.action(chair, "panel")
@@ -145,21 +172,28 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def take_all(camera: Camera, only: tuple[str, ...]) -> None:
+    """The states whose names begin with one of `only`; a room is always taken from its beginning to its end."""
+    for state in STATES:
+        if not state.live and state.name.startswith(only):
+            camera.take(state)
+    if any(name.startswith(("room", "live")) or not name for name in only):
+        take_room(camera)
+    if any("failure".startswith(name) for name in only):
+        take_failure(camera)
+
+
 def main() -> int:
     """Take what was asked for; 1 when a page had a problem."""
     options = _options()
     only = tuple(state for state, _ in README.values()) if options.readme else tuple(options.only or ("",))
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    with demo_district() as app, chromium("--lang=vi") as browser:
-        camera = Camera(app, browser, out, options.language, options.size)
-        for state in STATES:
-            if not state.live and state.name.startswith(only):
-                camera.take(state)
-        if any(name.startswith(("room", "live")) or not name for name in only):
-            take_room(camera)
-        if any("failure".startswith(name) for name in only):
-            take_failure(camera)
+    with tempfile.NamedTemporaryFile(suffix=".mjpeg") as film, demo_district() as app:
+        draw_sitter(Path(film.name))
+        with chromium("--lang=vi", f"--use-file-for-fake-video-capture={film.name}") as browser:
+            camera = Camera(app, browser, out, options.language, options.size)
+            take_all(camera, only)
     if options.readme:
         for name, (state_name, size) in README.items():
             compress(out / f"{state_name}-{size}-light.png", ROOT / "docs" / "img" / f"{name}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -89,7 +90,7 @@ def test_signing_in_and_registering_by_keyboard_alone(app: DemoApp, browser: Bro
         "the focus is seen"
     )
     page.keyboard.press("Enter")
-    page.wait_for_url("**/directives/*[0-9]")
+    page.wait_for_url(re.compile(r"/directives/\d+$"))
     _tab_to(page, "Tiếp nhận, vào sổ")
     page.keyboard.press("Enter")
     expect(page.locator(".page-head .chip").first).to_have_text("Đã tiếp nhận")
