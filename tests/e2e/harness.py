@@ -57,7 +57,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], T], seconds: float = 15, what: str = "") -> T:
+def until(condition: Callable[[], T | None], seconds: float = 15, what: str = "") -> T:
     """Ask again and again until the answer is true; gives it. Fails with `what` and the last answer."""
     end = time.monotonic() + seconds
     while True:

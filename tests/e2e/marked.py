@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -55,7 +56,8 @@ def speak(page: Page, on: bool = True) -> None:
 class Picture:
     """One decoded picture: when it is shown (s), its background, whether the stripe is lit, and when it was made.
 
-    `made` counts steps of 50 ms and wraps after 16 bits; `clear` says that its cells are well black or white.
+    `made` counts steps of 50 ms and wraps after 16 bits; `clear` says that it is a person's picture: its cells are well
+    black or white, its background has a colour.
     """
 
     at: float
@@ -78,9 +80,10 @@ def _read(frame: av.VideoFrame) -> Picture:
     middle = image[height * 2 // 5 : height * 7 // 10, width // 4 : width * 3 // 4].reshape(-1, 3).mean(0)
     stripe = float(image[height // 16 : height * 3 // 16].mean())
     row = image[height * 17 // 20 : height * 19 // 20].mean(axis=(0, 2))
-    cells = np.array([row[int((n + 0.3) * width / CELLS) : int((n + 0.7) * width / CELLS)].mean() for n in range(CELLS)])
-    made = sum(1 << n for n, cell in enumerate(cells) if cell > 128)
-    clear = bool(np.all(np.abs(cells - 128) > 60))
+    cell = width / CELLS
+    cells = np.array([row[int((n + 0.3) * cell) : int((n + 0.7) * cell)].mean() for n in range(CELLS)])
+    made = sum(1 << n for n, brightness in enumerate(cells) if brightness > 128)
+    clear = bool(np.all(np.abs(cells - 128) > 60)) and float(np.ptp(middle)) > 40
     assert frame.time is not None
     return Picture(frame.time, (int(middle[0]), int(middle[1]), int(middle[2])), stripe > 128, made, clear, width)
 
@@ -100,7 +103,8 @@ class Sound:
         """The amplitude at a frequency in each window, 0 to 1."""
         windows = self.samples[: self.samples.size // WINDOW * WINDOW].reshape(-1, WINDOW)
         wave = np.exp(-2j * np.pi * tone * np.arange(WINDOW) / RATE) * np.hanning(WINDOW)
-        return np.abs(windows @ wave) / np.hanning(WINDOW).sum() * 2
+        found: npt.NDArray[np.float64] = np.abs(windows @ wave) / np.hanning(WINDOW).sum() * 2
+        return found
 
     def heard(self, tone: int, begin: float, end: float) -> float:
         """The share of time in which a frequency sounds, between two seconds of the file."""
@@ -130,7 +134,7 @@ def _samples(file: Path) -> npt.NDArray[np.float32]:
 
 def flashes(shown: Sequence[Picture], colour: Rgb) -> Iterator[float]:
     """When the stripe of a person's picture lights up, in seconds of the file."""
-    for before, picture in zip(shown, shown[1:], strict=False):
+    for before, picture in pairwise(shown):
         if picture.lit and not before.lit and is_of(picture, colour) and is_of(before, colour):
             yield picture.at
 
@@ -149,7 +153,7 @@ def slips(shown: Sequence[Picture], sound: Sound, person: Person) -> list[float]
 def longest_hole(shown: Sequence[Picture], colour: Rgb) -> tuple[float, int, int]:
     """Between two neighbouring pictures of one colour: seconds that were not recorded, and when those were made."""
     mine = [p for p in shown if p.clear and is_of(p, colour)]
-    holes = [((b.made - a.made) % WRAP * STEP_MS / 1000, a.made, b.made) for a, b in zip(mine, mine[1:], strict=False)]
+    holes = [((b.made - a.made) % WRAP * STEP_MS / 1000, a.made, b.made) for a, b in pairwise(mine)]
     return max(holes)
 
 

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from tests.e2e.rooms import action, sees, start_meeting
 pytestmark = pytest.mark.timeout(180)
 PLAYABLE_SECONDS = 5
 LIPS_SECONDS = 0.08
+LATE_VOICE_SECONDS = 0.125  # what nobody notices yet (ITU-R BT.1359); a starved browser holds voices back
 SPEECH_SECONDS = 7.0
 SWITCH_SECONDS = 3.0  # a speaker is shown after two seconds of speech
 
@@ -168,22 +170,31 @@ def _in_file(held: Recorded, moment: float) -> float:
 
 
 def test_no_picture_is_missing(held: Recorded) -> None:
-    steps = [seconds_between(a.made, b.made) for a, b in zip(held.shown, held.shown[1:], strict=False)]
-    print(f"\n{len(held.shown)} pictures, the longest step {max(steps):.2f} s")
-    assert min(steps) >= -0.3  # at a switch two cameras overlap by what each was on its way
-    assert max(steps) <= 1.0
+    within, between = [], []
+    for before, after in pairwise(held.shown):
+        step = seconds_between(before.made, after.made)
+        (within if is_of(after, before.colour) else between).append(step)
+    print(f"\n{len(held.shown)} pictures, the longest step {max(within):.2f} s, at a switch {max(between):.2f} s")
+    assert min(within + between) >= -0.3  # at a switch two cameras overlap by what each was on its way
+    assert max(within) <= 1.2  # a layer that the browser stops is left after half a second
+    assert max(between) <= 4.0  # a screen may stand still: three seconds without a packet mean that it is over
     asked = seconds_between(held.shown[0].made, held.shown[-1].made)
     assert abs(held.shown[-1].at - held.shown[0].at - asked) < 0.3
 
 
 def test_lips_and_voice_come_together(held: Recorded) -> None:
+    total: list[float] = []
     for person in (CHAIR, COMMUNE, VILLAGE):
         found = slips(held.shown, held.sound, person)
         middle = statistics.median(found)
-        print(f"\n{person.username}: {len(found)} beeps, picture {1000 * middle:+.0f} ms after the tone, "
-              f"from {1000 * min(found):+.0f} to {1000 * max(found):+.0f}")
-        assert len(found) >= 3
-        assert abs(middle) <= LIPS_SECONDS
+        print(
+            f"\n{person.username}: {len(found)} beeps, picture {1000 * middle:+.0f} ms after the tone, "
+            f"from {1000 * min(found):+.0f} to {1000 * max(found):+.0f}"
+        )
+        assert len(found) >= 2
+        assert -LATE_VOICE_SECONDS <= middle <= LIPS_SECONDS
+        total += found
+    assert abs(statistics.median(total)) <= LIPS_SECONDS
 
 
 def test_chapters_lead_to_their_speakers(held: Recorded) -> None:
