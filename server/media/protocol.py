@@ -3,7 +3,7 @@
 Control sends `Request`s, the node answers each with a `Reply` of the same id and sends `Event`s in between. Every
 message is a frozen struct with a tag, so that a line decodes to one type or is refused. Ids of rooms, participants and
 recordings are opaque text to the node. A change of meaning raises `VERSION`: a control process that finds a node of
-another version lets it finish its meetings and starts a new one.
+another version ends it, recordings closed, and starts its own; pages come back by themselves.
 """
 
 from __future__ import annotations
