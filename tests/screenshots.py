@@ -151,9 +151,9 @@ def take_failure(camera: Camera) -> None:
     database.close()
 
 
-def compress(file: Path, to: Path) -> None:
-    """A PNG of 256 colours. Raises when it is still too large for the repository."""
-    palette = "split[a][b];[a]palettegen=max_colors=256:stats_mode=single[p];[b][p]paletteuse=dither=none"
+def compress(file: Path, to: Path, height: int) -> None:
+    """The upper part of a picture as a PNG of 256 colours. Raises when it is still too large for the repository."""
+    palette = f"crop=iw:min(ih\\,{height}):0:0,split[a][b];[a]palettegen=max_colors=256:stats_mode=single[p];[b][p]paletteuse=dither=none"
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-i", file, "-filter_complex", palette, "-compression_level", "100", to],
         check=True,
@@ -196,7 +196,7 @@ def main() -> int:
             take_all(camera, only)
     if options.readme:
         for name, (state_name, size) in README.items():
-            compress(out / f"{state_name}-{size}-light.png", ROOT / "docs" / "img" / f"{name}.png")
+            compress(out / f"{state_name}-{size}-light.png", ROOT / "docs" / "img" / f"{name}.png", SIZES[size][1])
     for problem in camera.problems:
         print(problem, file=sys.stderr)
     return 1 if camera.problems else 0
