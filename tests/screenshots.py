@@ -153,9 +153,10 @@ def take_failure(camera: Camera) -> None:
 
 def compress(file: Path, to: Path, height: int) -> None:
     """The upper part of a picture as a PNG of 256 colours. Raises when it is still too large for the repository."""
-    palette = f"crop=iw:min(ih\\,{height}):0:0,split[a][b];[a]palettegen=max_colors=256:stats_mode=single[p];[b][p]paletteuse=dither=none"
+    colours = "split[a][b];[a]palettegen=max_colors=256:stats_mode=single[p];[b][p]paletteuse=dither=none"
+    filters = f"crop=iw:min(ih\\,{height}):0:0,{colours}"
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-i", file, "-filter_complex", palette, "-compression_level", "100", to],
+        ["ffmpeg", "-v", "error", "-y", "-i", file, "-filter_complex", filters, "-compression_level", "100", to],
         check=True,
     )
     if to.stat().st_size > KEPT_BYTES:
