@@ -12,30 +12,13 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from server.media import protocol as p
+from tests.e2e.harness import CHROMIUM
+from tests.e2e.harness import FLAGS as COMMON_FLAGS
 from tests.media.driving import NodeProcess, node_process
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-]
+FLAGS = [*COMMON_FLAGS, "--autoplay-policy=no-user-gesture-required"]
 COLOURS = {"red": (200, 0, 0), "green": (0, 180, 0), "blue": (0, 0, 220)}
 TONES = {"red": 300, "green": 500, "blue": 700}
-
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Chromium at /usr/bin/chromium")
 
 
 class Member:
