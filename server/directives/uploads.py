@@ -12,6 +12,7 @@ from server.directives.keys import FILES, POLICY
 from server.directives.shapes import Upload
 from server.errors import TooLargeError, UnavailableError, UserError
 from server.http.i18n import _
+from server.http.reading import read_form
 from server.store.files import FileStore, FileTooLargeError
 
 
@@ -38,7 +39,7 @@ async def read_uploads(request: web.Request, name: str = "files") -> list[Upload
     """All files of a form field, in the order given; an empty file input gives none."""
     if not request.content_type.startswith("multipart/"):
         return []
-    fields = [f for f in (await request.post()).getall(name, []) if isinstance(f, web.FileField) and f.filename]
+    fields = [f for f in (await read_form(request)).getall(name, []) if isinstance(f, web.FileField) and f.filename]
     most = request.app[POLICY].file.most_attachments
     if len(fields) > most:
         raise UserError("too_many_files", _("Nhiều nhất {most} tệp kèm theo."), field="files", most=most)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.errors import NotAllowedError
 from server.http.i18n import _
+from server.http.reading import read_form
 from server.http.routes import principal
 
 
@@ -28,7 +29,8 @@ async def check_csrf(request: web.Request) -> None:
     """Refuse a form or call that did not come from our own pages (header for scripts, field for forms)."""
     sent = request.headers.get("X-CSRF-Token")
     if sent is None and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        field = (await request.post()).get("csrf")
+        field = (await read_form(request)).get("csrf")
         sent = field if isinstance(field, str) else None
-    if not sent or not hmac.compare_digest(sent.encode(), csrf_token(principal(request).session_id).encode()):
+    expected = csrf_token(principal(request).session_id).encode()
+    if not sent or not hmac.compare_digest(sent.encode(errors="surrogateescape"), expected):
         raise NotAllowedError("csrf", _("Trang này đã cũ. Xin tải lại trang rồi làm lại."))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
-from multidict import MultiMapping
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiDictProxy, MultiMapping
 
 from server.errors import UserError
 from server.http.i18n import _
 
 T = TypeVar("T")
+# What aiohttp raises for encodings that do not exist or do not fit, for parts without a name or an end, and the like.
+_BROKEN_FORM = (ValueError, LookupError, RuntimeError, AssertionError, zlib.error, HttpProcessingError)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -50,10 +54,20 @@ def from_values(values: MultiMapping[Any], kind: type[T]) -> T:
         raise _refuse(error) from error
 
 
+async def read_form(request: web.Request) -> MultiDictProxy[Any]:
+    """The fields and files of a form; aiohttp keeps them, so that it may be asked for again. Raises UserError."""
+    try:
+        return await request.post()
+    except _BROKEN_FORM as error:
+        raise UserError(
+            "invalid_form", _("Biểu mẫu gửi lên bị hỏng hoặc thiếu. Xin tải lại trang rồi gửi lại.")
+        ) from error
+
+
 async def read_body(request: web.Request, kind: type[T]) -> T:
     """The body as `kind`: JSON from programs and scripts, form fields from pages. Raises UserError.
 
-    Files of a form are read by `request.post()` (aiohttp keeps the result), so a handler may ask for them as well.
+    Files of a form are read by `read_form`, beside this.
     """
     if request.content_type == "application/json":
         try:
@@ -62,7 +76,7 @@ async def read_body(request: web.Request, kind: type[T]) -> T:
             raise _refuse(error) from error
         except msgspec.DecodeError as error:
             raise UserError("invalid_json", _("Dữ liệu gửi lên không phải JSON hợp lệ.")) from error
-    return from_values(await request.post(), kind)
+    return from_values(await read_form(request), kind)
 
 
 def read_query(request: web.Request, kind: type[T]) -> T:
