@@ -19,7 +19,7 @@ from server.directives.policy import Policy
 from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, Timeliness, possible
 from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReportInput, ReturnInput, SendBackInput
 from server.directives.uploads import read_uploads
-from server.errors import ConflictError, TooLargeError, UserError
+from server.errors import ConflictError, NotFoundError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, translate
@@ -127,7 +127,9 @@ async def get_board(request: web.Request) -> web.Response:
     """Only the board, for the script that keeps it fresh."""
     who, policy = principal(request), request.app[POLICY]
     opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
-    context = {"directive": opened.directive, "board": opened.board or [], "counts": opened.counts}
+    if opened.board is None:  # a draft, or the unit only received it
+        raise NotFoundError("no_board", _("Văn bản này không có bảng theo dõi của đơn vị đồng chí."))
+    context = {"directive": opened.directive, "board": opened.board, "counts": opened.counts}
     return await render(request, "directives/board_part.html", context)
 
 
