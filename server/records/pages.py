@@ -12,7 +12,7 @@ from server.errors import UserError
 from server.http import RENDERER, STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.i18n import translate
 from server.http.pages import now_of
-from server.http.reading import path_id
+from server.http.reading import path_id, read_form
 from server.records import api, finding, keeping, retention
 from server.records.api import Period, Purpose, Search, wanted
 from server.records.views import GapLine, RecordInfo
@@ -52,7 +52,7 @@ async def get_record(request: web.Request) -> web.Response:
 
 async def _record_page(request: web.Request, error: UserError | None = None) -> web.Response:
     record = await request.app[STORE].read(finding.get, principal(request), path_id(request))
-    form = await request.post() if error else {}
+    form = await read_form(request) if error else {}
     context = {
         "record": record,
         "places": _places(request, record),
