@@ -40,3 +40,12 @@ def test_durations_and_relative_times() -> None:
     assert VI.duration(-5) == "00:00"
     assert "12 phút" in VI.relative(MOMENT + timedelta(minutes=12), MOMENT)
     assert "3 days" in EN.relative(MOMENT - timedelta(days=3), MOMENT)
+
+
+def test_spans_of_deadlines_are_rounded_down() -> None:
+    assert VI.span(MOMENT + timedelta(hours=4, minutes=50), MOMENT) == "4 giờ"
+    assert VI.span(MOMENT - timedelta(days=3, hours=20), MOMENT) == "3 ngày"
+    assert VI.span(MOMENT + timedelta(hours=26), MOMENT) == "26 giờ"
+    assert VI.span(MOMENT, MOMENT) == "0 phút"
+    assert EN.span(MOMENT + timedelta(days=1, hours=6), MOMENT) == "1 day"
+    assert EN.span(MOMENT + timedelta(minutes=30), MOMENT) == "30 minutes"
