@@ -19,6 +19,7 @@ from server.directives.shapes import DraftInput, Recipient, ReportInput
 from server.store import Transaction, events
 from server.units import service as units
 
+SATURDAY = 5
 _SLUGS = ("camlo-tt", "camtuyen", "thanhan", "camthuy", "camthanh", "camhieu", "camchinh", "camnghia")
 
 
@@ -109,7 +110,9 @@ def seed(tx: Transaction, policy: Policy) -> None:
     for example in sorted(_EXAMPLES, key=lambda example: -example.sent_hours_ago):
         _play(tx, policy, example, leader, clerks, now)
     tx.now = now - timedelta(hours=1)
-    waiting = msgspec.structs.replace(_WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=_due(now, 240))
+    waiting = msgspec.structs.replace(
+        _WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=_due(policy, now, 240)
+    )
     service.submit(tx, clerk, service.create_draft(tx, clerk, policy, waiting).id)
     tx.now = now
     _to_villages(tx, policy, now)
@@ -120,8 +123,16 @@ def _to(people: Sequence[Principal], role: RecipientRole) -> list[Recipient]:
     return [Recipient(unit=person.unit_id, role=role) for person in people]
 
 
-def _due(now: datetime, hours: float | None) -> datetime | None:
-    return None if hours is None else (now + timedelta(hours=hours)).replace(minute=0, second=0, microsecond=0)
+def _due(policy: Policy, now: datetime, hours: float | None) -> datetime | None:
+    """A deadline as a leader sets it: within the day at a full hour, else at the end of a day of work."""
+    if hours is None:
+        return None
+    due = (now + timedelta(hours=hours)).astimezone(policy.zone).replace(minute=0, second=0, microsecond=0)
+    if abs(hours) < 24:
+        return due
+    while due.weekday() >= SATURDAY:
+        due += timedelta(days=1 if hours > 0 else -1)
+    return due.replace(hour=17)
 
 
 def _play(
@@ -140,7 +151,7 @@ def _play(
         subject=example.subject,
         body=example.body,
         urgency=example.urgency,
-        deadline=_due(now, example.due_in_hours),
+        deadline=_due(policy, now, example.due_in_hours),
         recipients=_to(clerks, example.role),
     )
     directive = service.create_and_issue(tx, leader, policy, draft).id
@@ -179,6 +190,6 @@ def _to_villages(tx: Transaction, policy: Policy, now: datetime) -> None:
             subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
             body="Trưởng thôn mời mỗi hộ một người dự họp và chuẩn bị danh sách hộ tự nguyện hiến đất.",
             recipients=villages,
-            deadline=_due(now, 72),
+            deadline=_due(policy, now, 72),
         ),
     )
