@@ -135,7 +135,13 @@ class Channel:
 
     # ---- what comes in
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+    def _is_forged(self, sid: str) -> bool:
+        """Whether a client has sent a message by the name of one of Socket.IO's own events."""
+        return bool(self.sio.manager.is_connected(sid, "/"))  # true only between the real two
+
+    async def _connect(self, sid: str, environ: Any = None, auth: Any = None, *_more: Any) -> None:
+        if self._is_forged(sid):
+            return
         request: web.Request = environ["aiohttp.request"]
         token = auth.get("token") if isinstance(auth, dict) and isinstance(auth.get("token"), str) else None
         who = await self.identify(request.cookies.get("session"), token)
@@ -149,7 +155,9 @@ class Channel:
         if self.presence.arrived(who.unit_id):
             await self._tell_presence(who.unit_id, connected=True)
 
-    async def _disconnect(self, sid: str, reason: str) -> None:
+    async def _disconnect(self, sid: str, reason: Any = None, *_more: Any) -> None:
+        if self._is_forged(sid):
+            return
         caller = self._callers.pop(sid, None)
         if caller is None:
             return

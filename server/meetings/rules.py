@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -154,3 +155,13 @@ def next_item(items: Iterable[tuple[int, bool, bool]]) -> tuple[int | None, int 
         elif not started and begins is None:
             begins = item
     return ends, begins
+
+
+def has_hidden_marks(text: str) -> bool:
+    """Whether a text holds control or direction characters, which can make it read as what it is not.
+
+    The joiners that emoji and some scripts are made of may stand in it.
+    """
+    return any(
+        unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs"} and letter not in "\n\t\u200c\u200d" for letter in text
+    )

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from server.errors import UserError
 from server.store import events
 from server.store.events import StoredEvent
 from server.store.tables import metadata
@@ -48,6 +50,16 @@ def make_engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _sqlite_pragmas)
         return engine
     return sa.create_engine(url, pool_size=12, max_overflow=4, pool_pre_ping=True)
+
+
+@contextmanager
+def _values_that_fit() -> Iterator[None]:
+    """What no column can hold (a number of 70 bits, a NUL for PostgreSQL) is the sender's mistake. Raises UserError."""
+    try:
+        yield
+    except (OverflowError, sa.exc.DataError) as error:
+        log.warning("refused by the database: %s", getattr(error, "orig", error))  # without the statement's values
+        raise UserError("out_of_range", "Có số hoặc ký tự mà hệ thống không lưu được.") from error
 
 
 class Store:
@@ -93,7 +105,7 @@ class Store:
 
     def read_now(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in this thread and roll back."""
-        with self.engine.connect() as connection:
+        with _values_that_fit(), self.engine.connect() as connection:
             return work(Transaction(connection, self.clock()), *args, **kwargs)
 
     async def head(self, unit_id: int) -> int:
@@ -107,7 +119,7 @@ class Store:
     def _write(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[T, Transaction]:
-        with self.engine.connect() as connection:
+        with _values_that_fit(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # pysqlite would begin late and deferred: a reader that becomes a writer can then fail as "locked".
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -188,6 +188,7 @@ def say(tx: Transaction, who: Principal, words: Words) -> None:
     text = words.text.strip()
     if not text:
         return
+    rows.require_plain(text, "text")
     said = tx.insert(meeting_message, meeting_id=words.meeting, participant_id=seat.id, at=tx.now, text=text)
     body = msgspec.structs.asdict(view.SaidView(id=said, participant=seat.id, at=tx.now, text=text))
     tx.notify(rows.room_name(words.meeting), {"kind": "meeting.said", "meeting": words.meeting, **body})

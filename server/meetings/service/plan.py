@@ -70,6 +70,9 @@ def create(tx: Transaction, who: Principal, plan: Plan) -> int:
     title = " ".join(plan.title.split())
     if not title:
         raise UserError("no_title", _("Xin ghi tên cuộc họp."), field="title")
+    rows.require_plain(title, "title")
+    for line in plan.agenda:
+        rows.require_plain(line.title, "agenda")
     invited = set(plan.units) - {who.unit_id}
     known = units.tree(tx).units
     if not invited or not invited <= set(known):

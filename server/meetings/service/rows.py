@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from server.accounts.principal import Principal
-from server.errors import ConflictError, NotAllowedError, NotFoundError
+from server.errors import ConflictError, NotAllowedError, NotFoundError, UserError
 from server.http.i18n import _
 from server.meetings import rules
 from server.meetings.model import meeting, meeting_log, meeting_unit, participant
@@ -128,6 +128,14 @@ def speaker(row: Any) -> Speaker:
 def may_speak(row: Any, seat_row: Any) -> bool:
     """Whether this participant may switch the microphone on now."""
     return rules.may_unmute(FloorMode(row.floor_mode), speaker(seat_row))
+
+
+def require_plain(text: str, field: str) -> None:
+    """Raises UserError for a text with marks that are not seen."""
+    if rules.has_hidden_marks(text):
+        raise UserError(
+            "hidden_marks", _("Nội dung có ký tự ẩn làm chữ hiển thị sai. Xin gõ lại phần này."), field=field
+        )
 
 
 def write_log(
