@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=3)
 
 
-async def _publish(endpoint: Endpoint) -> None:
+async def publish(endpoint: Endpoint) -> None:
     """A voice packet every 20 ms and a picture every 40 ms; a key frame when one is asked for."""
     audio, video = endpoint.media[0].ssrc or 0, endpoint.media[1].ssrc or 0
     number = asked = 0
@@ -72,7 +72,7 @@ async def _once(options: argparse.Namespace) -> list[float]:
                 p.Join(room="r", participant="publisher", offer=endpoint.description()), p.Joined
             )
             await endpoint.connect(joined.answer)
-            publishing = asyncio.create_task(_publish(endpoint))
+            publishing = asyncio.create_task(publish(endpoint))
             before = cpu_seconds(node.pid)
             step = options.within / options.participants
             newcomers = (_newcomer(node, f"p{n}", n * step) for n in range(options.participants))
