@@ -115,10 +115,11 @@ def turns(heard: Iterable[tuple[int, Iterable[str]]]) -> list[Turn]:
     done: list[Turn] = []
     for at, voices in heard:
         for who in voices:
-            start, end = open_turns.get(who, (at - 1000, at))
-            if at - 1000 - end > PAUSE_MS:
+            second = max(0, at - 1000)  # the first beat of a recording may come before its first full second
+            start, end = open_turns.get(who, (second, at))
+            if second - end > PAUSE_MS:
                 done.append(Turn(who, start, end))
-                start = at - 1000
+                start = second
             open_turns[who] = (start, at)
     done += [Turn(who, start, end) for who, (start, end) in open_turns.items()]
     return sorted((turn for turn in done if turn.end_ms - turn.start_ms >= TURN_MS), key=lambda turn: turn.start_ms)

@@ -150,9 +150,9 @@ def slips(shown: Sequence[Picture], sound: Sound, person: Person) -> list[float]
     return found
 
 
-def longest_hole(shown: Sequence[Picture], colour: Rgb) -> tuple[float, int, int]:
-    """Between two neighbouring pictures of one colour: seconds that were not recorded, and when those were made."""
-    mine = [p for p in shown if p.clear and is_of(p, colour)]
+def longest_hole(shown: Sequence[Picture], *colours: Rgb) -> tuple[float, int, int]:
+    """Between two neighbouring pictures of these people: seconds that were not recorded, and when those were made."""
+    mine = [p for p in shown if p.clear and any(is_of(p, colour) for colour in colours)]
     holes = [((b.made - a.made) % WRAP * STEP_MS / 1000, a.made, b.made) for a, b in pairwise(mine)]
     return max(holes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import time
@@ -42,6 +43,16 @@ def record_of(app: App, token: str, meeting: int, state: str) -> dict[str, Any] 
     return app.call(token, "GET", f"/api/v1/records/{found['id']}") if found else None
 
 
+def fill(file: Path) -> None:
+    """Write until nothing more fits; the recorder writes beside us, so the free space cannot be known before."""
+    with file.open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+
 def test_a_full_disk(small: Path, tmp_path: Path) -> None:
     with running(tmp_path) as app, chromium(SOUND_FLAG) as browser:
         meeting = start_meeting(app, "Họp khi đĩa đầy")
@@ -51,9 +62,7 @@ def test_a_full_disk(small: Path, tmp_path: Path) -> None:
         speak(chair)
         chair.wait_for_timeout(5000)
         ballast = small / "ballast"
-        with ballast.open("wb") as file:
-            free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
-            file.write(bytes(max(0, free)))
+        fill(ballast)
         full_at = time.time()
         chair.get_by_text("Đã dừng ghi hình vì đĩa của máy chủ đầy").first.wait_for(timeout=30_000)
         told_at = time.time()

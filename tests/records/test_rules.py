@@ -83,3 +83,8 @@ def test_turns_of_speech() -> None:
         Turn("an", 0, 6000),
         Turn("an", 19_000, 25_000),
     ]
+
+
+def test_a_turn_does_not_begin_before_the_recording() -> None:
+    found = turns([(840 + 1000 * beat, ["a"]) for beat in range(8)])
+    assert [(turn.start_ms, turn.end_ms) for turn in found] == [(0, 7840)]
