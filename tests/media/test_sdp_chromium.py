@@ -1,7 +1,6 @@
 """The answer in the real Chromium: it takes our answer to its own offer and ends up as the design wants it."""
 
 import secrets
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,20 +9,7 @@ from playwright.async_api import Page, async_playwright
 
 from server.media.sdp import Offer, parse_offer
 from server.media.sdp_answer import SlotStream, build_answer
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
+from tests.e2e.harness import CHROMIUM, FLAGS
 
 OFFER = """async ({sending, audio, video, data}) => {
   const pc = window.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
