@@ -120,9 +120,11 @@ def test_issuing_by_keyboard_and_a_dialog_that_escape_closes(app: DemoApp, brows
     expect(page.locator(".page-head .chip").first).to_have_text("Chờ ký ban hành")
     _tab_to(page, "Xóa bản nháp")
     page.keyboard.press("Enter")
-    expect(page.locator("#ask")).to_be_visible()
+    question = page.get_by_role("dialog", name="Xin xác nhận")
+    expect(question).to_be_visible()
+    assert "Không, quay lại" in page.evaluate(ACTIVE), "the focus stands on the way back"
     page.keyboard.press("Escape")
-    expect(page.locator("#ask")).to_be_hidden()
+    expect(question).to_be_hidden()
     assert "Xóa bản nháp" in page.evaluate(ACTIVE), "the focus comes back to the button"
     assert visitors.problems == []
 

@@ -1,16 +1,13 @@
-// Forms: nothing typed is lost, nothing is sent twice, grave steps ask first, light ones can be taken back.
+// Forms: nothing typed is lost, nothing is sent twice, light steps can be taken back.
 //   form[data-keep="name"]      what is typed is kept on this machine until the server has accepted it
-//   form[data-confirm="text"]   asks first; data-confirm-yes is the word on the button
 //   form[data-undo="text"]      hides its closest [data-undo-row] and is sent after six seconds, unless taken back
 //   form[data-forget]           forgets everything kept (sign-out)
 
-import { ask } from "./dialog.js";
 import { accountId, word } from "./page.js";
 import { keysFrom, recall, remember } from "./store.js";
 import { toast } from "./toast.js";
 
 const UNDO_MS = 6000;
-const agreed = new WeakSet();
 const keyOf = (form) => `kept:${accountId}:${location.pathname}:${form.dataset.keep}`;
 const keepable = (field) => field.name && field.name !== "csrf" && !["file", "password", "hidden", "submit", "button"].includes(field.type);
 const ticks = (field) => field.type === "checkbox" || field.type === "radio";
@@ -76,18 +73,10 @@ function sendLater(form) {
   });
 }
 
-async function onSubmit(event) {
+function onSubmit(event) {
   const form = event.target;
   if (form.method === "dialog" || event.defaultPrevented) return;
   if ("sending" in form.dataset) return event.preventDefault();
-  if (form.dataset.confirm && !agreed.has(form)) {
-    event.preventDefault();
-    if (!(await ask(form.dataset.confirm, form.dataset.confirmYes))) return;
-    agreed.add(form);
-    form.requestSubmit(event.submitter);
-    return;
-  }
-  agreed.delete(form);
   if (form.dataset.undo) {
     event.preventDefault();
     return sendLater(form);
