@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from server.config import ROOT
 from server.errors import UserError
 from server.store import Store
 from server.units import commands as unit_commands
+from tests.conftest import Clock
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command on the test's database; gives what it printed."""
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Run a command on the test's database; gives what it printed. Commands go by the real clock, and so does the test."""
     monkeypatch.setenv("GIAOBAN_DATABASE_URL", store.engine.url.render_as_string(hide_password=False))
     monkeypatch.setattr(account_commands, "migrate", lambda _engine: None)  # the fixture made the tables
     monkeypatch.setattr(unit_commands, "migrate", lambda _engine: None)
@@ -31,6 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, capsys: p
         unit_commands.add_commands(commands)
         options = parser.parse_args(arguments)
         assert options.run(options) == 0
+        clock.set(datetime.now(UTC))
         return capsys.readouterr().out
 
     return run_command

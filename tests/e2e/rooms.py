@@ -65,13 +65,14 @@ def wait_connected(page: Page, seconds: float = 25) -> None:
 
 
 def sees(page: Page, participant: int, kind: str = "camera", seconds: float = 20) -> dict[str, Any]:
-    """Wait until fresh frames of a participant arrive at the page; gives the figures of that picture."""
+    """Wait until fresh frames of a participant arrive and are shown at their size; gives that picture's figures."""
     key = f"{participant}/{kind}"
     before = figures(page)["video"].get(key, {"frames": 0})["frames"]
 
     def fresh() -> dict[str, Any] | None:
         found = figures(page)["video"].get(key)
-        return found if found and found["frames"] >= before + 5 and found["width"] > 0 else None
+        fresh = found and found["frames"] >= before + 5 and found["width"] > 0
+        return found if fresh and found["shown"] == found["width"] else None  # else the layer changes right now
 
     found = until(fresh, seconds, f"frames of {key}")
     assert found is not None

@@ -123,7 +123,7 @@ STATES = (
     State("meeting-new-errors", "chutich", "/meetings/new", do=_send("main form.form")),
     State("meeting-planned-chair", "chutich", "/meetings", ("Giao ban đầu tuần",)),
     State("meeting-planned", "camthuy", "/meetings", ("Giao ban đầu tuần",)),
-    State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), _open("form[action$=cancel] button")),
+    State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), _open("button[popovertarget$=cancel]")),
     State("meeting-ended", "camthuy", "/meetings", ("Giao ban tuần",)),
     State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", DOOR)),
     State("archive", "vanthu", "/records"),
