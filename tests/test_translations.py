@@ -9,7 +9,8 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from server.config import ROOT
-from server.http.i18n import LOCALE, catalogue
+from server.directives.documents import DocumentType
+from server.http.i18n import LOCALE, catalogue, in_context
 
 FIELD = re.compile(r"{(\w+)}|%\((\w+)\)s")
 # Texts that go through `_` under another name: whole tables of words, translated where they are shown.
@@ -34,6 +35,12 @@ def test_there_are_texts() -> None:
 def test_every_text_has_an_english_translation() -> None:
     english = catalogue("en")
     missing = sorted({f"{where}: {text}" for text, where in texts() if text not in english})
+    assert missing == []
+
+
+def test_every_document_type_has_an_english_name() -> None:
+    english = catalogue("en")
+    missing = [kind.value for kind in DocumentType if in_context("document type", kind.value) not in english]
     assert missing == []
 
 

@@ -21,7 +21,7 @@ from server.directives.shapes import Attachment, Command, Directive, DirectiveDo
 from server.directives.uploads import read_uploads
 from server.errors import ConflictError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, render, see_other
-from server.http.i18n import _, translate
+from server.http.i18n import _, in_context, translate
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.store import Transaction
@@ -117,7 +117,7 @@ async def show_form(
         "values": values,
         "problems": problems,
         "errors": dict(reversed(problems)),
-        "kind_options": [(kind.value, translate(request, kind.value)) for kind in kinds],
+        "kind_options": [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds],
         "notations": msgspec.json.encode(offered.notations).decode(),
         "tree": offered.nodes(),
         "groups": groups,

@@ -15,6 +15,7 @@ from server.http.keys import LANGUAGE, PRINCIPAL
 LANGUAGES = ("vi", "en")
 COOKIE = "language"
 LOCALE = ROOT / "web" / "locale"
+CONTEXT = "\x04"  # stands between context and text, as in gettext's own compiled catalogues
 Translate = Callable[[str], str]
 
 
@@ -28,14 +29,19 @@ def catalogue(language: str, folder: Path = LOCALE) -> Mapping[str, str]:
         with file.open("rb") as lines:
             for message in read_po(lines, locale=language):
                 if isinstance(message.id, str) and message.id and isinstance(message.string, str) and message.string:
-                    texts[message.id] = message.string
+                    texts[in_context(message.context or "", message.id)] = message.string
     return texts
+
+
+def in_context(context: str, text: str) -> str:
+    """The key of a text that means something else elsewhere: `pgettext` in templates, `msgctxt` in catalogues."""
+    return f"{context}{CONTEXT}{text}" if context else text
 
 
 def translator(language: str) -> Translate:
     """A function that gives a text in the language, or the Vietnamese where a translation is missing."""
     texts = catalogue(language)
-    return lambda text: texts.get(text, text)
+    return lambda text: texts.get(text, text.rpartition(CONTEXT)[2])
 
 
 def _(text: str) -> str:

@@ -18,7 +18,7 @@ from server.accounts.principal import Principal
 from server.config import ROOT, Settings
 from server.http.csrf import csrf_token
 from server.http.formats import Formats
-from server.http.i18n import LANGUAGES, translator
+from server.http.i18n import LANGUAGES, in_context, translator
 from server.http.keys import HEAD_SEQ, LANGUAGE, PRINCIPAL, STORE
 from server.http.static import StaticFiles
 
@@ -69,7 +69,10 @@ class Renderer:
         )
         text = translator(language)
         environment.install_gettext_callables(  # type: ignore[attr-defined]
-            text, lambda one, many, n: text(one if n == 1 else many), newstyle=True
+            text,
+            lambda one, many, n: text(one if n == 1 else many),
+            newstyle=True,
+            pgettext=lambda context, word: text(in_context(context, word)),
         )
         formats = Formats(language, self.zone)
         for name in ("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "span", "filesize"):

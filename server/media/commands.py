@@ -187,7 +187,9 @@ class Commands:
             refused=dict(self._switch.paths.refused),
         )
 
-    def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
+    async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
+        """Control may end with our answer, and a container with control: the files must be complete by then."""
+        await self._recordings.stop_all()
         asyncio.get_running_loop().call_later(0.05, self.stopping.set)
         return p.Done()
 

@@ -130,7 +130,7 @@ class GetStats(_Message, frozen=True, tag="get_stats"):
 
 
 class Shutdown(_Message, frozen=True, tag="shutdown"):
-    """Close recordings, end sessions, end the process; answered by `Done` before the end."""
+    """Close recordings, end sessions, end the process; answered by `Done` when all recordings are complete."""
 
 
 Command = (

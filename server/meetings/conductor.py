@@ -59,7 +59,7 @@ class _Told:
 
     def __init__(self) -> None:
         self.floor: list[int] | None = None
-        self.muted: dict[int, str] = {}
+        self.passed: dict[int, floor.Passed] = {}
         self.recording: int | None = None
 
 
@@ -75,6 +75,16 @@ def name_of(participant_id: int) -> str:
 
 def _number(name: str) -> int:
     return int(name[1:])
+
+
+def _set_publish(room: str, seat: int, passed: floor.Passed) -> protocol.SetPublish:
+    return protocol.SetPublish(
+        room=room,
+        participant=name_of(seat),
+        microphone=passed.microphone,
+        camera=passed.camera,
+        screen=passed.screen,
+    )
 
 
 class Conductor:
@@ -219,23 +229,11 @@ class Conductor:
             holders = None if wanted.floor is None else [name_of(p) for p in wanted.floor]
             await self.link.ask(protocol.SetFloor(room=room, holders=holders), Done)
             told.floor = wanted.floor
-        for seat in {*told.muted, *wanted.muted}:
-            await self._sync_mute(room, seat, wanted, told)
-
-    async def _sync_mute(self, room: str, seat: int, wanted: floor.Wanted, told: _Told) -> None:
-        """A mute belongs to a connection: the node is told anew after each return of a muted person."""
-        session = wanted.muted.get(seat)
-        if told.muted.get(seat) == session:
-            return
-        command = protocol.SetPublish(room=room, participant=name_of(seat), microphone=session is None)
-        try:
-            await self.link.ask(command, Done)
-        except MediaRefusedError:  # not connected yet: its connection's first event brings us here again
-            return
-        if session is None:
-            told.muted.pop(seat, None)
-        else:
-            told.muted[seat] = session
+        told.passed = {seat: passed for seat, passed in told.passed.items() if seat in wanted.passed}
+        for seat, passed in wanted.passed.items():
+            if told.passed.get(seat) != passed:
+                await self.link.ask(_set_publish(room, seat, passed), Done)
+                told.passed[seat] = passed
 
     async def _sync_recording(self, meeting_id: int, wanted: floor.Wanted, told: _Told) -> None:
         room = room_of(meeting_id)

@@ -33,6 +33,7 @@ KEEP_MEDIA = web.AppKey("keep_media", asyncio.Event)
 ANSWER_SECONDS = 5.0
 HELLO_SECONDS = 1.5  # a line to a process that is just dying is given up soon
 START_SECONDS = 15.0
+GOODBYE_SECONDS = 10.0  # a node completes its recordings before it answers
 PING_SECONDS = 3.0
 PAUSES = (0.0, 0.2, 1.0, 3.0)  # before the first, second... start in a row; a node that lives resets it
 STEADY_SECONDS = 10.0
@@ -121,7 +122,7 @@ class MediaLink:
             return
         if not keep and self._writer is not None:
             with contextlib.suppress(UnavailableError, MediaRefusedError):
-                await self.ask(Shutdown(), protocol.Done)
+                await self.ask(Shutdown(), protocol.Done, GOODBYE_SECONDS)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -194,7 +195,7 @@ class MediaLink:
                 welcome = await self.ask(Hello(), Welcome, HELLO_SECONDS)
             except MediaRefusedError as error:
                 log.warning("the media node speaks another version (%s): it is replaced", error)
-                await self.ask(Shutdown(), protocol.Done)
+                await self.ask(Shutdown(), protocol.Done, GOODBYE_SECONDS)
                 return
             self.pid = welcome.pid
             log.info("media node %d on UDP port %d, %d rooms", welcome.pid, welcome.udp_port, len(welcome.rooms))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiohttp.test_utils import make_mocked_request
 
-from server.http.i18n import catalogue, choose_language, translator
+from server.http.i18n import catalogue, choose_language, in_context, translator
 
 
 def test_catalogues_of_a_folder_are_merged(tmp_path: Path) -> None:
@@ -18,6 +18,13 @@ def test_catalogues_of_a_folder_are_merged(tmp_path: Path) -> None:
 
 def test_a_missing_translation_shows_the_vietnamese() -> None:
     assert translator("en")("không có trong từ điển") == "không có trong từ điển"
+
+
+def test_one_text_has_two_meanings_by_its_context() -> None:
+    english = translator("en")
+    assert english("Chương trình") == "Agenda"
+    assert english(in_context("document type", "Chương trình")) == "Programme"
+    assert translator("vi")(in_context("document type", "Chương trình")) == "Chương trình"
 
 
 def test_the_cookie_decides_if_it_is_a_language() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from server.media import journal
 from server.media import protocol as p
 from server.media.node import ALONE_AND_EMPTY, ALONE_WITH_SESSIONS, Node
 from server.media.rtcp_build import build_nack, build_pli
@@ -364,6 +365,24 @@ async def test_sigterm_completes_the_recording(tmp_path: Path) -> None:
         assert await asyncio.wait_for(node.process.wait(), 10) == 0
         assert "recording one closed" in node.log
         assert any(path.stat().st_size > 1000 for path in folder.iterdir())
+        await node.control.close()
+
+
+async def test_shutdown_is_answered_when_the_recording_is_complete(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    async with node_process(tmp_path) as node:
+        await node.control.do(p.OpenRoom(room="r"))
+        speaker = await publisher(node, "a")
+        await node.control.do(p.StartRecording(room="r", recording="one", directory=str(folder)))
+        await asyncio.sleep(1)
+        await node.control.do(p.Shutdown())
+        ended = journal.read(folder / "0001.journal")[-1]
+        assert isinstance(ended, journal.Ended)
+        assert {file.name for file in ended.files} == {"0001-video.webm", "0001-audio.webm"}
+        for file in ended.files:
+            assert len((folder / file.name).read_bytes()) == file.bytes
+        speaker.stop()
+        assert await asyncio.wait_for(node.process.wait(), 5) == 0
         await node.control.close()
 
 

@@ -47,6 +47,10 @@ class Room:
     def enter(self, who: Principal, switches: Switches = ON) -> int:
         return int(self.do(attend.enter, who, self.id, switches, hall=False).participant)
 
+    def passed(self) -> dict[int, floor.Passed]:
+        wanted: floor.Wanted = self.read(floor.wanted, self.id)
+        return wanted.passed
+
     def seat(self, participant: int) -> view.ParticipantView:
         snapshot: view.Snapshot = self.read(view.snapshot, self.id)
         return next(p for p in snapshot.participants if p.id == participant)
@@ -153,13 +157,15 @@ def test_hands_floor_and_microphones_by_invitation(room: Room) -> None:
 
 def test_a_mute_holds_until_the_person_switches_on_again_where_speaking_is_open(room: Room) -> None:
     chair, commune = room.enter(room.chair), room.enter(room.commune)
+    for seat in (chair, commune):
+        room.do(attend.seated, seat, f"session{seat}")
     room.do(floor.mute, room.chair, room.id, None)
     assert room.seat(chair).microphone
     assert room.seat(commune).muted
-    assert set(room.read(floor.wanted, room.id).muted) == {commune}
+    assert {seat: passed.microphone for seat, passed in room.passed().items()} == {chair: True, commune: False}
     room.do(attend.switch, room.commune, room.id, ON)
     assert not room.seat(commune).muted
-    assert room.read(floor.wanted, room.id).muted == {}
+    assert room.passed()[commune].microphone
 
 
 def test_only_hosts_run_the_meeting(room: Room) -> None:
@@ -200,6 +206,19 @@ def test_one_shared_screen_at_a_time(room: Room) -> None:
         room.do(attend.switch, room.chair, room.id, share)
     room.do(attend.leave, room.commune, room.id)
     assert room.do(attend.switch, room.chair, room.id, share).screen
+
+
+def test_only_what_is_switched_on_is_passed_on(room: Room) -> None:
+    seat = room.enter(room.commune, Switches(microphone=True))
+    assert room.passed() == {}, "there is no connection yet"
+    room.do(attend.seated, seat, "abc")
+    assert room.passed()[seat] == floor.Passed(session="abc", microphone=True, camera=False, screen=False)
+    room.do(attend.switch, room.commune, room.id, Switches(camera=True, screen=True))
+    assert room.passed()[seat] == floor.Passed(session="abc", microphone=True, camera=True, screen=True)
+    room.do(attend.switch, room.commune, room.id, Switches(camera=True))
+    assert not room.passed()[seat].screen
+    room.do(attend.leave, room.commune, room.id)
+    assert room.passed() == {}
 
 
 def test_roll_call_by_unit(room: Room, clock: Clock) -> None:

@@ -140,12 +140,21 @@ def agenda_next(tx: Transaction, who: Principal, meeting_id: int) -> None:
         rows.tell(tx, meeting_id, agenda=True)
 
 
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """What of somebody's connection is passed on: what is switched off or muted is not, whatever the browser sends."""
+
+    session: str
+    microphone: bool
+    camera: bool
+    screen: bool
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """How the media node shall treat a meeting: who is heard, who is muted (with the connection), what is recorded."""
+    """How the media node shall treat a meeting: who is heard, what of each is passed on, what is recorded."""
 
     live: bool
     floor: list[int] | None
-    muted: dict[int, str]
+    passed: dict[int, Passed]
     sessions: dict[int, str]
     recording: tuple[int, str] | None
 
@@ -154,14 +163,18 @@ def wanted(tx: Transaction, meeting_id: int) -> Wanted:
     """What the database says about the meeting's media."""
     row = tx.one(sa.select(meeting).where(meeting.c.id == meeting_id))
     if row is None or row.state != State.LIVE:
-        return Wanted(live=False, floor=None, muted={}, sessions={}, recording=None)
+        return Wanted(live=False, floor=None, passed={}, sessions={}, recording=None)
     people = rows.present(rows.seats(tx, meeting_id))
     last = view.last_recording(tx, meeting_id)
     running = last is not None and last.state in (Recording.RUNNING, Recording.PAUSED)
     return Wanted(
         live=True,
         floor=rules.floor_holders(FloorMode(row.floor_mode), (rows.speaker(seat) for seat in people)),
-        muted={seat.id: seat.session for seat in people if seat.muted},
+        passed={
+            seat.id: Passed(session=seat.session, microphone=not seat.muted, camera=seat.camera, screen=seat.screen)
+            for seat in people
+            if seat.session
+        },
         sessions={seat.id: seat.session for seat in people},
         recording=(last.id, last.directory) if last is not None and running else None,
     )
