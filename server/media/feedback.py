@@ -24,6 +24,7 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 came, missing = twcc.count_feedback(fci)
                 back.arrived += came
                 back.missing += missing
+                participant.loses(came, missing, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.media.dtls import Arena, srtp_protect
+from server.media.red import Copies
 from server.media.slots import Segment, Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.udp import UdpPort
@@ -93,22 +94,30 @@ class Forwarder:
         packets, source.fresh = source.fresh, []
         source.passed_on = source.newest
         if source.slots:
-            runs = _runs(packets)
-            for slot in source.slots:
-                self._send(runs, slot, source.is_video)
+            self._spread(source, packets, source.slots)
         if source.waiting:
-            self._begin(source, packets, now)
+            self._begin(source, packets)
         return packets
 
-    def _begin(self, source: Source, packets: list[Packet], now: float) -> None:
-        """Let waiting slots in at a key frame (a voice: at once)."""
+    def _spread(self, source: Source, packets: list[Packet], slots: Iterable[Slot]) -> None:
+        runs, redundant = _runs(packets), None
+        for slot in slots:
+            if slot.redundancy:
+                redundant = redundant or Copies(source, packets, _runs)
+                self._send(redundant.of(slot), slot, False)
+            else:
+                self._send(runs, slot, source.is_video)
+
+    def _begin(self, source: Source, packets: list[Packet]) -> None:
+        """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
         number = next((n for n, packet in enumerate(packets) if packet.key_frame or not source.is_video), None)
         if number is None:
             return
-        runs = _runs(packets[number:])
-        for slot in list(source.waiting):
-            slot.take(source, packets[number], now)
-            self._send(runs, slot, source.is_video)
+        first = [*source.onset(packets[number]), *packets[number:]]
+        slots = list(source.waiting)
+        for slot in slots:
+            slot.take(source, first[0])
+        self._spread(source, first, slots)
 
     def _send(self, runs: list[_Run], slot: Slot, video: bool) -> None:
         segment, to = slot.segment, slot.downlink

@@ -97,8 +97,11 @@ def _plan(offer: Offer) -> UplinkPlan:
         rids={section.mid: section.rids for _, section in sections},
         ssrcs={ssrc: s.mid for _, s in sections for ssrc in s.ssrcs if ssrc not in s.fid.values()},
         rtx_ssrcs={rtx: primary for _, section in sections for primary, rtx in section.fid.items()},
-        payload_types=frozenset(s.payload_type for _, s in sections if s.payload_type is not None),
+        payload_types=frozenset(
+            number for _, s in sections for number in (s.payload_type, s.opus_red) if number is not None
+        ),
         rtx={s.vp8_rtx: s.vp8 for _, s in sections if s.vp8_rtx is not None and s.vp8 is not None},
+        red={s.opus_red: s.opus for _, s in sections if s.opus_red is not None and s.opus is not None},
         mid_id=_extension(offer, sdp.MID),
         rid_id=_extension(offer, sdp.RID),
         repaired_rid_id=_extension(offer, sdp.REPAIRED_RID),
@@ -120,6 +123,7 @@ def _slots(sections: Iterable[Section], downlink: Downlink, streams: _Streams) -
             downlink=downlink,
             rtx_ssrc=rtx,
             rtx_payload_type=section.vp8_rtx if video else None,
+            red_payload_type=section.opus_red,
         )
         streams.by_mid[section.mid] = SlotStream(slot.ssrc, rtx, f"{section.kind}{number}")
         slots.append(slot)

@@ -16,6 +16,7 @@ from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink
 from server.media.ice import Address, Consent, Credentials, Presence
 from server.media.protocol import Kind, SessionState, Want
+from server.media.red import Redundancy
 from server.media.slots import Slot
 from server.media.uplink import Uplink
 
@@ -71,6 +72,7 @@ class Participant:
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
         self.consent = Consent(now)
         self.heard_back = HeardBack()
+        self.redundancy = Redundancy()
         self._send = send
         self.changed: Changed = lambda participant, state, reason: None
 
@@ -116,6 +118,14 @@ class Participant:
     def send_requests(self, now: float) -> None:
         """Send the NACKs and PLIs that are due about what it sends."""
         self.send_rtcp(self.uplink.requests(now))
+
+    def loses(self, came: int, missing: int, now: float) -> None:
+        """Feedback about so many packets that were sent to it: on a link that loses, voices get copies."""
+        told = self.redundancy
+        if told.note(came, missing, now):
+            log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
+            for slot in self.voices:
+                slot.protect(told.copies)
 
     def clear_slots(self) -> None:
         """Show nothing; the numbers of the slots stay."""

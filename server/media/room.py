@@ -53,7 +53,7 @@ class Room:
         self._floor: frozenset[str] | None = None
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._audible: frozenset[str] = frozenset()
-        self._busy: list[Source] = []
+        self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
         self._picture = Slot(0, 96, 90_000, 0, Downlink())
         self._told: list[Level] = []
@@ -109,21 +109,20 @@ class Room:
             self._rearrange(sender.name, now)
         if kind == "microphone":
             if sender.name not in self._audible:
-                source.fresh.clear()
+                source.withhold()
                 return
             if self.speakers.heard(sender.name, SPEAKING if level is None else level, now):
                 self._choose_speakers(now)
             for sink in self.sinks if not packet.padding else ():
                 sink.on_audio(sender.name, packet.template[PAYLOAD:], packet.timestamp, packet.arrival)
         elif kind not in sender.allowed:
-            source.fresh.clear()
+            source.withhold()
             return
-        if len(source.fresh) == 1:
-            self._busy.append(source)
+        self._busy[source] = None
 
     def pass_on(self, now: float) -> None:
         """Send what the burst brought."""
-        busy, self._busy = self._busy, []
+        busy, self._busy = self._busy, {}
         for source in busy:
             packets = self._forwarder.forward(source, now)
             if self.sinks and self._picture.showing is source:

@@ -96,9 +96,10 @@ def _refused(section: Section) -> list[str]:
 
 
 def _head(section: Section) -> list[str]:
-    rtx = f" {section.vp8_rtx}" if section.kind == "video" and section.vp8_rtx is not None else ""
+    second = section.vp8_rtx if section.kind == "video" else section.opus_red
+    beside = "" if second is None else f" {second}"
     lines = [
-        f"m={section.kind} 9 {section.protocol} {section.payload_type}{rtx}",
+        f"m={section.kind} 9 {section.protocol} {section.payload_type}{beside}",
         "c=IN IP4 0.0.0.0",
         f"a=mid:{section.mid}",
         "a=rtcp-mux",
@@ -128,10 +129,15 @@ def _extension_lines(section: Section, *, receiving: bool) -> list[str]:
 
 
 def _codec_lines(section: Section, *, receiving: bool) -> list[str]:
-    """Only feedback that was offered; REMB bounds what a client sends beside its transport-cc estimate."""
+    """Only feedback that was offered; REMB bounds what a client sends beside its transport-cc estimate.
+
+    RED stands behind Opus, so that a page sends it only when it switches to it, on a link that loses.
+    """
     number = section.payload_type
     if section.kind == "audio":
         lines = [f"a=rtpmap:{number} opus/48000/2", f"a=fmtp:{number} {_OPUS_PARAMETERS}"]
+        if section.opus_red is not None:
+            lines += [f"a=rtpmap:{section.opus_red} red/48000/2", f"a=fmtp:{section.opus_red} {number}/{number}"]
         feedback: tuple[str, ...] = _AUDIO_FEEDBACK
     else:
         lines = [f"a=rtpmap:{number} VP8/90000"]

@@ -33,7 +33,10 @@ class Segment:
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind."""
+    """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind.
+
+    `payload_type` is what packets carry now; of a voice with `redundancy` (copies in each packet) that is RED's.
+    """
 
     number: int
     payload_type: int
@@ -42,17 +45,23 @@ class Slot:
     downlink: Downlink
     rtx_ssrc: int | None = None
     rtx_payload_type: int | None = None
+    red_payload_type: int | None = None
+    redundancy: int = 0
     segment: Segment | None = None
     awaiting: Source | None = None
     packets: int = 0
     octets: int = 0
     rtx_sequence: int = field(default_factory=lambda: secrets.randbits(15))
+    codec_payload_type: int = field(init=False)
     _next: int = field(default_factory=lambda: secrets.randbits(14))
     _last_timestamp: int = field(default_factory=lambda: secrets.randbits(31))
     _last_at: float = 0.0
     _last_picture: int = field(default_factory=lambda: secrets.randbits(14))
     _last_tl0: int = 0
     _past: deque[Segment] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def __post_init__(self) -> None:
+        self.codec_payload_type = self.payload_type
 
     @property
     def showing(self) -> Source | None:
@@ -70,10 +79,18 @@ class Slot:
             self.awaiting = source
             source.wait(self)
 
-    def take(self, source: Source, packet: Packet, now: float) -> None:
+    def protect(self, copies: int) -> None:
+        """From now on send so many earlier packets in each (RFC 2198); nothing where RED was not negotiated."""
+        if self.red_payload_type is not None:
+            self.redundancy = copies
+            self.payload_type = self.red_payload_type if copies else self.codec_payload_type
+
+    def take(self, source: Source, packet: Packet) -> None:
         """Go over to `source`, whose `packet` is the first to be sent: a key frame's first, or a voice's."""
         self.leave()
-        elapsed = max(1, int((now - self._last_at) * self.clock_rate)) if self._last_at else 1
+        elapsed = self.clock_rate // 50  # 20 ms: as long as what was sent last sounds
+        if self._last_at:
+            elapsed = max(elapsed, int((packet.arrival - self._last_at) * self.clock_rate))
         self.segment = Segment(
             source=source,
             first=packet.index,

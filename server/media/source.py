@@ -24,6 +24,8 @@ KEY_FRAME_EVERY = 0.3  # s between two requests to one source
 REORDERING = 0.01  # s before a gap counts as a loss
 ASK_AGAIN = 0.06  # s between two NACKs for a packet
 ASK_TIMES = 5
+ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
+_CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
 
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
@@ -83,6 +85,7 @@ class Source:
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.missing: dict[int, _Missing] = {}
+        self._unheard_from = 0  # packets below this index were in a slot, or were to be heard by nobody
         self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
         self._key_wanted = False
         self._key_asked = float("-inf")
@@ -178,6 +181,29 @@ class Source:
     def stop_taking(self, slot: Slot) -> None:
         """`slot` shows something else."""
         self.slots.discard(slot)
+        if not self.slots and self.newest is not None:
+            self._unheard_from = self.newest.index + 1
+
+    def withhold(self) -> None:
+        """What is fresh may be heard by nobody, later neither."""
+        self.fresh.clear()
+        if self.newest is not None:
+            self._unheard_from = self.newest.index + 1
+
+    def onset(self, packet: Packet) -> list[Packet]:
+        """Packets of a voice just before this one that nobody got, as it was not loud yet: how its word began."""
+        found: list[Packet] = []
+        if self.is_video or self.slots:
+            return found
+        before, first = self.recent(packet.index - 1), packet
+        while before is not None and before.index >= self._unheard_from:
+            step = first.timestamp - before.timestamp & 0xFFFF_FFFF
+            total = packet.timestamp - before.timestamp & 0xFFFF_FFFF
+            if step > _CONTINUOUS or total > ONSET or before.padding:
+                break
+            found.append(before)
+            first, before = before, self.recent(before.index - 1)
+        return found[::-1]
 
     def want_key_frame(self) -> None:
         """A receiver cannot go on without one."""

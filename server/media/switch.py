@@ -117,7 +117,8 @@ class Switch:
         arrived = participant.uplink.receive(participant.link.unprotect(data), now)
         if arrived is None:
             return
-        room.arrived(participant, arrived.source, arrived.packet, arrived.level, now)
+        for packet in (*arrived.repaired, arrived.packet):
+            room.arrived(participant, arrived.source, packet, arrived.level, now)
         if room.busy:
             self._busy.add(room)
         if arrived.source.missing:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server.errors import ProtocolError
-from server.media import rtcp
+from server.media import red, rtcp
 from server.media.protocol import Kind
 from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
@@ -28,8 +28,8 @@ UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the
 class UplinkPlan:
     """What was negotiated for sending.
 
-    Kinds and rids by mid; mids by declared SSRC; RTX SSRC to repaired SSRC and RTX payload type to its own; extension
-    ids, None where there is none.
+    Kinds and rids by mid; mids by declared SSRC; RTX SSRC to repaired SSRC and RTX payload type to its own; RED payload
+    type to that of its copies; extension ids, None where there is none.
     """
 
     kinds: dict[str, Kind]
@@ -38,6 +38,7 @@ class UplinkPlan:
     rtx_ssrcs: dict[int, int] = field(default_factory=dict)
     payload_types: frozenset[int] = frozenset()
     rtx: dict[int, int] = field(default_factory=dict)
+    red: dict[int, int] = field(default_factory=dict)
     mid_id: int | None = None
     rid_id: int | None = None
     repaired_rid_id: int | None = None
@@ -46,11 +47,15 @@ class UplinkPlan:
 
 
 class Arrived(NamedTuple):
-    """A packet that is new; `level` is 0 (silence) to 127 of a voice whose level is told."""
+    """A packet that is new; `level` is 0 (silence) to 127 of a voice whose level is told.
+
+    `repaired` are older ones that were lost, and that it brought along as copies (RFC 2198).
+    """
 
     source: Source
     packet: Packet
     level: int | None
+    repaired: list[Packet] = []  # noqa: RUF012 - nobody changes it
 
 
 class Uplink:
@@ -104,11 +109,24 @@ class Uplink:
             source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
             index = source.index_of(rtp.sequence)
             source.report.packet(index, rtp.timestamp, len(data), now)
+        copies = self._copies(source, rtp, index, now) if rtp.payload_type in self._plan.red else []
         packet = self._packet(source, rtp, index, now)
         if not source.accept(packet):
-            return None
+            if not copies:
+                return None
+            packet = copies.pop()
         value = rtp.extensions.get(self._plan.level_id or 0)
-        return Arrived(source, packet, 127 - audio_level(value)[1] if value and not source.is_video else None)
+        level = 127 - audio_level(value)[1] if value and not source.is_video else None
+        return Arrived(source, packet, level, copies)
+
+    def _copies(self, source: Source, rtp: RtpPacket, index: int, now: float) -> list[Packet]:
+        """Take RED apart, in place; the packets that it repairs."""
+        payload_type = self._plan.red[rtp.payload_type]
+        *copies, primary = red.parse(rtp.payload)
+        if source.is_video or primary.payload_type != payload_type:
+            raise ProtocolError("RED carries no voice")
+        rtp.payload = primary.payload
+        return red.restore(source, copies, payload_type, index, rtp.timestamp, now)
 
     def _packet(self, source: Source, rtp: RtpPacket, index: int, now: float) -> Packet:
         if not rtp.payload:

@@ -204,7 +204,7 @@ def _voice_of(camera: Camera) -> Source:
     camera.uplink.receive(voice(1, 9), 0.0)
     source = camera.uplink.source("microphone")
     assert source is not None
-    source.fresh.clear()
+    source.withhold()
     return source
 
 

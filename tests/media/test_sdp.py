@@ -207,6 +207,17 @@ def test_slots_name_their_streams() -> None:
     assert not any("goog-remb" in line for line in video)
 
 
+def test_voices_may_be_sent_with_copies_both_ways() -> None:
+    """RED stands behind Opus: a browser sends it only when its page asks for it."""
+    _, *sections = sections_of(answer(parse_offer(captured("chromium-meeting"))))
+    for section in (sections[0], sections[3]):
+        assert section[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 111 63"
+        assert {"a=rtpmap:111 opus/48000/2", "a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111"} <= set(section)
+    _, microphone, *_ = sections_of(answer(parse_offer(captured("firefox-meeting"))))
+    assert microphone[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 109"
+    assert not any("red/" in line for line in microphone)
+
+
 def test_the_camera_is_taken_with_all_its_layers() -> None:
     _, microphone, camera, screen, *_ = sections_of(answer(parse_offer(captured("firefox-meeting"))))
     assert {"a=rid:f recv", "a=rid:h recv", "a=rid:q recv", "a=simulcast:recv f;h;q"} <= set(camera)

@@ -30,7 +30,7 @@ export class Connection {
     for (let n = 0; n < VIDEO_SLOTS; n += 1) this.pc.addTransceiver("video", { direction: "recvonly" });
     for (const transceiver of this.pc.getTransceivers()) {
       const { kind } = transceiver.receiver.track;
-      prefer(transceiver, kind, kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus"]);
+      prefer(transceiver, kind, kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus", "audio/red"]);
     }
   }
 
