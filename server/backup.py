@@ -20,7 +20,7 @@ from server.errors import UserError
 
 MANIFEST = "manifest.json"
 DATABASE = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
-_LEFT_OUT = {"giaoban.db", "giaoban.db-wal", "giaoban.db-shm", "media.sock", "media.log"}
+_LEFT_OUT = ("giaoban.db", "giaoban.db-wal", "giaoban.db-shm", "media.log", "media-*.log")  # sockets are no files
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,7 +86,7 @@ def run_backup(options: argparse.Namespace) -> int:
         (name, path.relative_to(folder))
         for name, folder in _folders(settings).items()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in _LEFT_OUT
+        if path.is_file() and not any(path.match(pattern) for pattern in _LEFT_OUT)
     ]
     for name, path in tqdm(files, unit="file", disable=not sys.stderr.isatty()):
         copy = target / name / path

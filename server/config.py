@@ -45,11 +45,19 @@ class Database(_Section, frozen=True):
 
 
 class Media(_Section, frozen=True):
-    """The media node: its UDP port and the addresses that clients can reach it at."""
+    """The media nodes: how many, the first one's UDP port, and the addresses that clients can reach them at."""
 
+    nodes: int = 1
     udp_port: int = 40000
     addresses: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1"])
     socket: str = "data/media.sock"
+
+    def __post_init__(self) -> None:
+        """Each node needs a port of its own."""
+        if not 1 <= self.nodes <= 64:
+            raise ValueError("media.nodes must be 1 to 64")
+        if self.udp_port + self.nodes - 1 > 65_535:
+            raise ValueError("media.udp_port leaves no port for the last of media.nodes")
 
 
 class Storage(_Section, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -13,7 +14,10 @@ from server.http.replies import json_reply
 from server.http.routes import Route
 
 Check = Callable[[], Awaitable[bool]]
+Detail = Callable[[], Any]
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("checks", dict)
+DETAILS: web.AppKey[dict[str, Detail]] = web.AppKey("details", dict)
+"""More of a part than whether it works, for who looks after the server; anybody can read it."""
 
 
 async def get_healthz(_request: web.Request) -> web.Response:
@@ -27,7 +31,9 @@ async def get_readyz(request: web.Request) -> web.Response:
     parts = {"database": True}
     for name, check in request.app.get(CHECKS, {}).items():
         parts[name] = await check()
-    return json_reply({"ready": all(parts.values()), "parts": parts}, status=200 if all(parts.values()) else 503)
+    details = {name: detail() for name, detail in request.app.get(DETAILS, {}).items()}
+    ready = all(parts.values())
+    return json_reply({"ready": ready, "parts": parts, "details": details}, status=200 if ready else 503)
 
 
 ROUTES_HERE = [

@@ -39,6 +39,7 @@ class Commands:
 
     def __init__(self, switch: Switch, addresses: list[str]) -> None:
         self.stopping = asyncio.Event()
+        self.lag = 0.0  # s; how late the event loop was of late, noted by who measures it
         self._switch = switch
         self._recordings = Recordings(switch.announce)
         port = switch.port
@@ -185,6 +186,7 @@ class Commands:
             packets_out=self._switch.port.sent,
             cpu_seconds=used.ru_utime + used.ru_stime,
             refused=dict(self._switch.paths.refused),
+            lag_ms=1000 * self.lag,
         )
 
     async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ALONE_AND_EMPTY = 15.0  # s
 ALONE_WITH_SESSIONS = 600.0  # s
 TICK = 0.1  # s
+FORGET = 0.97  # of the loop's worst lateness is left a tick later: half of it after 2.3 s
 
 
 class Node:
@@ -70,6 +71,7 @@ class Node:
             due = max(due + TICK, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
             now = time.monotonic()
+            self.commands.lag = max(now - due, FORGET * self.commands.lag)
             self.switch.tick(now, time.time())
             if self._deserted(now):
                 log.info("no control process any more: ending")

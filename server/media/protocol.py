@@ -224,13 +224,17 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(_Message, frozen=True, tag="stats"):
-    """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...)."""
+    """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...).
+
+    `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node.
+    """
 
     participants: list[ParticipantStats]
     packets_in: int
     packets_out: int
     cpu_seconds: float
     refused: dict[str, int]
+    lag_ms: float = 0.0
 
 
 class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""The conductor keeps the media node in line with the database, and turns the node's events into rows and messages.
+"""The conductor: what pages and programs ask of a meeting with sound and picture, which needs the database and a node.
 
-After each change of a meeting `sync` compares what the database wants with what the node was last told and sends the
-difference; after a start or adoption of a node, `bring_up` does so for all running meetings.
+It puts the parts together: `pool` knows the media nodes, `alignment` keeps them in line with the database, `hearing`
+turns what they say into rows and messages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections import defaultdict
 from collections.abc import Awaitable
 from typing import Any
 
@@ -23,15 +22,19 @@ from server.config import Settings
 from server.errors import ConflictError, GiaoBanError, UnavailableError, UserError
 from server.http.i18n import _
 from server.media import protocol
-from server.media.protocol import Done, Joined, RecordingClosed, Welcome
-from server.meetings.link import MediaLink, MediaRefusedError, away
-from server.meetings.service import attend, floor, plan, recording, rows
-from server.meetings.service.attend import SessionNews, Switches
+from server.media.protocol import Joined, Welcome
+from server.meetings.alignment import Alignment
+from server.meetings.hearing import Hearing
+from server.meetings.line import MediaRefusedError, away
+from server.meetings.names import name_of, room_of
+from server.meetings.pool import MediaPool
+from server.meetings.service import attend, plan, recording
+from server.meetings.service.attend import Switches
 from server.records import service as records
 from server.store import Store, Transaction
 
 log = logging.getLogger("giaoban.meetings")
-CLOSE_SECONDS = 10.0
+JOIN_SECONDS = 5.0  # that a person waits at the door for a node
 
 
 class JoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,81 +57,50 @@ class SlotWish(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 640
 
 
-class _Told:
-    """What the node was last told about a meeting."""
-
-    def __init__(self) -> None:
-        self.floor: list[int] | None = None
-        self.passed: dict[int, floor.Passed] = {}
-        self.recording: int | None = None
-
-
-def room_of(meeting_id: int) -> str:
-    """The node's name of a meeting's room."""
-    return f"m{meeting_id}"
-
-
-def name_of(participant_id: int) -> str:
-    """The node's name of a participant."""
-    return f"p{participant_id}"
-
-
-def _number(name: str) -> int:
-    return int(name[1:])
-
-
-def _set_publish(room: str, seat: int, passed: floor.Passed) -> protocol.SetPublish:
-    return protocol.SetPublish(
-        room=room,
-        participant=name_of(seat),
-        microphone=passed.microphone,
-        camera=passed.camera,
-        screen=passed.screen,
-    )
-
-
 class Conductor:
-    """Meetings with media: everything that needs both the database and the node."""
+    """Meetings with media: joining and leaving, recording, the end."""
 
-    def __init__(self, settings: Settings, store: Store, channel: Channel, link: MediaLink) -> None:
-        self.settings = settings
-        self.store = store
-        self.channel = channel
-        self.link = link
-        self._told: dict[int, _Told] = {}
-        self._wishes: dict[int, protocol.ShowSlots] = {}
-        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
+    def __init__(self, settings: Settings, store: Store, channel: Channel, pool: MediaPool) -> None:
+        self.settings, self.store, self.pool = settings, store, pool
+        self.alignment = Alignment(settings, store, channel, pool)
+        self.hearing = Hearing(store, channel, pool, self.alignment)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._worker: asyncio.Task[None] | None = None
-        link.on_up = self._bring_up
-        link.on_event = self._heard
+        self._aligning: asyncio.Task[None] | None = None
+        pool.on_up = self._up
 
     async def start(self) -> None:
-        """Begin to listen to the node."""
-        self._worker = asyncio.create_task(self._work(), name="meeting events")
-        if self.settings.media.socket:
-            await self.link.start()
+        """Begin to look after the nodes and to listen to them."""
+        self._spawn(self.hearing.run())
+        self._spawn(self._hand_over_first())
+        self._aligning = self._spawn(self.alignment.run())
+        await self.pool.start()
 
     async def close(self, *, keep_media: bool) -> None:
-        """Stop listening; the node ends too unless it is to be kept."""
-        await self.link.close(keep=keep_media)
-        for task in [self._worker, *self._tasks]:
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        """Stop listening; the nodes end too unless they are to be kept."""
+        if self._aligning is not None:
+            self._aligning.cancel()  # nothing is brought to another node while all of them end
+        await self.pool.close(keep=keep_media)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _up(self, number: int, welcome: Welcome) -> None:
+        await self.alignment.adopt(number, welcome)
+        if self.pool.settled.is_set():
+            await self._hand_over_waiting()
 
     # ---- joining and leaving
 
     async def join(self, who: Principal, meeting_id: int, offer: str, switches: Switches, *, hall: bool) -> JoinAnswer:
         """Seat a person and connect the page. Raises what `attend.enter` does, UnavailableError, UserError."""
-        await self.link.wait_ready(5)
+        room = room_of(meeting_id)
+        await self.pool.wait_for(room, JOIN_SECONDS)
         seated = await self.store.write(attend.enter, who, meeting_id, switches, hall=hall)
-        room, name = room_of(meeting_id), name_of(seated.participant)
+        command = protocol.Join(room=room, participant=name_of(seated.participant), offer=offer)
         try:
-            await self.link.ask(protocol.OpenRoom(room=room), Done)
-            joined = await self.link.ask(protocol.Join(room=room, participant=name, offer=offer), Joined)
+            await self.alignment.ensure(meeting_id)
+            joined = await self.pool.ask(room, command, Joined)
         except (MediaRefusedError, UnavailableError) as error:
             await self.store.write(attend.leave, who, meeting_id)
             raise _join_error(error) from error
@@ -150,11 +122,12 @@ class Conductor:
 
     async def take_out(self, meeting_id: int, participant_id: int) -> None:
         """End a participant's connection."""
-        await self._try(protocol.Leave(room=room_of(meeting_id), participant=name_of(participant_id)))
+        room = room_of(meeting_id)
+        await self.pool.tell(room, protocol.Leave(room=room, participant=name_of(participant_id)))
         await self.sync(meeting_id)
 
     async def show(self, meeting_id: int, participant_id: int, wishes: list[SlotWish]) -> None:
-        """What a page wants to see; said again when its connection is there, if it was not yet."""
+        """What a page wants to see."""
         wants = [
             protocol.Want(
                 slot=w.slot, source=None if w.source is None else name_of(w.source), kind=w.kind, width=w.width
@@ -162,9 +135,12 @@ class Conductor:
             for w in wishes
             if 0 <= w.slot < protocol.VIDEO_SLOTS
         ]
-        command = protocol.ShowSlots(room=room_of(meeting_id), participant=name_of(participant_id), wants=wants)
-        self._wishes[participant_id] = command
-        await self._try(command)
+        room, name = room_of(meeting_id), name_of(participant_id)
+        await self.hearing.show(participant_id, protocol.ShowSlots(room=room, participant=name, wants=wants))
+
+    async def sync(self, meeting_id: int) -> None:
+        """Tell the meeting's node what has changed in the database."""
+        await self.alignment.sync(meeting_id)
 
     # ---- recording and the end
 
@@ -174,11 +150,13 @@ class Conductor:
 
     async def record(self, who: Principal, meeting_id: int) -> None:
         """Start recording; everybody is told by the same transaction. Raises UnavailableError, ConflictError."""
-        if not self.link.ready:
+        if not self.pool.can_carry(room_of(meeting_id)):
             raise away()
         needed = self.settings.storage.free_space_mb
         free = await asyncio.to_thread(self.free_mb)
         await self.store.write(recording.begin, who, meeting_id, free_mb=free, needed_mb=needed)
+        with contextlib.suppress(UnavailableError, MediaRefusedError):  # it begins with the next node
+            await self.alignment.ensure(meeting_id)
         await self.sync(meeting_id)
 
     async def stop_recording(self, who: Principal, meeting_id: int) -> None:
@@ -195,6 +173,15 @@ class Conductor:
         await self.sync(meeting_id)
         await self._hand_over(meeting_id)
 
+    async def _hand_over_first(self) -> None:
+        """What ended while we were away is handed over when each node has closed what it had of it."""
+        await self.pool.settled.wait()
+        await self._hand_over_waiting()
+
+    async def _hand_over_waiting(self) -> None:
+        for meeting_id in await self.store.read(recording.waiting):
+            self._spawn(self._hand_over(meeting_id))
+
     async def _hand_over(self, meeting_id: int) -> None:
         """Give an ended meeting with recordings to the archive, once."""
 
@@ -206,159 +193,7 @@ class Conductor:
 
         await self.store.write(work)
 
-    # ---- keeping the node in line
-
-    async def sync(self, meeting_id: int) -> None:
-        """Tell the node what has changed in a meeting; without a node nothing is lost, `_bring_up` will do it."""
-        async with self._locks[meeting_id]:
-            try:
-                await self._sync(meeting_id)
-            except UnavailableError as error:
-                log.warning("meeting %d: %s", meeting_id, error)
-
-    async def _sync(self, meeting_id: int) -> None:
-        wanted = await self.store.read(floor.wanted, meeting_id)
-        told = self._told.setdefault(meeting_id, _Told())
-        room = room_of(meeting_id)
-        await self._sync_recording(meeting_id, wanted, told)
-        if not wanted.live:
-            await self.link.ask(protocol.CloseRoom(room=room), Done, CLOSE_SECONDS)
-            self._told.pop(meeting_id, None)
-            return
-        if wanted.floor != told.floor:
-            holders = None if wanted.floor is None else [name_of(p) for p in wanted.floor]
-            await self.link.ask(protocol.SetFloor(room=room, holders=holders), Done)
-            told.floor = wanted.floor
-        told.passed = {seat: passed for seat, passed in told.passed.items() if seat in wanted.passed}
-        for seat, passed in wanted.passed.items():
-            if told.passed.get(seat) != passed:
-                await self.link.ask(_set_publish(room, seat, passed), Done)
-                told.passed[seat] = passed
-
-    async def _sync_recording(self, meeting_id: int, wanted: floor.Wanted, told: _Told) -> None:
-        room = room_of(meeting_id)
-        wanted_id = wanted.recording[0] if wanted.recording else None
-        if told.recording is not None and told.recording != wanted_id:
-            command = protocol.StopRecording(room=room, recording=f"r{told.recording}")
-            try:
-                closed = await self.link.ask(command, RecordingClosed, CLOSE_SECONDS)
-                log.info("recording %s closed, %d files", closed.recording, len(closed.files))
-            except MediaRefusedError as error:
-                log.warning("recording r%d: %s", told.recording, error)
-            told.recording = None
-        if wanted.recording is not None and told.recording is None:
-            number, directory = wanted.recording
-            folder = self.settings.path(self.settings.storage.recordings) / directory
-            await self.link.ask(protocol.OpenRoom(room=room), Done)
-            try:
-                await self.link.ask(
-                    protocol.StartRecording(room=room, recording=f"r{number}", directory=str(folder)), Done
-                )
-            except MediaRefusedError as error:
-                await self.store.write(recording.failed, number, error.code)
-                return
-            told.recording = number
-            await self.store.write(recording.resumed, number)
-
-    async def _bring_up(self, welcome: Welcome) -> None:
-        """A node was started or adopted: open what must be open, close what must not, and tell pages to come back."""
-        live = await self.store.read(attend.live_meetings)
-        carried = {info.room: info for info in welcome.rooms}
-        for name in carried:
-            if _number(name) not in live:
-                await self._try(protocol.CloseRoom(room=name))
-        for meeting_id in live:
-            info = carried.get(room_of(meeting_id))
-            await self.link.ask(protocol.OpenRoom(room=room_of(meeting_id)), Done)
-            told = self._told[meeting_id] = _Told()
-            told.floor = [-1]  # not known what an adopted node was told: say it again
-            if info is not None and info.recording is not None:
-                told.recording = _number(info.recording)
-            else:
-                await self.store.write(recording.paused, meeting_id)
-            await self.sync(meeting_id)
-            await self._reconcile(meeting_id, info)
-        for meeting_id in await self.store.read(recording.waiting):
-            self._spawn(self._hand_over(meeting_id))
-
-    async def _reconcile(self, meeting_id: int, info: protocol.RoomInfo | None) -> None:
-        """Compare connections: those that the node does not have are lost, and their pages are asked to come back."""
-        wanted = await self.store.read(floor.wanted, meeting_id)
-        known = {_number(s.participant): s for s in info.sessions} if info else {}
-        news = []
-        for seat, session in wanted.sessions.items():
-            has = known.get(seat)
-            state = has.state if has is not None and has.session == session else "lost"
-            news.append(SessionNews(meeting=meeting_id, participant=seat, session=session, state=state))
-        await self.store.write(attend.sessions_changed, news)
-        lost = [item.participant for item in news if item.state in ("lost", "closed")]
-        if lost:
-            body = {"meeting": meeting_id, "participants": lost}
-            await self.channel.send(rows.room_name(meeting_id), "meeting.media_restarted", body)
-
-    # ---- what the node says
-
-    def _heard(self, event: protocol.Event) -> None:
-        self._news.put_nowait(event)
-
-    async def _work(self) -> None:
-        """Events in their order; those that arrived together share one transaction."""
-        while True:
-            events = [await self._news.get()]
-            while not self._news.empty():
-                events.append(self._news.get_nowait())
-            try:
-                await self._take(events)
-            except Exception:
-                log.exception("events of the media node")
-
-    async def _take(self, events: list[protocol.Event]) -> None:
-        news: list[SessionNews] = []
-        for event in events:
-            match event:
-                case protocol.SessionChanged():
-                    meeting_id, seat = _number(event.room), _number(event.participant)
-                    news.append(
-                        SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
-                    )
-                    log.info("p%d %s %s %s", seat, event.session, event.state, event.reason)
-                    await self._repeat_wishes(seat, event.state)
-                case protocol.Speaking():
-                    await self._tell_speaking(event)
-                case protocol.ProgrammeChanged() | protocol.TrackChanged():
-                    pass  # the pages see it in the picture; the recorder writes the programme itself
-                case protocol.RecordingFailed():
-                    await self.store.write(recording.failed, _number(event.recording), event.code)
-                    self._told.setdefault(_number(event.room), _Told()).recording = None
-        if news:
-            await self.store.write(attend.sessions_changed, news)
-            for meeting_id in {item.meeting for item in news if item.state == "connected"}:
-                await self.sync(meeting_id)
-
-    async def _repeat_wishes(self, participant_id: int, state: protocol.SessionState) -> None:
-        wishes = self._wishes.get(participant_id)
-        if wishes is not None and state == "connected":
-            await self._try(wishes)
-        elif state == "closed":
-            self._wishes.pop(participant_id, None)
-
-    async def _tell_speaking(self, event: protocol.Speaking) -> None:
-        meeting_id = _number(event.room)
-        loudest = [{"participant": _number(level.participant), "level": level.level} for level in event.loudest]
-        await self.channel.send(
-            rows.room_name(meeting_id), "meeting.speaking", {"meeting": meeting_id, "loudest": loudest}
-        )
-
-    # ---- helpers
-
-    async def _try(self, command: protocol.Command) -> None:
-        """Send a command whose failure needs nobody's attention: the node that is away has nothing to be told."""
-        try:
-            await self.link.ask(command, Done)
-        except (MediaRefusedError, UnavailableError) as error:
-            log.info("%s: %s", type(command).__name__, error)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         async def run() -> None:
             try:
                 await work
@@ -368,6 +203,7 @@ class Conductor:
         task = asyncio.create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _join_error(error: Exception) -> GiaoBanError:

@@ -1,75 +1,68 @@
-"""The link to the media node: starts it, adopts a running one, asks it, hears it, and starts it anew when it dies.
+"""The link to one media node: starts it, adopts a running one, asks it, and starts it anew when it dies.
 
 The node is a session of its own, so that it outlives a restart of the control process; whoever comes next finds it by
 its socket and learns from `Welcome` what it carries. What must be so in the node is in the database: `on_up` is called
-with each `Welcome`, new or adopted, and brings the node in line.
+with each `Welcome`, new or adopted, and brings the node in line. Several links make a `pool`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiohttp import web
 
-from server.config import ROOT, Settings
+from server.config import Settings
 from server.errors import ProtocolError, UnavailableError
-from server.http.i18n import _
-from server.media import protocol
-from server.media.protocol import Answer, Command, Event, Failed, GetStats, Hello, Reply, Request, Shutdown, Welcome
+from server.media.protocol import Command, Done, Event, GetStats, Hello, Shutdown, Stats, Welcome
+from server.meetings.line import MediaLine, MediaRefusedError, away
+from server.meetings.meter import Meter
+from server.meetings.places import place
+from server.meetings.placing import NodeFigures
 
 log = logging.getLogger("giaoban.media")
 KEEP_MEDIA = web.AppKey("keep_media", asyncio.Event)
-"""Set when the control process is only restarted: the media node and its meetings go on."""
+"""Set when the control process is only restarted: the media nodes and their meetings go on."""
 
 ANSWER_SECONDS = 5.0
 HELLO_SECONDS = 1.5  # a line to a process that is just dying is given up soon
+HELLO_TRIES = 4  # a node that was silent so often hangs: it is ended
 START_SECONDS = 15.0
 GOODBYE_SECONDS = 10.0  # a node completes its recordings before it answers
 PING_SECONDS = 3.0
 PAUSES = (0.0, 0.2, 1.0, 3.0)  # before the first, second... start in a row; a node that lives resets it
 STEADY_SECONDS = 10.0
 T = TypeVar("T")
-
-
-class MediaRefusedError(Exception):
-    """The node did not carry out a command; `code` is the protocol's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-
-
-def away() -> UnavailableError:
-    """What people are told while there is no node."""
-    return UnavailableError("media_away", _("Phần âm thanh và hình ảnh đang khởi động lại. Xin thử lại sau vài giây."))
+__all__ = ["KEEP_MEDIA", "MediaLink", "MediaRefusedError", "away"]
 
 
 class MediaLink:
-    """One node behind `settings.media.socket`. `on_up` and `on_event` are set before `start`."""
+    """The node of a number, behind the socket that `places` gives it. The `on_...` are set before `start`.
 
-    def __init__(self, settings: Settings) -> None:
-        self.socket = settings.path(settings.media.socket)
-        self._log_file = settings.path(settings.storage.data) / "media.log"
-        self._arguments = ["--socket", str(self.socket), "--udp-port", str(settings.media.udp_port)]
-        for address in settings.media.addresses:
-            self._arguments += ["--address", address]
+    `on_up` brings the node in line after each `Welcome`, `on_ready` follows it; `on_gone` is called whenever nobody
+    listens at the socket: what the node carried is lost. A link that does not `restart` is for a node that the
+    settings have no place for any more: it ends with it.
+    """
+
+    def __init__(self, settings: Settings, number: int = 1, *, restart: bool = True) -> None:
+        self.number, self.restart = number, restart
+        self.place = place(settings, number)
         self.on_up: Callable[[Welcome], Awaitable[None]] | None = None
+        self.on_ready: Callable[[], None] | None = None
+        self.on_gone: Callable[[], None] | None = None
         self.on_event: Callable[[Event], None] | None = None
         self.pid: int | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._ids = itertools.count(1)
+        self.known = asyncio.Event()  # what the node carried when we came: it has said so, or nobody was there
+        self._meter = Meter()
+        self._line: MediaLine | None = None
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._unheard = 0  # greetings in a row
 
     # ---- for the rest of the server
 
@@ -78,9 +71,23 @@ class MediaLink:
         """Whether the node is there and in line with the database."""
         return self._ready.is_set()
 
+    def figures(self, rooms: int) -> NodeFigures:
+        """The node as it is now, with the rooms that it was given."""
+        meter = self._meter
+        return NodeFigures(
+            number=self.number,
+            pid=self.pid if self.ready else None,
+            ready=self.ready,
+            draining=not self.restart,
+            rooms=rooms,
+            sessions=meter.sessions,
+            cpu_share=meter.cpu_share,
+            lag=meter.lag,
+        )
+
     async def start(self) -> None:
         """Begin to look after the node; returns at once (`wait_ready` waits)."""
-        self._task = asyncio.create_task(self._look_after(), name="media link")
+        self._task = asyncio.create_task(self._look_after(), name=f"media link {self.number}")
 
     async def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until the node is there. Raises UnavailableError."""
@@ -95,160 +102,147 @@ class MediaLink:
 
         Raises MediaRefusedError if the node says no, UnavailableError if it is away or silent.
         """
-        if self._writer is None:
+        if self._line is None:
             raise away()
-        number = next(self._ids)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        try:
-            self._writer.write(protocol.encode(Request(id=number, command=command)))
-            async with asyncio.timeout(ANSWER_SECONDS if seconds is None else seconds):
-                await self._writer.drain()
-                found = await answer
-        except (TimeoutError, ConnectionError) as error:
-            log.warning("no answer to %s: %r", type(command).__name__, error)
-            raise away() from error
-        finally:
-            self._waiting.pop(number, None)
-        if isinstance(found, Failed):
-            raise MediaRefusedError(found.code, found.message)
-        if not isinstance(found, kind):
-            raise ProtocolError(f"{type(found).__name__} in answer to {type(command).__name__}")
-        return found
+        return await self._line.ask(command, kind, ANSWER_SECONDS if seconds is None else seconds)
+
+    async def dismiss(self) -> None:
+        """Tell the node to complete its recordings and to end."""
+        with contextlib.suppress(UnavailableError, MediaRefusedError):
+            await self.ask(Shutdown(), Done, GOODBYE_SECONDS)
 
     async def close(self, *, keep: bool) -> None:
         """Let go of the node; unless it is to be kept, it closes its recordings and ends."""
         if self._task is None:
             return
-        if not keep and self._writer is not None:
-            with contextlib.suppress(UnavailableError, MediaRefusedError):
-                await self.ask(Shutdown(), protocol.Done, GOODBYE_SECONDS)
+        if not keep:
+            await self.dismiss()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
-        self._let_go()
         self._reap()
 
     # ---- looking after the node
 
     async def _look_after(self) -> None:
-        """Connect, listen until the line breaks, and again, for ever."""
+        """Connect, listen until the line breaks, and again: for ever, or as long as there is a node to adopt."""
         loop = asyncio.get_running_loop()
         tries = 0
         while True:
             begin = loop.time()
             try:
-                reader = await self._connect()
-                await self._serve(reader)
+                line = await self._connect()
+                if line is None:
+                    return
+                await self._serve(line)
             except (OSError, ProtocolError, UnavailableError, MediaRefusedError, TimeoutError) as error:
-                log.error("media node: %r", error)
-            finally:
-                self._let_go()
+                log.error("media node %d: %r", self.number, error)
             self._reap()
             tries = 0 if loop.time() - begin > STEADY_SECONDS else tries + 1
-            log.warning("the line to the media node %s is broken", self.pid)
+            log.warning("the line to media node %d (process %s) is broken", self.number, self.pid)
             await asyncio.sleep(PAUSES[min(tries, len(PAUSES)) - 1] if tries else 0.0)
 
-    async def _connect(self) -> asyncio.StreamReader:
-        """The line to a running node, else to one that we start. Raises OSError, TimeoutError."""
-        reader = await self._open()
-        if reader is not None:
-            return reader
-        process = self._spawn()
+    async def _connect(self) -> MediaLine | None:
+        """The line to a running node, else to one that we start, if we do. Raises OSError, TimeoutError."""
+        line = await self._open()
+        if line is not None:
+            return line
+        self._nobody()
+        if not self.restart:
+            self.place.socket.unlink(missing_ok=True)
+            return None
+        process = self.place.spawn()
+        self.pid = process.pid
+        log.info("started media node %d, process %d", self.number, process.pid)
         async with asyncio.timeout(START_SECONDS):
             while process.poll() is None:
                 await asyncio.sleep(0.02)
-                reader = await self._open()
-                if reader is not None:
-                    return reader
-        raise OSError(f"the media node ended at its start ({process.returncode}), see {self._log_file}")
+                line = await self._open()
+                if line is not None:
+                    return line
+        raise OSError(f"the media node ended at its start ({process.returncode}), see {self.place.log_file}")
 
-    async def _open(self) -> asyncio.StreamReader | None:
-        """The line to whoever listens at the socket; None if nobody does."""
+    async def _open(self) -> MediaLine | None:
+        return await MediaLine.open(self.place.socket, self._hear)
+
+    def _nobody(self) -> None:
+        """Nobody listens: the node, if there was one, is gone with all that it carried."""
+        self.known.set()
+        self._meter = Meter()
+        self._unheard = 0
+        if self.on_gone is not None:
+            self.on_gone()
+
+    async def _serve(self, line: MediaLine) -> None:
+        """Greet the node, bring it in line, and watch it until it is gone."""
+        self._line, self.pid = line, line.peer
         try:
-            reader, self._writer = await asyncio.open_unix_connection(str(self.socket), limit=protocol.LINE_LIMIT)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        return reader
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "server.media.node", *self._arguments],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        log.info("started media node %d", process.pid)
-        self.pid = process.pid
-        return process
-
-    async def _serve(self, reader: asyncio.StreamReader) -> None:
-        """Greet the node, bring it in line, and listen until it is gone."""
-        listening = asyncio.create_task(self._listen(reader), name="media listener")
-        try:
-            try:
-                welcome = await self.ask(Hello(), Welcome, HELLO_SECONDS)
-            except MediaRefusedError as error:
-                log.warning("the media node speaks another version (%s): it is replaced", error)
-                await self.ask(Shutdown(), protocol.Done, GOODBYE_SECONDS)
+            welcome = await self._greet()
+            if welcome is None:
                 return
-            self.pid = welcome.pid
-            log.info("media node %d on UDP port %d, %d rooms", welcome.pid, welcome.udp_port, len(welcome.rooms))
             if self.on_up is not None:
                 await self.on_up(welcome)
+            self.known.set()
             self._ready.set()
-            await self._watch(listening)
+            if self.on_ready is not None:
+                self.on_ready()
+            await self._watch(line)
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])  # unlike awaiting it, this lets our own cancellation through
-        if not listening.cancelled():
-            listening.result()  # raises what broke the line
+            self._ready.clear()
+            self._line = None
+            broken = await line.close()
+        if broken is not None:
+            raise broken
 
-    async def _watch(self, listening: asyncio.Task[None]) -> None:
-        """Until the line breaks; a node that does not answer any more is ended, so that a new one can serve."""
-        while not listening.done():
-            await asyncio.wait([listening], timeout=PING_SECONDS)
-            if listening.done():
-                break
-            try:
-                await self.ask(GetStats(), protocol.Stats)
-            except UnavailableError:
-                if not listening.done() and self.pid:
-                    log.error("media node %d does not answer: killed", self.pid)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(self.pid, signal.SIGKILL)
-                return
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        """Hand on what the node says until the line ends, by EOF or reset; then nobody waits for answers any more."""
+    async def _greet(self) -> Welcome | None:
+        """What the node carries; one that speaks another version is told to end, one that hangs is ended."""
         try:
-            while line := await reader.readline():
-                message = protocol.decode_from_node(line)
-                if isinstance(message, Reply):
-                    waiting = self._waiting.get(message.id)
-                    if waiting is not None and not waiting.done():
-                        waiting.set_result(message.answer)
-                elif self.on_event is not None:
-                    self.on_event(message)
-        finally:
-            self._fail_waiting()
+            welcome = await self.ask(Hello(), Welcome, HELLO_SECONDS)
+        except MediaRefusedError as error:
+            log.warning("media node %d speaks another version (%s): it is replaced", self.number, error)
+            await self.ask(Shutdown(), Done, GOODBYE_SECONDS)
+            return None
+        except UnavailableError as error:
+            self._unheard += isinstance(error.__cause__, TimeoutError)
+            if self._unheard >= HELLO_TRIES:
+                self._kill()
+            raise
+        self._unheard = 0
+        self._meter = Meter(sessions=sum(len(room.sessions) for room in welcome.rooms))
+        where = (self.number, welcome.pid, welcome.udp_port, len(welcome.rooms))
+        log.info("media node %d, process %d, on UDP port %d, %d rooms", *where)
+        return welcome
 
-    def _let_go(self) -> None:
-        self._ready.clear()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self._fail_waiting()
+    async def _watch(self, line: MediaLine) -> None:
+        """Until the line breaks; a node that does not answer any more is ended, so that a new one can serve."""
+        while not line.listening.done():
+            try:
+                self._measured(await self.ask(GetStats(), Stats))
+            except UnavailableError:
+                if not line.listening.done():
+                    self._kill()
+                return
+            await asyncio.wait([line.listening], timeout=PING_SECONDS)
 
-    def _fail_waiting(self) -> None:
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(ConnectionResetError("the media node is gone"))
+    def _measured(self, stats: Stats) -> None:
+        """Say it once when the node begins to be too busy; `/readyz` and the figures say it all the time."""
+        before = self.figures(0).overloaded
+        self._meter.take(stats, asyncio.get_running_loop().time())
+        now = self.figures(0)
+        if now.overloaded and not before:
+            heavy = (self.number, 100 * now.cpu_share, 1000 * now.lag, now.sessions)
+            log.warning("media node %d is overloaded: %.0f %% of a core, %.0f ms late, %d sessions", *heavy)
+
+    def _kill(self) -> None:
+        if self.pid:
+            log.error("media node %d does not answer: process %d killed", self.number, self.pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def _hear(self, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
 
     def _reap(self) -> None:
         """Take the exit status of a node that was our child; an adopted one is not."""

@@ -9,7 +9,8 @@ from aiohttp import web
 from server.accounts.principal import Principal
 from server.media import protocol
 from server.media.protocol import Done, SetPublish
-from server.meetings.conductor import CONDUCTOR, Conductor, name_of, room_of
+from server.meetings.conductor import CONDUCTOR, Conductor
+from server.meetings.names import name_of, room_of
 from server.meetings.service import attend, floor, plan
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Plan
@@ -18,13 +19,16 @@ from tests.conftest import DistrictIds
 
 
 class Node:
-    """Stands in for the link: notes what is asked, and does it."""
+    """Stands in for the pool, its one node carrying every room: notes what is asked, and does it."""
 
     def __init__(self) -> None:
         self.asked: list[protocol.Command] = []
 
-    async def ask(self, command: protocol.Command, kind: type[Any], seconds: float | None = None) -> Any:
-        assert kind is Done
+    def carrier(self, _room: str) -> int:
+        return 1
+
+    async def ask(self, room: str, command: protocol.Command, kind: type[Any], seconds: float | None = None) -> Any:
+        assert (kind, room) == (Done, getattr(command, "room", None))
         self.asked.append(command)
         return Done()
 
@@ -40,7 +44,7 @@ class Sharing:
 
     def __init__(self, conductor: Conductor, store: Store, chair: Principal, commune: Principal) -> None:
         self.conductor, self.store, self.chair, self.commune = conductor, store, chair, commune
-        conductor.link = self.node = Node()  # type: ignore[assignment]
+        conductor.alignment.pool = self.node = Node()  # type: ignore[assignment]
         self.meeting = store.write_now(plan.create, chair, Plan(title="Giao ban", units=[commune.unit_id]))
         self.seat = 0
 

@@ -1,0 +1,78 @@
+"""What the media nodes say, turned into rows and messages to the pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from server.channel import Channel
+from server.media import protocol
+from server.meetings.alignment import Alignment
+from server.meetings.names import number_of
+from server.meetings.pool import MediaPool
+from server.meetings.service import attend, recording, rows
+from server.meetings.service.attend import SessionNews
+from server.store import Store
+
+log = logging.getLogger("giaoban.meetings")
+
+
+class Hearing:
+    """Takes the events of all nodes in their order."""
+
+    def __init__(self, store: Store, channel: Channel, pool: MediaPool, alignment: Alignment) -> None:
+        self.store, self.channel, self.pool, self.alignment = store, channel, pool, alignment
+        self._wishes: dict[int, protocol.ShowSlots] = {}
+        self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
+        pool.on_event = self._news.put_nowait
+
+    async def run(self) -> None:
+        """For ever: events that arrived together share one transaction."""
+        while True:
+            events = [await self._news.get()]
+            while not self._news.empty():
+                events.append(self._news.get_nowait())
+            try:
+                await self._take(events)
+            except Exception:
+                log.exception("events of the media nodes")
+
+    async def show(self, participant_id: int, wishes: protocol.ShowSlots) -> None:
+        """What somebody's page wants to see; said again when its connection is there, if it was not yet."""
+        self._wishes[participant_id] = wishes
+        await self.pool.tell(wishes.room, wishes)
+
+    async def _take(self, events: list[protocol.Event]) -> None:
+        news: list[SessionNews] = []
+        for event in events:
+            match event:
+                case protocol.SessionChanged():
+                    news.append(await self._session_changed(event))
+                case protocol.Speaking():
+                    await self._tell_speaking(event)
+                case protocol.ProgrammeChanged() | protocol.TrackChanged():
+                    pass  # the pages see it in the picture; the recorder writes the programme itself
+                case protocol.RecordingFailed():
+                    await self.store.write(recording.failed, number_of(event.recording), event.code)
+                    self.alignment.recording_ended(number_of(event.room))
+        if news:
+            await self.store.write(attend.sessions_changed, news)
+            for meeting_id in {item.meeting for item in news if item.state == "connected"}:
+                await self.alignment.sync(meeting_id)
+
+    async def _session_changed(self, event: protocol.SessionChanged) -> SessionNews:
+        meeting_id, seat = number_of(event.room), number_of(event.participant)
+        log.info("p%d %s %s %s", seat, event.session, event.state, event.reason)
+        wishes = self._wishes.get(seat)
+        if wishes is not None and event.state == "connected":
+            await self.pool.tell(event.room, wishes)
+        elif event.state == "closed":
+            self._wishes.pop(seat, None)
+        return SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
+
+    async def _tell_speaking(self, event: protocol.Speaking) -> None:
+        meeting_id = number_of(event.room)
+        loudest = [{"participant": number_of(level.participant), "level": level.level} for level in event.loudest]
+        await self.channel.send(
+            rows.room_name(meeting_id), "meeting.speaking", {"meeting": meeting_id, "loudest": loudest}
+        )
