@@ -44,6 +44,8 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         ("[http]\nprt = 1\n", {}, "prt"),
         ("[htp]\nport = 1\n", {}, "htp"),
         ("[http]\nport = 'x'\n", {}, "http.port"),
+        ("[media]\nnodes = 0\n", {}, "media.nodes"),
+        ("[media]\nnodes = 3\nudp_port = 65534\n", {}, "media.udp_port"),
         ("", {"GIAOBAN_HTTP_PRT": "1"}, "GIAOBAN_HTTP_PRT"),
         ("", {"GIAOBAN_HTTP_PORT": "many"}, "GIAOBAN_HTTP_PORT"),
         ("not toml", {}, "giaoban.toml"),

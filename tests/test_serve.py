@@ -11,13 +11,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from server.config import ROOT
+
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -85,6 +87,18 @@ class Operator:
             time.sleep(0.05)
         raise AssertionError(body)
 
+    def all_nodes(self, number: int) -> list[dict[str, Any]]:
+        """Wait until `/readyz` knows so many media nodes and each is ready; what it says of them."""
+
+        def nodes() -> list[dict[str, Any]]:
+            try:
+                found: list[dict[str, Any]] = json.loads(self.get("/readyz")[1])["details"]["media"]
+            except OSError:
+                return []
+            return found if [node["state"] for node in found] == ["ready"] * number else []
+
+        return until(nodes)
+
     def media_pids(self) -> list[int]:
         """The media nodes that run on this folder's socket."""
         found = []
@@ -115,6 +129,16 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
     running = Operator(tmp_path)
     yield running
     running.clean_up()
+
+
+def until(condition: Callable[[], T], seconds: float = 30) -> T:
+    """Ask until the answer is true; gives it."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
 
 
 def gone(operator: Operator, seconds: float = 10) -> bool:
@@ -163,6 +187,31 @@ def test_a_restart_of_the_web_side_keeps_the_media_node(operator: Operator) -> N
     assert operator.media_pids() == before
     assert operator.signal(signal.SIGTERM) == 0
     assert gone(operator)
+
+
+def test_several_media_nodes_start_stay_and_end_together(operator: Operator) -> None:
+    operator.environ["GIAOBAN_MEDIA_NODES"] = "2"
+    operator.start("demo")
+    states = [(node["node"], node["state"]) for node in operator.all_nodes(2)]
+    assert states == [(1, "ready"), (2, "ready")]
+    before = operator.media_pids()
+    assert operator.process is not None
+    operator.process.send_signal(signal.SIGHUP)
+    until(lambda: "starting anew" in (operator.folder / "log").read_text())
+    operator.all_nodes(2)
+    assert sorted(operator.media_pids()) == sorted(before)
+    copy = operator.folder / "copy"
+    assert operator.giaoban("backup", str(copy)).returncode == 0
+    assert [path.name for path in copy.rglob("media*")] == []
+    operator.environ["GIAOBAN_MEDIA_NODES"] = "1"
+    operator.process.kill()
+    operator.process.wait(10)
+    operator.start("demo")
+    assert [node["node"] for node in operator.all_nodes(1)] == [1]
+    until(lambda: len(operator.media_pids()) == 1)
+    assert operator.signal(signal.SIGTERM) == 0
+    assert gone(operator)
+    assert "Traceback" not in (operator.folder / "log").read_text()
 
 
 def test_https_with_a_certificate_of_our_own(operator: Operator) -> None:

@@ -31,7 +31,7 @@ KEEP_MEDIA = web.AppKey("keep_media", asyncio.Event)
 
 ANSWER_SECONDS = 5.0
 HELLO_SECONDS = 1.5  # a line to a process that is just dying is given up soon
-HELLO_TRIES = 4  # a node that was silent so often hangs: it is ended
+HELLO_TRIES = 3  # a node that was silent so often hangs: it is ended
 START_SECONDS = 15.0
 GOODBYE_SECONDS = 10.0  # a node completes its recordings before it answers
 PING_SECONDS = 3.0

@@ -74,7 +74,7 @@ class App:
 
     command = ("-m", "server", "serve")
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> None:
         self.folder, self.address = folder, address
         self.port = free_port()
         self.url = f"http://{address}:{self.port}"
@@ -88,6 +88,7 @@ class App:
             "GIAOBAN_STORAGE_DATA": str(folder / "data"),
             "GIAOBAN_STORAGE_RECORDINGS": str(folder / "recordings"),
             "GIAOBAN_STORAGE_FREE_SPACE_MB": "1",
+            "GIAOBAN_MEDIA_NODES": str(nodes),
             "GIAOBAN_MEDIA_SOCKET": str(self.socket),
             "GIAOBAN_MEDIA_UDP_PORT": "0",
             "GIAOBAN_MEDIA_ADDRESSES": address,
@@ -117,14 +118,15 @@ class App:
         until(self.ready, 60, "the server is ready")
 
     def ready(self) -> bool:
-        """Whether /readyz says so; fails at once when the process has ended."""
+        """Whether /readyz says so, of each media node too; fails at once when the process has ended."""
         if self.control is not None and self.control.poll() is not None:
             raise AssertionError(f"the server ended:\n{self.log()}")
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as reply:
-                return bool(json.load(reply)["ready"])
+                found = json.load(reply)
         except OSError:
             return False
+        return bool(found["ready"]) and all(node["state"] != "away" for node in found["details"].get("media", []))
 
     def stop(self) -> None:
         """End both processes cleanly; what is left of the node is killed."""
@@ -151,16 +153,17 @@ class App:
         return pid
 
     def media_pids(self) -> list[int]:
-        """The media nodes of this application, found by their socket."""
-        found = []
+        """The media nodes of this application, found by their sockets; by number."""
+        found = {}
+        sockets = str(self.socket.with_suffix("")).encode()
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 words = (path / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"server.media.node" in words and str(self.socket).encode() in words:
-                found.append(int(path.name))
-        return found
+            if b"server.media.node" in words:
+                found |= {word: int(path.name) for word in words if word.startswith(sockets)}
+        return [found[name] for name in sorted(found, key=lambda name: (len(name), name))]
 
     def log(self) -> str:
         """What the control process has said."""
@@ -168,8 +171,8 @@ class App:
 
     def media_log(self) -> str:
         """What the media nodes have said."""
-        file = self.folder / "data" / "media.log"
-        return file.read_text("utf-8", "replace") if file.exists() else ""
+        files = sorted((self.folder / "data").glob("media*.log"))
+        return "".join(file.read_text("utf-8", "replace") for file in files)
 
     # ---- people
 
@@ -220,9 +223,9 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, address: str = "127.0.0.1") -> Iterator[App]:
+def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> Iterator[App]:
     """The application, seeded and started; ended afterwards."""
-    app = App(folder, address)
+    app = App(folder, address, nodes)
     app.seed()
     try:
         app.start()

@@ -111,6 +111,34 @@ async def test_a_node_that_does_not_answer_is_replaced(links: Links, monkeypatch
     await until(lambda: len(links.welcomes) == 2 and link.ready, 10)
 
 
+async def test_a_node_that_hangs_is_ended_by_whoever_finds_it(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has not said who it is: the socket knows."""
+    monkeypatch.setattr("server.meetings.link.HELLO_SECONDS", 0.2)
+    first = await links.open()
+    await first.close(keep=True)
+    hung = links.welcomes[0].pid
+    os.kill(hung, signal.SIGSTOP)
+    second = await links.open()
+    assert not alive(hung)
+    assert links.welcomes[1].pid != hung
+    assert second.known.is_set()
+
+
+async def test_a_link_that_does_not_restart_ends_with_its_node(media_settings: Settings, links: Links) -> None:
+    first = await links.open()
+    await first.close(keep=True)
+    link = MediaLink(media_settings, restart=False)
+    gone: list[bool] = []
+    link.on_gone = lambda: gone.append(link.place.socket.exists())
+    links.made.append(link)
+    await link.start()
+    await link.wait_ready()
+    os.kill(links.welcomes[0].pid, signal.SIGKILL)
+    await until(lambda: gone and not link.place.socket.exists(), 5)
+    assert not link.ready
+    assert len(gone) == 1
+
+
 async def test_closing_for_good_ends_the_node(links: Links) -> None:
     link = await links.open()
     await link.close(keep=False)
