@@ -56,6 +56,7 @@ class Participant:
         slots: tuple[list[Slot], list[Slot]],
         send: Callable[[bytes, Address], object],
         now: float,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self.session = session
@@ -73,7 +74,7 @@ class Participant:
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
         self.consent = Consent(now)
         self.seen_checks = SeenChecks()
-        self.allowance = Allowance(now)
+        self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()
         self._began = now
         self._send = send

@@ -13,8 +13,9 @@ from server.media import rtcp
 from server.media.rtp import is_rtcp
 
 # A browser sends at most three camera layers and a screen, 4 Mbit/s by our REMB, and probes to twice that.
-BYTES_PER_SECOND = 1_000_000
-PACKETS_PER_SECOND = 1_200  # 8 Mbit/s in packets of 900 bytes, and two voices
+UPLINK_MBIT = 8  # of one participant, in the long run; a second's worth may come at once
+BYTES_PER_MBIT = 125_000
+PACKETS_PER_MBIT = 150  # packets of 833 bytes; browsers' are larger, voices come beside 4 Mbit/s of pictures
 REPORTS_PER_SECOND = 300  # RTCP datagrams; fifteen slots and feedback every 50 ms make about 60
 CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a path, then one every 2.5 s
 NUMBERS_PER_SECOND = 4_000  # sequence numbers that NACKs and transport feedback speak of; we send some hundreds
@@ -48,23 +49,11 @@ class Bucket:
 class Allowance:
     """What one participant may still send; `refused` counts by reason what it may not."""
 
-    __slots__ = (
-        "_bytes",
-        "_checks",
-        "_filled",
-        "_key_frames",
-        "_numbers",
-        "_packets",
-        "_reports",
-        "_streams",
-        "refused",
-    )
-
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, uplink_mbit: float = UPLINK_MBIT) -> None:
         self.refused: Counter[str] = Counter()
         self._filled = now
-        self._bytes = float(BYTES_PER_SECOND)
-        self._packets = float(PACKETS_PER_SECOND)
+        self._most_bytes = self._bytes = uplink_mbit * BYTES_PER_MBIT
+        self._most_packets = self._packets = uplink_mbit * PACKETS_PER_MBIT
         self._reports = float(REPORTS_PER_SECOND)
         self._streams: set[bytes] = set()
         self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
@@ -99,8 +88,8 @@ class Allowance:
 
     def _fill(self, now: float) -> None:
         elapsed, self._filled = now - self._filled, now
-        self._bytes = min(BYTES_PER_SECOND, self._bytes + elapsed * BYTES_PER_SECOND)
-        self._packets = min(PACKETS_PER_SECOND, self._packets + elapsed * PACKETS_PER_SECOND)
+        self._bytes = min(self._most_bytes, self._bytes + elapsed * self._most_bytes)
+        self._packets = min(self._most_packets, self._packets + elapsed * self._most_packets)
         self._reports = min(REPORTS_PER_SECOND, self._reports + elapsed * REPORTS_PER_SECOND)
 
     def answers(self, now: float) -> bool:

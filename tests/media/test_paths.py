@@ -12,13 +12,14 @@ from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.paths import KNOWN_ADDRESSES, LARGEST
-from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_SECOND
+from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
 from server.media.source import KEY_FRAME_EVERY
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
+PACKETS_PER_SECOND = UPLINK_MBIT * PACKETS_PER_MBIT
 ELSEWHERE: Address = ("192.0.2.66", 666)
 
 

@@ -6,18 +6,20 @@ import pytest
 
 from server.media import rtcp
 from server.media.policing import (
-    BYTES_PER_SECOND,
+    BYTES_PER_MBIT,
     CHECKS_PER_SECOND,
     KEY_FRAMES_AT_ONCE,
     MOST_STREAMS,
     NUMBERS_PER_SECOND,
-    PACKETS_PER_SECOND,
+    PACKETS_PER_MBIT,
     REPORTS_PER_SECOND,
+    UPLINK_MBIT,
     Allowance,
     Bucket,
 )
 from server.media.rtp import build_header
 
+BYTES_PER_SECOND, PACKETS_PER_SECOND = UPLINK_MBIT * BYTES_PER_MBIT, UPLINK_MBIT * PACKETS_PER_MBIT
 REPORT = bytes((0x81, 201, 0, 7)) + (9).to_bytes(4, "big") + bytes(24)
 
 
@@ -132,3 +134,8 @@ def test_key_frames_are_bounded_for_each_subscriber() -> None:
     allowance.hears(rtcp.Fir(1, 2, 3), 10.0)
     assert not allowance.hears(rtcp.Fir(1, 2, 3), 10.001)
     assert allowance.hears(rtcp.Pli(1, 2), 12.0)
+
+
+def test_a_node_may_be_told_to_take_more() -> None:
+    """A camera of a hall that is no browser, or a bench."""
+    assert passed(Allowance(0.0, 80), packet(), 5_000, 2) == 10_000
