@@ -16,6 +16,7 @@ from server.media import protocol as p
 from server.media.dtls import new_certificate
 from server.media.negotiation import Negotiation
 from server.media.participant import Participant
+from server.media.policing import UPLINK_MBIT
 from server.media.recorder import CannotRecordError
 from server.media.recordings import Recordings
 from server.media.room import Room
@@ -37,13 +38,14 @@ class _CannotError(Exception):
 class Commands:
     """Carries out commands on a `Switch`; `stopping` is set when the process is to end."""
 
-    def __init__(self, switch: Switch, addresses: list[str]) -> None:
+    def __init__(self, switch: Switch, addresses: list[str], uplink_mbit: float = UPLINK_MBIT) -> None:
         self.stopping = asyncio.Event()
         self.lag = 0.0  # s; how late the event loop was of late, noted by who measures it
         self._switch = switch
         self._recordings = Recordings(switch.announce)
         port = switch.port
-        self._negotiation = Negotiation(new_certificate(), [(a, port.number) for a in addresses], port.send)
+        candidates = [(address, port.number) for address in addresses]
+        self._negotiation = Negotiation(new_certificate(), candidates, port.send, uplink_mbit)
         self._table: dict[type[Any], Callable[[Any, float], p.Answer | Awaitable[p.Answer]]] = {
             p.Hello: self._hello,
             p.OpenRoom: self._open_room,

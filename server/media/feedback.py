@@ -14,6 +14,8 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
     """A decrypted RTCP packet came; `wall` is Unix time. Raises ProtocolError when malformed."""
     back = participant.heard_back
     for message in rtcp.parse(data):
+        if not participant.allowance.hears(message, now):
+            continue
         match message:
             case rtcp.ReceiverReport(reports=blocks):
                 _blocks(participant, blocks, wall)

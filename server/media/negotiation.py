@@ -13,6 +13,7 @@ from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink, fingerprint
 from server.media.ice import Address, Credentials
 from server.media.participant import Participant
+from server.media.policing import UPLINK_MBIT, Allowance
 from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.sdp import Offer, Section
 from server.media.sdp_answer import SlotStream, build_answer
@@ -38,11 +39,16 @@ class Negotiation:
     """Answers offers for a node with this certificate, these addresses and this port."""
 
     def __init__(
-        self, certificate: RTCCertificate, candidates: list[Address], send: Callable[[bytes, Address], object]
+        self,
+        certificate: RTCCertificate,
+        candidates: list[Address],
+        send: Callable[[bytes, Address], object],
+        uplink_mbit: float = UPLINK_MBIT,
     ) -> None:
         self._certificate = certificate
         self._candidates = candidates
         self._send = send
+        self._uplink_mbit = uplink_mbit
 
     def accept(self, name: str, room: str, text: str, now: float) -> tuple[Participant, str, list[SlotInfo]]:
         """A new session, our answer, and the slots by mid. Raises ProtocolError for an offer that cannot be served."""
@@ -72,6 +78,7 @@ class Negotiation:
             (voices, pictures),
             self._send,
             now,
+            Allowance(now, self._uplink_mbit),
         )
         return participant, answer, _infos(offer)
 

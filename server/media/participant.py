@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink
-from server.media.ice import Address, Consent, Credentials, Presence
+from server.media.ice import Address, Consent, Credentials, Presence, SeenChecks
+from server.media.policing import Allowance
 from server.media.protocol import Kind, SessionState, Want
 from server.media.red import Redundancy
 from server.media.slots import Slot
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
 
 RTCP_BYTES = 1_200  # of one datagram
+NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
 Changed = Callable[["Participant", SessionState, str], None]
 
 
@@ -55,6 +57,7 @@ class Participant:
         slots: tuple[list[Slot], list[Slot]],
         send: Callable[[bytes, Address], object],
         now: float,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self.session = session
@@ -71,8 +74,11 @@ class Participant:
         self.address: Address | None = None
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
         self.consent = Consent(now)
+        self.seen_checks = SeenChecks()
+        self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()
         self.redundancy = Redundancy()
+        self._began = now
         self._send = send
         self.changed: Changed = lambda participant, state, reason: None
 
@@ -99,6 +105,8 @@ class Participant:
         presence = self.consent.presence(now)
         if presence is Presence.GONE:
             self.close("no_answer" if self.state == "connecting" else "lost")
+        elif self.state == "connecting" and now - self._began > NEVER_SECURED_AFTER:
+            self.close("dtls_failed")
         elif presence is Presence.LOST and self.state == "connected":
             self._set_state("lost")
         elif presence is Presence.HERE and self.state == "lost":

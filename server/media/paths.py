@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from server.errors import ProtocolError
 from server.media import ice
-from server.media.ice import Address
+from server.media.ice import LOST_AFTER, Address
 from server.media.participant import Participant
 from server.media.udp import UdpPort
 
 ADDRESS_IS_DEAD = 3.0  # s without a check on the old path before a new one is believed without USE-CANDIDATE
 
+LARGEST = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
 KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interfaces
 
 
@@ -40,6 +41,7 @@ class Paths:
     def add(self, participant: Participant) -> None:
         """Expect checks for this participant."""
         self._by_ufrag[participant.credentials.ufrag] = participant
+        participant.allowance.refused = self.refused
 
     def remove(self, participant: Participant) -> None:
         """Expect nothing more."""
@@ -53,11 +55,13 @@ class Paths:
         self.received += 1
         first = data[0]
         try:
-            if 128 <= first < 192:
+            if len(data) > LARGEST:
+                self.refused["giant"] += 1
+            elif 128 <= first < 192:
                 participant = self._by_address.get(source)
                 if participant is None:
                     self.refused["stranger_media"] += 1
-                else:
+                elif not participant.allowance.refuses(data, now):
                     self._media(participant, data, now)
             elif first < 4:
                 self._check(data, source, now)
@@ -78,11 +82,16 @@ class Paths:
             self.refused["stranger_stun"] += 1
             return
         binding = ice.answer(data, source, participant.credentials.password)
-        if source not in participant.addresses:
-            self._remember(participant, source)
-        if source != participant.address and self._believed(participant, binding, now):
-            participant.move(source)
+        seen = source != participant.address and participant.seen_checks.has(binding.transaction)
+        if source not in participant.addresses and not self._welcome(participant, source, seen, now):
+            return
         participant.consent.heard(now)
+        if not participant.allowance.answers(now):
+            return
+        if not seen:
+            participant.seen_checks.add(binding.transaction)
+            if source != participant.address and self._believed(participant, binding, now):
+                participant.move(source)
         self._port.send(binding.response, source)
         if not participant.link.started:
             participant.link.start(participant.secured, participant.close)
@@ -94,10 +103,23 @@ class Paths:
             return True
         return participant.consent.silent_for(now) > ADDRESS_IS_DEAD
 
+    def _welcome(self, participant: Participant, source: Address, seen: bool, now: float) -> bool:
+        """Whether a valid check from an unknown address opens it: not one overheard, not another's live address."""
+        owner = self._by_address.get(source)
+        if seen:
+            self.refused["replayed_stun"] += 1
+        elif owner is not None and owner.address == source and owner.consent.silent_for(now) < LOST_AFTER:
+            self.refused["taken_address"] += 1
+        else:
+            self._remember(participant, source)
+            return True
+        return False
+
     def _remember(self, participant: Participant, source: Address) -> None:
         """A valid check came from here, so what else comes from here is the participant's, chosen path or not."""
         if len(participant.addresses) == KNOWN_ADDRESSES:
-            oldest = participant.addresses.pop(0)
+            oldest = next(address for address in participant.addresses if address != participant.address)
+            participant.addresses.remove(oldest)
             if self._by_address.get(oldest) is participant:
                 del self._by_address[oldest]
         participant.addresses.append(source)

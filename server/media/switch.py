@@ -112,9 +112,12 @@ class Switch:
         room = self.rooms[participant.room]
         if is_rtcp(data):
             plain = participant.link.unprotect_rtcp(data)
+            participant.allowance.spend(data)
             feedback.received(participant, plain, room, self.forwarder, now, time.time())
             return
-        arrived = participant.uplink.receive(participant.link.unprotect(data), now)
+        plain = participant.link.unprotect(data)
+        participant.allowance.spend(data)
+        arrived = participant.uplink.receive(plain, now)
         if arrived is None:
             return
         for packet in (*arrived.repaired, arrived.packet):

@@ -21,6 +21,7 @@ from server.media.vp8 import Pictures, Vp8, normalise
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
 LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
+MOST_REPAIRS = 16  # RTX streams that are remembered; browsers have one a layer
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
 
 
@@ -105,6 +106,8 @@ class Uplink:
             if repaired is None:
                 return None
             source, index = repaired, repaired.index_of(rtp.sequence)
+        elif rtp.payload_type not in self._plan.payload_types:
+            raise ProtocolError("payload type was not negotiated")
         else:
             source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
             index = source.index_of(rtp.sequence)
@@ -159,8 +162,6 @@ class Uplink:
 
     def _learn(self, rtp: RtpPacket) -> Source:
         plan, extensions = self._plan, rtp.extensions
-        if rtp.payload_type not in plan.payload_types:
-            raise ProtocolError("payload type was not negotiated")
         named = extensions.get(plan.mid_id or 0)
         mid = identifier(named) if named else plan.ssrcs.get(rtp.ssrc)
         if mid is None or mid not in plan.kinds:
@@ -199,6 +200,8 @@ class Uplink:
             kind = plan.kinds.get(identifier(named)) if named else None
             source = self.sources.get((kind, identifier(layer) if layer else "")) if kind else None
         if source is not None:
+            if len(self._by_rtx_ssrc) >= MOST_REPAIRS:
+                del self._by_rtx_ssrc[next(iter(self._by_rtx_ssrc))]
             self._by_rtx_ssrc[rtp.ssrc] = source
         return source
 

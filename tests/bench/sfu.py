@@ -104,7 +104,7 @@ async def _most(options: argparse.Namespace) -> float:
     """The most packets a second that one core sends with less than 0.1 % lost and p99 below 50 ms."""
     best, factor = 0.0, 3.0
     with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE, uplink_mbit=1000) as node:
             publisher, sinks = await _connect_to(node, options.sinks)
             load = Load(publisher, sinks)
             while True:

@@ -5,59 +5,21 @@ Each parser sees octets from nowhere and, more telling, real packets that were b
 """
 
 import os
-import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.media import rtcp, rtcp_build, rtp, sdp, sdp_answer, twcc, vp8
+from server.media import rtcp, rtp, sdp, sdp_answer, twcc, vp8
+from tests.fuzz.seeds import rtcp_seeds, rtp_seeds, short_offer, twcc_seeds, vp8_seeds
 
-OFFERS = Path(__file__).parent.parent / "media" / "data"
 EXAMPLES = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-
-
-def rtp_seeds() -> list[bytes]:
-    one_byte = rtp.build_extensions({1: b"\x81", 3: b"\0\1", 4: b"12", 10: b"f"})
-    two_byte = bytes.fromhex("1000 0003 0102abcd 0500 1003010203 00")
-    header = rtp.build_header(96, 1, 65535, 1, 2, one_byte)
-    wide = rtp.build_header(96, 0, 1, 1, 2, two_byte)
-    return [header + vp8_seeds()[0], wide + b"opus", bytes((header[0] | 0x20,)) + header[1:] + b"ab\0\0\3"]
-
-
-def vp8_seeds() -> list[bytes]:
-    key = bytes.fromhex("10020c9d012a0005d042") + bytes(8)
-    heads = ("10", "908045", "90808145", "90f0814507e5", "90e0450920", "b0101f")
-    return [bytes.fromhex(head) + key for head in heads]
-
-
-def twcc_seeds() -> list[bytes]:
-    chance = random.Random(1)
-    builder = twcc.FeedbackBuilder(1, 2)
-    for number in range(65_400, 65_700):
-        if chance.random() < 0.8:
-            builder.record(number & 0xFFFF, number * 900 + chance.randrange(100_000))
-    return [packet[12:] for packet in builder.build()]
-
-
-def rtcp_seeds() -> list[bytes]:
-    block = rtcp.ReportBlock(1, 2, -3, 4, 5, 6, 7)
-    feedback = [rtcp_build.build_transport_feedback(1, 2, fci) for fci in twcc_seeds()]
-    return [
-        rtcp_build.build_sr(1, 2, 3, 4, 5, [block] * 3)
-        + rtcp_build.build_sdes(1, "tên")
-        + rtcp_build.build_bye([1, 2]),
-        rtcp_build.build_rr(1, [block]) + rtcp_build.build_remb(1, 10**6, [4, 5]) + rtcp_build.build_pli(1, 2),
-        rtcp_build.build_nack(1, 2, [1, 2, 30, 65535]) + rtcp_build.build_fir(1, 2, 3),
-        *feedback,
-    ]
 
 
 def read_rtp(data: bytes) -> None:
@@ -143,12 +105,6 @@ def test_nothing_but_protocol_error_escapes(name: str) -> None:
 
 
 # ---- offers --------------------------------------------------------------------------------------------------------
-
-
-def short_offer() -> str:
-    """A captured offer, its sections reduced to two that send and two slots, so that a change hits something."""
-    head, *sections = (OFFERS / "chromium-meeting.sdp").read_bytes().decode().split("\r\nm=")
-    return "\r\nm=".join([head, sections[0], sections[1], sections[3], sections[6]])
 
 
 OFFER_LINES = [line for line in short_offer().split("\r\n") if line]

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from server.config import ROOT
 from server.media import protocol as p
+from server.media.policing import UPLINK_MBIT
 
 A = TypeVar("A", bound=p.Answer)
 E = TypeVar("E", bound=p.Event)
@@ -109,11 +110,14 @@ class NodeProcess:
 
 
 @asynccontextmanager
-async def node_process(folder: Path, *prefix: str, address: str = "127.0.0.1") -> AsyncIterator[NodeProcess]:
+async def node_process(
+    folder: Path, *prefix: str, address: str = "127.0.0.1", uplink_mbit: float = UPLINK_MBIT
+) -> AsyncIterator[NodeProcess]:
     """A node on a free port with a connected control; `prefix` goes before the command (taskset). Ended afterwards."""
     socket, log = folder / "node.sock", folder / "node.log"
     command = [*prefix, sys.executable, "-m", "server.media.node", "--socket", str(socket), "--udp-port", "0"]
-    process = await asyncio.create_subprocess_exec(*command, "--address", address, "--log", str(log), cwd=ROOT)
+    command += ["--address", address, "--uplink-mbit", str(uplink_mbit), "--log", str(log)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     node = NodeProcess(process, socket, log)
     try:
         node.control = await Control.connect(socket)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media import ice
-from server.media.ice import CLOSED_AFTER, LOST_AFTER, NEVER_CAME_AFTER, Consent, Credentials, Presence
+from server.media.ice import CLOSED_AFTER, LOST_AFTER, NEVER_CAME_AFTER, Consent, Credentials, Presence, SeenChecks
 
 ME = ("198.51.100.7", 50_000)
 
@@ -105,3 +105,23 @@ def test_consent_runs_out_comes_back_and_ends() -> None:
     consent.heard(130.0)
     assert consent.presence(130.0) is Presence.HERE
     assert consent.presence(130.0 + LOST_AFTER + CLOSED_AFTER) is Presence.GONE
+
+
+def test_what_follows_the_seal_proves_nothing() -> None:
+    """A USE-CANDIDATE hung behind MESSAGE-INTEGRITY is not the browser's (RFC 8489 §14.5)."""
+    message = request("u:x", "right", nominate=False)
+    del message.attributes["FINGERPRINT"]
+    longer = bytearray(bytes(message) + bytes.fromhex("00250000"))
+    longer[2:4] = (len(longer) - 20).to_bytes(2, "big")
+    assert stun.parse_message(bytes(longer)).check_message_integrity(b"right")
+    assert not ice.answer(bytes(longer), ME, "right").nominated
+
+
+def test_checks_are_remembered_for_hours_and_no_longer() -> None:
+    seen = SeenChecks()
+    for number in range(20_000):
+        seen.add(number.to_bytes(12, "little"))
+    assert seen.has((19_999).to_bytes(12, "little"))
+    assert seen.has((20_000 - 4_096).to_bytes(12, "little"))
+    assert not seen.has((0).to_bytes(12, "little"))
+    assert len(seen._ids) <= 65_536

@@ -7,7 +7,7 @@ import pytest
 from server.errors import ProtocolError
 from server.media import rtcp
 from server.media.rtp import build_extensions, build_header
-from server.media.uplink import Uplink, UplinkPlan
+from server.media.uplink import MOST_REPAIRS, Uplink, UplinkPlan
 from tests.media.endpoint import picture, voice
 
 PLAN = UplinkPlan(
@@ -129,3 +129,41 @@ def test_a_layer_that_the_browser_stopped_is_left_soon() -> None:
     assert uplink.layers("camera", 2.8) == []
     uplink.receive(named(20, 4), 2.8)
     assert [source.rid for source in uplink.layers("camera", 2.8)] == ["f"]
+
+
+def test_rtx_under_a_media_ssrc_is_told_apart_by_its_payload_type() -> None:
+    uplink = Uplink("a", PLAN)
+    for number in (1, 3):
+        uplink.receive(named(20, number, mid="1", rid="f"), 0.0)
+    arrived = uplink.receive(named(20, 2, payload_type=97, mid="1", repaired="f"), 0.1)
+    assert arrived is not None and arrived.packet.index & 0xFFFF == 2
+    arrived = uplink.receive(named(20, 4), 0.2)
+    assert arrived is not None and arrived.source.ssrc == 20 and arrived.packet.index & 0xFFFF == 4
+    assert uplink.lost == 1, "a repair is not an arrival"
+
+
+def test_two_streams_under_one_ssrc_are_one() -> None:
+    """The number was learned first; what comes under it later is of that stream, whatever it is called."""
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    arrived = uplink.receive(named(20, 2, mid="1", rid="q"), 0.1)
+    assert arrived is not None and arrived.source.rid == "f"
+    assert sorted(uplink.sources) == [("camera", "f")]
+    with pytest.raises(ProtocolError):
+        uplink.receive(build_header(98, 0, 3, 3, 20) + b"\x10\x01", 0.2)
+
+
+def test_repairing_streams_without_end_take_no_memory() -> None:
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    for ssrc in range(1000, 3000):
+        uplink.receive(named(ssrc, 1, payload_type=97, mid="1", repaired="f"), 0.1)
+    assert len(uplink._by_rtx_ssrc) == MOST_REPAIRS
+
+
+def test_a_thief_of_a_layer_s_name_costs_only_himself() -> None:
+    """Two streams that claim one layer in turn: the newest has it, and nothing of the other stays."""
+    uplink = Uplink("a", PLAN)
+    for number in range(200):
+        assert uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50) is not None
+    assert len(uplink.sources) == len(uplink._by_ssrc) == len(uplink._pictures) == 1

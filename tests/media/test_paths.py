@@ -1,0 +1,276 @@
+"""Whose datagram is it: addresses opened by checks, taken from nobody, and what is refused at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from aioice import stun
+
+from server.media import paths, rtcp, rtcp_build
+from server.media.forward import RUN_PACKETS
+from server.media.ice import LOST_AFTER, Address
+from server.media.participant import NEVER_SECURED_AFTER, Participant
+from server.media.paths import KNOWN_ADDRESSES, LARGEST
+from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
+from server.media.protocol import SessionChanged
+from server.media.rtp import RtpPacket, build_header
+from server.media.source import KEY_FRAME_EVERY
+from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
+from tests.fuzz.targets.rtp import picture, voice
+
+PACKETS_PER_SECOND = UPLINK_MBIT * PACKETS_PER_MBIT
+ELSEWHERE: Address = ("192.0.2.66", 666)
+
+
+def check(person: Participant, *, nominate: bool = True) -> bytes:
+    """A valid check, as the participant's browser makes it."""
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    message.attributes["USERNAME"] = f"{person.credentials.ufrag}:x"
+    if nominate:
+        message.attributes["USE-CANDIDATE"] = None
+    message.add_message_integrity(person.credentials.password.encode())
+    return bytes(message)
+
+
+def answers(stage: Stage) -> list[Address]:
+    """Where checks were answered to since the last call."""
+    found = [to for data, _, to, _ in stage.port.batches if data[:2] == b"\1\1"]
+    stage.port.batches.clear()
+    return found
+
+
+@pytest.fixture
+def stage() -> Stage:
+    made = Stage()
+    made.port.batches.clear()
+    return made
+
+
+@pytest.fixture
+def hand(stage: Stage) -> Callable[[bytes, Address], None]:
+    return lambda data, source: stage.switch.paths.datagram(data, source, stage.now)
+
+
+Hand = Callable[[bytes, Address], None]
+
+
+def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Hand) -> None:
+    victim = stage.people[0]
+    hand(check(victim), ELSEWHERE)
+    assert victim.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
+
+
+def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
+    """The seal of a check is good for ever; so a check that has come already opens no other address."""
+    victim = stage.people[0]
+    overheard = [check(victim) for _ in range(5)]
+    for data in overheard:
+        hand(data, ATTACKER)
+    assert answers(stage) == [ATTACKER] * 5
+    for data in overheard:
+        hand(data, ELSEWHERE)
+    assert victim.address == ATTACKER
+    assert not answers(stage)
+    assert stage.switch.paths.refused["replayed_stun"] == 5
+    hand(voice(1, 1), ELSEWHERE)
+    assert stage.switch.paths.refused["stranger_media"] == 1
+
+
+def test_an_overheard_check_does_not_bring_an_old_address_back(stage: Stage, hand: Hand) -> None:
+    victim = stage.people[0]
+    overheard = check(victim)
+    hand(overheard, ATTACKER)
+    hand(check(victim), ELSEWHERE)
+    hand(overheard, ATTACKER)
+    assert victim.address == ELSEWHERE
+    assert answers(stage) == [ATTACKER, ELSEWHERE, ATTACKER], "a repeat whose answer was lost is answered"
+
+
+def test_nobody_takes_another_s_live_address(stage: Stage, hand: Hand) -> None:
+    """A participant with valid credentials sends a check under another's address."""
+    attacker, victim = stage.people[0], stage.people[1]
+    assert victim.address is not None
+    hand(check(attacker), victim.address)
+    assert stage.switch.paths.refused["taken_address"] == 1
+    assert attacker.address == ATTACKER
+    before = victim.uplink.packets
+    hand(voice(1, 1), victim.address)
+    assert victim.uplink.packets == before + 1
+    stage.now += LOST_AFTER + 1
+    hand(check(attacker), victim.address)
+    assert attacker.address == victim.address, "a port that a NAT gives to the next is his"
+
+
+def test_the_path_in_use_is_never_forgotten(stage: Stage, hand: Hand) -> None:
+    person = stage.people[0]
+    for number in range(3 * KNOWN_ADDRESSES):
+        hand(check(person, nominate=False), ("192.0.2.1", 1000 + number))
+    assert person.address == ATTACKER and ATTACKER in person.addresses
+    assert len(person.addresses) == KNOWN_ADDRESSES
+    hand(voice(1, 1), ATTACKER)
+    assert person.uplink.packets == 1
+    hand(voice(2, 2), ("192.0.2.1", 1000))
+    assert person.uplink.packets == 1, "the oldest of the others was"
+
+
+def test_ten_thousand_valid_checks_a_second_get_few_answers(stage: Stage, hand: Hand) -> None:
+    person = stage.people[0]
+    for _ in range(2_000):
+        hand(check(person), ATTACKER)
+        stage.now += 0.0001
+    assert len(answers(stage)) <= 2 * CHECKS_PER_SECOND + 11
+    assert stage.switch.paths.refused["policed_stun"] >= 1_800
+    assert person.consent.silent_for(stage.now) < 0.01, "it is there nevertheless"
+    stage.now += 1
+    hand(check(person), ATTACKER)
+    assert answers(stage) == [ATTACKER]
+
+
+def test_a_handshake_that_is_never_finished_ends(stage: Stage, hand: Hand) -> None:
+    """The browser checks the path, but DTLS leads to nothing: control must know, and the page may try again."""
+    person = stage.people[0]
+    person.close("left")
+    again = stage.admit("p0")
+    begin = stage.now
+    while again.state == "connecting" and stage.now < begin + 60:
+        stage.now += 1
+        hand(check(again), ATTACKER)
+        again.look(stage.now)
+    assert again.state == "closed"
+    assert NEVER_SECURED_AFTER <= stage.now - begin <= NEVER_SECURED_AFTER + 2
+    last = stage.events[-1]
+    assert isinstance(last, SessionChanged) and last.reason == "dtls_failed"
+
+
+@pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
+def test_giant_and_tiny_datagrams(stage: Stage, hand: Hand, first: int) -> None:
+    for size in (1, 2, 3, 4, 11, 12, 13, 19, 20, LARGEST):
+        hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
+    assert stage.switch.paths.refused["giant"] == 0
+    for size in (LARGEST + 1, 2048):
+        hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
+    assert stage.switch.paths.refused["giant"] == 2
+    stage.tick()
+
+
+def test_the_largest_packets_fit_the_forwarder_s_memory(stage: Stage, hand: Hand) -> None:
+    """A burst of them is laid end to end where libsrtp writes behind each: an octet too many is somebody else's."""
+    for number in range(40):
+        hand(picture(number, number * 3000).ljust(LARGEST - number % 4, b"p"), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    got = [batch for batch in stage.port.batches if batch[3]]
+    assert sum(-(-len(batch[0]) // batch[1]) for batch in got) == 2 * 40
+    largest = max(batch[1] for batch in got)
+    assert LARGEST < largest <= stage.switch.forwarder._arena.size // (RUN_PACKETS + 1)
+
+
+def test_a_publisher_of_fifty_megabits_is_policed_and_the_others_are_not(stage: Stage, hand: Hand) -> None:
+    people, number = stage.people, 0
+    for tick in range(500):
+        stage.now += 0.01
+        for _ in range(52):
+            hand(picture(number, tick * 900, key=number == 0).ljust(1200, b"p"), ATTACKER)
+            number += 1
+        if tick % 2 == 0:
+            hand(voice(tick, tick * 480), ("10.0.0.1", 2))
+        stage.switch.paths.burst_ended(stage.now)
+        stage.port.batches.clear()
+    assert people[0].uplink.packets <= 6 * PACKETS_PER_SECOND
+    assert people[0].uplink.bytes * 8 <= 6 * 8_200_000
+    assert stage.switch.paths.refused["policed"] == number - people[0].uplink.packets
+    assert people[1].uplink.packets == 250
+
+
+def test_a_participant_of_many_streams(stage: Stage, hand: Hand) -> None:
+    """Each new number replaces its stream and takes room in libsrtp, so there is an end to it."""
+    for ssrc in range(1, 2_000):
+        stage.now += 0.01
+        hand(picture(1, 1, "f", ssrc=1000 + ssrc), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+    uplink = stage.people[0].uplink
+    assert stage.switch.paths.refused["too_many_streams"] == 1_999 - MOST_STREAMS
+    assert len(uplink.sources) == len(uplink._by_ssrc) == len(uplink._pictures) == 1
+    stage.tick()
+
+
+def test_a_claimed_ssrc_of_another_is_one_s_own(stage: Stage, hand: Hand) -> None:
+    """Streams are told apart by whose keys they came under; a number says nothing of the sender."""
+    for number in range(5):
+        hand(picture(number, number * 3000, key=number == 0), ("10.0.0.1", 2))
+        hand(picture(900 + number, number * 3000, key=number == 0), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+        stage.now += 0.03
+    mine, other = stage.people[0].uplink, stage.people[1].uplink
+    assert mine.packets == other.packets == 5
+    (ours,), (theirs,) = mine.sources.values(), other.sources.values()
+    assert ours is not theirs and ours.ssrc == theirs.ssrc == CAMERA
+    assert (ours.owner, theirs.owner) == ("p0", "p1")
+    assert theirs.newest is not None and theirs.newest.index & 0xFFFF == 4
+    stage.read()
+
+
+def test_key_frames_are_asked_for_once_an_interval_whoever_asks(stage: Stage, hand: Hand) -> None:
+    hand(picture(1, 1), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    stage.tick()
+    stage.port.batches.clear()
+    pli = rtcp_build.build_pli(1, PICTURE_SLOT)
+    begin, asked = stage.now, 0
+    while stage.now - begin < 3.0:
+        for port in (2, 3):
+            hand(pli * 3, ("10.0.0.1", port))
+        stage.now += 0.01
+        asked += sum(to == ATTACKER for _, _, to, _ in stage.port.batches)
+        stage.port.batches.clear()
+    assert 1 <= asked <= 3.0 / KEY_FRAME_EVERY + 1
+    assert stage.switch.paths.refused["policed_feedback"] > 0
+
+
+def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: Hand) -> None:
+    for number in range(20):
+        hand(picture(number, number * 3000, key=number == 0), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    subscriber = stage.people[1]
+    slot = subscriber.by_ssrc[PICTURE_SLOT]
+    located: list[int] = []
+    locate, kind = slot.locate, type(slot)
+    stage.port.batches.clear()
+    nack = rtcp_build.build_nack(1, PICTURE_SLOT, range(5_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "locate", lambda self, sequence: located.append(sequence) or locate(sequence))
+        for _ in range(300):
+            hand(nack, ("10.0.0.1", 2))
+            stage.now += 1 / 300
+    assert len(located) <= 12_000 + rtcp.LARGEST_NACK
+    assert stage.switch.paths.refused["policed_feedback"] > 200
+
+
+def test_numbers_that_leap_do_not_spoil_the_others(stage: Stage, hand: Hand) -> None:
+    leaps = [0, 1, 2, 20_000, 20_001, 50_000, 50_001, 12_000, 12_001, 11_000, 65_535, 0, 1, 32_769, 32_768, 2]
+    for turn, number in enumerate(leaps * 4):
+        hand(picture(number, (turn * 0x4000_0000) & 0xFFFF_FFFF), ATTACKER)
+        hand(voice(turn, turn * 960), ("10.0.0.1", 2))
+        stage.switch.paths.burst_ended(stage.now)
+        stage.now += 0.05
+        if turn % 10 == 0:
+            stage.tick()
+        stage.read()
+    assert stage.people[1].uplink.packets == len(leaps) * 4
+    assert len(stage.people[0].uplink.sources) == 1
+    (source,) = stage.people[0].uplink.sources.values()
+    assert len(source.missing) <= 100
+
+
+def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Hand) -> None:
+    """They were decrypted, and that is what costs."""
+    junk = build_header(VP8, 0, 1, 1, CAMERA) + b"\x90"
+    for _ in range(2 * PACKETS_PER_SECOND):
+        hand(junk, ATTACKER)
+    assert stage.switch.paths.refused["bad_rtp"] == PACKETS_PER_SECOND
+    assert stage.switch.paths.refused["policed"] == PACKETS_PER_SECOND
+
+
+def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
+    assert paths.LARGEST >= 1_472, "an Ethernet frame's worth"
+    assert RtpPacket.parse(voice(1, 1)).payload
