@@ -51,10 +51,10 @@ class Link:
         return int(found[1])
 
     def renumber(self, last: int) -> str:
-        """Give the other end a new address in the same net and take the old one away (Wi-Fi to 4G); gives it."""
+        """Take the other end's address away and give it another (Wi-Fi to 4G); gives it."""
         old, self.there = self.there, f"{self.there.rpartition('.')[0]}.{last}"
-        _ip("-n", self.namespace, "addr", "add", f"{self.there}/24", "dev", self.device)
         _ip("-n", self.namespace, "addr", "del", f"{old}/24", "dev", self.device)
+        _ip("-n", self.namespace, "addr", "add", f"{self.there}/24", "dev", self.device)
         return self.there
 
     def cut(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.harness import CHROMIUM, App, chromium, until
+from tests.e2e.harness import CHROMIUM, App, chromium
 from tests.e2e.network import Link, link
 from tests.e2e.relay import Relay, relay
 from tests.e2e.rooms import enter, figures, hears, sees, start_meeting
@@ -97,16 +97,3 @@ def _nothing_is_told(app: App, turn: Relay) -> None:
     assert not re.search(r"credential", told)
     assert turn.secret not in turn.log
 
-
-def test_the_relay_reaches_the_media_node_and_nothing_else(far: tuple[App, Link, Relay], tmp_path: Path) -> None:
-    app, line, turn = far
-    app.environment["GIAOBAN_TURN_URLS"] = ",".join(turn.urls("tcp"))
-    app.environment["GIAOBAN_MEDIA_ADDRESSES"] = "127.0.0.1"
-    app.start()
-    meeting = start_meeting(app)
-    line.block_udp()
-    with far_browser(app, line, tmp_path) as browser:
-        page = app.page(browser, "camthuy", f"/meetings/{meeting}/check")
-        page.wait_for_selector("[data-door][data-ready]")
-        page.click("[data-action=join]")
-        until(lambda: "403" in turn.log, 40, "coturn refuses a peer that it does not know")
