@@ -60,6 +60,24 @@ class Media(_Section, frozen=True):
             raise ValueError("media.udp_port leaves no port for the last of media.nodes")
 
 
+class Turn(_Section, frozen=True):
+    """Relays for networks that let no UDP out (coturn, RFC 8656); without `urls` pages are given none."""
+
+    urls: list[str] = []
+    secret: str = ""
+    ttl_minutes: int = 720
+
+    def __post_init__(self) -> None:
+        """Refuse what no browser would take: it would throw away the whole list, and with it every meeting."""
+        for url in self.urls:
+            if not url.startswith(("turn:", "turns:")):
+                raise ValueError(f"turn.urls: {url} does not begin with turn: or turns:")
+        if self.urls and not self.secret:
+            raise ValueError("turn.urls without turn.secret")
+        if self.ttl_minutes < 1:
+            raise ValueError("turn.ttl_minutes must be 1 or more")
+
+
 class Storage(_Section, frozen=True):
     """Folders that the server writes."""
 
@@ -83,6 +101,7 @@ class Settings(_Section, frozen=True):
     http: Http = Http()
     database: Database = Database()
     media: Media = Media()
+    turn: Turn = Turn()
     storage: Storage = Storage()
     access: Access = Access()
     timezone: str = "Asia/Ho_Chi_Minh"

@@ -1,4 +1,4 @@
-"""Install what the tests need beside Python packages: Chromium, ffmpeg and PostgreSQL, from Debian when we may.
+"""Install what the tests need beside Python packages: Chromium, ffmpeg, coturn, PostgreSQL, from Debian when we may.
 
 Run by `make test`. It never skips: what cannot be installed is named, and the tests do not start.
 """
@@ -13,6 +13,8 @@ NEEDED = {
     "chromium": (lambda: bool(shutil.which("chromium") or shutil.which("chromium-browser")), "chromium"),
     "ip": (lambda: bool(shutil.which("ip")), "iproute2"),
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
+    "nft": (lambda: bool(shutil.which("nft")), "nftables"),
+    "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }
 

@@ -9,12 +9,14 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.http import STORE, Route, json_reply, principal, read_body
+from server.http.keys import SETTINGS
 from server.http.reading import path_id
 from server.meetings.conductor import CONDUCTOR, JoinAnswer
 from server.meetings.service import attend, floor, plan
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Detail, Lists, Plan
 from server.meetings.service.view import Snapshot
+from server.meetings.turn import IceServers, ice_servers
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -79,6 +81,12 @@ async def post_end(request: web.Request) -> web.Response:
     return json_reply({"ok": True})
 
 
+async def get_ice(request: web.Request) -> web.Response:
+    """Relays (TURN) for the caller's network, to be asked before the offer is made."""
+    app = request.app
+    return json_reply(ice_servers(app[SETTINGS].turn, principal(request), app[STORE].clock()))
+
+
 async def post_join(request: web.Request) -> web.Response:
     """Take the seat with one offer for the whole meeting."""
     body = await read_body(request, JoinBody)
@@ -117,6 +125,7 @@ async def delete_recording(request: web.Request) -> web.Response:
 
 _ONE = "/api/v1/meetings/{id:\\d+}"
 ROUTES = [
+    Route("GET", "/api/v1/ice", get_ice, Permission.SIGNED_IN, "Relays (TURN)", answer=IceServers),
     Route("GET", "/api/v1/meetings", get_meetings, Permission.JOIN_MEETING, "Own meetings", answer=Lists),
     Route("POST", "/api/v1/meetings", post_meeting, Permission.PLAN_MEETING, "Plan", body=Plan, answer=Created),
     Route("GET", _ONE, get_meeting, Permission.JOIN_MEETING, "One meeting", answer=Detail),

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import shutil
 from collections.abc import Awaitable
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -45,7 +44,6 @@ class JoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
     slots: list[protocol.SlotInfo]
     microphone: bool
-    ice: list[dict[str, Any]] = []
 
 
 class SlotWish(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.channel import Message
 from server.channel.channel import Channel
-from server.channel.messages import Announcement, Caller
+from server.channel.messages import Announcement, Caller, Empty
 from server.errors import NotAllowedError
 from server.http.i18n import _
 from server.meetings.conductor import Conductor, SlotWish
 from server.meetings.rules import FloorMode
 from server.meetings.service import attend, floor, plan, rows
 from server.meetings.service.attend import Switches, Words
+from server.meetings.turn import ice_servers
 from server.store import Transaction
 
 
@@ -81,6 +82,10 @@ class RoomMessages:
             return False
         await self.store.read(attend.look, who, int(number))
         return True
+
+    async def ice(self, caller: Caller, _data: Empty) -> dict[str, Any]:
+        """Relays for this person, before the offer."""
+        return msgspec.structs.asdict(ice_servers(self.conductor.settings.turn, caller.who, self.store.clock()))
 
     async def join(self, caller: Caller, data: JoinData) -> dict[str, Any]:
         """Take the seat and connect."""
@@ -189,6 +194,7 @@ class RoomMessages:
         """All messages with who may send them; the chair's are checked against the meeting by the service."""
         join, chair = Permission.JOIN_MEETING, Permission.CHAIR_MEETING
         return [
+            Message("meeting.ice", self.ice, Permission.SIGNED_IN, summary="Relays (TURN), to be asked before the offer"),
             Message("meeting.join", self.join, join, JoinData, "Take the seat with one offer for the whole meeting"),
             Message("meeting.snapshot", self.snapshot, join, About, "The room as it is; follow it from now on"),
             Message("meeting.leave", self.leave, join, About, "Go out of the room"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def _ip(*arguments: str) -> None:
@@ -16,12 +18,44 @@ def _ip(*arguments: str) -> None:
 class Link:
     """`here` is our address, `there` the browser's; programs run over there with `command`."""
 
-    def __init__(self, namespace: str, here: str, there: str) -> None:
-        self.namespace, self.here, self.there = namespace, here, there
+    def __init__(self, namespace: str, here: str, there: str, device: str) -> None:
+        self.namespace, self.here, self.there, self.device = namespace, here, there, device
 
     def command(self, *program: str) -> list[str]:
         """The command line that runs a program in the namespace."""
         return ["ip", "netns", "exec", self.namespace, *program]
+
+    def program(self, folder: Path, name: str) -> list[str]:
+        """A script in `folder` that runs the program there, for whoever starts programs by one name."""
+        script = folder / f"{Path(name).name}-there"
+        script.write_text(f'#!/bin/sh\nexec {" ".join(self.command(name))} "$@"\n')
+        script.chmod(0o755)
+        return [str(script)]
+
+    def block_udp(self) -> None:
+        """Let no UDP out over there, as many offices do; a firewall does not tell."""
+        for line in (
+            "add table inet block",
+            "add chain inet block out { type filter hook output priority 0 ; }",
+            "add rule inet block out meta l4proto udp counter drop",
+        ):
+            subprocess.run(self.command("nft", *line.split()), check=True, capture_output=True, text=True)
+
+    def udp_blocked(self) -> int:
+        """How many packets the block has dropped."""
+        listed = subprocess.run(
+            self.command("nft", "list", "table", "inet", "block"), check=True, capture_output=True, text=True
+        )
+        found = re.search(r"counter packets (\d+)", listed.stdout)
+        assert found is not None, listed.stdout
+        return int(found[1])
+
+    def renumber(self, last: int) -> str:
+        """Take the other end's address away and give it another (Wi-Fi to 4G); gives it."""
+        old, self.there = self.there, f"{self.there.rpartition('.')[0]}.{last}"
+        _ip("-n", self.namespace, "addr", "del", f"{old}/24", "dev", self.device)
+        _ip("-n", self.namespace, "addr", "add", f"{self.there}/24", "dev", self.device)
+        return self.there
 
     def cut(self) -> None:
         """Lose every packet both ways; neither side is told (as when a phone enters a tunnel)."""
@@ -42,7 +76,7 @@ def link() -> Iterator[Link]:
     mark = secrets.token_hex(3)
     namespace, ours, theirs = f"gb-{mark}", f"gba{mark}", f"gbb{mark}"
     subnet = f"10.{64 + secrets.randbelow(63)}.{secrets.randbelow(256)}"
-    made = Link(namespace, f"{subnet}.1", f"{subnet}.2")
+    made = Link(namespace, f"{subnet}.1", f"{subnet}.2", theirs)
     _ip("netns", "add", namespace)
     try:
         _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", namespace)

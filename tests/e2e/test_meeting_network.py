@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,12 +26,9 @@ def far(tmp_path: Path) -> Iterator[tuple[App, Link]]:
 
 def test_ten_seconds_without_network(far: tuple[App, Link], tmp_path: Path) -> None:
     app, line = far
-    program = tmp_path / "chromium-far"
-    program.write_text(f'#!/bin/sh\nexec {" ".join(line.command(CHROMIUM))} "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
     meeting = start_meeting(app)
     secure = f"--unsafely-treat-insecure-origin-as-secure={app.url}"
-    with chromium(secure, wrapper=[str(program)]) as browser:
+    with chromium(secure, wrapper=line.program(tmp_path, CHROMIUM)) as browser:
         chair = enter(app, browser, meeting, "chutich")
         commune = enter(app, browser, meeting, "camthuy")
         seat, other = figures(commune)["me"], figures(chair)["me"]

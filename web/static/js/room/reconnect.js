@@ -2,6 +2,7 @@
 
 import { onState, send } from "../channel.js";
 import { Connection } from "./connection.js";
+import { iceServers } from "./ice.js";
 
 const PATIENCE_MS = 4000; // a connection that is "disconnected" often comes back by itself
 const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again
@@ -43,7 +44,9 @@ export class Session extends EventTarget {
 
   async #connect() {
     this.connection?.close();
-    const connection = new Connection({ onState: (name, from) => this.#mediaChanged(name, from) });
+    const ice = await iceServers();
+    if (this.phase === "gone") return;
+    const connection = new Connection({ ice, onState: (name, from) => this.#mediaChanged(name, from) });
     this.connection = connection;
     const offer = await connection.offer();
     const { microphone, camera } = this.tracks;
