@@ -1,4 +1,4 @@
-"""Install what the tests need beside Python packages: Chromium, ffmpeg, coturn, PostgreSQL, from Debian when we may.
+"""Install what the tests need beside Python packages: browsers, ffmpeg, PostgreSQL and so on, from Debian when we may.
 
 Run by `make test`. It never skips: what cannot be installed is named, and the tests do not start.
 """
@@ -11,6 +11,8 @@ from glob import glob
 
 NEEDED = {
     "chromium": (lambda: bool(shutil.which("chromium") or shutil.which("chromium-browser")), "chromium"),
+    "Firefox": (lambda: bool(shutil.which("firefox-esr")), "firefox-esr"),
+    "gcc": (lambda: bool(shutil.which("gcc")), "gcc libc6-dev"),
     "ip": (lambda: bool(shutil.which("ip")), "iproute2"),
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
     "nft": (lambda: bool(shutil.which("nft")), "nftables"),
@@ -23,7 +25,7 @@ def main() -> None:
     missing = {name: package for name, (there, package) in NEEDED.items() if not there()}
     if not missing:
         return
-    packages = sorted(missing.values())
+    packages = sorted(" ".join(missing.values()).split())
     by_hand = f"The tests need {', '.join(missing)}: apt-get install {' '.join(packages)}"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit(by_hand)

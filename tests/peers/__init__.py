@@ -1,0 +1,1 @@
+"""What stands across from us in tests: another browser, and a link that can be made bad."""
