@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from server.media.dtls import Arena, srtp_protect
 from server.media.red import Copies
 from server.media.slots import Segment, Slot
-from server.media.source import PAYLOAD, Packet, Source
+from server.media.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet, Source
 from server.media.udp import UdpPort
 
 RUN_PACKETS = 16  # most packets of one batch: what a thin link gets at once
@@ -40,8 +40,9 @@ class _Run:
     size: int
     lowest: int
     items: list[_Item]
+    packets: list[Packet]
 
-    def add(self, item: _Item) -> bool:
+    def add(self, item: _Item, packet: Packet) -> bool:
         """Take one more packet, if the batch can still hold it; browsers' packets of a frame differ by an octet."""
         size, last = item[1], self.items[-1][1]
         if last != self.size or len(self.items) == RUN_PACKETS or size > self.size + _LEVELLED:
@@ -50,12 +51,9 @@ class _Run:
             self.size = size
             self.items = [_levelled(before, size) for before in self.items]
         self.items.append(_levelled(item, self.size) if size >= self.size - _LEVELLED else item)
-        self.lowest = min(self.lowest, item[3])
+        self.packets.append(packet)
+        self.lowest = min(self.lowest, packet.index)
         return True
-
-    def since(self, first: int) -> _Run:
-        """Without the packets before `first`: late ones of a source that the slot took over after them."""
-        return _Run(self.size, first, [item for item in self.items if item[3] >= first])
 
 
 def _levelled(item: _Item, size: int) -> _Item:
@@ -69,16 +67,19 @@ def _levelled(item: _Item, size: int) -> _Item:
     return (bytes((template[0] | 0x20,)) + template[1:] + bytes(missing - 1) + bytes((missing,)), size, *item[2:])
 
 
-def _runs(packets: Iterable[Packet]) -> list[_Run]:
-    """Cut a burst where the length changes."""
+def _runs(packets: Iterable[Packet], cap: int = TOP_LAYER) -> list[_Run]:
+    """Cut a burst where the length changes, and leave out the layers above the cap."""
     runs: list[_Run] = []
     for packet in packets:
-        template = packet.template
+        if not packet.passes(cap):
+            continue
+        template = packet.template if packet.tid <= cap else BLANK_PADDING
         size = len(template)
         flags = template[PAYLOAD] << 8 | template[PAYLOAD + 1] if size > PAYLOAD + 1 else 0
-        item = (template, size, packet.marker, packet.index, packet.timestamp, flags, packet.picture, packet.tl0)
-        if not runs or not runs[-1].add(item):
-            runs.append(_Run(size, packet.index, [item]))
+        number, picture = packet.number(cap), packet.picture_number(cap)
+        item = (template, size, packet.marker, number, packet.timestamp, flags, picture, packet.tl0)
+        if not runs or not runs[-1].add(item, packet):
+            runs.append(_Run(size, packet.index, [item], [packet]))
     return runs
 
 
@@ -93,49 +94,84 @@ class Forwarder:
         """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
         packets, source.fresh = source.fresh, []
         source.passed_on = source.newest
+        changed = self._change_caps(source, packets) if source.changing else set()
         if source.slots:
-            self._spread(source, packets, source.slots)
+            self._spread(source, packets, source.slots - changed if changed else source.slots)
         if source.waiting:
             self._begin(source, packets)
         return packets
 
     def _spread(self, source: Source, packets: list[Packet], slots: Iterable[Slot]) -> None:
-        runs, redundant = _runs(packets), None
+        runs: dict[int, list[_Run]] = {}
+        redundant = None
         for slot in slots:
             if slot.redundancy:
                 redundant = redundant or Copies(source, packets, _runs)
                 self._send(redundant.of(slot), slot, False)
-            else:
-                self._send(runs, slot, source.is_video)
+            elif slot.segment is not None:
+                cap = slot.segment.cap
+                if cap not in runs:
+                    runs[cap] = _runs(packets, cap)
+                self._send(runs[cap], slot, source.is_video)
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
         """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
         number = next((n for n, packet in enumerate(packets) if packet.key_frame or not source.is_video), None)
         if number is None:
             return
-        first = [*source.onset(packets[number]), *packets[number:]]
+        if source.is_video:
+            first = source.since(packets[number].index)  # when it is late, what followed has been passed on already
+        else:
+            first = [*source.onset(packets[number]), *packets[number:]]
         slots = list(source.waiting)
         for slot in slots:
             slot.take(source, first[0])
         self._spread(source, first, slots)
 
+    def _change_caps(self, source: Source, packets: list[Packet]) -> set[Slot]:
+        """Serve slots that wish for another cap, where these pictures allow it; who has been served."""
+        served = set()
+        for slot in list(source.changing):
+            before = slot.segment
+            for number, packet in enumerate(packets):
+                cap = slot.cap_at(packet)
+                if cap is not None and before is not None:
+                    self._send(_runs(packets[:number], before.cap), slot, True)
+                    slot.change_cap(packet, cap)
+                    self._send(_runs(packets[number:], cap), slot, True)
+                    served.add(slot)
+                    break
+        return served
+
     def _send(self, runs: list[_Run], slot: Slot, video: bool) -> None:
         segment, to = slot.segment, slot.downlink
         if segment is None or to.session is None:
             return
-        write = self._write_video if video else self._write_voice
-        view, send, tag, address = self._arena.view, self._port.send_segments, to.tag_bytes, to.address
-        for burst in runs:
-            run = burst if burst.lowest >= segment.first else burst.since(segment.first)
-            size = write(run, slot, segment)
-            if size == 0:
-                continue
-            taken = send(view[:size], run.size + tag, address, video)
-            to.packets += taken
-            to.bytes += size
-            to.dropped += len(run.items) - taken
-            slot.packets += taken
-            slot.octets += size
+        for run in runs:
+            if run.lowest >= segment.first:
+                self._send_run(run, slot, segment, video)
+            else:
+                self._send_late(run.packets, slot, video)
+
+    def _send_late(self, packets: list[Packet], slot: Slot, video: bool) -> None:
+        """Some are from before the slot's segment: each goes where it belongs, or nowhere."""
+        for packet in packets:
+            segment = slot.segment_of(packet.index)
+            if segment is not None:
+                for run in _runs([packet], segment.cap):
+                    self._send_run(run, slot, segment, video)
+
+    def _send_run(self, run: _Run, slot: Slot, segment: Segment, video: bool) -> None:
+        to = slot.downlink
+        size = self._write_video(run, slot, segment) if video else self._write_voice(run, slot, segment)
+        if size == 0:
+            return
+        taken = self._port.send_segments(self._arena.view[:size], run.size + to.tag_bytes, to.address, video)
+        to.packets += taken
+        to.bytes += size
+        to.dropped += len(run.items) - taken
+        slot.packets += taken
+        slot.octets += size
 
     def _write_video(self, run: _Run, slot: Slot, segment: Segment) -> int:
         """Lay the run's packets end to end in the arena, for this slot; how many bytes."""
@@ -227,6 +263,9 @@ def rewritten_payload(segment: Segment, packet: Packet) -> bytes:
     payload = bytearray(packet.template[PAYLOAD:])
     if segment.source.is_video:
         _PICTURE.pack_into(
-            payload, 2, packet.picture + segment.picture & 0x7FFF | 0x8000, packet.tl0 + segment.tl0 & 0xFF
+            payload,
+            2,
+            packet.picture_number(segment.cap) + segment.picture & 0x7FFF | 0x8000,
+            packet.tl0 + segment.tl0 & 0xFF,
         )
     return bytes(payload)

@@ -4,23 +4,31 @@ The receiver must never notice: sequence numbers, timestamps, VP8 picture ids an
 (RFC 3550 §5.1, RFC 7741 §4.2). So a stretch of one source is a `Segment`: constant offsets from the source's numbers
 to the slot's. That makes a packet's rewriting four additions, and a retransmission (RFC 4588) a look into the
 *source's* ring of recent packets through the same offsets: nothing is kept per subscriber.
+
+A segment may be capped: it then carries the temporal layers up to `cap` only (RFC 7741 §4.2, TID). The source numbers
+its packets for each cap, so the offsets stay constant. Another cap is another segment of the same source, begun at a
+picture that allows it: any picture for a lower cap; for a higher one a picture of the layer above that depends on the
+base layer alone (Y bit), one layer at a time, or a key frame. So nothing goes out whose references did not.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from server.media.downlink import Downlink
-from server.media.source import Packet, Source
+from server.media.source import TOP_LAYER, Packet, Source
 
-_REMEMBERED = 8  # segments whose packets may still be asked for
+_REMEMBERED = 16  # segments whose packets may still be asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """From the packet `first` of `source` on, add these offsets; `start` is the slot's own number of that packet."""
+    """From the packet `first` of `source` on, add these offsets; `start` is the slot's own number of that packet.
+
+    `continues` when the segment before it is of the same source and ends where this one begins.
+    """
 
     source: Source
     first: int
@@ -29,6 +37,8 @@ class Segment:
     timestamp: int
     picture: int
     tl0: int
+    cap: int = TOP_LAYER
+    continues: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -36,6 +46,7 @@ class Slot:
     """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind.
 
     `payload_type` is what packets carry now; of a voice with `redundancy` (copies in each packet) that is RED's.
+    `cap` is the highest temporal layer wished for; the segment's own follows it.
     """
 
     number: int
@@ -49,6 +60,7 @@ class Slot:
     redundancy: int = 0
     segment: Segment | None = None
     awaiting: Source | None = None
+    cap: int = TOP_LAYER
     packets: int = 0
     octets: int = 0
     rtx_sequence: int = field(default_factory=lambda: secrets.randbits(15))
@@ -68,8 +80,13 @@ class Slot:
         """The source whose packets go out now."""
         return self.segment.source if self.segment else None
 
-    def show(self, source: Source | None) -> None:
-        """Wish for `source`: it is taken at its next key frame (voices at once); None ends the slot's stream now."""
+    def show(self, source: Source | None, cap: int = TOP_LAYER) -> None:
+        """Wish for `source`: it is taken at its next key frame (voices at once); None ends the slot's stream now.
+
+        Of its temporal layers those up to `cap` are sent. A lower cap holds from the next picture on, a higher one as
+        soon as the source's pictures allow; neither needs a key frame.
+        """
+        self.cap = cap
         if self.awaiting is not None and self.awaiting is not source:
             self.awaiting.stop_waiting(self)
             self.awaiting = None
@@ -78,6 +95,8 @@ class Slot:
         elif source is not self.showing and self.awaiting is None:
             self.awaiting = source
             source.wait(self)
+        if self.segment is not None:
+            self.segment.source.wish_cap(self, self.awaiting is None and cap != self.segment.cap)
 
     def protect(self, copies: int) -> None:
         """From now on send so many earlier packets in each (RFC 2198); nothing where RED was not negotiated."""
@@ -95,10 +114,11 @@ class Slot:
             source=source,
             first=packet.index,
             start=self._next,
-            sequence=self._next - packet.index,
+            sequence=self._next - packet.number(self.cap),
             timestamp=self._last_timestamp + elapsed - packet.timestamp,
-            picture=self._last_picture + 1 - packet.picture,
+            picture=self._last_picture + 1 - packet.picture_number(self.cap),
             tl0=self._last_tl0 + 1 - packet.tl0 if packet.has_tl0 else 0,
+            cap=self.cap,
         )
         self.awaiting = None
         source.take(self)
@@ -113,12 +133,56 @@ class Slot:
         self._past.append(segment)
         self.segment = None
         if newest is not None and newest.index >= segment.first:
-            self._next = newest.index + segment.sequence + 1
+            sent = newest.passes(segment.cap)
+            self._next = newest.number(segment.cap) + segment.sequence + sent
             self._last_timestamp = newest.timestamp + segment.timestamp
             self._last_at = newest.arrival
-            self._last_picture = newest.picture + segment.picture
+            self._last_picture = newest.picture_number(segment.cap) + segment.picture - (not sent)
             if newest.has_tl0:
                 self._last_tl0 = newest.tl0 + segment.tl0
+
+    # ---- temporal layers -------------------------------------------------------------------------------------------
+
+    def cap_at(self, packet: Packet) -> int | None:
+        """The cap with which to go on from this packet, if it allows one nearer to the wish."""
+        segment = self.segment
+        if segment is None or not packet.starts or packet.late or packet.index <= segment.first:
+            return None
+        cap, top = segment.cap, segment.source.top_layer_at(packet)
+        if self.cap <= cap or packet.key_frame or top <= cap:
+            return self.cap
+        if packet.layer_sync and packet.tid == cap + 1:
+            return self.cap if packet.tid == top else packet.tid
+        return None
+
+    def change_cap(self, packet: Packet, cap: int) -> None:
+        """Go on from `packet` with another cap: its numbers are those that it would have had."""
+        before = self.segment
+        if before is None:
+            return
+        self._past.append(before)
+        start = packet.number(before.cap) + before.sequence
+        picture = packet.picture_number(before.cap) + before.picture
+        self.segment = replace(
+            before,
+            first=packet.index,
+            start=start,
+            sequence=start - packet.number(cap),
+            picture=picture - packet.picture_number(cap),
+            cap=cap,
+            continues=True,
+        )
+        before.source.wish_cap(self, cap != self.cap)
+
+    def segment_of(self, index: int) -> Segment | None:
+        """The segment that a late packet of the source now shown belongs to, if it was to be sent."""
+        segment = self.segment
+        past = reversed(self._past)
+        while segment is not None and index < segment.first:
+            segment = next(past, None) if segment.continues else None
+        return segment
+
+    # ---- retransmission --------------------------------------------------------------------------------------------
 
     def locate(self, sequence: int) -> tuple[Segment, Packet] | None:
         """The source packet that went out under this 16-bit number, while the source's ring still has it."""
@@ -129,10 +193,12 @@ class Slot:
             segment = next((past for past in reversed(self._past) if number >= past.start), None)
         if segment is None:
             return None
-        packet = segment.source.recent(number - segment.sequence)
-        return (segment, packet) if packet is not None else None
+        packet = segment.source.find(number - segment.sequence, segment.cap)
+        if packet is None:
+            return None
+        return segment, packet if packet.tid <= segment.cap else packet.blank()
 
     @staticmethod
     def _highest(segment: Segment) -> int:
         newest = segment.source.newest
-        return segment.start if newest is None else newest.index + segment.sequence
+        return segment.start if newest is None else newest.number(segment.cap) + segment.sequence

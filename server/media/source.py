@@ -2,11 +2,16 @@
 
 It brings order into what arrives (gaps, copies, late packets), remembers what a retransmission may need, asks for
 key frames without flooding the publisher, and keeps the figures of its receiver report (RFC 3550 §6.4, A.3, A.8).
+
+A picture's temporal layers (RFC 7741 §4.2, TID) can be capped: whoever gets only those up to a cap must see numbers
+without holes. So each packet carries how much was left out before it, for each cap: `Packet.number` and
+`Packet.picture_number` are numbers of the capped stream, still the same for all its subscribers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from server.media.protocol import Kind
@@ -28,13 +33,22 @@ ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision th
 _CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
 
+TOP_LAYER = 2  # highest temporal layer that is told apart, and the cap that lets everything through
+Skipped = tuple[tuple[int, int], ...]  # packets and pictures left out so far, for each cap
+_NOTHING_SKIPPED: Skipped = ((0, 0),) * (TOP_LAYER + 1)
+RATES_EVERY = 1.0  # s over which bit rates are counted
+FIRST_RATES = 0.25  # s until the first are known
+_TAG_BYTES = 16  # what SRTP adds (RFC 7714)
+
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
 
 
 class Packet:
     """One packet of a source, made ready to be sent: `template` is RTP as `forward` sends it, numbers to be filled in.
 
-    `index` counts without wrapping; `picture` and `tl0` are those of the VP8 descriptor (0 for voices).
+    `index` counts without wrapping; `picture` and `tl0` are those of the VP8 descriptor (0 for voices), `tid` its
+    temporal layer (at most `TOP_LAYER`). `starts` and `layer_sync` are true for the first packet of a picture, and of
+    one that depends on the base layer alone. `late` came after its place was counted as a gap.
     """
 
     __slots__ = (
@@ -42,10 +56,15 @@ class Packet:
         "has_tl0",
         "index",
         "key_frame",
+        "late",
+        "layer_sync",
         "marker",
         "padding",
         "picture",
+        "skipped",
+        "starts",
         "template",
+        "tid",
         "timestamp",
         "tl0",
     )
@@ -56,8 +75,27 @@ class Packet:
         self.marker = marker  # 0x80 or 0, as it stands in the header
         self.template = template
         self.arrival = arrival
-        self.picture = self.tl0 = 0
-        self.has_tl0 = self.key_frame = self.padding = False
+        self.picture = self.tl0 = self.tid = 0
+        self.has_tl0 = self.key_frame = self.padding = self.starts = self.layer_sync = self.late = False
+        self.skipped = _NOTHING_SKIPPED
+
+    def passes(self, cap: int) -> bool:
+        """Whether it has a number of its own under this cap."""
+        return self.late or self.tid <= cap
+
+    def number(self, cap: int) -> int:
+        """Its index among the packets of layers up to `cap`."""
+        return self.index - self.skipped[cap][0]
+
+    def picture_number(self, cap: int) -> int:
+        """Its picture's number among the pictures of layers up to `cap`."""
+        return self.picture - self.skipped[cap][1]
+
+    def blank(self) -> Packet:
+        """Padding in its place: a late packet above the cap, whose number the receiver waits for."""
+        packet = Packet(self.index, self.timestamp, self.marker, BLANK_PADDING, self.arrival)
+        packet.padding, packet.skipped = True, self.skipped
+        return packet
 
 
 @dataclass(slots=True)
@@ -68,7 +106,12 @@ class _Missing:
 
 
 class Source:
-    """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them."""
+    """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them.
+
+    `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
+    bit/s that a slot costs with each cap (UDP payload; 0 until known), `frame_rate` the pictures a second of all
+    layers; both are of the last second in which packets came.
+    """
 
     def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int) -> None:
         self.owner = owner
@@ -84,9 +127,19 @@ class Source:
         self.fresh: list[Packet] = []
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
+        self.changing: set[Slot] = set()
+        self.rates = (0.0,) * (TOP_LAYER + 1)
+        self.frame_rate = 0.0
+        self.top_layer = 0  # highest temporal layer since the last key frame
         self.missing: dict[int, _Missing] = {}
         self._unheard_from = 0  # packets below this index were in a slot, or were to be heard by nobody
         self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
+        self._skipped = _NOTHING_SKIPPED
+        self._open = 0  # the layer of the picture that arrives now, if it is above the base
+        self._key_frame = 0  # index of the last key frame's first packet
+        self._counted = [0] * (TOP_LAYER + 1)  # bytes of each layer since the last rates
+        self._counted_pictures = 0
+        self._counted_since = 0.0
         self._key_wanted = False
         self._key_asked = float("-inf")
         self.report = Reception(self.clock_rate)
@@ -108,16 +161,20 @@ class Source:
         if newest is None or index > newest.index:
             if newest is not None and index > newest.index + 1:
                 self._note_gap(newest.index + 1, index, packet.arrival)
+            self._place(packet)
             self.newest = packet
         else:
             held = ring[index % len(ring)]
             if index <= newest.index - len(ring) or (held is not None and held.index == index):
                 return False
             self.missing.pop(index, None)
+            packet.late, packet.skipped = True, self.skipped_before(index)
         ring[index % len(ring)] = packet
-        self.last_arrival = packet.arrival
         if packet.key_frame:
             self._key_wanted = False
+        if self.is_video:
+            self._count(packet)
+        self.last_arrival = packet.arrival
         self.fresh.append(packet)
         return True
 
@@ -125,6 +182,74 @@ class Source:
         """The packet of this number, while it is remembered."""
         held = self._ring[index % len(self._ring)]
         return held if held is not None and held.index == index else None
+
+    # ---- temporal layers -------------------------------------------------------------------------------------------
+
+    def _place(self, packet: Packet) -> None:
+        """Note what caps leave out before this packet, which is in order; what is missing counts as let through."""
+        if self._open and self.newest is not None and packet.picture > self.newest.picture:
+            self._skip(self._open, 0, 1)
+            self._open = 0
+        packet.skipped = self._skipped
+        if packet.tid:
+            self._open = packet.tid
+            self._skip(packet.tid, 1, 0)
+        elif packet.key_frame:
+            self.top_layer, self._key_frame = 0, packet.index
+
+    def _skip(self, tid: int, packets: int, pictures: int) -> None:
+        before = self._skipped
+        self._skipped = tuple((p + packets, n + pictures) if tid > cap else (p, n) for cap, (p, n) in enumerate(before))
+
+    def top_layer_at(self, packet: Packet) -> int:
+        """The highest layer since the last key frame, for all that is known: nobody misses what is above it."""
+        return self.top_layer if packet.index >= self._key_frame and not self.missing else TOP_LAYER
+
+    def skipped_before(self, index: int) -> Skipped:
+        """What was left out before this index, present or missing: a gap has what the packet behind it has."""
+        end = index if self.newest is None else self.newest.index + 1
+        behind = (packet.skipped for n in range(index, end) if (packet := self.recent(n)) is not None)
+        return next(behind, self._skipped)
+
+    def find(self, number: int, cap: int) -> Packet | None:
+        """The packet whose `Packet.number` under `cap` is this, while it is remembered.
+
+        Numbers grow at most as fast as indices, so stepping down by the difference never jumps over the answer.
+        """
+        if self.newest is None:
+            return None
+        index = min(self.newest.index, number + self.newest.skipped[cap][0])
+        beyond = 1
+        while beyond > 0 and index > self.newest.index - len(self._ring):
+            beyond = index - self.skipped_before(index)[cap][0] - number
+            index -= beyond
+        packet = self.recent(index) if beyond == 0 else None
+        return packet if packet is not None and packet.passes(cap) else None
+
+    # ---- rates -----------------------------------------------------------------------------------------------------
+
+    def _count(self, packet: Packet) -> None:
+        now = packet.arrival
+        if not self.live(now):  # it begins, or begins again: the time without packets is no low rate
+            self._restart_count(now)
+        span = now - self._counted_since
+        if span >= (RATES_EVERY if self.frame_rate else FIRST_RATES):
+            self.rates = tuple(8 * octets / span for octets in accumulate(self._counted))
+            self.frame_rate = self._counted_pictures / span
+            self._restart_count(now)
+        self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
+        self._counted_pictures += packet.starts
+        self.top_layer = max(self.top_layer, packet.tid)
+
+    def _restart_count(self, now: float) -> None:
+        self._counted = [0] * (TOP_LAYER + 1)
+        self._counted_pictures = 0
+        self._counted_since = now
+
+    def since(self, first: int) -> list[Packet]:
+        """What is remembered from this number on, in order."""
+        end = first if self.newest is None else self.newest.index + 1
+        return [packet for index in range(max(first, end - len(self._ring)), end) if (packet := self.recent(index))]
 
     def live(self, now: float) -> bool:
         """Whether packets arrive (a voice may be silent for a while, a shared page may stand still)."""
@@ -173,6 +298,10 @@ class Source:
         """`slot` no longer wishes for this source."""
         self.waiting.discard(slot)
 
+    def wish_cap(self, slot: Slot, wished: bool) -> None:
+        """`slot`, which shows this, wishes for another cap, or no longer does."""
+        (self.changing.add if wished else self.changing.discard)(slot)
+
     def take(self, slot: Slot) -> None:
         """`slot` shows this source from now on."""
         self.waiting.discard(slot)
@@ -181,6 +310,7 @@ class Source:
     def stop_taking(self, slot: Slot) -> None:
         """`slot` shows something else."""
         self.slots.discard(slot)
+        self.changing.discard(slot)
         if not self.slots and self.newest is not None:
             self._unheard_from = self.newest.index + 1
 

@@ -15,7 +15,7 @@ from server.media import red, rtcp
 from server.media.protocol import Kind
 from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
-from server.media.source import BLANK_HEADER, BLANK_PADDING, Packet, Source
+from server.media.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, Packet, Source
 from server.media.twcc import FeedbackBuilder
 from server.media.vp8 import Pictures, Vp8, normalise
 
@@ -139,7 +139,8 @@ class Uplink:
         frame = Vp8.parse(rtp.payload)
         packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + normalise(rtp.payload, frame), now)
         packet.picture = self._pictures[source.ssrc].number(frame, rtp.timestamp)
-        packet.key_frame = frame.key_frame
+        packet.key_frame, packet.starts, packet.layer_sync = frame.key_frame, frame.starts_frame, frame.layer_sync
+        packet.tid = min(frame.tid or 0, TOP_LAYER)
         if frame.tl0 is None:
             packet.tl0 = packet.template[24]  # what stands there is data, and stays
         else:
