@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -200,14 +200,15 @@ class App:
         width: int = 640,
         height: int = 480,
         script: str = "",
+        devices: Sequence[str] = ("camera", "microphone"),
         **options: Any,
     ) -> Page:
         """A page in a context of its own, signed in; an error in its scripts is kept in `page.errors`.
 
-        `script` runs before the page's own scripts.
+        `script` runs before the page's own scripts; `devices` are those that the person lets the browser use.
         """
         context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", **options)
-        context.grant_permissions(["camera", "microphone"], origin=self.url)
+        context.grant_permissions(list(devices), origin=self.url)
         answer = context.request.post(
             f"{self.url}/api/v1/session", data={"username": username, "password": demo.DEFAULT_PASSWORD}
         )
@@ -235,11 +236,16 @@ def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> Iterato
 
 
 @contextmanager
-def chromium(*flags: str, wrapper: list[str] | None = None) -> Iterator[Browser]:
-    """The real browser with fake devices; `wrapper` is a script that starts it elsewhere (another network)."""
+def chromium(*flags: str, wrapper: list[str] | None = None, without: Sequence[str] = ()) -> Iterator[Browser]:
+    """The real browser with fake devices; `wrapper` is a script that starts it elsewhere (another network).
+
+    `without` names flags of ours that it shall not have.
+    """
     with sync_playwright() as playwright:
         program = wrapper[0] if wrapper else CHROMIUM
-        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=[*(flag for flag in FLAGS if flag not in without), *flags]
+        )
         try:
             yield browser
         finally:

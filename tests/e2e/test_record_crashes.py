@@ -1,7 +1,12 @@
-"""Either process is killed with `kill -9` while a meeting is recorded: what was lost is little, and is told of."""
+"""Either process is killed with `kill -9`, or the server is stopped, while a meeting is recorded.
+
+What was lost is little, and is told of; a server that is stopped as it should be loses nothing that it had received.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -10,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from server.media import journal
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.marked import (
     CHAIR,
@@ -29,6 +35,7 @@ from tests.e2e.rooms import action, figures, sees, start_meeting, wait_connected
 
 pytestmark = pytest.mark.timeout(180)
 LOST_SECONDS = 2.0
+LOST_AT_A_STOP = 1.0
 
 
 class Recording:
@@ -165,3 +172,44 @@ def test_a_killed_control_process(recording: Recording) -> None:
     assert length <= 1.0
     assert seconds_between(shown[0].made, stamp(begin)) > 0 < seconds_between(stamp(back), shown[-1].made)
     assert sound.heard(CHAIR.tone, 1, float(record["duration_ms"]) / 1000 - 1) > 0.3
+
+
+@pytest.mark.parametrize("whom", ["the control process", "both processes"])  # as a container and as systemd do it
+def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: str) -> None:
+    app, before = recording.app, recording.sessions()
+    assert app.control is not None
+    stopped_at = time.time()
+    if whom == "both processes":
+        for pid in app.media_pids():
+            os.kill(pid, signal.SIGTERM)
+    app.control.terminate()
+    for page in (recording.chair, recording.village):
+        page.locator("#connection").get_by_text("Máy chủ đang khởi động lại").wait_for()
+    assert app.control.wait(20) == 0
+    app.stop()  # as a container ends: what is left of the node is killed
+    closed = [journal.read(file)[-1] for file in (app.folder / "recordings").glob("*/*.journal")]
+    assert closed and all(isinstance(line, journal.Ended) and line.reason == "" for line in closed)
+    recording.chair.wait_for_timeout(1000)
+    app.start()
+    for page, old in zip((recording.chair, recording.village), before, strict=True):
+        until(lambda page=page, old=old: figures(page)["session"] != old, 20, "joined again by itself")  # type: ignore[misc]
+        wait_connected(page)
+        expect(page.locator("#connection")).to_be_hidden()
+    back_at = time.time()
+    recording.chair.locator(".room[data-recording=on]").wait_for()
+    recording.chair.wait_for_timeout(4000)
+    record = recording.end()
+    assert record["problems"] == []
+    assert [file["name"] for file in record["files"] if file["recovered"]] == [], "nothing had to be recovered"
+    shown, sound = recording.played(record)
+    length, last, first = longest_hole(shown, CHAIR.colour, VILLAGE.colour)
+    lost, late = seconds_between(last, stamp(stopped_at)), seconds_between(stamp(back_at), first)
+    print(
+        f"\nwritten until {lost:.2f} s before the stop; pictures {late:+.2f} s after the return; hole {length:.2f} s"
+    )
+    assert lost <= LOST_AT_A_STOP
+    assert late <= LOST_SECONDS
+    assert [gap["reason"] for gap in record["gaps"]] == ["crash"] * len(record["gaps"])
+    start = datetime.fromisoformat(record["gaps"][0]["started_at"]).timestamp()
+    assert start >= stopped_at - LOST_AT_A_STOP, "the sound is there to the end too"
+    assert sound.heard(CHAIR.tone, 1, float(record["duration_ms"]) / 1000 - 1) > 0.25

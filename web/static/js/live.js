@@ -1,4 +1,4 @@
-// Signed-in pages: says quietly when the connection is lost, and announces a new directive by bell, title and toast.
+// Signed-in pages: says quietly when the connection is lost or the server stops, and announces a new directive by bell, title and toast.
 
 import { onState } from "./channel.js";
 import "./meetings.js";
@@ -10,11 +10,26 @@ import { toast } from "./toast.js";
 const PATIENCE_MS = 1500; // a page that is only changing networks for a moment says nothing
 let timer = 0;
 
+let leaving = false; // the server has said that it stops: no patience is needed
+const line = document.getElementById("connection");
+
+function show() {
+  line.querySelector("span").textContent = word(leaving ? "leaving" : "lost");
+  line.hidden = false;
+}
+
 onState((state) => {
   clearTimeout(timer);
-  const line = document.getElementById("connection");
-  if (state !== "lost") line.hidden = true;
-  else timer = setTimeout(() => { line.hidden = false; }, PATIENCE_MS);
+  if (state === "lost") timer = setTimeout(show, PATIENCE_MS);
+  else if (state === "connected") {
+    leaving = false;
+    line.hidden = true;
+  }
+});
+
+document.addEventListener("giaoban:server.leaving", () => {
+  leaving = true;
+  show();
 });
 
 document.addEventListener("giaoban:directive.issued", ({ detail }) => {

@@ -1,6 +1,6 @@
-// Tabs that switch parts of one page: [role=tablist] > [role=tab][aria-controls]; arrows move, as WAI-ARIA describes.
+// Tabs that switch parts of one page: [role=tablist] > [role=tab][aria-controls]; arrows, Home and End move, as WAI-ARIA describes.
 
-/** Shows the part of this tab and hides those of its neighbours. */
+/** Shows the part of this tab and hides those of its neighbours; the tab gets the event `giaoban:selected`. */
 export function selectTab(tab) {
   for (const other of tab.closest("[role=tablist]").querySelectorAll("[role=tab]")) {
     const chosen = other === tab;
@@ -8,6 +8,7 @@ export function selectTab(tab) {
     other.tabIndex = chosen ? 0 : -1;
     document.getElementById(other.getAttribute("aria-controls")).hidden = !chosen;
   }
+  tab.dispatchEvent(new CustomEvent("giaoban:selected"));
 }
 
 /** Wires all tab lists of the page; called once by app.js. */
@@ -19,9 +20,11 @@ export function startTabs() {
       if (tab) selectTab(tab);
     });
     list.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
+      const at = tabs.indexOf(document.activeElement);
+      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+      if (to === undefined || at < 0) return;
+      event.preventDefault();
+      const next = tabs[(to + tabs.length) % tabs.length];
       selectTab(next);
       next.focus();
     });

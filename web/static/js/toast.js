@@ -2,10 +2,11 @@
 
 import { icon, make, word } from "./page.js";
 
-const STAY_MS = 7000;
+const STAY_MS = 7000; // at least
+const LETTER_MS = 90; // long news stay for as long as slow readers need
 
 /** Shows `text`; `action` is {label, href} or {label, run}. Stays while touched. Gives a function that takes it away. */
-export function toast(text, { action = null, iconName = "info", stay = STAY_MS } = {}) {
+export function toast(text, { action = null, iconName = "info", stay = Math.max(STAY_MS, LETTER_MS * text.length) } = {}) {
   let timer = 0;
   const element = make("div", { class: "toast" }, icon(iconName), make("span", {}, text));
   const close = () => {

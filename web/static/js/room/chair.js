@@ -3,15 +3,14 @@
 import { send } from "../channel.js";
 import { ask } from "../dialog.js";
 import { word } from "../page.js";
-import { selectTab } from "../tabs.js";
 import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
 /** Wires the chair's buttons of a room. */
 export class Chair {
-  constructor(room, state, meeting) {
-    Object.assign(this, { room, state, meeting });
+  constructor(room, state, meeting, panel) {
+    Object.assign(this, { room, state, meeting, panel });
     room.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
       const handle = button && this.#actions[button.dataset.action];
@@ -27,9 +26,9 @@ export class Chair {
     readmit: (participant) => this.#say("readmit", { participant }),
     "give-floor": (participant) => this.#say("give_floor", { participant }),
     invite: () => this.#invite(),
-    "roll-call": () => this.#open("people"),
+    "roll-call": () => this.panel.open("people"),
     "floor-mode": () => this.#say("floor_mode", { mode: this.state.head.floor_mode === "open" ? "invitation" : "open" }),
-    "agenda-next": () => { this.#open("agenda"); this.#say("agenda_next"); },
+    "agenda-next": () => { this.panel.open("agenda"); this.#say("agenda_next"); },
     "agenda-start": () => this.#say("agenda_next"),
     record: () => this.#say(this.#recording ? "record_stop" : "record_start"),
     end: () => this.#end(),
@@ -45,16 +44,10 @@ export class Chair {
 
   /** The first who waits gets the floor; whoever holds it gives it back when nobody waits. */
   #invite() {
-    this.#open("queue");
+    this.panel.open("queue");
     const [first] = this.state.queue;
     if (first) this.#say("give_floor", { participant: first });
     else if (this.state.present().some((person) => person.floor)) this.#say("give_floor");
-  }
-
-  #open(name) {
-    this.room.dataset.panel = "open";
-    selectTab(this.room.querySelector(`#tab-${name}`));
-    this.state.dispatchEvent(new CustomEvent("change", { detail: {} }));
   }
 
   async #remove(participant) {
@@ -62,6 +55,7 @@ export class Chair {
     if (person && await ask(text("askRemove", { name: `${person.unit_name} · ${person.name}` }), text("yesRemove"))) {
       this.#say("remove", { participant });
     }
+    this.panel.catchFocus();
   }
 
   async #end() {

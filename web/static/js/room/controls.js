@@ -1,4 +1,4 @@
-// The bar: microphone, camera, shared screen, raised hand, panel, leaving. What is on is what the server says is on.
+// The bar: microphone, camera, shared screen, raised hand, leaving. What is on is what the server says is on.
 
 import { send } from "../channel.js";
 import { word } from "../page.js";
@@ -20,9 +20,6 @@ export class Controls {
       if (action === "hand") this.#hand();
       if (action === "leave") this.#leave();
     });
-    this.panelButton = room.querySelector("[data-action=panel]");
-    this.panelButton.addEventListener("click", () => this.#panel());
-    room.querySelector("[data-action=panel-close]").addEventListener("click", () => this.#panel(false));
     state.addEventListener("change", () => this.#follow());
   }
 
@@ -113,7 +110,6 @@ export class Controls {
       microphone: Boolean(this.tracks.microphone), camera: Boolean(this.tracks.camera), screen: Boolean(this.tracks.screen),
       hand: Boolean(this.state.self?.hand),
     };
-    this.panelButton.setAttribute("aria-pressed", String(this.room.dataset.panel === "open"));
     for (const [action, on] of Object.entries(pressed)) {
       this.room.querySelector(`.bar [data-action=${action}]`).setAttribute("aria-pressed", String(on));
     }
@@ -122,12 +118,6 @@ export class Controls {
   #hand() {
     const up = Boolean(this.state.self?.hand);
     send(up ? "meeting.lower_hand" : "meeting.raise_hand", { meeting: this.session.meeting }).catch((error) => toast(error.message, { iconName: "circle-alert" }));
-  }
-
-  #panel(open = this.room.dataset.panel !== "open") {
-    this.room.dataset.panel = open ? "open" : "closed";
-    this.show();
-    if (!open) this.panelButton.focus();
   }
 
   async #leave() {

@@ -13,7 +13,7 @@ export function captureSize() {
 /** Name of the text that explains why a device did not open. */
 export function reasonOf(error, kind) {
   if (!navigator.mediaDevices) return "notSecure";
-  if (error.name === "NotAllowedError" || error.name === "SecurityError") return "denied";
+  if (error.name === "NotAllowedError" || error.name === "SecurityError") return kind === "video" ? "deniedCamera" : "deniedMicrophone";
   if (error.name === "NotReadableError" || error.name === "AbortError") return "inUse";
   return kind === "video" ? "noCamera" : "noMicrophone";
 }
@@ -62,6 +62,16 @@ export async function openScreen() {
   const [track] = stream.getVideoTracks();
   track.contentHint = "detail";
   return track;
+}
+
+/** Calls `again` when the person allows a device ("microphone", "camera") after all, where the browser tells it. */
+export async function onAllowed(line, again) {
+  try {
+    const permission = await navigator.permissions.query({ name: line });
+    permission.addEventListener("change", () => { if (permission.state === "granted") again(); });
+  } catch (error) {
+    console.info("permissions are not told of:", error.message); // older Firefox; the button opens the device as well
+  }
 }
 
 async function one(constraints) {

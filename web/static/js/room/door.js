@@ -23,10 +23,17 @@ export class Door {
 
   /** Opens microphone and camera and lists what there is. */
   async open() {
+    this.note.textContent = text("asking");
     this.opening = Promise.all([this.set("microphone", true), this.set("camera", true)]);
     await this.opening;
     await this.#lists();
-    navigator.mediaDevices?.addEventListener("devicechange", () => this.#lists());
+    navigator.mediaDevices?.addEventListener("devicechange", () => { this.#lists(); this.#again(); });
+    for (const line of ["microphone", "camera"]) devices.onAllowed(line, () => this.#again());
+  }
+
+  /** Something was plugged in or allowed: what did not open before may open now. */
+  #again() {
+    if (!this.closed) for (const line of Object.keys(this.problems)) this.set(line, true);
   }
 
   /** Opens or closes one of the two. */
@@ -80,8 +87,8 @@ export class Door {
 
   #say() {
     const { microphone, camera } = this.problems;
-    const same = microphone && microphone === camera;
-    const problem = same ? microphone : microphone && camera ? "listening" : microphone ?? camera;
+    const both = microphone === camera ? microphone : microphone === "deniedMicrophone" && camera === "deniedCamera" ? "denied" : "listening";
+    const problem = microphone && camera ? both : microphone ?? camera;
     this.note.textContent = text(problem ?? (this.heard ? "heard" : "speak"));
     this.note.toggleAttribute("data-problem", Boolean(problem));
   }

@@ -6,6 +6,7 @@ import { Door } from "./door.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { Grid } from "./grid.js";
 import { Notices, showGone } from "./notices.js";
+import { Panel } from "./panel.js";
 import { Session } from "./reconnect.js";
 import { Roster } from "./roster.js";
 import { Voices } from "./sound.js";
@@ -28,7 +29,7 @@ function start() {
   const controls = new Controls(room, state, tracks, session);
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
-  new Chair(room, state, meeting);
+  new Chair(room, state, meeting, new Panel(room));
   room.room = { state, session, grid, controls, tracks };
 
   session.addEventListener("joined", async ({ detail }) => {
@@ -75,25 +76,28 @@ async function comeBack(before) {
 }
 
 /** Before the chair has begun, the door stays shut; it opens by itself. */
-function waitForChair(door) {
+function waitForChair() {
+  const line = doorElement.querySelector("[data-check-wait]");
   joinButton.disabled = true;
-  door.note.textContent = word("waiting", {}, "room-texts");
+  line.textContent = word("waiting", {}, "room-texts");
   document.addEventListener("giaoban:meeting.started", ({ detail }) => {
     if (detail.meeting !== meeting) return;
     joinButton.disabled = false;
-    door.note.textContent = word("begun", {}, "room-texts");
+    line.textContent = word("begun", {}, "room-texts");
     joinButton.focus();
   });
 }
 
 function knock() {
   const door = new Door(doorElement, tracks);
-  door.open().then(() => { if ("waits" in doorElement.dataset) waitForChair(door); });
+  door.open();
+  if ("waits" in doorElement.dataset) waitForChair();
   joinButton.addEventListener("click", async () => {
     joinButton.setAttribute("aria-busy", "true");
     await door.close();
     history.replaceState(null, "", `/meetings/${meeting}/room`);
     start();
+    room.querySelector(".bar [data-action=microphone]").focus();
   }, { once: true });
   doorElement.dataset.ready = "";
 }

@@ -11,6 +11,18 @@ const text = (name, fields) => word(name, fields, "room-texts");
 const hour = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : "vi-VN", { timeZone, hour: "2-digit", minute: "2-digit" });
 const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "absent" };
 
+/** Draws a list anew. The focus stays on the same button of the same line, else on that line, else on the list's part. */
+function redraw(list, lines) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const key = ({ dataset }) => dataset.participant ?? dataset.item;
+  const before = focused?.closest("li");
+  list.replaceChildren(...lines);
+  if (!focused) return;
+  const line = lines.find((one) => key(one) !== undefined && key(one) === key(before));
+  const button = line?.querySelector(`[data-action="${focused.dataset.action}"]:not([hidden])`) ?? line?.querySelector("button:not([hidden])");
+  (button ?? list.closest("[role=tabpanel]")).focus({ preventScroll: true });
+}
+
 /** Draws the four lists of the panel; the chair's buttons in them are handled by chair.js. */
 export class Roster {
   constructor(room, state) {
@@ -20,7 +32,7 @@ export class Roster {
     room.querySelector("[data-chat-form]").addEventListener("submit", (event) => this.#say(event));
     setInterval(() => this.#tickAgenda(), 1000);
     this.unread = 0;
-    room.querySelector("#tab-chat").addEventListener("click", () => { this.unread = 0; this.#counts(); });
+    room.querySelector("#tab-chat").addEventListener("giaoban:selected", () => { this.unread = 0; this.#counts(); });
   }
 
   show(detail) {
@@ -43,7 +55,7 @@ export class Roster {
       lines.push(make("li", { class: "panel-group", data: { attendance: unit.attendance } }, `${unit.name} · ${state}`));
       lines.push(...people.map((person) => this.#person(person)));
     }
-    this.lists.people.replaceChildren(...lines);
+    redraw(this.lists.people, lines);
   }
 
   #person(person) {
@@ -68,13 +80,13 @@ export class Roster {
 
   #queue() {
     const waiting = this.state.queue.map((id) => this.state.people.get(id)).filter(Boolean);
-    this.lists.queue.replaceChildren(...waiting.map((person, place) =>
+    redraw(this.lists.queue, waiting.map((person, place) =>
       clone("queue-row", { place: number(place + 1), unit: person.unit_name, person: person.name }, { participant: String(person.id) })));
   }
 
   #agenda() {
     const next = this.state.agenda.find((item) => !item.started_at);
-    this.lists.agenda.replaceChildren(...this.state.agenda.map((item, place) => {
+    redraw(this.lists.agenda, this.state.agenda.map((item, place) => {
       const note = item.minutes ? text("minutes", { n: number(item.minutes) }) : "";
       const row = clone("agenda-row", { place: number(place + 1), title: item.title, note }, { item: String(item.id) });
       if (item.started_at && !item.ended_at) row.setAttribute("aria-current", "step");

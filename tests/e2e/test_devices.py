@@ -1,0 +1,130 @@
+"""A camera or a microphone that is blocked, missing or not yet allowed: it is said, and the person joins all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.harness import App, chromium, running, until
+from tests.e2e.rooms import action, enter, figures, hears, pressed, says, sees, start_meeting, wait_connected
+
+pytestmark = pytest.mark.timeout(180)
+ALLOWS_ALL = "--use-fake-ui-for-media-stream"
+HAS_DEVICES = "--use-fake-device-for-media-stream"
+NONE = (f"{HAS_DEVICES}=device-count=0", "--disable-audio-input")  # neither a camera nor a microphone, on any machine
+
+
+class Meeting:
+    """A running meeting in which the commune sits, with everything on."""
+
+    def __init__(self, app: App, browser: Browser) -> None:
+        self.app = app
+        self.id = start_meeting(app, "Giao ban")
+        self.commune = enter(app, browser, self.id, "camthuy")
+        self.seat = int(figures(self.commune)["me"])
+
+    def knock(self, browser: Browser, devices: Sequence[str]) -> Page:
+        """A village head before the door."""
+        page = self.app.page(browser, "thon1.camthuy", f"/meetings/{self.id}/check", devices=devices)
+        page.wait_for_selector("[data-door][data-ready]")
+        return page
+
+    def join(self, page: Page) -> int:
+        """Through the door; gives the seat."""
+        page.click("[data-action=join]")
+        wait_connected(page)
+        sees(page, self.seat)
+        hears(page, 1)
+        return int(figures(page)["me"])
+
+
+@pytest.fixture(scope="module")
+def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
+    folder: Path = tmp_path_factory.mktemp("devices")
+    with running(folder) as app, chromium() as browser:
+        yield Meeting(app, browser)
+
+
+@pytest.fixture
+def strict() -> Iterator[Browser]:
+    """A browser that gives a page only what the person has allowed."""
+    with chromium(without=[ALLOWS_ALL]) as browser:
+        yield browser
+
+
+def note(page: Page, words: str) -> None:
+    """Wait until the device check says so."""
+    expect(page.locator("[data-check-note]")).to_contain_text(words, timeout=15_000)
+
+
+def switched(page: Page, line: str, on: bool) -> None:
+    """Wait until a switch of the device check is on or off."""
+    expect(page.locator(f"[data-check] [data-action={line}]")).to_have_attribute("aria-pressed", str(on).lower())
+
+
+def allow(page: Page, meeting: Meeting, *devices: str) -> None:
+    """What the person does at the browser's address line."""
+    page.context.grant_permissions(list(devices), origin=meeting.app.url)
+
+
+def test_blocked_devices_are_named_and_can_be_switched_on_in_the_room(meeting: Meeting, strict: Browser) -> None:
+    page = meeting.knock(strict, [])
+    note(page, "Trình duyệt đang chặn micro và máy quay. Bấm biểu tượng bên trái địa chỉ trang, chọn Cho phép")
+    note(page, "đồng chí vẫn vào xem và nghe được")
+    switched(page, "microphone", False)
+    switched(page, "camera", False)
+    seat = meeting.join(page)
+    says(page, "Micro đang tắt")
+    assert not pressed(page, "microphone") and not pressed(page, "camera")
+    action(page, "microphone")
+    page.locator(".toast").get_by_text("Trình duyệt đang chặn micro.").wait_for()
+    assert not pressed(page, "microphone")
+    allow(page, meeting, "microphone", "camera")
+    for line in ("microphone", "camera"):
+        action(page, line)
+        until(lambda line=line: pressed(page, line), what=f"{line} is on")  # type: ignore[misc]
+    sees(meeting.commune, seat)
+    hears(meeting.commune, 1)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+def test_a_blocked_camera_opens_by_itself_when_it_is_allowed(meeting: Meeting, strict: Browser) -> None:
+    page = meeting.knock(strict, ["microphone"])
+    note(page, "Trình duyệt đang chặn máy quay.")
+    note(page, "vẫn nói và nghe được")
+    switched(page, "microphone", True)
+    switched(page, "camera", False)
+    allow(page, meeting, "microphone", "camera")
+    switched(page, "camera", True)
+    note(page, "Micro nghe rõ")
+    page.context.close()
+
+
+def test_a_question_that_nobody_answers_holds_nobody_up(meeting: Meeting) -> None:
+    waits = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});"
+    with chromium() as browser:
+        page = meeting.app.page(browser, "thon1.camthuy", f"/meetings/{meeting.id}/check", script=waits)
+        page.wait_for_selector("[data-door][data-ready]")
+        note(page, "Trình duyệt hỏi dùng micro và máy quay: xin chọn Cho phép.")
+        meeting.join(page)
+        says(page, "Micro đang tắt")
+
+
+def test_a_machine_with_neither_camera_nor_microphone(meeting: Meeting) -> None:
+    with chromium(*NONE, without=[HAS_DEVICES]) as browser:
+        page = meeting.knock(browser, ["microphone", "camera"])
+        note(page, "Máy này không có micro và máy quay dùng được. Đồng chí vẫn vào nghe và xem được.")
+        expect(page.locator("#device-audioinput")).to_be_disabled()
+        expect(page.locator("#device-videoinput")).to_be_disabled()
+        meeting.join(page)
+        says(page, "Micro đang tắt")
+        action(page, "camera")
+        page.locator(".toast").get_by_text("Không tìm thấy máy quay.").wait_for()
+        action(page, "microphone")
+        page.locator(".toast").get_by_text("Không tìm thấy micro.").wait_for()
+        assert not pressed(page, "microphone") and not pressed(page, "camera")
+        assert page.errors == []  # type: ignore[attr-defined]
