@@ -1,4 +1,4 @@
-"""A camera or a microphone that is blocked, missing or not yet allowed: it is said, and the person joins all the same."""
+"""A camera or microphone that is blocked, missing or not yet allowed: it is said, and the person joins all the same."""
 
 from __future__ import annotations
 

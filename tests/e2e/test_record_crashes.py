@@ -204,9 +204,7 @@ def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: 
     shown, sound = recording.played(record)
     length, last, first = longest_hole(shown, CHAIR.colour, VILLAGE.colour)
     lost, late = seconds_between(last, stamp(stopped_at)), seconds_between(stamp(back_at), first)
-    print(
-        f"\nwritten until {lost:.2f} s before the stop; pictures {late:+.2f} s after the return; hole {length:.2f} s"
-    )
+    print(f"\nwritten until {lost:.2f} s before the stop; pictures {late:+.2f} s after the return; hole {length:.2f} s")
     assert lost <= LOST_AT_A_STOP
     assert late <= LOST_SECONDS
     assert [gap["reason"] for gap in record["gaps"]] == ["crash"] * len(record["gaps"])
