@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,24 +14,17 @@ import pytest
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.marked import CHAIR, SOUND_FLAG, VILLAGE, speak
 from tests.e2e.rooms import action, figures, hears, sees, start_meeting
+from tests.privileges import small_disk
 
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted, which only root may do"),
-]
+pytestmark = pytest.mark.timeout(180)
 DISK_MB = 4
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A folder for recordings that holds 4 MB."""
-    folder = tmp_path / "recordings"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "recordings", f"{DISK_MB}m") as disk:
+        yield disk
 
 
 def record_of(app: App, token: str, meeting: int, state: str) -> dict[str, Any] | None:

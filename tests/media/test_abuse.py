@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 import socket
@@ -21,11 +20,9 @@ from server.media import protocol as p
 from tests.e2e.harness import App, chromium, running
 from tests.e2e.rooms import enter, figures, sees, start_meeting
 from tests.media.driving import Control
+from tests.privileges import require_root
 
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(os.geteuid() != 0, reason="packets are overheard and sent under another's address"),
-]
+pytestmark = pytest.mark.timeout(180)
 FLOOD_PER_SECOND = 5000
 FLOOD_SECONDS = 3
 FEWEST_PER_SECOND = 4  # frames of the other page that each page shows in any second, on a busy machine
@@ -36,6 +33,7 @@ class Eavesdropper:
     """Hears what goes to the media port over the loopback device, and can send under any address."""
 
     def __init__(self, port: int) -> None:
+        require_root("Packets are overheard and sent under another's address")
         self.port = port
         self._heard = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
         self._heard.bind(("lo", 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from server.media import journal, recorder
 from server.media.journal import Beat, Ended
 from server.media.opus import FRAME
 from server.media.recorder import CannotRecordError, Recorder
+from tests import privileges
 from tests.media.material import BLUE, RED, Picture, alike, hear, pictures, see, tone
 
 
@@ -98,15 +98,8 @@ def test_kill_9_loses_less_than_a_second(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 384 KB."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.call(
-        ["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", str(where)], stderr=subprocess.DEVNULL
-    )
-    if not mounted:
-        pytest.skip("only root mounts a small disk; the limit on a file's size tests the same path")
-    yield where
-    subprocess.check_call(["umount", str(where)])
+    with privileges.small_disk(tmp_path / "disk", "384k") as disk:
+        yield disk
 
 
 async def test_a_full_disk_ends_the_recording_and_keeps_what_was_written(

@@ -36,6 +36,7 @@ from tests.media.material import (
     see,
     tone,
 )
+from tests.privileges import small_disk
 from tests.records.making import BEGIN, ended
 
 
@@ -249,22 +250,15 @@ def test_a_full_disk_is_said_before_it_is_full(meeting: Any, root: Path, monkeyp
     assert list((root / "record-1").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
 def test_a_disk_that_fills_up_leaves_nothing_half(
     meeting: Any, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (root / "record-1").mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "none", str(root / "record-1")], check=False)
-    if mounted.returncode:
-        pytest.skip("may not mount")
-    try:
-        usage = shutil.disk_usage(root)
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with small_disk(root / "record-1", "100k") as disk:
         with pytest.raises(JoinError, match="disk_full"):
             join(root, "record-1", meeting)
-        assert list((root / "record-1").iterdir()) == []
-    finally:
-        subprocess.run(["umount", str(root / "record-1")], check=True)
+        assert list(disk.iterdir()) == []
 
 
 def test_speakers_are_those_heard_where_nobody_was_given_the_floor(district: Any, root: Path) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from server.config import ROOT
 from tests.e2e.harness import chromium
-from tests.e2e.rooms import start_meeting
+from tests.e2e.rooms import start_meeting, wait_connected
+from tests.keyboard import focus, tab_to
 from tests.ui.states import FLOOD, STATES, State
 from tests.ui.visiting import DemoApp, Visitors, demo_district
 
 AXE = (ROOT / "web/node_modules/axe-core/axe.min.js").read_text("utf-8")
-SIZES = ((360, 800), (1366, 768))
+# Width, height, and the theme in which axe looks; the laptop's pages are made of the same parts as those of the wall.
+LOOKS: tuple[tuple[int, int, Literal["light", "dark"] | None], ...] = (
+    (360, 800, "light"),
+    (1366, 768, None),
+    (1920, 1080, "dark"),
+)
 SERIOUS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
   .filter(({ impact }) => impact === 'serious' || impact === 'critical')
   .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`)"""
@@ -38,12 +45,18 @@ def browser() -> Iterator[Browser]:
 
 def _look(visitors: Visitors, state: State) -> None:
     page = visitors.visit(state)
-    page.evaluate(AXE)
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        visitors.check_width(page, state.name)
-        visitors.problems += [f"{state.name} at {width}: {found}" for found in page.evaluate(SERIOUS)]
+    _look_at(visitors, page, state.name)
     page.close()
+
+
+def _look_at(visitors: Visitors, page: Page, name: str) -> None:
+    page.evaluate(AXE)
+    for width, height, theme in LOOKS:
+        page.set_viewport_size({"width": width, "height": height})
+        visitors.check_width(page, name)
+        if theme:
+            page.emulate_media(color_scheme=theme)
+            visitors.problems += [f"{name} at {width}, {theme}: {found}" for found in page.evaluate(SERIOUS)]
 
 
 def test_every_page_is_sound_and_accessible(app: DemoApp, browser: Browser) -> None:
@@ -61,6 +74,26 @@ def test_pages_that_show_a_running_meeting(app: DemoApp, browser: Browser) -> No
         if state.live:
             _look(visitors, state)
     app.call(app.token("chutich"), "POST", f"/api/v1/meetings/{meeting}/end")
+    assert visitors.problems == []
+
+
+def test_the_room_itself(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser, bypass_csp=True)
+    meeting = start_meeting(app, "Giao ban trực tuyến", agenda=[{"title": "Phòng, chống mưa lũ", "minutes": 10}])
+    page = visitors.page("chutich", "room")
+    page.goto(f"{app.url}/meetings/{meeting}/check")
+    page.wait_for_selector("[data-door][data-ready]")
+    page.click("[data-action=join]")
+    wait_connected(page)
+    _look_at(visitors, page, "room")
+    page.locator(".room [data-action=panel]").click()
+    for tab in ("people", "queue", "agenda", "chat"):
+        page.click(f"#tab-{tab}")
+        _look_at(visitors, page, f"room, {tab}")
+    app.call(app.token("chutich"), "POST", f"/api/v1/meetings/{meeting}/end")
+    page.locator("[data-gone]:visible").wait_for()
+    _look_at(visitors, page, "after the room")
+    page.close()
     assert visitors.problems == []
 
 
@@ -127,6 +160,26 @@ def test_issuing_by_keyboard_and_a_dialog_that_escape_closes(app: DemoApp, brows
     expect(question).to_be_hidden()
     assert "Xóa bản nháp" in page.evaluate(ACTIVE), "the focus comes back to the button"
     assert visitors.problems == []
+
+
+def test_the_leader_issues_by_keyboard_alone(app: DemoApp, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="vi-VN")
+    page.goto(app.url + "/")
+    page.keyboard.type("chutich")
+    page.keyboard.press("Tab")
+    page.keyboard.type("giaoban")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Chờ ký ban hành")).to_be_visible()
+    page.keyboard.press("Tab")
+    skip = focus(page)
+    assert skip is not None
+    assert skip.words == "Đến nội dung chính"
+    page.keyboard.press("Enter")
+    stops = tab_to(page, "Ban hành")
+    assert len(stops) <= 5, "past the two buttons of the page, the way to all and the draft itself"
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-head .chip").first).to_have_text("Đã ban hành")
+    page.context.close()
 
 
 def test_inbox_register_report_and_archive_without_a_script(app: DemoApp, browser: Browser) -> None:
