@@ -236,17 +236,23 @@ def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> Iterato
 
 
 @contextmanager
-def chromium(*flags: str, wrapper: list[str] | None = None, without: Sequence[str] = ()) -> Iterator[Browser]:
-    """The real browser with fake devices; `wrapper` is a script that starts it elsewhere (another network).
-
-    `without` names flags of ours that it shall not have.
-    """
+def chromium(*flags: str, wrapper: list[str] | None = None) -> Iterator[Browser]:
+    """The real browser with fake devices; `wrapper` is a script that starts it elsewhere (another network)."""
     with sync_playwright() as playwright:
         program = wrapper[0] if wrapper else CHROMIUM
-        browser = playwright.chromium.launch(
-            executable_path=program, args=[*(flag for flag in FLAGS if flag not in without), *flags]
-        )
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def chromium_beside(browser: Browser, *flags: str, without: Sequence[str]) -> Iterator[Browser]:
+    """One more, started as `browser` was, with more flags and without some of ours."""
+    kept = [flag for flag in FLAGS if flag not in without]
+    other = browser.browser_type.launch(executable_path=CHROMIUM, args=[*kept, *flags])
+    try:
+        yield other
+    finally:
+        other.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.harness import App, chromium, running, until
+from tests.e2e.harness import App, chromium, chromium_beside, running, until
 from tests.e2e.rooms import action, enter, figures, hears, pressed, says, sees, start_meeting, wait_connected
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,7 +21,7 @@ class Meeting:
     """A running meeting in which the commune sits, with everything on."""
 
     def __init__(self, app: App, browser: Browser) -> None:
-        self.app = app
+        self.app, self.browser = app, browser
         self.id = start_meeting(app, "Giao ban")
         self.commune = enter(app, browser, self.id, "camthuy")
         self.seat = int(figures(self.commune)["me"])
@@ -49,9 +49,9 @@ def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
 
 
 @pytest.fixture
-def strict() -> Iterator[Browser]:
+def strict(meeting: Meeting) -> Iterator[Browser]:
     """A browser that gives a page only what the person has allowed."""
-    with chromium(without=[ALLOWS_ALL]) as browser:
+    with chromium_beside(meeting.browser, without=[ALLOWS_ALL]) as browser:
         yield browser
 
 
@@ -106,16 +106,16 @@ def test_a_blocked_camera_opens_by_itself_when_it_is_allowed(meeting: Meeting, s
 
 def test_a_question_that_nobody_answers_holds_nobody_up(meeting: Meeting) -> None:
     waits = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});"
-    with chromium() as browser:
-        page = meeting.app.page(browser, "thon1.camthuy", f"/meetings/{meeting.id}/check", script=waits)
-        page.wait_for_selector("[data-door][data-ready]")
-        note(page, "Trình duyệt hỏi dùng micro và máy quay: xin chọn Cho phép.")
-        meeting.join(page)
-        says(page, "Micro đang tắt")
+    page = meeting.app.page(meeting.browser, "thon1.camthuy", f"/meetings/{meeting.id}/check", script=waits)
+    page.wait_for_selector("[data-door][data-ready]")
+    note(page, "Trình duyệt hỏi dùng micro và máy quay: xin chọn Cho phép.")
+    meeting.join(page)
+    says(page, "Micro đang tắt")
+    page.context.close()
 
 
 def test_a_machine_with_neither_camera_nor_microphone(meeting: Meeting) -> None:
-    with chromium(*NONE, without=[HAS_DEVICES]) as browser:
+    with chromium_beside(meeting.browser, *NONE, without=[HAS_DEVICES]) as browser:
         page = meeting.knock(browser, ["microphone", "camera"])
         note(page, "Máy này không có micro và máy quay dùng được. Đồng chí vẫn vào nghe và xem được.")
         expect(page.locator("#device-audioinput")).to_be_disabled()
