@@ -15,7 +15,7 @@ from server.accounts.permissions import ROLE_NAMES, Permission, Role
 from server.channel import CHANNEL
 from server.errors import UserError
 from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
-from server.http.i18n import translate
+from server.http.i18n import _, translate
 from server.http.reading import path_id
 from server.units import service as units
 
@@ -38,6 +38,14 @@ class AccountForm(msgspec.Struct, frozen=True, kw_only=True):
     unit_id: int = 0
     role: Role = Role.CADRE
     position: str = ""
+
+
+_NEEDED = {
+    "name": _("Xin ghi họ và tên."),
+    "username": _("Xin ghi tên đăng nhập."),
+    "unit_id": _("Xin chọn đơn vị."),
+}
+"""Fields of a new account that may not be empty: all that are missing are said at once."""
 
 
 class MembershipForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +144,11 @@ async def _new_account_page(
 async def post_new_account(request: web.Request) -> web.Response:
     """Add an account; its one-time password is shown this once."""
     form = await read_body(request, AccountForm)
+    empty = {
+        name: translate(request, text) for name, text in _NEEDED.items() if not str(getattr(form, name) or "").strip()
+    }
+    if empty:
+        return await _new_account_page(request, form, empty, 422)
     password = one_time_password()
     hashed = await request.app[SIGN_INS].passwords.hash(password)
     new = people.NewAccount(

@@ -147,6 +147,14 @@ async def test_an_administrator_adds_somebody(page_as: PageAs, app_client: Clien
     assert 'value="Lê Thị Hằng"' in await again.text()
 
 
+async def test_a_new_account_without_anything_names_all_that_is_missing(page_as: PageAs) -> None:
+    answer = await (await page_as("quantri")).post("/people/new", {"role": "cadre"})
+    text = await answer.text()
+    assert answer.status == 422
+    for missing in ("Xin ghi họ và tên.", "Xin ghi tên đăng nhập.", "Xin chọn đơn vị."):
+        assert text.count(missing) == 2, "in the summary and beside its field"
+
+
 @pytest.mark.parametrize(
     ("name", "status"),
     [
