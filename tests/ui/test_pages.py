@@ -26,6 +26,7 @@ LOOKS: tuple[tuple[int, int, Literal["light", "dark"] | None], ...] = (
 SERIOUS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
   .filter(({ impact }) => impact === 'serious' || impact === 'critical')
   .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`)"""
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"  # in the new colours
 ACTIVE = "(document.activeElement.textContent || document.activeElement.name || '').trim()"
 
 pytestmark = pytest.mark.timeout(600)
@@ -56,6 +57,7 @@ def _look_at(visitors: Visitors, page: Page, name: str) -> None:
         visitors.check_width(page, name)
         if theme:
             page.emulate_media(color_scheme=theme)
+            page.evaluate(DRAWN)
             visitors.problems += [f"{name} at {width}, {theme}: {found}" for found in page.evaluate(SERIOUS)]
 
 
