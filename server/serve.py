@@ -20,6 +20,7 @@ from server.app import make_app
 from server.channel import CHANNEL
 from server.config import Settings
 from server.demo import seed_demo
+from server.meetings.conductor import CONDUCTOR
 from server.meetings.link import KEEP_MEDIA
 from server.store import Store
 from server.store.migrate import migrate
@@ -138,7 +139,10 @@ async def _serve(settings: Settings, store: Store, *, tls: bool) -> bool:
     loop.add_signal_handler(signal.SIGHUP, restart)
     await stop.wait()
     log.info("stopping")
+    if not app[KEEP_MEDIA].is_set():
+        app[CONDUCTOR].pool.rest()
     await app[CHANNEL].say_goodbye()
     await asyncio.sleep(GOODBYE_SECONDS)
+    await app[CHANNEL].let_go()
     await runner.cleanup()
     return app[KEEP_MEDIA].is_set()

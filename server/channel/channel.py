@@ -133,6 +133,10 @@ class Channel:
         """Tell all pages that the server restarts."""
         await self.sio.emit("server.leaving", {})
 
+    async def let_go(self) -> None:
+        """End all connections, so that the server need not wait for them; pages come back by themselves."""
+        await self.sio.eio.disconnect()
+
     # ---- what comes in
 
     def _is_forged(self, sid: str) -> bool:

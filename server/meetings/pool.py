@@ -159,6 +159,11 @@ class MediaPool:
             await link.start()
         self._spawn(self._settle())
 
+    def rest(self) -> None:
+        """Replace no node any more: the server is about to end, and its nodes may have been told to end as well."""
+        for link in self._links.values():
+            link.restart = False
+
     async def close(self, *, keep: bool) -> None:
         """Let go of all nodes at once; unless they are to be kept, they complete their recordings and end."""
         for task in self._tasks:

@@ -186,6 +186,7 @@ def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: 
     for page in (recording.chair, recording.village):
         page.locator("#connection").get_by_text("Máy chủ đang khởi động lại").wait_for()
     assert app.control.wait(20) == 0
+    print(f"\nstopped after {time.time() - stopped_at:.2f} s")
     app.stop()  # as a container ends: what is left of the node is killed
     closed = [journal.read(file)[-1] for file in (app.folder / "recordings").glob("*/*.journal")]
     assert closed and all(isinstance(line, journal.Ended) and line.reason == "" for line in closed)
