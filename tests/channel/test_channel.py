@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import socketio
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from server.accounts.permissions import Permission, Role
@@ -183,3 +183,19 @@ def test_every_message_is_in_the_document(harness: Harness) -> None:
     document = describe(harness.channel)
     assert set(document["client_to_server"]) == set(harness.channel.messages)
     assert all(entry["summary"] for entry in document["client_to_server"].values())
+
+
+async def test_letting_go_ends_the_connections_of_browsers_too(harness: Harness) -> None:
+    """A browser's Engine.IO passes over the server's goodbye: the WebSocket itself must be closed."""
+    async with ClientSession() as session:
+        address = harness.server.make_url("/socket.io/?EIO=4&transport=websocket")
+        async with session.ws_connect(address) as socket:
+            assert (await socket.receive_str()).startswith("0")
+            await socket.send_str('40{"token":"leader.1"}')
+            assert (await socket.receive_str()).startswith("40")
+            await harness.channel.let_go()
+            async with asyncio.timeout(5):
+                rest = [message.data async for message in socket]
+            assert rest == ["1"], "the goodbye, then the end"
+            assert socket.closed
+    assert list(harness.channel.callers()) == []
