@@ -211,5 +211,7 @@ def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: 
     assert late <= LOST_SECONDS
     assert [gap["reason"] for gap in record["gaps"]] == ["crash"] * len(record["gaps"])
     start = datetime.fromisoformat(record["gaps"][0]["started_at"]).timestamp()
-    assert start >= stopped_at - LOST_AT_A_STOP, "the sound is there to the end too"
-    assert sound.heard(CHAIR.tone, 1, float(record["duration_ms"]) / 1000 - 1) > 0.25
+    assert start >= stopped_at - LOST_AT_A_STOP
+    at = record["gaps"][0]["at_ms"] / 1000
+    assert sound.heard(CHAIR.tone, at - 4, at) > 0.25, "the voice is there to the end"
+    assert sound.heard(CHAIR.tone, at, float(record["duration_ms"]) / 1000) > 0.1, "and again afterwards"
