@@ -69,7 +69,6 @@ class Conductor:
     async def start(self) -> None:
         """Begin to look after the nodes and to listen to them."""
         self._spawn(self.hearing.run())
-        self._spawn(self._hand_over_first())
         self._aligning = self._spawn(self.alignment.run())
         await self.pool.start()
 
@@ -85,8 +84,7 @@ class Conductor:
 
     async def _up(self, number: int, welcome: Welcome) -> None:
         await self.alignment.adopt(number, welcome)
-        if self.pool.settled.is_set():
-            await self._hand_over_waiting()
+        self._spawn(self._hand_over_waiting())
 
     # ---- joining and leaving
 
@@ -171,14 +169,12 @@ class Conductor:
         await self.sync(meeting_id)
         await self._hand_over(meeting_id)
 
-    async def _hand_over_first(self) -> None:
+    async def _hand_over_waiting(self) -> None:
         """What ended while we were away is handed over when each node has closed what it had of it."""
         await self.pool.settled.wait()
-        await self._hand_over_waiting()
-
-    async def _hand_over_waiting(self) -> None:
         for meeting_id in await self.store.read(recording.waiting):
-            self._spawn(self._hand_over(meeting_id))
+            if self.pool.carrier(room_of(meeting_id)) is None:
+                await self._hand_over(meeting_id)
 
     async def _hand_over(self, meeting_id: int) -> None:
         """Give an ended meeting with recordings to the archive, once."""

@@ -43,7 +43,7 @@ class MediaPool:
         self.on_event: Callable[[Event], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.settled = asyncio.Event()
-        """Set once it is known what each node carries: rooms without a carrier may be given to a node from then on."""
+        """While it is known what each node carries: only then may rooms without a carrier be given to a node."""
         self._settings = settings
         self._links: dict[int, MediaLink] = {}
         self._carriers: dict[str, int] = {}
@@ -65,7 +65,7 @@ class MediaPool:
     @property
     def ready(self) -> bool:
         """Whether a meeting could be given to a node now."""
-        return placing.choose(self.nodes()) is not None
+        return self.settled.is_set() and placing.choose(self.nodes()) is not None
 
     def nodes(self) -> list[NodeFigures]:
         """Each node as it is now, by number; readings of its load are a few seconds old at most."""
@@ -79,7 +79,7 @@ class MediaPool:
     def can_carry(self, room: str) -> bool:
         """Whether the room's node is ready; for a room without one, whether it could be given to one."""
         link = self._links.get(self._carriers.get(room, 0))
-        return link.ready if link is not None else self.settled.is_set() and self.ready
+        return link.ready if link is not None else self.ready
 
     async def wait_for(self, room: str, seconds: float) -> None:
         """Wait until the room's node, or any for a room without one, is ready. Raises UnavailableError."""
@@ -117,7 +117,7 @@ class MediaPool:
         """The room's node; a room without one is given to the least loaded. Raises UnavailableError."""
         number = self._carriers.get(room)
         if number is None:
-            number = placing.choose(self.nodes()) if self.settled.is_set() else None
+            number = placing.choose(self.nodes()) if self.ready else None
             if number is None:
                 raise away()
             self._carriers[room] = number
@@ -166,8 +166,10 @@ class MediaPool:
 
     async def close(self, *, keep: bool) -> None:
         """Let go of all nodes at once; unless they are to be kept, they complete their recordings and end."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(link.close(keep=keep) for link in self._links.values()))
 
     async def _settle(self) -> None:
@@ -176,11 +178,13 @@ class MediaPool:
             async with asyncio.timeout(KNOWN_SECONDS):
                 await asyncio.gather(*(link.known.wait() for link in links))
         ready = [asyncio.create_task(link.wait_ready()) for link in links if link.restart]
-        await asyncio.wait(ready, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(ready, timeout=TOGETHER_SECONDS)
-        for task in ready:
-            task.cancel()
-        await asyncio.gather(*ready, return_exceptions=True)
+        try:
+            await asyncio.wait(ready, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ready, timeout=TOGETHER_SECONDS)
+        finally:
+            for task in ready:
+                task.cancel()
+            await asyncio.gather(*ready, return_exceptions=True)
         self.settled.set()
         self._note_change()
 
@@ -202,6 +206,9 @@ class MediaPool:
         if not link.restart:
             log.info("media node %d has ended for good", link.number)
             del self._links[link.number]
+        if self.settled.is_set() and not any(other.ready for other in self._links.values()):
+            self.settled.clear()  # all are gone: as at the start, the first to come back shall not be given everything
+            self._spawn(self._settle())
         self._note_change()
 
     def _dismiss_if_done(self, link: MediaLink) -> None:

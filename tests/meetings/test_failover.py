@@ -13,7 +13,9 @@ import pytest
 from server.accounts.principal import Principal
 from server.config import Settings
 from server.media import journal
+from server.media.protocol import Done, OpenRoom, SetFloor
 from server.meetings.conductor import Conductor
+from server.meetings.line import MediaRefusedError
 from server.meetings.names import room_of
 from server.meetings.pool import MediaPool
 from server.meetings.rules import Recording
@@ -187,6 +189,21 @@ async def test_what_happened_while_control_was_away_is_made_good(server: Server)
     assert await server.join(first, "camthuy") == seat
     assert sorted(server.store.read_now(attend.live_meetings)) == [first, third]
     assert None not in (server.carrier(first), server.carrier(third))
+
+
+async def test_a_room_that_two_nodes_have_is_closed_where_nobody_is(server: Server) -> None:
+    first, _seat, second, _other = await two_meetings(server)
+    for meeting_id, wrong in ((first, 2), (second, 1)):
+        await server.pool.ask_node(wrong, OpenRoom(room=room_of(meeting_id)), Done)
+    before = server.sessions(first), server.sessions(second)
+    await server.leave()
+    await server.start()
+    for meeting_id, right, wrong in ((first, 1, 2), (second, 2, 1)):
+        assert server.carrier(meeting_id) == right
+        with pytest.raises(MediaRefusedError, match="no_room"):
+            await server.pool.ask_node(wrong, SetFloor(room=room_of(meeting_id), holders=None), Done)
+    assert (server.sessions(first), server.sessions(second)) == before
+    assert server.pages.told == []
 
 
 async def test_fewer_nodes_after_a_restart_end_with_their_meetings(server: Server) -> None:

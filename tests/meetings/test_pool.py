@@ -112,6 +112,21 @@ async def test_a_node_that_dies_takes_only_its_rooms(pools: Pools) -> None:
     assert pool.place("m3") == 1
 
 
+async def test_when_all_nodes_die_the_first_that_is_back_does_not_get_everything(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.meetings.pool.TOGETHER_SECONDS", 20.0)
+    pool = await pools.open(2)
+    await begin(pool, "m1")
+    end_all(pools.settings_of(2))
+    await until(lambda: pool.carrier("m1") is None and not pool.settled.is_set())
+    with pytest.raises(UnavailableError):
+        pool.place("m1")
+    await pool.wait_for("m1", 30)
+    assert [node.ready for node in pool.nodes()] == [True, True]
+    assert [pool.place(room) for room in ("m1", "m2")] == [1, 2]
+
+
 async def test_the_next_control_process_finds_each_room_in_its_node(pools: Pools) -> None:
     pool = await pools.open(2)
     for room in ("m1", "m2"):
