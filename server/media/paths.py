@@ -91,12 +91,17 @@ class Paths:
         if not seen:
             participant.seen_checks.add(binding.transaction)
             if source != participant.address and self._believed(participant, binding, now):
-                participant.move(source)
+                self._move(participant, source, now)
         self._port.send(binding.response, source)
         if not participant.link.started:
             participant.link.start(participant.secured, participant.close)
         elif participant.state == "lost":
             participant.look(now)
+
+    @staticmethod
+    def _move(participant: Participant, source: Address, now: float) -> None:
+        if participant.allowance.moves(now):
+            participant.move(source)
 
     def _believed(self, participant: Participant, binding: ice.Binding, now: float) -> bool:
         if participant.address is None or binding.nominated:

@@ -12,7 +12,14 @@ from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.paths import KNOWN_ADDRESSES, LARGEST
-from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
+from server.media.policing import (
+    CHECKS_PER_SECOND,
+    MOST_STREAMS,
+    MOVES_AT_ONCE,
+    MOVES_PER_SECOND,
+    PACKETS_PER_MBIT,
+    UPLINK_MBIT,
+)
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
 from server.media.source import KEY_FRAME_EVERY
@@ -141,6 +148,19 @@ def test_a_handshake_that_is_never_finished_ends(stage: Stage, hand: Hand) -> No
     assert NEVER_SECURED_AFTER <= stage.now - begin <= NEVER_SECURED_AFTER + 2
     last = stage.events[-1]
     assert isinstance(last, SessionChanged) and last.reason == "dtls_failed"
+
+
+def test_who_runs_to_and_fro_is_followed_now_and_then(stage: Stage, hand: Hand) -> None:
+    person, moves = stage.people[0], 0
+    for turn in range(2_000):
+        before = person.address
+        hand(check(person), ELSEWHERE if turn % 2 else ATTACKER)
+        moves += person.address != before
+        stage.now += 0.05
+    assert MOVES_AT_ONCE <= moves <= MOVES_AT_ONCE + 100 * MOVES_PER_SECOND + 1
+    stage.now += 30
+    hand(check(person), ("192.0.2.3", 3))
+    assert person.address == ("192.0.2.3", 3)
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
