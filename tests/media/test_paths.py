@@ -22,7 +22,7 @@ from server.media.policing import (
 )
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
-from server.media.source import KEY_FRAME_EVERY
+from server.media.source import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
@@ -280,6 +280,21 @@ def test_numbers_that_leap_do_not_spoil_the_others(stage: Stage, hand: Hand) -> 
     assert len(stage.people[0].uplink.sources) == 1
     (source,) = stage.people[0].uplink.sources.values()
     assert len(source.missing) <= 100
+
+
+@pytest.mark.parametrize("step", [2, 3, 50, 99, 100, 101, 5_000, 32_767])
+def test_gaps_without_end_are_little_work(stage: Stage, hand: Hand, step: int) -> None:
+    """What is missing is gone through with every burst, so its number is bounded, and what we ask for with it."""
+    asked = 0
+    for turn in range(1_200):
+        hand(picture(turn * step & 0xFFFF, turn * 3000), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+        (source,) = stage.people[0].uplink.sources.values()
+        assert len(source.missing) <= MOST_MISSING + LARGEST_GAP
+        asked += sum(len(data) for data, _, to, _ in stage.port.batches if to == ATTACKER)
+        stage.port.batches.clear()
+        stage.now += 1 / 1_200
+    assert asked <= 60_000, "bytes of NACKs in a second"
 
 
 def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Hand) -> None:
