@@ -11,7 +11,7 @@ from server.media import paths, rtcp, rtcp_build
 from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
-from server.media.paths import KNOWN_ADDRESSES, LARGEST
+from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
 from server.media.policing import (
     CHECKS_PER_SECOND,
     MOST_STREAMS,
@@ -69,6 +69,15 @@ def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Han
     assert victim.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
 
 
+def test_an_address_is_believed_without_being_chosen_when_the_old_one_is_silent(stage: Stage, hand: Hand) -> None:
+    person = stage.people[0]
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.address == ATTACKER
+    stage.now += ADDRESS_IS_DEAD + 0.1
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.address == ELSEWHERE
+
+
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
     """The seal of a check is good for ever; so a check that has come already opens no other address."""
     victim = stage.people[0]
@@ -108,6 +117,11 @@ def test_nobody_takes_another_s_live_address(stage: Stage, hand: Hand) -> None:
     stage.now += LOST_AFTER + 1
     hand(check(attacker), victim.address)
     assert attacker.address == victim.address, "a port that a NAT gives to the next is his"
+    hand(check(attacker), ATTACKER)
+    before = victim.uplink.packets
+    hand(check(victim), victim.address)
+    hand(voice(2, 2), victim.address)
+    assert victim.uplink.packets == before + 1, "and whose it is again when he comes back"
 
 
 def test_the_path_in_use_is_never_forgotten(stage: Stage, hand: Hand) -> None:
