@@ -18,6 +18,8 @@ from aiohttp.test_utils import TestClient
 
 from server.channel import CHANNEL
 from server.errors import UserError
+from server.http.limits import Limiter
+from server.meetings.conductor import CONDUCTOR
 from server.meetings.service import attend, plan
 from server.meetings.service.attend import Switches, Words
 from server.meetings.service.plan import AgendaLine, Plan
@@ -301,6 +303,23 @@ async def test_an_offer_of_300_kb_ends_that_connection_and_nothing_else(
     again = await connect("camthuy")
     assert (await again.call("meeting.snapshot", {"meeting": meeting}))["ok"]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_joins_without_end_are_refused_to_who_sends_them(
+    app: web.Application, connect: Connect, meeting: int
+) -> None:
+    """A media node reads each offer between two packets of a meeting."""
+    bad, good = await connect("camthuy"), await connect("chutich")
+    app[CONDUCTOR].joins = Limiter(3)
+
+    async def code(socket: socketio.AsyncClient) -> str:
+        answer = await socket.call("meeting.join", {"meeting": meeting, "offer": "v=0"}, timeout=15)
+        return str(answer["error"]["code"])
+
+    codes = [await code(bad) for _ in range(6)]
+    assert codes[3:] == ["too_many_requests"] * 3
+    assert "too_many_requests" not in codes[:3]
+    assert await code(good) != "too_many_requests"
 
 
 async def test_chat_takes_markup_as_text_and_refuses_hidden_marks(

@@ -72,6 +72,14 @@ class _Pipe:
     async def _send(self, data: bytes) -> None:
         self._send_datagram(data)
 
+    def close(self) -> None:
+        """Send nothing more, and hold nobody."""
+        self._send_datagram = _nowhere
+
+
+def _nowhere(data: bytes) -> None:
+    log.debug("%d bytes of a link that is closed", len(data))
+
 
 class DtlsLink:
     """The secure channel to one participant: handshake, then SRTP and SRTCP both ways.
@@ -91,6 +99,7 @@ class DtlsLink:
         self._transport._srtp_profiles = PROFILES
         self._transport._set_role(role)
         self._theirs = RTCDtlsParameters([RTCDtlsFingerprint(name, value) for name, value in fingerprints])
+        self.started = False  # whether the handshake was begun
         self._task: asyncio.Task[None] | None = None
         self.profile = b""
         self.tag_bytes = 0
@@ -101,6 +110,7 @@ class DtlsLink:
 
     def start(self, connected: Callable[[], None], ended: Callable[[str], None]) -> None:
         """Begin the handshake; one of the two is called from the loop."""
+        self.started = True
         self._task = asyncio.get_running_loop().create_task(self._run(connected, ended))
 
     async def _run(self, connected: Callable[[], None], ended: Callable[[str], None]) -> None:
@@ -121,11 +131,6 @@ class DtlsLink:
     def _changed(self, ended: Callable[[str], None]) -> None:
         if self._transport.state in ("closed", "failed") and self.session is not None:
             ended("left")
-
-    @property
-    def started(self) -> bool:
-        """Whether the handshake was begun."""
-        return self._task is not None
 
     @property
     def connected(self) -> bool:
@@ -173,7 +178,15 @@ class DtlsLink:
     def close(self) -> None:
         """Tell the other side (close_notify) and end the tasks."""
         self.session = None
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
         if self._task is not None:
-            self._closing = asyncio.get_running_loop().create_task(self._transport.stop())
+            self._task.cancel()
+            self._closing = asyncio.get_running_loop().create_task(self._stop())
+        else:
+            self._pipe.close()
+
+    async def _stop(self) -> None:
+        """Say goodbye and break all cycles: what is in one waits for a full collection, and OpenSSL's 60 KB with it."""
+        await self._transport.stop()
+        self._transport.remove_all_listeners()
+        self._pipe.close()
+        self._task = self._closing = None

@@ -83,14 +83,15 @@ class Paths:
             return
         binding = ice.answer(data, source, participant.credentials.password)
         seen = source != participant.address and participant.seen_checks.has(binding.transaction)
-        if source not in participant.addresses and not self._welcome(participant, source, seen, now):
+        if self._by_address.get(source) is not participant and not self._welcome(participant, source, seen, now):
             return
+        believed = self._believed(participant, binding, now)
         participant.consent.heard(now)
         if not participant.allowance.answers(now):
             return
         if not seen:
             participant.seen_checks.add(binding.transaction)
-            if source != participant.address and self._believed(participant, binding, now):
+            if source != participant.address and believed and participant.allowance.moves(now):
                 participant.move(source)
         self._port.send(binding.response, source)
         if not participant.link.started:
@@ -117,6 +118,8 @@ class Paths:
 
     def _remember(self, participant: Participant, source: Address) -> None:
         """A valid check came from here, so what else comes from here is the participant's, chosen path or not."""
+        if source in participant.addresses:  # another had it meanwhile
+            participant.addresses.remove(source)
         if len(participant.addresses) == KNOWN_ADDRESSES:
             oldest = next(address for address in participant.addresses if address != participant.address)
             participant.addresses.remove(oldest)

@@ -18,10 +18,11 @@ BYTES_PER_MBIT = 125_000
 PACKETS_PER_MBIT = 150  # packets of 833 bytes; browsers' are larger, voices come beside 4 Mbit/s of pictures
 REPORTS_PER_SECOND = 300  # RTCP datagrams; fifteen slots and feedback every 50 ms make about 60
 CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a path, then one every 2.5 s
-NUMBERS_PER_SECOND = 4_000  # sequence numbers that NACKs and transport feedback speak of; we send some hundreds
+NUMBERS_PER_SECOND = 8_000  # sequence numbers that NACKs and feedback speak of; twelve pictures make 2,500 packets
 KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
-MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps state for each, and looks for it in a list
+MOVES_PER_SECOND, MOVES_AT_ONCE = 0.2, 6.0  # of its path; each is a line in the log
+MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
 
 
@@ -56,6 +57,7 @@ class Allowance:
         self._most_packets = self._packets = uplink_mbit * PACKETS_PER_MBIT
         self._reports = float(REPORTS_PER_SECOND)
         self._streams: set[bytes] = set()
+        self._moves = Bucket(MOVES_PER_SECOND, MOVES_AT_ONCE)
         self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
         self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
         self._key_frames = Bucket(KEY_FRAMES_PER_SECOND, KEY_FRAMES_AT_ONCE)
@@ -95,6 +97,10 @@ class Allowance:
     def answers(self, now: float) -> bool:
         """Whether one more connectivity check is answered."""
         return self._checks.take(1, now) or self._refuse("policed_stun")
+
+    def moves(self, now: float) -> bool:
+        """Whether its path may lead somewhere else once more."""
+        return self._moves.take(1, now) or self._refuse("policed_stun")
 
     def hears(self, message: rtcp.Message, now: float) -> bool:
         """Whether we do what an RTCP message asks for."""

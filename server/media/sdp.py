@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 LARGEST_OFFER = 200_000  # characters; browsers' are 20 to 80 thousand
+MOST_LINES = 6_000  # browsers' have up to 2,400; a node forwards nothing while it reads them
 MOST_SECTIONS = 40
 
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -100,6 +101,8 @@ def parse_offer(text: str) -> Offer:
 def _blocks(text: str) -> tuple[Block, list[Block]]:
     if len(text) > LARGEST_OFFER:
         raise ProtocolError("the offer is too large")
+    if text.count("\n") > MOST_LINES:
+        raise ProtocolError("the offer has too many lines")
     if not text.startswith("v=0"):
         raise ProtocolError("not an SDP")
     session = block = Block("")

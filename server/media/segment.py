@@ -69,7 +69,7 @@ class Segment:
         """One VP8 payload of the programme."""
         self._pictures.note(timestamp, arrival)
         for frame in self._frames.push(payload, timestamp, marker, sequence, arrival):
-            self._write_picture(frame)
+            self._write_picture(frame, arrival)
 
     def programme(self, source: str | None, kind: str, now: float) -> None:
         """The picture is another from now on."""
@@ -107,10 +107,11 @@ class Segment:
             log.warning("%s: the journal has no last line: %s", self._stem, error)
         return files
 
-    def _write_picture(self, frame: Frame) -> None:
+    def _write_picture(self, frame: Frame, arrival: float) -> None:
+        """Nothing was seen after it came, whatever its timestamp says: one in the future would hold up all after it."""
         if self._video is None:
             self._video = WebmFile(Path(f"{self._stem}-video.webm"), "vp8", frame.width, frame.height)
-        at = self._pictures.place(self._pictures.unwrap(frame.timestamp))
+        at = min(arrival, self._pictures.place(self._pictures.unwrap(frame.timestamp)))
         self._video.add(frame.data, max(0, self._media_ms(at)), FRAME_MS, frame.key_frame)
 
     def _write_sound(self, tick: Tick) -> None:

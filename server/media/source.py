@@ -32,6 +32,7 @@ ASK_TIMES = 5
 ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
 _CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
+MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
 
 TOP_LAYER = 2  # highest temporal layer that is told apart, and the cap that lets everything through
 Skipped = tuple[tuple[int, int], ...]  # packets and pictures left out so far, for each cap
@@ -268,7 +269,7 @@ class Source:
     def _note_gap(self, first: int, end: int, now: float) -> None:
         if not self.is_video:
             return
-        if end - first > LARGEST_GAP:
+        if end - first > LARGEST_GAP or len(self.missing) > MOST_MISSING:
             self.missing.clear()
             self._key_wanted = True
             return

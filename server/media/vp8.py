@@ -109,6 +109,8 @@ class Vp8:
             raise ProtocolError("VP8 key frame has no start code")
         self.width = (head[7] << 8 | head[6]) & 0x3FFF
         self.height = (head[9] << 8 | head[8]) & 0x3FFF
+        if not (self.width and self.height):
+            raise ProtocolError("VP8 key frame has no size")
 
 
 def normalise(payload: bytes, frame: Vp8) -> bytes:

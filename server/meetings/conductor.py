@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Awaitable
 
 import msgspec
@@ -20,6 +21,7 @@ from server.channel import Channel
 from server.config import Settings
 from server.errors import ConflictError, GiaoBanError, UnavailableError, UserError
 from server.http.i18n import _
+from server.http.limits import Limiter
 from server.media import protocol
 from server.media.protocol import Joined, Welcome
 from server.meetings.alignment import Alignment
@@ -33,6 +35,7 @@ from server.records import service as records
 from server.store import Store, Transaction
 
 log = logging.getLogger("giaoban.meetings")
+JOINS_PER_MINUTE = 60  # of one account: a node reads each offer between two packets of others
 JOIN_SECONDS = 5.0  # that a person waits at the door for a node
 
 
@@ -60,6 +63,7 @@ class Conductor:
 
     def __init__(self, settings: Settings, store: Store, channel: Channel, pool: MediaPool) -> None:
         self.settings, self.store, self.pool = settings, store, pool
+        self.joins = Limiter(JOINS_PER_MINUTE)
         self.alignment = Alignment(settings, store, channel, pool)
         self.hearing = Hearing(store, channel, pool, self.alignment)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +94,7 @@ class Conductor:
 
     async def join(self, who: Principal, meeting_id: int, offer: str, switches: Switches, *, hall: bool) -> JoinAnswer:
         """Seat a person and connect the page. Raises what `attend.enter` does, UnavailableError, UserError."""
+        self.joins.check(str(who.account_id), time.monotonic())
         room = room_of(meeting_id)
         await self.pool.wait_for(room, JOIN_SECONDS)
         seated = await self.store.write(attend.enter, who, meeting_id, switches, hall=hall)

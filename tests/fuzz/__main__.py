@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of what strangers and participants send: `python -m tests.fuzz TARGET [--seconds N]`.
 
-It needs atheris, which is no test dependency (34 MB, Linux on x86-64 only): `.venv/bin/pip install atheris==3.0.0`.
+It needs atheris, which is no test dependency: 34 MB, for Linux on x86-64 and some versions of Python only.
 What is found beside the kept corpus lands in build/fuzz/TARGET, an input that broke something as crash-*; --minimise
 then keeps in tests/fuzz/corpus what reaches a line the others do not. `test_corpus` replays the corpus.
 """
@@ -16,12 +16,16 @@ from server.errors import ProtocolError
 from tests.fuzz import corpus
 from tests.fuzz.targets import NAMES
 
+ATHERIS = "atheris==3.0.0"
 LARGEST = 6_000  # octets of an input: several packets
 SLOWEST = 10  # s for one input
 
 
 def _fuzz(target: str, seconds: int) -> None:
-    import atheris  # type: ignore[import-not-found]
+    try:
+        import atheris  # type: ignore[import-not-found]
+    except ImportError:
+        sys.exit(f"This needs atheris: {sys.executable} -m pip install {ATHERIS}")
 
     with atheris.instrument_imports(include=["server.media", "aioice", "aiortc.rtcdtlstransport"]):
         module = importlib.import_module(f"tests.fuzz.targets.{target}")
@@ -47,7 +51,7 @@ def _fuzz(target: str, seconds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.partition("\n")[0])
     parser.add_argument("target", choices=NAMES)
-    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--seconds", type=int, default=600, help="how long (600)")
     parser.add_argument("--minimise", action="store_true", help="keep the telling inputs of build/fuzz, fuzz nothing")
     options = parser.parse_args()
     if options.minimise:

@@ -15,7 +15,7 @@ from tests.fuzz.targets import NAMES
 @pytest.mark.parametrize("target", NAMES)
 def test_nothing_of_the_corpus_escapes(target: str) -> None:
     inputs = corpus.inputs(target)
-    assert len(inputs) >= 10, "a corpus that is lost tests nothing"
+    assert len(inputs) >= 5, "a corpus that is lost tests nothing"
     for path in inputs:
         corpus.replay(target, path.read_bytes())
 

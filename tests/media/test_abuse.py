@@ -205,6 +205,17 @@ def test_replayed_packets(meeting: Meeting) -> None:
     meeting.goes_on()
 
 
+def test_overheard_checks_from_elsewhere(meeting: Meeting) -> None:
+    """A check is sealed and good for ever; sent again from another address it must not take the path along."""
+    heard = [data for _source, data in meeting.attacker.listen(6) if data[:2] == b"\0\1"]
+    assert len(heard) >= 2
+    for _ in range(20):
+        for data in heard:
+            meeting.attacker.send(data)
+        meeting.pages[0].wait_for_timeout(100)
+    meeting.goes_on(3)
+
+
 def flood(meeting: Meeting, make: Callable[[int], bytes]) -> list[int]:
     """5,000 datagrams a second for three seconds; gives the frames that each page showed meanwhile."""
     before, begin = meeting.frames(), time.monotonic()
@@ -235,9 +246,19 @@ def test_all_of_it_was_counted_and_nothing_was_an_error(meeting: Meeting) -> Non
     meeting.app.kill_control()
     refused = meeting.refused()
     print(f"\n{refused}")
-    for reason in ("unknown", "stranger_media", "stranger_stun", "stranger_dtls", "bad_stun", "bad_srtp"):
+    for reason in (
+        "unknown",
+        "stranger_media",
+        "stranger_stun",
+        "stranger_dtls",
+        "bad_stun",
+        "bad_srtp",
+        "replayed_stun",
+    ):
         assert refused.get(reason, 0) > 0, (reason, refused)
     assert refused["stranger_media"] > FLOOD_PER_SECOND
+    for reason in ("policed", "policed_stun", "policed_feedback", "too_many_streams", "taken_address"):
+        assert not refused.get(reason), "two browsers stay below every bound"
     said = meeting.app.media_log()
     assert "Traceback" not in said
     assert " ERROR " not in said

@@ -271,6 +271,33 @@ async def test_lines_that_are_no_requests_do_not_end_the_connection(node: NodePr
     await node.control.do(p.OpenRoom(room="other"))
 
 
+async def test_who_sends_too_much_is_policed_and_the_others_are_not(node: NodeProcess) -> None:
+    """Genuine packets as fast as they go out, beside a meeting of two; then it sends as it should again."""
+    speaker, greedy = await publisher(node, "a"), Endpoint(meeting(2))
+    watcher = await viewer(node, "b", "a")
+    await join(node, "greedy", greedy)
+    ssrc, number = greedy.media[1].ssrc or 0, 0
+    answer = await node.control.call(p.GetStats(), p.Stats)
+    async with asyncio.timeout(30):
+        while answer.refused.get("policed", 0) < 1_000:
+            for _ in range(100):
+                greedy.send_rtp(picture(ssrc, number & 0xFFFF, number // 100, key=number == 0, size=1200))
+                number += 1
+            await asyncio.sleep(0.005)
+            answer = await node.control.call(p.GetStats(), p.Stats)
+    taken = next(entry.packets_in for entry in answer.participants if entry.participant == "greedy")
+    assert taken + answer.refused["policed"] <= number
+    assert await grows(watcher, VP8) and await grows(watcher, 111)
+    await asyncio.sleep(1)
+    before = (await stats(node, "greedy")).packets_in
+    for _ in range(20):
+        number += 1
+        greedy.send_rtp(picture(ssrc, number & 0xFFFF, number, size=300))
+    await asyncio.sleep(0.3)
+    assert (await stats(node, "greedy")).packets_in == before + 20
+    speaker.stop()
+
+
 async def test_strangers_are_counted_and_disturb_nobody(node: NodeProcess) -> None:
     speaker = await publisher(node, "a")
     watcher = await viewer(node, "b", "a")

@@ -11,11 +11,19 @@ from server.media import paths, rtcp, rtcp_build
 from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
-from server.media.paths import KNOWN_ADDRESSES, LARGEST
-from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
+from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
+from server.media.policing import (
+    CHECKS_PER_SECOND,
+    MOST_STREAMS,
+    MOVES_AT_ONCE,
+    MOVES_PER_SECOND,
+    NUMBERS_PER_SECOND,
+    PACKETS_PER_MBIT,
+    UPLINK_MBIT,
+)
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
-from server.media.source import KEY_FRAME_EVERY
+from server.media.source import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
@@ -61,6 +69,15 @@ def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Han
     assert victim.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
 
 
+def test_an_address_is_believed_without_being_chosen_when_the_old_one_is_silent(stage: Stage, hand: Hand) -> None:
+    person = stage.people[0]
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.address == ATTACKER
+    stage.now += ADDRESS_IS_DEAD + 0.1
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.address == ELSEWHERE
+
+
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
     """The seal of a check is good for ever; so a check that has come already opens no other address."""
     victim = stage.people[0]
@@ -100,6 +117,11 @@ def test_nobody_takes_another_s_live_address(stage: Stage, hand: Hand) -> None:
     stage.now += LOST_AFTER + 1
     hand(check(attacker), victim.address)
     assert attacker.address == victim.address, "a port that a NAT gives to the next is his"
+    hand(check(attacker), ATTACKER)
+    before = victim.uplink.packets
+    hand(check(victim), victim.address)
+    hand(voice(2, 2), victim.address)
+    assert victim.uplink.packets == before + 1, "and whose it is again when he comes back"
 
 
 def test_the_path_in_use_is_never_forgotten(stage: Stage, hand: Hand) -> None:
@@ -141,6 +163,19 @@ def test_a_handshake_that_is_never_finished_ends(stage: Stage, hand: Hand) -> No
     assert NEVER_SECURED_AFTER <= stage.now - begin <= NEVER_SECURED_AFTER + 2
     last = stage.events[-1]
     assert isinstance(last, SessionChanged) and last.reason == "dtls_failed"
+
+
+def test_who_runs_to_and_fro_is_followed_now_and_then(stage: Stage, hand: Hand) -> None:
+    person, moves = stage.people[0], 0
+    for turn in range(2_000):
+        before = person.address
+        hand(check(person), ELSEWHERE if turn % 2 else ATTACKER)
+        moves += person.address != before
+        stage.now += 0.05
+    assert MOVES_AT_ONCE <= moves <= MOVES_AT_ONCE + 100 * MOVES_PER_SECOND + 1
+    stage.now += 30
+    hand(check(person), ("192.0.2.3", 3))
+    assert person.address == ("192.0.2.3", 3)
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
@@ -242,7 +277,7 @@ def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: 
         for _ in range(300):
             hand(nack, ("10.0.0.1", 2))
             stage.now += 1 / 300
-    assert len(located) <= 12_000 + rtcp.LARGEST_NACK
+    assert len(located) <= 3 * NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
     assert stage.switch.paths.refused["policed_feedback"] > 200
 
 
@@ -260,6 +295,21 @@ def test_numbers_that_leap_do_not_spoil_the_others(stage: Stage, hand: Hand) -> 
     assert len(stage.people[0].uplink.sources) == 1
     (source,) = stage.people[0].uplink.sources.values()
     assert len(source.missing) <= 100
+
+
+@pytest.mark.parametrize("step", [2, 3, 50, 99, 100, 101, 5_000, 32_767])
+def test_gaps_without_end_are_little_work(stage: Stage, hand: Hand, step: int) -> None:
+    """What is missing is gone through with every burst, so its number is bounded, and what we ask for with it."""
+    asked = 0
+    for turn in range(1_200):
+        hand(picture(turn * step & 0xFFFF, turn * 3000), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+        (source,) = stage.people[0].uplink.sources.values()
+        assert len(source.missing) <= MOST_MISSING + LARGEST_GAP
+        asked += sum(len(data) for data, _, to, _ in stage.port.batches if to == ATTACKER)
+        stage.port.batches.clear()
+        stage.now += 1 / 1_200
+    assert asked <= 60_000, "bytes of NACKs in a second"
 
 
 def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Hand) -> None:

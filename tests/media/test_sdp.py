@@ -149,6 +149,8 @@ def test_refuses_too_much_of_a_thing() -> None:
     last = re.split(r"(?m)^(?=m=)", text)[-1]
     with pytest.raises(ProtocolError, match="m-lines"):
         parse_offer(captured("firefox-viewer") + "m=audio 9 X 0\r\n" * 40)
+    with pytest.raises(ProtocolError, match="lines"):
+        parse_offer(text + "a=x\r\n" * 4_000)
     with pytest.raises(ProtocolError, match="SSRCs"):
         parse_offer(text + "".join(f"a=ssrc:{n} cname:x\r\n" for n in range(100)))
     with pytest.raises(ProtocolError, match="formats"):

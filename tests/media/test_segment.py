@@ -114,3 +114,30 @@ def test_a_torn_last_line_ends_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "0001.journal"
     path.write_bytes(path.read_bytes()[:-20])
     assert [type(line) for line in journal.read(path)] == [Begun]
+
+
+def test_a_picture_without_a_size_does_not_end_the_recording(tmp_path: Path) -> None:
+    """No file can hold it; the muxer would raise."""
+    segment = Segment(tmp_path, "r1", START, WALL)
+    nothing = bytes.fromhex("10 100200 9d012a 0000 0000") + bytes(20)
+    segment.video(nothing, 0, True, 65_499, START)
+    end = record(segment, 2, {}, pictures([RED] * 50), START)
+    segment.close(end, WALL)
+    assert len(see(tmp_path / "0001-video.webm")) == 50
+
+
+def test_timestamps_from_the_future_do_not_move_what_comes_after(tmp_path: Path) -> None:
+    """Between the first packet of a picture and its last there is one of three hours later."""
+    segment = Segment(tmp_path, "r1", START, WALL)
+    frames, picture = pictures([RED] * 50, key_every=1), Picture(timestamp=0, sequence=0)
+    for number, frame in enumerate(frames):
+        (packet,) = picture.packets(frame, number * 0.04)
+        payload, timestamp, marker, sequence = packet
+        now = START + number * 0.04
+        if number == 10:
+            segment.video(payload, timestamp + (1 << 30), marker, sequence + 1, now)
+        segment.video(*packet, now + 0.01)
+    files = segment.close(START + 2, WALL)
+    assert files[0].media_ms < 2_200
+    seen = see(tmp_path / "0001-video.webm")
+    assert seen[40][0] == pytest.approx(1.6, abs=0.1)

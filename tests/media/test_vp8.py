@@ -116,3 +116,10 @@ def test_pictures_go_on_when_fifteen_or_seven_bits_wrap() -> None:
 def test_pictures_without_ids_are_told_apart_by_their_timestamps() -> None:
     stamps = [0xFFFFF000, 0xFFFFF000, 100, 0xFFFFF000, 100, 3100]
     assert numbered([(b"\x10" + DELTA, stamp) for stamp in stamps]) == [0, 0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("size", ["0000 0000", "4001 0000", "0000 e000", "00c0 00c0"])
+def test_a_key_frame_needs_a_size(size: str) -> None:
+    """The two highest bits of each are scaling, not size (RFC 6386 §9.1)."""
+    with pytest.raises(ProtocolError):
+        Vp8.parse(bytes.fromhex("10 100200 9d012a" + size) + bytes(8))

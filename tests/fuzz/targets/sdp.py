@@ -6,7 +6,6 @@ from server.media.dtls import new_certificate
 from server.media.ice import Address
 from server.media.negotiation import Negotiation
 from tests.fuzz.seeds import OFFERS, short_offer
-from tests.media.endpoint import Endpoint, meeting
 
 CANDIDATES: list[Address] = [("192.0.2.1", 40_000), ("198.51.100.1", 40_000)]
 NEGOTIATION = Negotiation(new_certificate(), CANDIDATES, lambda data, to: None)
@@ -36,8 +35,3 @@ def seeds() -> list[bytes]:
             mid = section.partition("a=mid:")[2].split("\r\n")[0]
             found.append("\r\nm=".join([head.replace(group, f"a=group:BUNDLE {mid}"), section]).encode())
     return found
-
-
-def own_offer() -> bytes:
-    """An offer of the tests' endpoint (needs a running loop)."""
-    return Endpoint(meeting(1, rids=("f", "q"))).description().encode()

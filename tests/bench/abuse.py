@@ -1,0 +1,154 @@
+"""Beside a running meeting somebody sends far too much: what the meeting notices, and what refusing costs.
+
+One publisher, twenty sinks, each flood in turn; server and load have a core each, the flood shares the load's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.media import protocol as p
+from tests.bench.figures import Figure, percentile
+from tests.bench.flood import RATES
+from tests.bench.load import Load, Outcome, Rate, cpu_seconds
+from tests.bench.sfu import LOAD_CORE, SERVER_CORE, _connect_to
+from tests.media.driving import NodeProcess, node_process
+
+LOAD = Rate(sample=5)  # every fifth packet is timed
+IDLE_FLOODS = ("strangers", "noise", "checks")
+REASONS = {
+    "strangers": ("stranger_stun",),
+    "noise": ("unknown", "stranger_media", "bad_stun", "stranger_dtls"),
+    "checks": ("policed_stun",),
+    "media": ("policed",),
+    "nacks": ("policed", "policed_feedback"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this bench."""
+    parser.add_argument("--sinks", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--flood", choices=RATES, action="append", help="only these")
+
+
+@dataclass
+class Flood:
+    """A running flood of one kind."""
+
+    process: asyncio.subprocess.Process
+
+    async def go(self, seconds: float) -> None:
+        """Begin."""
+        await self._write(str(seconds))
+
+    async def sent(self) -> int:
+        """How many datagrams it sent; waits for its end."""
+        return int(await self.read())
+
+    async def read(self) -> str:
+        """Its next line."""
+        assert self.process.stdout is not None
+        return (await self.process.stdout.readline()).decode()
+
+    async def _write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def join(self, node: NodeProcess) -> None:
+        """Make it a participant, if it is none of the strangers; then it waits."""
+        offer, answer = json.loads(await self.read()), ""
+        if offer:
+            joined = await node.control.call(p.Join(room="r", participant="flood", offer=offer), p.Joined)
+            answer = joined.answer
+            wants = [p.Want(slot=slot, source="publisher") for slot in range(2)]
+            await node.control.do(p.ShowSlots(room="r", participant="flood", wants=wants))
+        await self._write(json.dumps(answer))
+        said = await self.read()
+        assert said.strip() == "ready", said
+
+
+@asynccontextmanager
+async def flooding(node: NodeProcess, kind: str) -> AsyncIterator[Flood]:
+    """A flood that is ready to begin."""
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-m", "tests.bench.flood", kind, str(node.control.welcome.udp_port)]
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    flood = Flood(process)
+    try:
+        await flood.join(node)
+        yield flood
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _refused(node: NodeProcess, reasons: tuple[str, ...]) -> int:
+    stats = await node.control.call(p.GetStats(), p.Stats)
+    return sum(stats.refused.get(reason, 0) for reason in reasons)
+
+
+async def _cost(kind: str, seconds: float) -> float:
+    """CPU of a node in which nobody meets, in µs a datagram."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+            await node.control.do(p.OpenRoom(room="r"))
+            async with flooding(node, kind) as flood:
+                stats = await node.control.call(p.GetStats(), p.Stats)
+                before = cpu_seconds(node.pid)
+                await flood.go(seconds)
+                sent = await flood.sent()
+                used = cpu_seconds(node.pid) - before
+                after = await node.control.call(p.GetStats(), p.Stats)
+            received = after.packets_in - stats.packets_in
+            refused = await _refused(node, REASONS[kind])
+            print(f"{kind}: {sent} sent, {received} received, {refused} refused", file=sys.stderr)
+            assert refused > 0.8 * received > 0.5 * sent
+            return 1e6 * used / received
+
+
+async def _beside(options: argparse.Namespace, kind: str | None) -> Outcome:
+    """The meeting's load while a flood of this kind runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+            publisher, sinks = await _connect_to(node, options.sinks)
+            load = Load(publisher, sinks)
+            if kind is None:
+                outcome = load.run(options.seconds, LOAD, lambda: cpu_seconds(node.pid))
+            else:
+                async with flooding(node, kind) as flood:
+                    await flood.go(options.seconds + 2)
+                    outcome = load.run(options.seconds, LOAD, lambda: cpu_seconds(node.pid))
+                    sent, refused = await flood.sent(), await _refused(node, REASONS[kind])
+                    print(f"{kind}: {sent} sent, {refused} refused", file=sys.stderr)
+                    assert refused > 0
+            await load.close()
+            return outcome
+
+
+async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    """`<flood>_p99_ms` and `<flood>_lost_percent` of the meeting; `<flood>_us` of a datagram refused."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    kinds = options.flood or list(RATES)
+    for kind in [None, *kinds]:
+        outcome = await _beside(options, kind)
+        name = kind or "quiet"
+        assert outcome.good and not outcome.bad, outcome
+        lost = 100 * (1 - outcome.received / (outcome.sent * options.sinks))
+        times = outcome.latencies
+        yield Figure(f"abuse.{name}_p99_ms", round(1000 * percentile(times, 0.99), 2), "ms", len(times))
+        yield Figure(f"abuse.{name}_lost_percent", round(lost, 3), "%", outcome.sent * options.sinks)
+        yield Figure(f"abuse.{name}_core_percent", round(100 * outcome.cpu / outcome.seconds, 1), "%", 1)
+    for kind in (kind for kind in kinds if kind in IDLE_FLOODS):
+        yield Figure(f"abuse.{kind}_us", round(await _cost(kind, options.seconds), 2), "us", 1)
