@@ -1,6 +1,8 @@
 // One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
+import { Voice } from "./voice.js";
+
 const AUDIO_SLOTS = 3;
 const VIDEO_SLOTS = 12;
 const LAYERS = [
@@ -24,6 +26,7 @@ export class Connection {
     this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
     const send = { direction: "sendonly" };
     this.microphone = this.pc.addTransceiver("audio", send).sender;
+    this.voice = new Voice(this.microphone);
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [{ maxBitrate: SCREEN_BITRATE }] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
@@ -43,6 +46,7 @@ export class Connection {
   /** Takes the server's answer and finds the track of each slot. */
   async accept({ answer, slots }) {
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
+    await this.voice.set();
     const byMid = new Map(this.pc.getTransceivers().map((transceiver) => [transceiver.mid, transceiver.receiver.track]));
     for (const { mid, kind, slot } of slots) {
       if (kind === "video") this.slots.set(slot, byMid.get(mid));
@@ -55,8 +59,14 @@ export class Connection {
     await this[line].replaceTrack(track);
   }
 
+  /** Bounds the own voice: `kbps` (16 to 32), and `red`: true, false or "auto" whether packets carry copies. */
+  setVoice(wish) {
+    return this.voice.set(wish);
+  }
+
   /** Ends it; the server notices at once. */
   close() {
+    this.voice.close();
     this.pc.close();
   }
 
