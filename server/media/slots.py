@@ -90,7 +90,7 @@ class Slot:
         self.leave()
         elapsed = self.clock_rate // 50  # 20 ms: as long as what was sent last sounds
         if self._last_at:
-            elapsed = max(elapsed, int((packet.arrival - self._last_at) * self.clock_rate))
+            elapsed = max(elapsed, int((source.placed(packet) - self._last_at) * self.clock_rate))
         self.segment = Segment(
             source=source,
             first=packet.index,
@@ -115,7 +115,7 @@ class Slot:
         if newest is not None and newest.index >= segment.first:
             self._next = newest.index + segment.sequence + 1
             self._last_timestamp = newest.timestamp + segment.timestamp
-            self._last_at = newest.arrival
+            self._last_at = source.placed(newest)
             self._last_picture = newest.picture + segment.picture
             if newest.has_tl0:
                 self._last_tl0 = newest.tl0 + segment.tl0
