@@ -6,7 +6,7 @@ Browsers name a stream by its mid and rid extensions, on the first packets only;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Arrived(NamedTuple):
     source: Source
     packet: Packet
     level: int | None
-    repaired: list[Packet] = []  # noqa: RUF012 - nobody changes it
+    repaired: Sequence[Packet] = ()
 
 
 class Uplink:

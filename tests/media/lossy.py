@@ -1,4 +1,4 @@
-"""A UDP relay that loses what its script says: a bad line between a browser and the node, on one machine."""
+"""A UDP relay that loses and delays as its script says: a bad line between a browser and the node, on one machine."""
 
 from __future__ import annotations
 
@@ -25,10 +25,15 @@ class _Side(asyncio.DatagramProtocol):
 
 
 class Relay:
-    """Between one client and the node; `down` and `up` say which media packets get lost, all else passes."""
+    """Between one client and the node. `down` and `up` say which media packets get lost, all else passes; `delay` how
+    many seconds each datagram to the client waits, whatever overtakes it.
+    """
 
-    def __init__(self, down: Loses | None = None, up: Loses | None = None) -> None:
+    def __init__(
+        self, down: Loses | None = None, up: Loses | None = None, delay: Callable[[], float] | None = None
+    ) -> None:
         self.down, self.up = down, up
+        self.delay = delay
         self.lost = 0
         self._client: tuple[str, int] | None = None
         self._to_client = _Side(self._upwards)
@@ -56,7 +61,12 @@ class Relay:
             self._to_node.transport.sendto(data)
 
     def _downwards(self, data: bytes, _: tuple[str, int]) -> None:
-        if self._client is not None and not self._loses(self.down, data):
+        if self._client is None or self._loses(self.down, data):
+            return
+        wait = self.delay() if self.delay is not None else 0
+        if wait:
+            asyncio.get_running_loop().call_later(wait, self._to_client.transport.sendto, data, self._client)
+        else:
             self._to_client.transport.sendto(data, self._client)
 
     def _loses(self, script: Loses | None, data: bytes) -> bool:

@@ -7,9 +7,11 @@ import random
 import pytest
 
 from server.media.clocks import SenderClock
+from server.media.forward import Forwarder
 from server.media.protocol import Kind
 from server.media.rtcp import ntp_time
 from server.media.source import HELD_UP, PAYLOAD, Packet, Source
+from tests.media.memory import MemoryPort, Subscriber
 
 THEIRS = 5_000_000.0  # Unix seconds of the participant at our second 0
 WAY = 0.03  # s
@@ -81,6 +83,32 @@ def test_a_report_of_nonsense_moves_a_packet_by_a_quarter_of_a_second_at_most() 
     for ntp, timestamp in ((0, 0), (2**64 - 1, 2**32 - 1), (ntp_time(THEIRS), 12345)):
         sender.clock.report(sender.voice, ntp, timestamp, 1.0)
         assert abs(sender.voice.placed(packet) - packet.arrival) <= HELD_UP
+
+
+def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
+    """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
+    it was in use until then: what comes next goes behind that.
+    """
+    port, subscriber, chance = MemoryPort(), Subscriber(), random.Random(2)
+    forwarder, slot = Forwarder(port), subscriber.voice  # type: ignore[arg-type]
+    senders, readings = [Sender(), Sender()], list[float]()
+    for tick in range(3000):
+        at = tick / 50
+        now = at + WAY
+        for number, sender in enumerate(senders):
+            sender.media(sender.voice, at, chance.random() * 0.1 * number)
+            if tick % 50 == 10:
+                sender.report(sender.voice, at, 0.02 * number)
+            if tick % 500 == 240:
+                slot.show(None)
+            if tick % 500 == 250 and tick // 500 % 2 == number:
+                slot.show(sender.voice)
+            forwarder.forward(sender.voice, now)
+        time = slot.segment.source.timestamp_at(now) if slot.segment else None
+        if slot.segment and time is not None and tick > 300:
+            readings.append((time + slot.segment.timestamp) / 48_000 - now)
+    assert len(readings) > 2600
+    assert max(readings) - min(readings) < 0.005
 
 
 @pytest.mark.parametrize("kind", ["microphone", "camera"])

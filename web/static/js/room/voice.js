@@ -7,13 +7,14 @@ const BEGIN = 0.02; // share of packets that the server misses, from which copie
 const END = 0.01; // and below which, for CALM_LOOKS in a row, they are not
 const CALM_LOOKS = 8;
 
-/** The microphone's sender. As long as nobody has said whether to send copies, what the server misses decides it. */
+/** The microphone's sender; `sendCopies(on)` switches them. As long as nobody has said whether to send copies, what the
+    server misses decides it. */
 export class Voice {
-  constructor(sender) {
-    this.sender = sender;
+  constructor(sender, sendCopies) {
+    Object.assign(this, { sender, sendCopies });
     this.kbps = USUAL_KBPS;
     this.red = "auto"; // or true, false
-    this.copies = false; // what is sent now
+    this.copies = false; // whether they are sent now
     this.lost = 0;
     this.calm = 0;
     this.before = null;
@@ -23,8 +24,12 @@ export class Voice {
   /** `kbps` bounds the voice itself, without copies; `red` is true, false or "auto". What is left out stays. */
   async set({ kbps = this.kbps, red = this.red } = {}) {
     Object.assign(this, { kbps, red });
-    if (red !== "auto") this.copies = red;
-    await this.#apply();
+    const parameters = this.sender.getParameters();
+    if (parameters.encodings.length) {
+      parameters.encodings[0].maxBitrate = kbps * 1000;
+      await this.sender.setParameters(parameters);
+    }
+    if (red !== "auto") await this.#copy(red);
   }
 
   /** Looks no more. */
@@ -32,19 +37,10 @@ export class Voice {
     clearInterval(this.timer);
   }
 
-  async #apply() {
-    const parameters = this.sender.getParameters();
-    const [encoding] = parameters.encodings;
-    if (!encoding || !parameters.codecs?.length) return; // nothing is negotiated yet
-    const copying = parameters.codecs.find((codec) => codec.mimeType.toLowerCase() === "audio/red");
-    encoding.maxBitrate = this.kbps * 1000;
-    delete encoding.codec;
-    if (this.copies && copying) {
-      const { mimeType, clockRate, channels, sdpFmtpLine } = copying;
-      encoding.codec = { mimeType, clockRate, channels, sdpFmtpLine };
-    }
-    // A browser that cannot choose the codec does not know the field, and goes on as negotiated, with Opus.
-    await this.sender.setParameters(parameters);
+  async #copy(on) {
+    if (on === this.copies) return;
+    this.copies = on;
+    await this.sendCopies(on);
   }
 
   async #look() {
@@ -57,9 +53,6 @@ export class Voice {
     if (!before || sent <= before.sent) return;
     this.lost = (this.lost + Math.max(0, missed - before.missed) / (sent - before.sent)) / 2;
     this.calm = this.lost < END ? this.calm + 1 : 0;
-    const copies = this.lost >= BEGIN || (this.copies && this.calm < CALM_LOOKS);
-    if (this.red !== "auto" || copies === this.copies) return;
-    this.copies = copies;
-    await this.#apply();
+    if (this.red === "auto") await this.#copy(this.lost >= BEGIN || (this.copies && this.calm < CALM_LOOKS));
   }
 }
