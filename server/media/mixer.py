@@ -13,10 +13,11 @@ import numpy as np
 from server.media.opus import FRAME, RATE, Decoder, Samples, duration
 from server.media.timeline import Timeline
 
-DELAY = 0.2  # s; a recording can wait for slow links
+DELAY = 0.3  # s; a recording can wait for slow links, and must for what was held up as long as a clock is believed
 CONCEALED = 5  # frames in a row that a loss is papered over before it becomes silence
 FORGET_AFTER = 30.0  # s without a packet after which a voice's decoder is freed
 MOST_WAITING = 100  # packets a voice; a sender that floods loses the oldest
+STRETCH = 38  # samples of a tick by which a voice that sounds is moved to its place: 4 %, hardly to be heard
 AUDIBLE = 180.0  # root mean square of 16-bit samples from which a voice counts as speaking (-45 dB)
 
 _NOTHING: Samples = np.zeros(0, np.int16)
@@ -69,7 +70,7 @@ class Mixer:
 
     def mix(self, now: float) -> list[Tick]:
         """What has become due: every tick that ends at least the delay before `now`, none left out."""
-        due = int((now - self._start - self._delay) * RATE)
+        due = round((now - self._start - self._delay) * RATE)
         ticks = []
         while self._at + FRAME <= due:
             voices = {}
@@ -96,6 +97,8 @@ class _Voice:
     def __init__(self, start: float) -> None:
         self._start = start
         self._timeline = Timeline(RATE)
+        self._place = 0  # media sample of RTP timestamp 0, as far as the voice has been moved there
+        self._quiet = True
         self._decoder = Decoder()
         self._waiting: dict[int, tuple[bytes, int]] = {}
         self._ready = _NOTHING
@@ -115,14 +118,26 @@ class _Voice:
 
     def take(self, position: int) -> Samples | None:
         """The `FRAME` samples from media sample `position` on; None when there is nothing but silence."""
-        begin = position - round((self._timeline.offset - self._start) * RATE)
+        place = round((self._timeline.offset - self._start) * RATE)
+        if self._quiet:
+            self._place = place
+        begin = position - self._place
+        self._place += max(-STRETCH, min(place - self._place, STRETCH))
+        end = position + FRAME - self._place
+        samples = self._between(begin, end)
+        self._quiet = samples is None or _loudness(samples) < AUDIBLE
+        if samples is None or samples.size == FRAME:
+            return samples
+        return np.interp(np.linspace(0, samples.size - 1, FRAME), np.arange(samples.size), samples).astype(np.int16)
+
+    def _between(self, begin: int, end: int) -> Samples | None:
         if not self._waiting and not self._ready.size and self._concealed >= CONCEALED:
             return None
         if self._cursor is None or self._cursor < begin - RATE:
             self._cursor = begin
-        while self._cursor < begin + FRAME:
-            self._decode_next(begin + FRAME)
-        return self._cut(begin)
+        while self._cursor < end:
+            self._decode_next(end)
+        return self._cut(begin, end)
 
     def _decode_next(self, end: int) -> None:
         """Append what comes next: a packet, a concealed frame, or silence up to the next packet or `end`."""
@@ -146,19 +161,20 @@ class _Voice:
         self._ready = np.concatenate((self._ready, samples)) if self._ready.size else samples
         self._cursor = (self._cursor or 0) + samples.size
 
-    def _cut(self, begin: int) -> Samples | None:
+    def _cut(self, begin: int, end: int) -> Samples | None:
         first = (self._cursor or 0) - self._ready.size
         if first > begin:  # the voice was moved to a later place
             self._ready = np.concatenate((np.zeros(first - begin, np.int16), self._ready))
             first = begin
-        samples = self._ready[begin - first : begin - first + FRAME]
-        self._ready = self._ready[begin - first + FRAME :]
+        samples = self._ready[begin - first : end - first]
+        self._ready = self._ready[end - first :]
         return samples if samples.any() else None
 
     def _begin_anew(self) -> None:
         self._waiting.clear()
         self._ready = _NOTHING
         self._cursor = None
+        self._quiet = True
 
 
 def _loudness(samples: Samples) -> float:

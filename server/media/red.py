@@ -8,6 +8,8 @@ second way to the sender. In front of each copy's bytes, oldest first, and of th
 
 What a publisher sends so is restored once, here, into the packets of its source, and everybody behind profits. Whose
 own downlink loses gets copies that the node adds from the source's ring, built once for all of these subscribers.
+
+Voices are not asked for again (NACK): browsers offer that for no Opus, and a copy is there a round trip earlier.
 """
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ _WIDEST = 1 << 16  # a recording takes the best layer
 
 
 class RoomSink(Protocol):
-    """Somebody in the node itself who gets what the room hears and sees (recorder, telephone mixer)."""
+    """Somebody in the node itself who gets what the room hears and sees (recorder, telephone mixer).
+
+    `arrival` is when a packet would have come had nothing held it up (`Source.placed`).
+    """
 
     def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
         """An Opus packet of somebody who holds the floor and is not muted; all voices, 48 kHz timestamps."""
@@ -114,7 +117,7 @@ class Room:
             if self.speakers.heard(sender.name, SPEAKING if level is None else level, now):
                 self._choose_speakers(now)
             for sink in self.sinks if not packet.padding else ():
-                sink.on_audio(sender.name, packet.template[PAYLOAD:], packet.timestamp, packet.arrival)
+                sink.on_audio(sender.name, packet.template[PAYLOAD:], packet.timestamp, source.placed(packet))
         elif kind not in sender.allowed:
             source.withhold()
             return
@@ -144,7 +147,7 @@ class Room:
             timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
             sequence = packet.index + segment.sequence & 0xFFFF
             for sink in self.sinks:
-                sink.on_video(payload, timestamp, bool(packet.marker), sequence, packet.arrival)
+                sink.on_video(payload, timestamp, bool(packet.marker), sequence, segment.source.placed(packet))
 
     # ---- voices ----------------------------------------------------------------------------------------------------
 

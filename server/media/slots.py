@@ -109,7 +109,7 @@ class Slot:
         self.leave()
         elapsed = self.clock_rate // 50  # 20 ms: as long as what was sent last sounds
         if self._last_at:
-            elapsed = max(elapsed, int((packet.arrival - self._last_at) * self.clock_rate))
+            elapsed = max(elapsed, int((source.placed(packet) - self._last_at) * self.clock_rate))
         self.segment = Segment(
             source=source,
             first=packet.index,
@@ -136,7 +136,7 @@ class Slot:
             sent = newest.passes(segment.cap)
             self._next = newest.number(segment.cap) + segment.sequence + sent
             self._last_timestamp = newest.timestamp + segment.timestamp
-            self._last_at = newest.arrival
+            self._last_at = source.placed(newest)
             self._last_picture = newest.picture_number(segment.cap) + segment.picture - (not sent)
             if newest.has_tl0:
                 self._last_tl0 = newest.tl0 + segment.tl0

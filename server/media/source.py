@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from server.media.protocol import Kind
+from server.media.rtp import unwrap
 
 if TYPE_CHECKING:
     from server.media.slots import Slot
@@ -31,6 +32,7 @@ ASK_AGAIN = 0.06  # s between two NACKs for a packet
 ASK_TIMES = 5
 ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
 _CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
+HELD_UP = 0.25  # s by which a packet's arrival may differ from what its sender's clock says, for that to count
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
 MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
 
@@ -358,6 +360,17 @@ class Source:
         else:
             return None
         return timestamp + round((now - at) * self.clock_rate)
+
+    def placed(self, packet: Packet) -> float:
+        """When a packet would have come had nothing held it up; when it came, as long as its sender's clock is unknown.
+
+        Voice and pictures of a participant that are placed like this belong together.
+        """
+        if self.clock is None:
+            return packet.arrival
+        at, timestamp = self.clock
+        moment = at + unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
+        return min(max(moment, packet.arrival - HELD_UP), packet.arrival + HELD_UP)
 
 
 class Reception:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from server.media.protocol import Picture
 
 SPEAKING = 77  # -50 dBov: above the noise of a room, below a soft voice
-LOUDER_BY = 10  # dB by which a newcomer must top who is in a slot and still speaking
+LOUDER_BY = 10  # dB of loudness by which a newcomer must top who is in a slot and still speaking
 PAUSE = 1.0  # s of silence after which a slot may go to somebody who speaks
 STALE = 5.0  # s without a packet after which a microphone is off (DTX sends every 0.4 s)
 SHOWN_AT_LEAST = 2.0  # s between two changes of the programme's speaker
 
-_RISE, _FALL = 0.5, 0.1  # share of the difference taken per packet of 20 ms
+_TICK = 0.02  # s
+_RISE, _FALL = 0.5, 0.1  # share of the difference that `level` takes each tick: follows syllables
+_GROW, _FADE = 0.05, 0.007  # and `loudness`: of phrases; neither a slam nor a breath moves it far
 
 
 @dataclass
@@ -25,6 +27,19 @@ class _Voice:
     level: float
     packet_at: float
     spoke_at: float
+    loudness: float = 0.0
+
+    def follow(self, level: int, now: float) -> None:
+        """A packet of this level came; the time since the one before counts, as DTX leaves silence out."""
+        ticks = (now - self.packet_at) / _TICK
+        self.level += _share(_RISE if level > self.level else _FALL, ticks) * (level - self.level)
+        self.loudness += _share(_GROW if level > self.loudness else _FADE, ticks) * (level - self.loudness)
+        self.packet_at = now
+
+
+def _share(each: float, ticks: float) -> float:
+    """What a share taken each tick makes of several; of packets in one burst each is a tick."""
+    return each if ticks <= 1 else 1 - (1 - each) ** ticks
 
 
 class Speakers:
@@ -40,13 +55,12 @@ class Speakers:
         if voice is None:
             self._voices[participant] = _Voice(level, now, now if level >= SPEAKING else now - PAUSE)
             return True
-        voice.level += (_RISE if level > voice.level else _FALL) * (level - voice.level)
-        voice.packet_at = now
+        silent = voice.level < SPEAKING
+        voice.follow(level, now)
         if voice.level < SPEAKING:
             return False
-        began = now - voice.spoke_at > PAUSE
         voice.spoke_at = now
-        return began and participant not in self.slots
+        return silent and participant not in self.slots
 
     def forget(self, participant: str) -> None:
         """The participant went away."""
@@ -60,9 +74,8 @@ class Speakers:
         waiting = sorted((p for p in audible if p not in self.slots), key=lambda p: -audible[p].level)
         for newcomer in waiting:
             number = self._slot_for(audible, newcomer, now)
-            if number is None:
-                break
-            self.slots[number] = newcomer
+            if number is not None:
+                self.slots[number] = newcomer
         return self.slots != before
 
     def _slot_for(self, audible: dict[str, _Voice], newcomer: str, now: float) -> int | None:
@@ -70,10 +83,12 @@ class Speakers:
             return self.slots.index(None)
         if audible[newcomer].level < SPEAKING:
             return None
-        number = min(range(len(self.slots)), key=lambda n: audible[self.slots[n] or ""].level)
-        holder = audible[self.slots[number] or ""]
-        paused = now - holder.spoke_at >= PAUSE
-        return number if paused or audible[newcomer].level >= holder.level + LOUDER_BY else None
+        holders = [audible[participant or ""] for participant in self.slots]
+        silent = [n for n, holder in enumerate(holders) if now - holder.spoke_at >= PAUSE]
+        if silent:
+            return min(silent, key=lambda n: holders[n].spoke_at)
+        softest = min(range(len(holders)), key=lambda n: holders[n].loudness)
+        return softest if audible[newcomer].loudness >= holders[softest].loudness + LOUDER_BY else None
 
     def levels(self, now: float) -> list[tuple[str, int]]:
         """Those in slots who speak now, with their levels, the loudest first."""

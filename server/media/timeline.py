@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from server.media.rtp import unwrap
 
-TOLERANCE = 0.02  # s that a stream may be off before it is moved
+TOLERANCE = 0.01  # s that a stream may be off before it is moved
 WINDOW = 5.0  # s in which the quickest packet is looked for
 RESTART = 5.0  # s off: not a slow packet but another clock (the sender began anew)
 

@@ -6,12 +6,13 @@ Browsers name a stream by its mid and rid extensions, on the first packets only;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server.errors import ProtocolError
 from server.media import red, rtcp
+from server.media.clocks import SenderClock
 from server.media.protocol import Kind
 from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
@@ -56,7 +57,7 @@ class Arrived(NamedTuple):
     source: Source
     packet: Packet
     level: int | None
-    repaired: list[Packet] = []  # noqa: RUF012 - nobody changes it
+    repaired: Sequence[Packet] = ()
 
 
 class Uplink:
@@ -71,7 +72,7 @@ class Uplink:
         self._by_rtx_ssrc: dict[int, Source] = {}
         self._pictures: dict[int, Pictures] = {}
         self._arrivals = FeedbackBuilder(OUR_SSRC)
-        self._clock_offset: float | None = None  # our clock less the participant's NTP clock, s
+        self._clock = SenderClock()
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
         """The source of this kind and layer, if it has sent."""
@@ -214,10 +215,7 @@ class Uplink:
         if source is None:
             return
         source.report.last_sr, source.report.last_sr_at = rtcp.middle(report.ntp), now
-        theirs = report.ntp / (1 << 32)
-        offset, before = now - theirs, self._clock_offset
-        self._clock_offset = offset if before is None or offset < before else before + (offset - before) / 100
-        source.clock = (theirs + self._clock_offset, report.rtp_timestamp)
+        self._clock.report(source, report.ntp, report.rtp_timestamp, now)
 
     def requests(self, now: float) -> list[bytes]:
         """NACKs and PLIs that are due: RTCP packets."""

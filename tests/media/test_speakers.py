@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+
+import pytest
+
 from server.media.speakers import PAUSE, SHOWN_AT_LEAST, STALE, Programme, Speakers
 
 LOUD, SOFT, SILENT = 110, 85, 0
@@ -79,6 +84,58 @@ def test_two_in_turn_do_not_flap() -> None:
     talk = Talk(slots=1)
     talk.levels = {"a": LOUD, "b": LOUD}
     talk.run(5)
+    assert len(talk.changes) == 1
+
+
+def _speech(seed: int) -> Iterator[int]:
+    """Levels of somebody who talks without end: four syllables a second, a breath between phrases."""
+    chance = random.Random(seed)
+    while True:
+        for _ in range(chance.randint(8, 25)):
+            peak, half = 100 + chance.gauss(0, 4), chance.uniform(3, 6)
+            yield from (round(peak - abs(n - half) / half * 22) for n in range(round(2 * half)))
+            yield from [55] * chance.randint(0, 4)
+        yield from [45] * chance.randint(15, 40)
+
+
+@pytest.mark.parametrize(("people", "slots", "most"), [(2, 1, 8), (4, 3, 12), (8, 3, 40)])
+@pytest.mark.parametrize("seed", range(3))
+def test_people_of_like_loudness_who_talk_at_once_do_not_pump(people: int, slots: int, most: int, seed: int) -> None:
+    """A minute in which nobody lets the others finish; by instantaneous levels they would change 60 to 300 times."""
+    talk = Talk(slots)
+    lines = {str(n): _speech(100 * seed + n) for n in range(people)}
+    for _ in range(3000):
+        talk.levels = {name: next(line) for name, line in lines.items()}
+        talk.run(0.02)
+    assert len(talk.changes) <= most
+
+
+def test_a_slammed_door_takes_no_speaker_s_slot() -> None:
+    talk = Talk(slots=1)
+    talk.levels = {"a": 90, "door": SILENT}
+    talk.run(3)
+    for _ in range(10):
+        talk.levels["door"] = 127
+        talk.run(0.14)
+        talk.levels["door"] = SILENT
+        talk.run(2)
+    assert talk.speakers.slots == ["a"]
+
+
+def test_dtx_loses_no_slot_and_is_silence_at_once() -> None:
+    """A packet each 0.4 s: the slot stays, but its holder does not seem to speak on for as many packets."""
+    talk = Talk(slots=1)
+    talk.levels = {"a": LOUD}
+    talk.run(2)
+    silent_since = talk.now
+    for _ in range(20):
+        talk.levels = {}
+        talk.run(0.38, {"a"})
+        talk.levels = {"a": SILENT}
+        talk.run(0.02)
+        if talk.now - silent_since > PAUSE + 0.5:
+            assert talk.speakers.levels(talk.now) == []
+    assert talk.speakers.slots == ["a"]
     assert len(talk.changes) == 1
 
 

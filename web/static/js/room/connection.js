@@ -1,6 +1,8 @@
 // One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
+import { Voice } from "./voice.js";
+
 const AUDIO_SLOTS = 3;
 const VIDEO_SLOTS = 12;
 const LAYERS = [
@@ -24,6 +26,7 @@ export class Connection {
     this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
     const send = { direction: "sendonly" };
     this.microphone = this.pc.addTransceiver("audio", send).sender;
+    this.voice = new Voice(this.microphone, (on) => this.#sendCopies(on));
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [{ maxBitrate: SCREEN_BITRATE }] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
@@ -42,7 +45,9 @@ export class Connection {
 
   /** Takes the server's answer and finds the track of each slot. */
   async accept({ answer, slots }) {
+    this.answer = answer;
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
+    await this.voice.set().catch((error) => console.info("the voice's rate is not bounded:", error.message));
     const byMid = new Map(this.pc.getTransceivers().map((transceiver) => [transceiver.mid, transceiver.receiver.track]));
     for (const { mid, kind, slot } of slots) {
       if (kind === "video") this.slots.set(slot, byMid.get(mid));
@@ -55,8 +60,28 @@ export class Connection {
     await this[line].replaceTrack(track);
   }
 
+  /** Bounds the own voice: `kbps` (16 to 32), and `red`: true, false or "auto" whether packets carry copies. */
+  setVoice(wish) {
+    return this.voice.set(wish);
+  }
+
+  /** A browser sends the codec that stands first in the answer's line, the microphone's: Opus, or RED with copies (no
+      `setParameters` switches that). So the page takes the server's answer once more, turned round; the server has no
+      part in it, it takes both at any time. */
+  async #sendCopies(on) {
+    const turned = this.answer.replace(/^(m=audio \d+ \S+) (\d+) (\d+)(?=\r?$)/m, "$1 $3 $2");
+    if (turned === this.answer) return; // this browser has no RED
+    try {
+      await this.pc.setLocalDescription();
+      await this.pc.setRemoteDescription({ type: "answer", sdp: on ? turned : this.answer });
+    } catch (error) {
+      console.info("copies of the voice not switched:", error.message);
+    }
+  }
+
   /** Ends it; the server notices at once. */
   close() {
+    this.voice.close();
     this.pc.close();
   }
 

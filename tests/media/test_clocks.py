@@ -1,0 +1,120 @@
+"""A participant's clock: neither a report nor a stream that is held up on the way moves anything."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from server.media.clocks import SenderClock
+from server.media.forward import Forwarder
+from server.media.protocol import Kind
+from server.media.rtcp import ntp_time
+from server.media.source import HELD_UP, PAYLOAD, Packet, Source
+from tests.media.memory import MemoryPort, Subscriber
+
+THEIRS = 5_000_000.0  # Unix seconds of the participant at our second 0
+WAY = 0.03  # s
+
+
+class Sender:
+    """A voice and a camera on one clock; everything takes `WAY` and what a test adds."""
+
+    def __init__(self) -> None:
+        self.clock = SenderClock()
+        self.voice, self.camera = Source("a", "microphone", "", 1), Source("a", "camera", "", 2)
+        self.first = {"microphone": 0xFFFF_0000, "camera": 777}
+
+    def timestamp(self, source: Source, at: float) -> int:
+        return self.first[source.kind] + round(at * source.clock_rate) & 0xFFFF_FFFF
+
+    def media(self, source: Source, at: float, held_up: float = 0.0) -> Packet:
+        index = round(at * 50)
+        packet = Packet(index, self.timestamp(source, at), 0, bytes(PAYLOAD + 9), at + WAY + held_up)
+        source.accept(packet)
+        return packet
+
+    def report(self, source: Source, at: float, held_up: float = 0.0) -> None:
+        ntp = ntp_time(THEIRS + at)
+        self.clock.report(source, ntp, self.timestamp(source, at), at + WAY + held_up)
+
+
+def test_without_a_report_a_packet_is_placed_when_it_came() -> None:
+    sender = Sender()
+    assert sender.voice.placed(sender.media(sender.voice, 1.0, 0.1)) == 1.0 + WAY + 0.1
+
+
+def test_a_late_report_shifts_nothing() -> None:
+    sender = Sender()
+    for tick in range(100):
+        sender.media(sender.camera, tick / 50, 0.02 * (tick % 5))
+    sender.report(sender.camera, 2.0, held_up=0.3)
+    packet = sender.media(sender.camera, 2.1, 0.2)
+    assert sender.camera.placed(packet) == pytest.approx(2.1 + WAY, abs=0.001)
+
+
+def test_a_stream_that_is_held_up_is_placed_with_the_other() -> None:
+    sender = Sender()
+    for tick in range(100):
+        sender.media(sender.voice, tick / 50, 0.15)
+        sender.media(sender.camera, tick / 50)
+    sender.report(sender.voice, 2.0, held_up=0.15)
+    sender.report(sender.camera, 2.0)
+    sender.report(sender.voice, 2.5, held_up=0.15)
+    voice, picture = sender.media(sender.voice, 3.0, 0.15), sender.media(sender.camera, 3.0)
+    assert sender.voice.placed(voice) == pytest.approx(sender.camera.placed(picture), abs=0.002)
+
+
+@pytest.mark.parametrize("drift", [-300e-6, 300e-6])
+def test_a_clock_that_drifts_and_a_way_that_became_longer_are_followed(drift: float) -> None:
+    sender, chance = Sender(), random.Random(4)
+    for second in range(600):
+        longer = 0.08 if second > 200 else 0.0
+        for tick in range(50):
+            at = second + tick / 50
+            packet = sender.media(sender.voice, at, at * drift + longer + chance.random() * 0.05)
+        sender.report(sender.voice, second + 1.0, (second + 1.0) * drift + longer + 0.02)
+    assert sender.voice.placed(packet) == pytest.approx(at + WAY + at * drift + longer, abs=0.04)
+
+
+def test_a_report_of_nonsense_moves_a_packet_by_a_quarter_of_a_second_at_most() -> None:
+    sender = Sender()
+    packet = sender.media(sender.voice, 1.0)
+    for ntp, timestamp in ((0, 0), (2**64 - 1, 2**32 - 1), (ntp_time(THEIRS), 12345)):
+        sender.clock.report(sender.voice, ntp, timestamp, 1.0)
+        assert abs(sender.voice.placed(packet) - packet.arrival) <= HELD_UP
+
+
+def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
+    """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
+    it was in use until then: what comes next goes behind that.
+    """
+    port, subscriber, chance = MemoryPort(), Subscriber(), random.Random(2)
+    forwarder, slot = Forwarder(port), subscriber.voice  # type: ignore[arg-type]
+    senders, readings = [Sender(), Sender()], list[float]()
+    for tick in range(3000):
+        at = tick / 50
+        now = at + WAY
+        for number, sender in enumerate(senders):
+            sender.media(sender.voice, at, chance.random() * 0.1 * number)
+            if tick % 50 == 10:
+                sender.report(sender.voice, at, 0.02 * number)
+            if tick % 500 == 240:
+                slot.show(None)
+            if tick % 500 == 250 and tick // 500 % 2 == number:
+                slot.show(sender.voice)
+            forwarder.forward(sender.voice, now)
+        time = slot.segment.source.timestamp_at(now) if slot.segment else None
+        if slot.segment and time is not None and tick > 300:
+            readings.append((time + slot.segment.timestamp) / 48_000 - now)
+    assert len(readings) > 2600
+    assert max(readings) - min(readings) < 0.005
+
+
+@pytest.mark.parametrize("kind", ["microphone", "camera"])
+def test_timestamps_wrap(kind: Kind) -> None:
+    sender = Sender()
+    sender.first[kind] = 0xFFFF_FFF0
+    source = sender.voice if kind == "microphone" else sender.camera
+    sender.report(source, 0.0)
+    assert source.placed(sender.media(source, 0.1)) == pytest.approx(0.1 + WAY, abs=0.001)

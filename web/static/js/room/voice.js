@@ -1,0 +1,58 @@
+// The own voice on its way out: how many bits it gets, and whether each packet carries a copy of the one before (RED,
+// RFC 2198), which a link that loses needs. Both change without any negotiation.
+
+const USUAL_KBPS = 32;
+const LOOK_EVERY_MS = 2000;
+const BEGIN = 0.02; // share of packets that the server misses, from which copies are sent
+const END = 0.01; // and below which, for CALM_LOOKS in a row, they are not
+const CALM_LOOKS = 8;
+
+/** The microphone's sender; `sendCopies(on)` switches them. As long as nobody has said whether to send copies, what the
+    server misses decides it. */
+export class Voice {
+  constructor(sender, sendCopies) {
+    Object.assign(this, { sender, sendCopies });
+    this.kbps = USUAL_KBPS;
+    this.red = "auto"; // or true, false
+    this.copies = false; // whether they are sent now
+    this.lost = 0;
+    this.calm = 0;
+    this.before = null;
+    this.timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** `kbps` bounds the voice itself, without copies; `red` is true, false or "auto". What is left out stays. */
+  async set({ kbps = this.kbps, red = this.red } = {}) {
+    Object.assign(this, { kbps, red });
+    const parameters = this.sender.getParameters();
+    if (parameters.encodings.length) {
+      parameters.encodings[0].maxBitrate = kbps * 1000;
+      await this.sender.setParameters(parameters);
+    }
+    if (red !== "auto") await this.#copy(red);
+  }
+
+  /** Looks no more. */
+  close() {
+    clearInterval(this.timer);
+  }
+
+  async #copy(on) {
+    if (on === this.copies) return;
+    this.copies = on;
+    await this.sendCopies(on);
+  }
+
+  async #look() {
+    const all = [...(await this.sender.getStats()).values()];
+    const sent = all.find((item) => item.type === "outbound-rtp")?.packetsSent;
+    const missed = all.find((item) => item.type === "remote-inbound-rtp")?.packetsLost;
+    if (sent === undefined || missed === undefined) return;
+    const { before } = this;
+    this.before = { sent, missed };
+    if (!before || sent <= before.sent) return;
+    this.lost = (this.lost + Math.max(0, missed - before.missed) / (sent - before.sent)) / 2;
+    this.calm = this.lost < END ? this.calm + 1 : 0;
+    if (this.red === "auto") await this.#copy(this.lost >= BEGIN || (this.copies && this.calm < CALM_LOOKS));
+  }
+}
