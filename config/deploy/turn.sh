@@ -12,8 +12,9 @@ set -eu
 umask 077
 folder=${TURN_FOLDER:-/run/turn}
 user=${TURN_USER:-nobody}
-mkdir -p "$folder"
+mkdir -p "$folder/database"
 chmod 711 "$folder"
+chown "$user" "$folder/database"
 
 copy_certificate() { # where the relay may read it after it has given up root
   for part in CERTIFICATE KEY; do
@@ -30,7 +31,8 @@ while [ ! -s "$TURN_CERTIFICATE" ] || [ ! -s "$TURN_KEY" ]; do
 done
 copy_certificate
 
-# The secret goes into a file that only root can read, not onto a command line that everybody can.
+# The secret goes into a file that only root can read, not onto a command line that everybody can. The database stays
+# empty, but without one that it may open coturn refuses its first guest.
 cat >"$folder/turnserver.conf" <<CONFIGURATION
 listening-port=${TURN_PORT:-3478}
 tls-listening-port=${TURN_TLS_PORT:-5349}
@@ -52,6 +54,7 @@ denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
 user-quota=48
 total-quota=3000
 stale-nonce=600
+userdb=$folder/database/turn
 proc-user=$user
 log-file=stdout
 simple-log
