@@ -14,7 +14,8 @@ folder=${TURN_FOLDER:-/run/turn}
 user=${TURN_USER:-nobody}
 mkdir -p "$folder/database"
 chmod 711 "$folder"
-chown "$user" "$folder/database"
+: >"$folder/database/turn"
+chown -R "$user" "$folder/database"
 
 copy_certificate() { # where the relay may read it after it has given up root
   for part in CERTIFICATE KEY; do
