@@ -11,6 +11,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
+from aiohttp import web
+
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
 from server.media.protocol import GetStats, ParticipantStats, Stats
@@ -67,3 +69,6 @@ def may_look(tx: Transaction, who: Principal, meeting_id: int) -> None:
         rows.require_live(tx, meeting_id)
         return
     rows.require_host(rows.find_live(tx, who, meeting_id), who)
+
+
+BOARD = web.AppKey("board", Board)

@@ -68,9 +68,8 @@ class ModeData(_Data, frozen=True, kw_only=True):
 class RoomMessages:
     """Handlers of the room's messages; `seats` says which connection sits where (rebuilt by `meeting.snapshot`)."""
 
-    def __init__(self, channel: Channel, conductor: Conductor) -> None:
-        self.channel, self.conductor, self.store = channel, conductor, conductor.store
-        self.board = Board(conductor.store, conductor.pool)
+    def __init__(self, channel: Channel, conductor: Conductor, board: Board) -> None:
+        self.channel, self.conductor, self.store, self.board = channel, conductor, conductor.store, board
         self.seats: dict[str, tuple[int, int]] = {}
         channel.on_leave.append(self._forget)
         channel.may_watch["meeting"] = self._may_watch

@@ -5,6 +5,7 @@ import { Controls } from "./controls.js";
 import { Door } from "./door.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { Grid } from "./grid.js";
+import { Lines } from "./lines.js";
 import { Notices, showGone } from "./notices.js";
 import { Session } from "./reconnect.js";
 import { Roster } from "./roster.js";
@@ -29,6 +30,7 @@ function start() {
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
   new Chair(room, state, meeting);
+  new Lines(room, state, meeting);
   room.room = { state, session, grid, controls, tracks };
 
   session.addEventListener("joined", async ({ detail }) => {
