@@ -73,6 +73,7 @@ class Participant:
         self.allowed = ALL_KINDS
         self.state: SessionState = "connecting"
         self.address: Address | None = None
+        self.path_heard = now  # when the last check came from `address`
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
         self.consent = Consent(now)
         self.seen_checks = SeenChecks()

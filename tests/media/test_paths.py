@@ -11,7 +11,7 @@ from server.media import paths, rtcp, rtcp_build
 from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
-from server.media.paths import KNOWN_ADDRESSES, LARGEST
+from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
 from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
@@ -59,6 +59,22 @@ def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Han
     victim = stage.people[0]
     hand(check(victim), ELSEWHERE)
     assert victim.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
+
+
+def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Hand) -> None:
+    """A NAT with a new binding: the browser knows nothing of it, and has no reason to nominate its path again."""
+    person = stage.people[0]
+    for _ in range(3):
+        stage.now += 2.5
+        hand(check(person, nominate=False), ATTACKER)
+    last = stage.now
+    while person.address == ATTACKER and stage.now < last + 20:
+        stage.now += 0.5
+        hand(check(person, nominate=False), ELSEWHERE)
+    assert person.address == ELSEWHERE
+    assert ADDRESS_IS_DEAD < stage.now - last <= ADDRESS_IS_DEAD + 0.5
+    hand(check(person, nominate=False), ATTACKER)
+    assert person.address == ELSEWHERE, "two paths that are both alive do not take turns"
 
 
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
