@@ -64,7 +64,7 @@ def relay(folder: Path, address: str, peers: str | None = None, look_seconds: in
         "TURN_SECRET": made.secret,
         "TURN_REALM": "turn.giaoban.example",
         "TURN_PEERS": peers or address,
-        "TURN_CERTIFICATE": str(made.certificate),
+        "TURN_CERTIFICATE": str(made.certificate).replace("certificate", "cert*"),
         "TURN_KEY": str(made.key),
         "TURN_ADDRESS": address,
         "TURN_PORT": str(made.port),

@@ -51,6 +51,50 @@ def test_where_all_is_well(tmp_path: Path) -> None:
         assert found["down"] >= 500, "the line is measured without devices, too"
 
 
+FACTS = {
+    "media": "udp",
+    "up": 1500,
+    "down": 3000,
+    "lossUp": 0,
+    "lossDown": 0,
+    "rtt": 0.05,
+    "microphone": "",
+    "camera": "",
+}
+VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({}, "good", []),
+    ({"media": "relay"}, "good", ["relayed"]),
+    ({"up": 300, "down": 500, "lossUp": 0.1, "rtt": 1}, "good", []),
+    ({"up": 299}, "voiceOnly", ["moveCloser"]),
+    ({"down": 499}, "voiceOnly", ["moveCloser"]),
+    ({"lossDown": 0.11}, "voiceOnly", ["moveCloser"]),
+    ({"rtt": 1.1}, "voiceOnly", ["moveCloser"]),
+    ({"down": 47}, "tooWeak", ["moveCloser", "byTelephone"]),
+    ({"lossUp": 0.31}, "tooWeak", ["moveCloser", "byTelephone"]),
+    ({"media": "none", "up": 0, "down": 0}, "blocked", ["askNetwork", "byTelephone"]),
+    ({"camera": "noCamera"}, "noPicture", ["noCamera"]),
+    ({"microphone": "noMicrophone"}, "listen", ["noMicrophone"]),
+    ({"microphone": "denied", "camera": "denied"}, "listen", ["denied"]),
+    ({"microphone": "denied", "up": 100}, "listenWeak", ["moveCloser", "denied"]),
+    ({"media": "relay", "up": 100, "camera": "inUse"}, "voiceOnly", ["moveCloser", "relayed", "inUse"]),
+]
+
+
+def test_the_sentences(tmp_path: Path) -> None:
+    """Which facts lead to which sentence and advice; every one of them has its words on the page."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check")
+        told = page.evaluate(
+            """async (all) => {
+              const { verdict } = await import('/static/js/check/verdict.js');
+              const words = document.getElementById('trial-texts').dataset;
+              return all.map(verdict).map((one) => ({ ...one, said: [one.word, ...one.todo].every((name) => words[name]) }));
+            }""",
+            [FACTS | facts for facts, _word, _todo in VERDICTS],
+        )
+    assert told == [{"word": word, "todo": todo, "said": True} for _facts, word, todo in VERDICTS]
+
+
 def tried_again(page: Page) -> dict[str, Any]:
     page.click("[data-action=start]")
     page.wait_for_selector("[data-trial][data-state=running]")
