@@ -51,7 +51,7 @@ class Link:
         return int(found[1])
 
     def rebind(self) -> None:
-        """From now on UDP leaves over there from other ports and comes back to the old ones, as with a new NAT binding."""
+        """From now on UDP leaves over there from other ports, as with a NAT that has forgotten its bindings."""
         for line in (
             "add table ip rebind",
             "add chain ip rebind out { type filter hook output priority 0 ; }",

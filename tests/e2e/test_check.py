@@ -88,7 +88,8 @@ def test_the_sentences(tmp_path: Path) -> None:
             """async (all) => {
               const { verdict } = await import('/static/js/check/verdict.js');
               const words = document.getElementById('trial-texts').dataset;
-              return all.map(verdict).map((one) => ({ ...one, said: [one.word, ...one.todo].every((name) => words[name]) }));
+              const said = ({ word, todo }) => [word, ...todo].every((name) => words[name]);
+              return all.map(verdict).map((one) => ({ ...one, said: said(one) }));
             }""",
             [FACTS | facts for facts, _word, _todo in VERDICTS],
         )

@@ -1,4 +1,4 @@
-"""A machine that changes networks in mid-meeting goes on without a second join; so does one whose NAT takes other ports."""
+"""A machine that changes networks in mid-meeting goes on without a second join; so does one behind a NAT that moves."""
 
 from __future__ import annotations
 
