@@ -43,7 +43,7 @@ async def test_administrators_read_it_and_nobody_else(as_: As, page_as: PageAs) 
         (["10.0.0.0/8"], [], "", 401),
         (["10.0.0.0/8"], [], "10.1.2.3", 401),  # anybody can write such a header
         (["10.0.0.0/8"], ["127.0.0.1"], "10.1.2.3", 200),
-        (["127.0.0.1"], ["127.0.0.1"], "203.0.113.9", 401),  # who comes through the front server is not the front server
+        (["127.0.0.1"], ["127.0.0.1"], "203.0.113.9", 401),  # who comes through the front server is not it
         (["10.0.0.0/8"], ["127.0.0.1"], "nonsense", 401),
     ],
 )
