@@ -21,12 +21,14 @@ from server.http.pages import RENDERER, Renderer
 from server.http.routes import ROUTES, add_routes
 from server.http.static import StaticFiles
 from server.meetings import feature as meetings
+from server.metrics import feature as metrics
 from server.records import feature as records
 from server.store import Store
 from server.units import feature as units
 
 Feature = Callable[[web.Application, Channel], None]
 FEATURES: tuple[Feature, ...] = (
+    metrics.set_up,
     home.set_up,
     accounts.set_up,
     units.set_up,

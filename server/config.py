@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -78,6 +79,17 @@ class Turn(_Section, frozen=True):
             raise ValueError("turn.ttl_minutes must be 1 or more")
 
 
+class Metrics(_Section, frozen=True):
+    """Who may read `/metrics` without signing in: addresses or networks such as `10.0.0.0/24`."""
+
+    addresses: list[str] = []
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address."""
+        for address in self.addresses:
+            ipaddress.ip_network(address)
+
+
 class Storage(_Section, frozen=True):
     """Folders that the server writes."""
 
@@ -104,9 +116,11 @@ class Settings(_Section, frozen=True):
     turn: Turn = Turn()
     storage: Storage = Storage()
     access: Access = Access()
+    metrics: Metrics = Metrics()
     timezone: str = "Asia/Ho_Chi_Minh"
     log_level: str = "INFO"
     demo: bool = False
+    help_contact: str = ""
 
     def path(self, name: str) -> Path:
         """A path of the settings; relative ones are relative to the project folder."""

@@ -4,7 +4,7 @@
 #   TURN_SECRET       the same as GIAOBAN_TURN_SECRET of the server (letters and digits: openssl rand -hex 32)
 #   TURN_REALM        its name, such as turn.giaoban.example.vn
 #   TURN_PEERS        the server's media addresses, separated by commas; nobody else can be reached through it
-#   TURN_CERTIFICATE  PEM files; waited for, and taken anew when they change
+#   TURN_CERTIFICATE  PEM files; waited for, and taken anew when they change. With a star in it the newest is meant.
 #   TURN_KEY
 # and if the defaults do not fit: TURN_ADDRESS (listen there only), TURN_PORT, TURN_TLS_PORT, TURN_USER (runs as this
 # user), TURN_FOLDER (its configuration and the copies of the PEM files), TURN_LOOK (seconds between two looks at them).
@@ -12,25 +12,33 @@ set -eu
 umask 077
 folder=${TURN_FOLDER:-/run/turn}
 user=${TURN_USER:-nobody}
-mkdir -p "$folder"
+mkdir -p "$folder/database"
 chmod 711 "$folder"
+: >"$folder/database/turn"
+chown -R "$user" "$folder/database"
+
+newest() { # of the files that a pattern names; nothing if there are none
+  # shellcheck disable=SC2012,SC2086 # the star is to be filled in; such names have no spaces
+  ls -t $1 2>/dev/null | head -n 1
+}
 
 copy_certificate() { # where the relay may read it after it has given up root
   for part in CERTIFICATE KEY; do
-    eval "from=\$TURN_$part"
-    cp "$from" "$folder/$part.new"
+    eval "pattern=\$TURN_$part"
+    cp "$(newest "$pattern")" "$folder/$part.new"
     chown "$user" "$folder/$part.new"
     mv "$folder/$part.new" "$folder/$part.pem"
   done
 }
 
-while [ ! -s "$TURN_CERTIFICATE" ] || [ ! -s "$TURN_KEY" ]; do
+while [ -z "$(newest "$TURN_CERTIFICATE")" ] || [ -z "$(newest "$TURN_KEY")" ]; do
   echo "waiting for $TURN_CERTIFICATE"
   sleep 5
 done
 copy_certificate
 
-# The secret goes into a file that only root can read, not onto a command line that everybody can.
+# The secret goes into a file that only root can read, not onto a command line that everybody can. The database stays
+# empty, but without one that it may open coturn refuses its first guest.
 cat >"$folder/turnserver.conf" <<CONFIGURATION
 listening-port=${TURN_PORT:-3478}
 tls-listening-port=${TURN_TLS_PORT:-5349}
@@ -52,6 +60,7 @@ denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
 user-quota=48
 total-quota=3000
 stale-nonce=600
+userdb=$folder/database/turn
 proc-user=$user
 log-file=stdout
 simple-log
@@ -69,7 +78,7 @@ relay=$!
 trap 'kill "$relay"' TERM INT
 (
   while sleep "${TURN_LOOK:-3600}"; do
-    if [ "$TURN_CERTIFICATE" -nt "$folder/CERTIFICATE.pem" ]; then
+    if [ "$(newest "$TURN_CERTIFICATE")" -nt "$folder/CERTIFICATE.pem" ]; then
       copy_certificate
       kill -USR2 "$relay" # coturn reads its certificate anew
     fi

@@ -47,6 +47,8 @@ class Permission(StrEnum):
     JOIN_MEETING = "join_meeting"
     PLAN_MEETING = "plan_meeting"
     CHAIR_MEETING = "chair_meeting"
+    WATCH_LINKS = "watch_links"
+    READ_METRICS = "read_metrics"
     READ_RECORDS = "read_records"
     KEEP_RECORDS = "keep_records"
 
@@ -71,6 +73,8 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),
+    Permission.WATCH_LINKS: frozenset({Role.LEADER, Role.CLERK, Role.ADMINISTRATOR}),
+    Permission.READ_METRICS: frozenset({Role.ADMINISTRATOR}),
     Permission.READ_RECORDS: _OFFICIALS,
     Permission.KEEP_RECORDS: frozenset({Role.CLERK}),
 }

@@ -21,3 +21,5 @@ REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 LANGUAGE: web.RequestKey[str] = web.RequestKey("language", str)
 HEAD_SEQ: web.RequestKey[int] = web.RequestKey("head_seq", int)
 """The unit's event number before the page was read: its live channel goes on from there."""
+ON_REQUEST: web.AppKey[list[Callable[[str, int, float], None]]] = web.AppKey("on_request")
+"""Told of each finished request: method, status, seconds."""

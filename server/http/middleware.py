@@ -14,7 +14,7 @@ from server.accounts.permissions import Permission
 from server.errors import GiaoBanError, NotAllowedError, NotSignedInError
 from server.http.csrf import check_csrf, check_origin
 from server.http.i18n import _, choose_language
-from server.http.keys import BY_COOKIE, HEAD_SEQ, IDENTIFY, LANGUAGE, PRINCIPAL, REQUEST_ID, STORE
+from server.http.keys import BY_COOKIE, HEAD_SEQ, IDENTIFY, LANGUAGE, ON_REQUEST, PRINCIPAL, REQUEST_ID, STORE
 from server.http.limits import LIMITER, client_address
 from server.http.pages import RENDERER
 from server.http.problem import describe, problem_reply, wants_json
@@ -58,13 +58,15 @@ async def identify_request(request: web.Request, handler: Handler) -> web.Stream
                 reply.headers["Strict-Transport-Security"] = "max-age=31536000"
         return reply
     finally:
-        who = request.get(PRINCIPAL)
+        who, seconds = request.get(PRINCIPAL), time.perf_counter() - begin
+        for tell in request.app.get(ON_REQUEST, ()):
+            tell(request.method, status, seconds)
         log.info(
             "%s %s %d %.0f ms %s",
             request.method,
             request.path,
             status,
-            1000 * (time.perf_counter() - begin),
+            1000 * seconds,
             who.username if who else "-",
         )
         request_id_var.reset(token)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from server.errors import ProtocolError
 from server.media import protocol as p
 from server.media.dtls import new_certificate
+from server.media.figures import node_stats
 from server.media.negotiation import Negotiation
 from server.media.participant import Participant
 from server.media.policing import UPLINK_MBIT
@@ -177,42 +177,10 @@ class Commands:
         return closed
 
     def _get_stats(self, command: p.GetStats, now: float) -> p.Answer:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return p.Stats(
-            participants=[
-                _figures(participant)
-                for participant in self._switch.participants()
-                if command.room in (None, participant.room)
-            ],
-            packets_in=self._switch.paths.received,
-            packets_out=self._switch.port.sent,
-            cpu_seconds=used.ru_utime + used.ru_stime,
-            refused=dict(self._switch.paths.refused),
-            lag_ms=1000 * self.lag,
-        )
+        return node_stats(self._switch, command.room, self.lag, now)
 
     async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
         """Control may end with our answer, and a container with control: the files must be complete by then."""
         await self._recordings.stop_all()
         asyncio.get_running_loop().call_later(0.05, self.stopping.set)
         return p.Done()
-
-
-def _figures(participant: Participant) -> p.ParticipantStats:
-    up, down, back = participant.uplink, participant.downlink, participant.heard_back
-    return p.ParticipantStats(
-        participant=participant.name,
-        state=participant.state,
-        packets_in=up.packets,
-        bytes_in=up.bytes,
-        packets_out=down.packets,
-        bytes_out=down.bytes,
-        lost_in=up.lost,
-        lost_out=back.lost,
-        jitter_ms=up.jitter_ms,
-        rtt_ms=None if back.rtt is None else 1000 * back.rtt,
-        nacks_in=back.nacks,
-        retransmitted=down.retransmitted,
-        plis_in=back.plis,
-        dropped=down.dropped,
-    )

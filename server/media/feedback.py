@@ -45,11 +45,13 @@ def _blocks(participant: Participant, blocks: tuple[rtcp.ReportBlock, ...], wall
     ours = [block for block in blocks if block.ssrc in participant.by_ssrc]
     if not ours:
         return
-    participant.heard_back.lost = max(block.fraction_lost for block in ours) / 256
+    back = participant.heard_back
+    back.lost = max(block.fraction_lost for block in ours) / 256
+    back.jitter = max(block.jitter / participant.by_ssrc[block.ssrc].clock_rate for block in ours)
     for block in ours:
         rtt = rtcp.round_trip(block, rtcp.ntp_time(wall))
         if rtt is not None:
-            participant.heard_back.rtt = rtt
+            back.rtt = rtt
 
 
 def _key_frame(slot: Slot, room: Room, now: float) -> None:

@@ -32,12 +32,13 @@ Changed = Callable[["Participant", SessionState, str], None]
 
 @dataclass
 class HeardBack:
-    """What the subscriber tells of what it gets: `lost` as a share, `rtt` in seconds."""
+    """What the subscriber tells of what it gets: `lost` as a share, `rtt` and `jitter` in seconds."""
 
     nacks: int = 0
     plis: int = 0
     lost: float = 0.0
     rtt: float | None = None
+    jitter: float = 0.0
     arrived: int = 0  # packets by transport-cc feedback
     missing: int = 0
 
@@ -72,6 +73,7 @@ class Participant:
         self.allowed = ALL_KINDS
         self.state: SessionState = "connecting"
         self.address: Address | None = None
+        self.path_heard = now  # when the last check came from `address`
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
         self.consent = Consent(now)
         self.seen_checks = SeenChecks()

@@ -93,6 +93,8 @@ class Paths:
             participant.seen_checks.add(binding.transaction)
             if source != participant.address and believed and participant.allowance.moves(now):
                 participant.move(source)
+        if source == participant.address:
+            participant.path_heard = now
         self._port.send(binding.response, source)
         if not participant.link.started:
             participant.link.start(participant.secured, participant.close)
@@ -102,7 +104,7 @@ class Paths:
     def _believed(self, participant: Participant, binding: ice.Binding, now: float) -> bool:
         if participant.address is None or binding.nominated:
             return True
-        return participant.consent.silent_for(now) > ADDRESS_IS_DEAD
+        return now - participant.path_heard > ADDRESS_IS_DEAD
 
     def _welcome(self, participant: Participant, source: Address, seen: bool, now: float) -> bool:
         """Whether a valid check from an unknown address opens it: not one overheard, not another's live address."""

@@ -204,29 +204,57 @@ class Joined(_Message, frozen=True, tag="joined"):
     slots: list[SlotInfo]
 
 
-class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters of one session since its start; rates are the reader's difference of two readings."""
+class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoding of a picture: of what a participant sends, or what one of its slots shows (`slot` is then set)."""
+
+    kind: Picture
+    rid: str
+    width: int
+    height: int
+    slot: int | None = None
+
+
+class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Counters of one session since its start; rates and shares are the reader's difference of two readings.
+
+    `in` is what it sends to us, `out` what we send to it. `expected_in` counts what should have come, lost or not;
+    `reported_out` what its transport-cc feedback spoke of, `missing_out` those of them that did not arrive. `lost_out`
+    is the share that its last receiver report told, for a receiver without such feedback. Jitter and `rtt_ms` are as
+    of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries.
+    `sent` and `shown` are told when a room is asked for; `shown` has the size and layer of each slot's picture.
+    """
 
     participant: str
+    session: str = ""
     state: SessionState
     packets_in: int = 0
     bytes_in: int = 0
     packets_out: int = 0
     bytes_out: int = 0
+    expected_in: int = 0
     lost_in: int = 0
+    reported_out: int = 0
+    missing_out: int = 0
     lost_out: float = 0.0
     jitter_ms: float = 0.0
+    jitter_out_ms: float = 0.0
     rtt_ms: float | None = None
     nacks_in: int = 0
-    retransmitted: int = 0
+    nacks_out: int = 0
     plis_in: int = 0
+    plis_out: int = 0
+    retransmitted: int = 0
     dropped: int = 0
+    estimate_bps: int | None = None
+    sent: list[LayerStats] = []
+    shown: list[LayerStats] = []
 
 
 class Stats(_Message, frozen=True, tag="stats"):
     """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...).
 
-    `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node.
+    `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
+    packets are those that a full send buffer did not take.
     """
 
     participants: list[ParticipantStats]
@@ -234,6 +262,11 @@ class Stats(_Message, frozen=True, tag="stats"):
     packets_out: int
     cpu_seconds: float
     refused: dict[str, int]
+    rooms: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    dropped_video: int = 0
+    dropped_audio: int = 0
     lag_ms: float = 0.0
 
 

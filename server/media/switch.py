@@ -37,6 +37,7 @@ class Switch:
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
+        self.past_bytes_in = self.past_bytes_out = 0  # of sessions that are over
         self._busy: set[Room] = set()
         self._asking: set[Participant] = set()
         self._ticks = 0
@@ -86,6 +87,8 @@ class Switch:
         room = self.rooms[participant.room]
         if state == "closed":
             self.paths.remove(participant)
+            self.past_bytes_in += participant.uplink.bytes
+            self.past_bytes_out += participant.downlink.bytes
             self._asking.discard(participant)
             room.depart(participant, now)
             participant.link.close()

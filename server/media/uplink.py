@@ -61,12 +61,13 @@ class Arrived(NamedTuple):
 
 
 class Uplink:
-    """Sources of one participant. `sources` by kind and rid; figures in `packets` and `bytes`."""
+    """Sources of one participant. `sources` by kind and rid; figures in `packets`, `bytes`, `nacks`, `plis`."""
 
     def __init__(self, owner: str, plan: UplinkPlan) -> None:
         self.owner = owner
         self.sources: dict[tuple[Kind, str], Source] = {}
         self.packets = self.bytes = 0
+        self.nacks = self.plis = 0  # that we have asked for
         self._plan = plan
         self._by_ssrc: dict[int, Source] = {}
         self._by_rtx_ssrc: dict[int, Source] = {}
@@ -224,8 +225,10 @@ class Uplink:
             if source.missing:
                 lost = source.to_ask_for(now)
                 if lost:
+                    self.nacks += 1
                     packets.append(build_nack(OUR_SSRC, source.ssrc, lost))
             if source.key_frame_due(now):
+                self.plis += 1
                 packets.append(build_pli(OUR_SSRC, source.ssrc))
         return packets
 
@@ -253,6 +256,11 @@ class Uplink:
         video = [source.ssrc for source in sources if source.is_video]
         remb = [build_remb(OUR_SSRC, UPPER_BOUND, video)] if video else []
         return [build_rr(OUR_SSRC, blocks), *remb]
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have come, lost or not."""
+        return sum(source.report.received + max(0, source.report.lost) for source in self.sources.values())
 
     @property
     def lost(self) -> int:

@@ -18,7 +18,7 @@ from server.errors import UnavailableError
 from server.media import protocol
 from server.media.protocol import Done, RecordingClosed, RoomInfo, Welcome
 from server.meetings.line import MediaRefusedError
-from server.meetings.names import name_of, number_of, recording_name, room_of
+from server.meetings.names import is_meeting, name_of, number_of, recording_name, room_of
 from server.meetings.pool import MediaPool
 from server.meetings.service import attend, floor, recording, rows
 from server.meetings.service.attend import SessionNews
@@ -90,6 +90,9 @@ class Alignment:
         """A node was started or found: close what must not be open in it, take up what it carries."""
         live = set(await self.store.read(attend.live_meetings))
         for info in welcome.rooms:
+            if not is_meeting(info.room):  # somebody tried a place; nobody here knows of it any more
+                await self._close(number, info.room)
+                continue
             meeting_id = number_of(info.room)
             async with self._locks[meeting_id]:
                 if meeting_id in live:

@@ -11,7 +11,9 @@ from server.accounts.permissions import Permission
 from server.http import STORE, Route, json_reply, principal, read_body
 from server.http.keys import SETTINGS
 from server.http.reading import path_id
+from server.meetings.board import BOARD
 from server.meetings.conductor import CONDUCTOR, JoinAnswer
+from server.meetings.links import Line
 from server.meetings.service import attend, floor, plan
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Detail, Lists, Plan
@@ -23,6 +25,12 @@ class Created(msgspec.Struct, frozen=True):
     """The new meeting."""
 
     id: int
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """The lines (Đường truyền) of all who are connected."""
+
+    lines: list[Line]
 
 
 class JoinBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +69,12 @@ async def get_room(request: web.Request) -> web.Response:
     """What the room shows now."""
     entrance = await request.app[STORE].read(attend.look, principal(request), path_id(request))
     return json_reply(entrance.snapshot)
+
+
+async def get_lines(request: web.Request) -> web.Response:
+    """How good everybody's line is; rates are between this call and the one before, if that was some seconds ago."""
+    lines = await request.app[BOARD].look(principal(request), path_id(request))
+    return json_reply(Lines(lines))
 
 
 async def post_start(request: web.Request) -> web.Response:
@@ -130,6 +144,7 @@ ROUTES = [
     Route("POST", "/api/v1/meetings", post_meeting, Permission.PLAN_MEETING, "Plan", body=Plan, answer=Created),
     Route("GET", _ONE, get_meeting, Permission.JOIN_MEETING, "One meeting", answer=Detail),
     Route("GET", _ONE + "/room", get_room, Permission.JOIN_MEETING, "The room now", answer=Snapshot),
+    Route("GET", _ONE + "/lines", get_lines, Permission.WATCH_LINKS, "Everybody's line", answer=Lines),
     Route("POST", _ONE + "/start", post_start, Permission.CHAIR_MEETING, "Start"),
     Route("POST", _ONE + "/cancel", post_cancel, Permission.CHAIR_MEETING, "Cancel"),
     Route("POST", _ONE + "/end", post_end, Permission.CHAIR_MEETING, "End"),

@@ -13,6 +13,7 @@ from server.channel.channel import Channel
 from server.channel.messages import Announcement, Caller, Empty
 from server.errors import NotAllowedError
 from server.http.i18n import _
+from server.meetings.board import Board
 from server.meetings.conductor import Conductor, SlotWish
 from server.meetings.rules import FloorMode
 from server.meetings.service import attend, floor, plan, rows
@@ -67,8 +68,8 @@ class ModeData(_Data, frozen=True, kw_only=True):
 class RoomMessages:
     """Handlers of the room's messages; `seats` says which connection sits where (rebuilt by `meeting.snapshot`)."""
 
-    def __init__(self, channel: Channel, conductor: Conductor) -> None:
-        self.channel, self.conductor, self.store = channel, conductor, conductor.store
+    def __init__(self, channel: Channel, conductor: Conductor, board: Board) -> None:
+        self.channel, self.conductor, self.store, self.board = channel, conductor, conductor.store, board
         self.seats: dict[str, tuple[int, int]] = {}
         channel.on_leave.append(self._forget)
         channel.may_watch["meeting"] = self._may_watch
@@ -120,6 +121,10 @@ class RoomMessages:
         if seat is None or seat[0] != data.meeting:
             raise NotAllowedError("not_in_meeting", _("Đồng chí chưa vào họp."))
         await self.conductor.show(data.meeting, seat[1], data.wants)
+
+    async def stats(self, caller: Caller, data: About) -> dict[str, Any]:
+        """Everybody's line."""
+        return {"lines": await self.board.look(caller.who, data.meeting)}
 
     async def state(self, caller: Caller, data: StateData) -> dict[str, Any]:
         """The person's switches; the answer is what they are now."""
@@ -194,11 +199,14 @@ class RoomMessages:
         """All messages with who may send them; the chair's are checked against the meeting by the service."""
         join, chair = Permission.JOIN_MEETING, Permission.CHAIR_MEETING
         return [
-            Message("meeting.ice", self.ice, Permission.SIGNED_IN, summary="Relays (TURN), to be asked before the offer"),
+            Message(
+                "meeting.ice", self.ice, Permission.SIGNED_IN, summary="Relays (TURN), to be asked before the offer"
+            ),
             Message("meeting.join", self.join, join, JoinData, "Take the seat with one offer for the whole meeting"),
             Message("meeting.snapshot", self.snapshot, join, About, "The room as it is; follow it from now on"),
             Message("meeting.leave", self.leave, join, About, "Go out of the room"),
             Message("meeting.slots", self.slots, join, SlotsData, "What the video slots shall show"),
+            Message("meeting.stats", self.stats, Permission.WATCH_LINKS, About, "Everybody's line, every few seconds"),
             Message("meeting.state", self.state, join, StateData, "What is switched on: microphone, camera, screen"),
             Message("meeting.say", self.say, join, Words, "A line of chat"),
             Message("meeting.raise_hand", self.raise_hand, join, About, "Ask for the floor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,10 +17,14 @@ from server.http.keys import SETTINGS, STORE
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 from server.meetings import api, events, pages
+from server.meetings.board import BOARD, Board
 from server.meetings.conductor import CONDUCTOR, Conductor
 from server.meetings.link import KEEP_MEDIA
+from server.meetings.metrics import MediaFigures
 from server.meetings.placing import NodeFigures
 from server.meetings.pool import MediaPool
+from server.meetings.trials import Trials
+from server.metrics.feature import REGISTRY
 
 
 async def _run(app: web.Application) -> AsyncIterator[None]:
@@ -49,7 +54,11 @@ def set_up(app: web.Application, channel: Channel) -> None:
     if settings.media.socket:
         app.setdefault(CHECKS, {})["media"] = media_is_there
         app.setdefault(DETAILS, {})["media"] = lambda: [_in_words(node) for node in pool.nodes()]
-    channel.register(*events.RoomMessages(channel, conductor).messages())
+    figures = MediaFigures(app[REGISTRY], pool.nodes)
+    pool.on_stats = lambda number, stats: figures.take(number, stats, time.monotonic())
+    app[BOARD] = board = Board(app[STORE], pool)
+    channel.register(*events.RoomMessages(channel, conductor, board).messages())
+    channel.register(*Trials(channel, pool).messages())
     channel.announce(*events.ANNOUNCEMENTS)
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
     app[RENDERER].nav.append(NavItem("/meetings", _("Họp"), "video", Permission.JOIN_MEETING, 30))

@@ -8,7 +8,7 @@ import logging
 from server.channel import Channel
 from server.media import protocol
 from server.meetings.alignment import Alignment
-from server.meetings.names import number_of
+from server.meetings.names import is_meeting, number_of
 from server.meetings.pool import MediaPool
 from server.meetings.service import attend, recording, rows
 from server.meetings.service.attend import SessionNews
@@ -44,7 +44,7 @@ class Hearing:
 
     async def _take(self, events: list[protocol.Event]) -> None:
         news: list[SessionNews] = []
-        for event in events:
+        for event in filter(lambda event: is_meeting(event.room), events):
             match event:
                 case protocol.SessionChanged():
                     news.append(await self._session_changed(event))

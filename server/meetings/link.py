@@ -45,8 +45,8 @@ class MediaLink:
     """The node of a number, behind the socket that `places` gives it. The `on_...` are set before `start`.
 
     `on_up` brings the node in line after each `Welcome`, `on_ready` follows it; `on_gone` is called whenever nobody
-    listens at the socket: what the node carried is lost. A link that does not `restart` is for a node that the
-    settings have no place for any more: it ends with it.
+    listens at the socket: what the node carried is lost; `on_stats` gets its counters every few seconds. A link that
+    does not `restart` is for a node that the settings have no place for any more: it ends with it.
     """
 
     def __init__(self, settings: Settings, number: int = 1, *, restart: bool = True) -> None:
@@ -56,6 +56,7 @@ class MediaLink:
         self.on_ready: Callable[[], None] | None = None
         self.on_gone: Callable[[], None] | None = None
         self.on_event: Callable[[Event], None] | None = None
+        self.on_stats: Callable[[Stats], None] | None = None
         self.pid: int | None = None
         self.known = asyncio.Event()  # what the node carried when we came: it has said so, or nobody was there
         self._meter = Meter()
@@ -218,15 +219,18 @@ class MediaLink:
         """Until the line breaks; a node that does not answer any more is ended, so that a new one can serve."""
         while not line.listening.done():
             try:
-                self._measured(await self.ask(GetStats(), Stats))
+                stats = await self.ask(GetStats(), Stats)
             except UnavailableError:
                 if not line.listening.done():
                     self._kill()
                 return
+            self._measured(stats)
             await asyncio.wait([line.listening], timeout=PING_SECONDS)
 
     def _measured(self, stats: Stats) -> None:
         """Say it once when the node begins to be too busy; `/readyz` and the figures say it all the time."""
+        if self.on_stats is not None:
+            self.on_stats(stats)
         before = self.figures(0).overloaded
         self._meter.take(stats, asyncio.get_running_loop().time())
         now = self.figures(0)

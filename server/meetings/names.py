@@ -21,3 +21,13 @@ def recording_name(recording_id: int) -> str:
 def number_of(name: str) -> int:
     """The id in a name that was made here."""
     return int(name[1:])
+
+
+def trial_room(number: int) -> str:
+    """The nodes' name of a room in which somebody tries a place; no meeting."""
+    return f"t{number}"
+
+
+def is_meeting(room: str) -> bool:
+    """Whether a room of that name is a meeting's."""
+    return room.startswith("m")

@@ -16,6 +16,7 @@ from server.home.cards import HomeCard, NextThing
 from server.http import PRINCIPAL, RENDERER, STORE, Route, principal, read_body, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, translate
+from server.http.keys import SETTINGS
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.meetings.rules import FloorMode, State
@@ -143,6 +144,11 @@ async def get_check(request: web.Request) -> web.Response:
     return await _room(request, start="check")
 
 
+async def get_trial(request: web.Request) -> web.Response:
+    """Whether this place can take part, tried before any meeting."""
+    return await render(request, "meetings/trial.html", {"contact": request.app[SETTINGS].help_contact})
+
+
 async def get_room(request: web.Request) -> web.Response:
     """The room; who has not come in from this window yet sees the device check first."""
     return await _room(request, start="room")
@@ -241,5 +247,6 @@ ROUTES = [
     Route("POST", _ONE + "/start", post_start, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/cancel", post_cancel, Permission.CHAIR_MEETING),
     Route("GET", _ONE + "/check", get_check, Permission.JOIN_MEETING),
+    Route("GET", "/check", get_trial, Permission.SIGNED_IN),
     Route("GET", _ONE + "/room", get_room, Permission.JOIN_MEETING),
 ]

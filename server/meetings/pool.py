@@ -42,6 +42,7 @@ class MediaPool:
         self.on_up: Callable[[int, Welcome], Awaitable[None]] | None = None
         self.on_event: Callable[[Event], None] | None = None
         self.on_change: Callable[[], None] | None = None
+        self.on_stats: Callable[[int, Stats], None] | None = None
         self.settled = asyncio.Event()
         """While it is known what each node carries: only then may rooms without a carrier be given to a node."""
         self._settings = settings
@@ -59,6 +60,7 @@ class MediaPool:
         link.on_ready = partial(self._became_ready, link)
         link.on_gone = partial(self._gone, link)
         link.on_event = partial(self._hear, link)
+        link.on_stats = partial(self._counted, link)
 
     # ---- for the rest of the server
 
@@ -219,6 +221,10 @@ class MediaPool:
         """What a node says of a room that another has by now is of no interest."""
         if self.on_event is not None and self._carriers.get(event.room, link.number) == link.number:
             self.on_event(event)
+
+    def _counted(self, link: MediaLink, stats: Stats) -> None:
+        if self.on_stats is not None:
+            self.on_stats(link.number, stats)
 
     def _note_change(self) -> None:
         self._changed.set()

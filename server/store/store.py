@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ class Store:
         self.engine = make_engine(url)
         self.clock = clock
         self.listeners: list[OnCommit] = []
+        self.on_done: Callable[[str, float], None] | None = None
+        """Told of each transaction, "read" or "write", with its seconds, in the thread that did it."""
         is_sqlite = self.engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if is_sqlite else 4, "store-write")
         self._readers = ThreadPoolExecutor(4, "store-read")
@@ -105,7 +108,7 @@ class Store:
 
     def read_now(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in this thread and roll back."""
-        with _values_that_fit(), self.engine.connect() as connection:
+        with self._timed("read"), _values_that_fit(), self.engine.connect() as connection:
             return work(Transaction(connection, self.clock()), *args, **kwargs)
 
     async def head(self, unit_id: int) -> int:
@@ -119,7 +122,7 @@ class Store:
     def _write(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[T, Transaction]:
-        with _values_that_fit(), self.engine.connect() as connection:
+        with self._timed("write"), _values_that_fit(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # pysqlite would begin late and deferred: a reader that becomes a writer can then fail as "locked".
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -127,6 +130,15 @@ class Store:
             result = work(transaction, *args, **kwargs)
             connection.commit()
             return result, transaction
+
+    @contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self.on_done is not None:
+                self.on_done(kind, time.perf_counter() - begin)
 
     async def _finish(self, job: asyncio.Future[tuple[T, Transaction]]) -> T:
         result, transaction = await job

@@ -50,6 +50,17 @@ class Link:
         assert found is not None, listed.stdout
         return int(found[1])
 
+    def rebind(self) -> None:
+        """From now on UDP leaves over there from other ports, as with a NAT that has forgotten its bindings."""
+        for line in (
+            "add table ip rebind",
+            "add chain ip rebind out { type filter hook output priority 0 ; }",
+            "add chain ip rebind in { type filter hook prerouting priority 0 ; }",
+            "add rule ip rebind out udp sport set udp sport ^ 1",
+            "add rule ip rebind in udp dport set udp dport ^ 1",
+        ):
+            subprocess.run(self.command("nft", *line.split()), check=True, capture_output=True, text=True)
+
     def renumber(self, last: int) -> str:
         """Take the other end's address away and give it another (Wi-Fi to 4G); gives it."""
         old, self.there = self.there, f"{self.there.rpartition('.')[0]}.{last}"

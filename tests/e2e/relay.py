@@ -27,6 +27,11 @@ class Relay:
         self.folder, self.address, self.port, self.tls_port, self.secret = folder, address, port, tls_port, secret
         self.certificate, self.key = own_certificate(folder, [address])
 
+    def renew(self) -> None:
+        """A new certificate in the place of the old one, as a front server that renews puts it there."""
+        self.certificate.unlink()
+        own_certificate(self.folder, [self.address])
+
     def urls(self, *kinds: str) -> list[str]:
         """Addresses for pages: of "udp", "tcp", "tls" those named."""
         port, tls = f"{self.address}:{self.port}", f"{self.address}:{self.tls_port}"
@@ -59,7 +64,7 @@ def relay(folder: Path, address: str, peers: str | None = None, look_seconds: in
         "TURN_SECRET": made.secret,
         "TURN_REALM": "turn.giaoban.example",
         "TURN_PEERS": peers or address,
-        "TURN_CERTIFICATE": str(made.certificate),
+        "TURN_CERTIFICATE": str(made.certificate).replace("certificate", "cert*"),
         "TURN_KEY": str(made.key),
         "TURN_ADDRESS": address,
         "TURN_PORT": str(made.port),

@@ -23,7 +23,7 @@ _PAIR = """async () => {
   const transport = [...all.values()].find((one) => one.type === 'transport');
   const pair = all.get(transport.selectedCandidatePairId);
   const local = all.get(pair.localCandidateId);
-  return { type: local.candidateType, protocol: local.protocol, relay: local.relayProtocol ?? '', address: local.address };
+  return { type: local.candidateType, relay: local.relayProtocol ?? '', address: local.address };
 }"""
 
 
@@ -96,4 +96,3 @@ def _nothing_is_told(app: App, turn: Relay) -> None:
     assert told and turn.secret not in told
     assert not re.search(r"credential", told)
     assert turn.secret not in turn.log
-

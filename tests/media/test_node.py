@@ -231,6 +231,24 @@ async def test_another_network_is_no_new_join(node: NodeProcess) -> None:
     speaker.stop()
 
 
+async def test_another_nat_binding_is_no_new_join(node: NodeProcess) -> None:
+    """The port changes on the way: whoever checks knows nothing of it, and does not nominate its path again."""
+    speaker = await publisher(node, "a")
+    watcher = await viewer(node, "b", "a")
+    assert await grows(watcher, VP8)
+    watcher.controlling = False
+    watcher.move()
+    before = count(watcher, VP8)
+
+    def goes_on() -> bool:
+        watcher.check()
+        return count(watcher, VP8) > before
+
+    await until(goes_on, 20)
+    assert not any(isinstance(e, p.SessionChanged) and e.state in ("lost", "closed") for e in node.control.events)
+    speaker.stop()
+
+
 async def test_a_second_join_ends_the_first_session(node: NodeProcess) -> None:
     first = Endpoint(meeting(1))
     joined = await join(node, "a", first)

@@ -13,10 +13,10 @@ import pytest
 from server.accounts.principal import Principal
 from server.config import Settings
 from server.media import journal
-from server.media.protocol import Done, OpenRoom, SetFloor
+from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
 from server.meetings.conductor import Conductor
 from server.meetings.line import MediaRefusedError
-from server.meetings.names import room_of
+from server.meetings.names import room_of, trial_room
 from server.meetings.pool import MediaPool
 from server.meetings.rules import Recording
 from server.meetings.service import attend, floor, plan, view
@@ -243,3 +243,28 @@ async def test_when_the_only_node_dies_its_meeting_waits_for_the_new_one(server:
     assert server.pages.told == [(f"meeting:{only}", "meeting.media_restarted", [seat])]
     assert await server.join(only, "camthuy") == seat
     assert server.recording(only) == (Recording.RUNNING, 2)
+
+
+async def test_who_tries_a_place_is_in_no_meeting(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """The room of a trial has a number, too; a control process that finds one closes it."""
+    meeting_id = server.begin("camthuy")
+    seat = await server.join(meeting_id, "camthuy")
+    room = trial_room(meeting_id)
+    server.pool.place(room)
+    number = server.pool.carrier(room)
+    assert number is not None
+    await server.pool.ask(room, OpenRoom(room=room), Done)
+    endpoint = Endpoint(meeting(2))
+    server.endpoints.append(endpoint)
+    joined = await server.pool.ask(room, Join(room=room, participant="sender", offer=endpoint.description()), Joined)
+    await endpoint.connect(joined.answer, 20)
+    await endpoint.close()
+    server.endpoints.remove(endpoint)
+    assert server.link(meeting_id, seat) == "connected"
+    await server.leave()
+    await server.start()
+    welcome = await server.pool.ask_node(number, Hello(), Welcome)
+    assert room not in [info.room for info in welcome.rooms]
+    assert server.link(meeting_id, seat) == "connected"
+    assert server.carrier(meeting_id) is not None
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

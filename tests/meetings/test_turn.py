@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from aioice import stun
-from aioice.turn import TurnClientTcpProtocol, create_turn_endpoint
+from aioice.turn import create_turn_endpoint
 
 from server.config import Turn
-from server.meetings.turn import credential, ice_servers
+from server.meetings.turn import IceServer, credential, ice_servers
 from tests.conftest import As, DistrictIds
+from tests.e2e.harness import until
 from tests.e2e.network import Link, link
 from tests.e2e.relay import Relay, relay
 
@@ -66,23 +69,95 @@ async def test_programs_ask_before_they_join(as_: As) -> None:
 # ---- a real coturn
 
 
+class Relayed(asyncio.DatagramProtocol):
+    """What came back through the relay, and what it refused."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.heard.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        self.heard.set_exception(exc)
+
+
+class Echo(asyncio.DatagramProtocol):
+    """Stands where the media node stands."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(data, addr)
+
+
 @pytest.fixture
 def turn(tmp_path: Path) -> Iterator[tuple[Relay, Link]]:
     with link() as line, relay(tmp_path / "turn", line.here) as running:
         yield running, line
 
 
-@asynccontextmanager
-async def allocation(turn: Relay, username: str, password: str):  # type: ignore[no-untyped-def]
-    """A relayed address over TCP, as a browser makes one; gives aioice's client."""
-    made: list[TurnClientTcpProtocol] = []
-
-    class Kept(asyncio.DatagramProtocol):
-        """Puts what comes into `made[0].heard`."""
-
-    transport, _ = await create_turn_endpoint(
-        Kept, (turn.address, turn.port), username=username, password=password, transport="tcp"
+async def through(turn: Relay, kind: str, given: IceServer, peer: tuple[str, int]) -> bytes:
+    """Send a datagram to `peer` through the relay and give the answer. Raises what the relay says against it."""
+    trust = ssl.create_default_context(cafile=str(turn.certificate)) if kind == "tls" else None
+    transport, relayed = await create_turn_endpoint(
+        Relayed,
+        (turn.address, turn.tls_port if kind == "tls" else turn.port),
+        username=given.username,
+        password=given.credential,
+        ssl=trust,
+        transport="udp" if kind == "udp" else "tcp",
     )
-    yield transport
-    transport.close()
-    await asyncio.sleep(0)
+    try:
+        transport.sendto(b"xin chao", peer)
+        return await asyncio.wait_for(relayed.heard, 10)
+    finally:
+        transport.close()
+        await asyncio.sleep(0.1)  # it gives the relayed address back
+
+
+async def test_who_has_credentials_reaches_the_media_address_and_nobody_else(
+    turn: tuple[Relay, Link], district: DistrictIds
+) -> None:
+    running, line = turn
+    settings = Turn(urls=running.urls("tcp"), secret=running.secret)
+    (given,) = ice_servers(settings, district.who("camthuy"), datetime.now(UTC)).ice
+    loop = asyncio.get_running_loop()
+    node, _ = await loop.create_datagram_endpoint(Echo, (line.here, 0))
+    other, _ = await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0))
+    for kind in ("udp", "tcp", "tls"):
+        assert await through(running, kind, given, node.get_extra_info("sockname")) == b"xin chao", kind
+    for peer in (other.get_extra_info("sockname"), (line.there, 53), ("10.0.0.1", 53), ("8.8.8.8", 53)):
+        with pytest.raises(stun.TransactionFailed, match="403"):
+            await through(running, "tcp", given, peer)
+    node.close()
+    other.close()
+
+
+async def test_credentials_end_and_cannot_be_made_up(turn: tuple[Relay, Link], district: DistrictIds) -> None:
+    running, line = turn
+    settings = Turn(urls=running.urls("tcp"), secret=running.secret, ttl_minutes=60)
+    who, now = district.who("camthuy"), datetime.now(UTC)
+    (stale,) = ice_servers(settings, who, now - timedelta(hours=2)).ice
+    (forged,) = ice_servers(msgspec.structs.replace(settings, secret="guessed"), who, now).ice
+    for given in (stale, forged):
+        with pytest.raises(stun.TransactionFailed, match="401"):
+            await through(running, "tcp", given, (line.here, 9))
+
+
+def test_a_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
+    with relay(tmp_path / "turn", "127.0.0.1", look_seconds=1) as running:
+        before = _certificate(running)
+        running.renew()
+        until(lambda: _certificate(running) != before, 15, "the new certificate")
+
+
+def _certificate(running: Relay) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    plain = socket.create_connection((running.address, running.tls_port), timeout=5)
+    with context.wrap_socket(plain) as secure:
+        found = secure.getpeercert(binary_form=True)
+    assert found is not None
+    return found

@@ -76,7 +76,7 @@ POVERTY = "rà soát hộ nghèo"
 IRRIGATION = "thủy lợi nội đồng"
 FIRE = "chữa cháy rừng"
 STRANGER = ""
-DOOR = "a[href$=check]"
+DOOR = "a[href^='/meetings/'][href$=check]"
 
 STATES = (
     State("sign-in", STRANGER, "/sign-in"),
@@ -126,6 +126,7 @@ STATES = (
     State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), _open("button[popovertarget$=cancel]")),
     State("meeting-ended", "camthuy", "/meetings", ("Giao ban tuần",)),
     State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", DOOR)),
+    State("trial", "camthuy", "/check"),
     State("archive", "vanthu", "/records"),
     State("archive-filter", "vanthu", "/records", do=_open("main details summary")),
     State("archive-none", "vanthu", "/records?words=khong+co+ho+so+nao"),

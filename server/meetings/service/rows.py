@@ -56,7 +56,18 @@ def find(tx: Transaction, who: Principal, meeting_id: int) -> Any:
 
 def find_live(tx: Transaction, who: Principal, meeting_id: int) -> Any:
     """The meeting's row, which must be running. Raises ConflictError with where it stands."""
-    row = find(tx, who, meeting_id)
+    return _live(find(tx, who, meeting_id))
+
+
+def require_live(tx: Transaction, meeting_id: int) -> None:
+    """Raise NotFoundError or ConflictError unless the meeting runs, whoever asks."""
+    row = tx.one(sa.select(meeting).where(meeting.c.id == meeting_id))
+    if row is None:
+        raise NotFoundError("no_meeting", _("Không có cuộc họp này."))
+    _live(row)
+
+
+def _live(row: Any) -> Any:
     match State(row.state):
         case State.PLANNED:
             raise ConflictError("not_started", _("Cuộc họp chưa bắt đầu. Trang này sẽ tự mở khi chủ trì bắt đầu họp."))

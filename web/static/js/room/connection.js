@@ -79,6 +79,27 @@ export class Connection {
     }
   }
 
+  /** Looks for another way to the same server, after a change of network: an ICE restart that asks nobody. The server is
+   *  ICE-lite and knows us by its own name and password alone, so its old answer is good for our new candidates, too.
+   *  Session, keys and slots stay as they are. */
+  async findWay() {
+    const answer = this.pc.remoteDescription;
+    if (!answer || this.pc.signalingState !== "stable") return;
+    try {
+      this.pc.restartIce();
+      await this.pc.setLocalDescription();
+      await this.pc.setRemoteDescription(answer);
+    } catch (error) {
+      console.info("no other way:", error.message); // a new join comes after it
+    }
+  }
+
+  /** Packets that have come so far, of media and of its control. */
+  async arrived() {
+    const transport = [...(await this.pc.getStats()).values()].find((item) => item.type === "transport");
+    return transport?.packetsReceived ?? 0;
+  }
+
   /** Ends it; the server notices at once. */
   close() {
     this.voice.close();

@@ -5,6 +5,7 @@ import { Controls } from "./controls.js";
 import { Door } from "./door.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { Grid } from "./grid.js";
+import { Lines } from "./lines.js";
 import { Notices, showGone } from "./notices.js";
 import { Panel } from "./panel.js";
 import { Session } from "./reconnect.js";
@@ -30,6 +31,7 @@ function start() {
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
   new Chair(room, state, meeting, new Panel(room));
+  new Lines(room, state, meeting);
   room.room = { state, session, grid, controls, tracks };
 
   session.addEventListener("joined", async ({ detail }) => {

@@ -6,6 +6,8 @@ import { iceServers } from "./ice.js";
 
 const PATIENCE_MS = 4000; // a connection that is "disconnected" often comes back by itself
 const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again
+const LOOK_MS = 1000;
+const STILL_LOOKS = 2; // so many looks without a packet after there were some: the way is gone, long before ICE says so
 const PAUSES_MS = [300, 700, 1500, 3000];
 const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
@@ -22,6 +24,7 @@ export class Session extends EventTarget {
     this.timer = 0;
     onState((channel) => this.#channelChanged(channel));
     this.#hear();
+    setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** Takes the seat; a second call takes it anew with a new offer. */
@@ -86,7 +89,8 @@ export class Session extends EventTarget {
     on("meeting.removed", () => this.leaveFor("removed"));
     on("meeting.ended", () => this.leaveFor("ended"));
     on("meeting.media_restarted", ({ participants }) => { if (participants.includes(this.state.me)) this.#rejoinSoon(Math.random() * 300); });
-    addEventListener("online", () => { if (this.phase === "inside") this.#resume(); });
+    addEventListener("online", () => { if (this.phase === "inside") this.#moved(); });
+    navigator.connection?.addEventListener("change", () => this.connection?.findWay());
   }
 
   /** Somebody signed in as us has taken the seat from another page: one of the two must give way, the older one. */
@@ -98,6 +102,23 @@ export class Session extends EventTarget {
 
   #channelChanged(channel) {
     if (channel === "connected" && this.phase === "inside") this.#resume();
+  }
+
+  /** The machine has a network again, perhaps another one: try it at once. */
+  #moved() {
+    this.connection.findWay();
+    this.#resume();
+  }
+
+  /** Where packets came and none come any more, the network has changed or is gone. */
+  async #look() {
+    if (this.phase !== "inside" || this.connection.pc.connectionState !== "connected") return;
+    const { connection } = this;
+    const arrived = await connection.arrived();
+    const before = this.flow;
+    const still = before?.connection === connection && arrived === before.arrived;
+    this.flow = { connection, arrived, still: still ? before.still + 1 : 0, flowed: still ? before.flowed : before?.connection === connection };
+    if (this.flow.still === STILL_LOOKS && this.flow.flowed) connection.findWay();
   }
 
   async #resume() {
@@ -122,6 +143,7 @@ export class Session extends EventTarget {
     }
     if (name === "disconnected" || name === "failed") {
       this.dispatchEvent(new CustomEvent("lost"));
+      if (name === "disconnected") from.findWay();
       this.#rejoinSoon(name === "failed" ? 0 : PATIENCE_MS);
     }
   }

@@ -1,0 +1,69 @@
+"""The node's counters as its control process is told them (`protocol.Stats`): read only when asked for."""
+
+from __future__ import annotations
+
+import resource
+
+from server.media import protocol as p
+from server.media.participant import Participant
+from server.media.source import Source
+from server.media.switch import Switch
+
+
+def node_stats(switch: Switch, room: str | None, lag: float, now: float) -> p.Stats:
+    """Everything, or with `room` the participants of that room only; `lag` in seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    port, paths = switch.port, switch.paths
+    everybody = list(switch.participants())
+    return p.Stats(
+        participants=[
+            participant_stats(who, now, layers=room is not None) for who in everybody if room in (None, who.room)
+        ],
+        rooms=len(switch.rooms),
+        packets_in=paths.received,
+        packets_out=port.sent,
+        bytes_in=switch.past_bytes_in + sum(who.uplink.bytes for who in everybody),
+        bytes_out=switch.past_bytes_out + sum(who.downlink.bytes for who in everybody),
+        dropped_video=port.dropped_video,
+        dropped_audio=port.dropped_audio,
+        cpu_seconds=used.ru_utime + used.ru_stime,
+        refused=dict(paths.refused),
+        lag_ms=1000 * lag,
+    )
+
+
+def participant_stats(participant: Participant, now: float, *, layers: bool) -> p.ParticipantStats:
+    """One session's counters, with `layers` also what it sends and is shown."""
+    up, down, back = participant.uplink, participant.downlink, participant.heard_back
+    return p.ParticipantStats(
+        participant=participant.name,
+        session=participant.session,
+        state=participant.state,
+        packets_in=up.packets,
+        bytes_in=up.bytes,
+        packets_out=down.packets,
+        bytes_out=down.bytes,
+        expected_in=up.expected,
+        lost_in=up.lost,
+        reported_out=back.arrived + back.missing,
+        missing_out=back.missing,
+        lost_out=back.lost,
+        jitter_ms=up.jitter_ms,
+        jitter_out_ms=1000 * back.jitter,
+        rtt_ms=None if back.rtt is None else 1000 * back.rtt,
+        nacks_in=back.nacks,
+        nacks_out=up.nacks,
+        plis_in=back.plis,
+        plis_out=up.plis,
+        retransmitted=down.retransmitted,
+        dropped=down.dropped,
+        sent=[_layer(source) for source in up.sources.values() if layers and source.is_video and source.live(now)],
+        shown=[
+            _layer(slot.showing, slot.number) for slot in participant.pictures if layers and slot.showing is not None
+        ],
+    )
+
+
+def _layer(source: Source, slot: int | None = None) -> p.LayerStats:
+    kind: p.Picture = "screen" if source.kind == "screen" else "camera"
+    return p.LayerStats(kind=kind, rid=source.rid, width=source.width, height=source.height, slot=slot)

@@ -1,0 +1,100 @@
+"""How good a participant's line is: one word, and the figures behind it. Pure.
+
+Thresholds follow what people notice (ITU-T G.114: 400 ms one way is the limit for talking; Opus with FEC hides some
+2 % of loss, hardly 8 %).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from server.media.protocol import LayerStats, ParticipantStats
+
+LEAST_PACKETS = 20
+"""Fewer in the time between two readings tell nothing about loss."""
+
+
+class Quality(StrEnum):
+    """Tốt, trung bình, yếu; or not there."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    WEAK = "weak"
+    LOST = "lost"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One participant's line; `up` is from the place to us. Shares are 0 to 1; None is not known yet."""
+
+    participant: int
+    quality: Quality
+    loss_up: float | None = None
+    loss_down: float | None = None
+    rtt_ms: int | None = None
+    jitter_up_ms: int = 0
+    jitter_down_ms: int = 0
+    kbps_up: int | None = None
+    kbps_down: int | None = None
+    estimate_kbps: int | None = None
+    nacks: int = 0
+    plis: int = 0
+    sent: list[LayerStats] = []
+    shown: list[LayerStats] = []
+
+
+def quality(loss: float, rtt_ms: float, jitter_ms: float) -> Quality:
+    """The word for the worst of both directions."""
+    if loss >= 0.08 or rtt_ms >= 800 or jitter_ms >= 150:
+        return Quality.WEAK
+    if loss >= 0.02 or rtt_ms >= 300 or jitter_ms >= 50:
+        return Quality.FAIR
+    return Quality.GOOD
+
+
+def loss_up(before: ParticipantStats, after: ParticipantStats) -> float | None:
+    """Share of what the place has sent between two readings and we did not get at the first try."""
+    return _share(after.lost_in - before.lost_in, after.expected_in - before.expected_in)
+
+
+def loss_down(before: ParticipantStats, after: ParticipantStats) -> float | None:
+    """Share of what we have sent and the place did not get: by its transport-cc feedback, else by its report."""
+    reported = after.reported_out - before.reported_out
+    if reported >= LEAST_PACKETS:
+        return _share(after.missing_out - before.missing_out, reported)
+    return after.lost_out if after.packets_out - before.packets_out >= LEAST_PACKETS else None
+
+
+def kbps(before: int, after: int, seconds: float) -> int:
+    """Bytes counted at two readings as a rate."""
+    return round(8 * max(0, after - before) / seconds / 1000)
+
+
+def line(participant: int, before: ParticipantStats | None, after: ParticipantStats, seconds: float) -> Line:
+    """A line between two readings of one session, so many seconds apart; a first reading has no rates yet."""
+    if before is not None and (before.session != after.session or seconds <= 0):
+        before = None
+    up = loss_up(before, after) if before else None
+    down = loss_down(before, after) if before else None
+    word = quality(max(up or 0.0, down or 0.0), after.rtt_ms or 0.0, max(after.jitter_ms, after.jitter_out_ms))
+    return Line(
+        participant=participant,
+        quality=word if after.state == "connected" else Quality.LOST,
+        loss_up=up,
+        loss_down=down,
+        rtt_ms=None if after.rtt_ms is None else round(after.rtt_ms),
+        jitter_up_ms=round(after.jitter_ms),
+        jitter_down_ms=round(after.jitter_out_ms),
+        kbps_up=kbps(before.bytes_in, after.bytes_in, seconds) if before else None,
+        kbps_down=kbps(before.bytes_out, after.bytes_out, seconds) if before else None,
+        estimate_kbps=None if after.estimate_bps is None else after.estimate_bps // 1000,
+        nacks=after.nacks_in + after.nacks_out,
+        plis=after.plis_in + after.plis_out,
+        sent=after.sent,
+        shown=after.shown,
+    )
+
+
+def _share(lost: int, of: int) -> float | None:
+    return max(0.0, min(1.0, lost / of)) if of >= LEAST_PACKETS else None

@@ -1,0 +1,143 @@
+"""/check in a real browser: what it says where all is well, without devices, and where UDP is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.harness import CHROMIUM, App, chromium, running, until
+from tests.e2e.network import Link, link
+from tests.e2e.relay import relay
+
+pytestmark = pytest.mark.timeout(300)
+NO_DEVICES = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotFoundError'));"
+GOOD = "Nơi này họp được bằng hình và tiếng."
+
+
+def tried(page: Page, seconds: float = 60) -> dict[str, Any]:
+    """Press the button and wait for the sentence; gives what was measured."""
+    page.wait_for_selector("[data-trial][data-state=ready]")
+    page.click("[data-action=start]")
+    until(lambda: page.get_attribute("[data-trial]", "data-state") == "done", seconds, "the trial is over")
+    result: dict[str, Any] = page.evaluate("document.querySelector('[data-trial]').result ?? {}")
+    return {**result, "says": page.inner_text("[data-says]"), "advice": page.inner_text("[data-todo]")}
+
+
+def test_where_all_is_well(tmp_path: Path) -> None:
+    with running(tmp_path) as app, chromium() as browser:
+        for username, size in (("camthuy", (360, 800)), ("quantri", (1366, 768))):
+            page = app.page(browser, username, "/check", width=size[0], height=size[1])
+            found = tried(page)
+            assert found["says"] == GOOD, found
+            assert (found["media"], found["protocol"]) == ("udp", "udp")
+            assert found["pictures"] > 10, "the own picture came back"
+            assert found["sound"], "the fake microphone beeps"
+            assert found["up"] >= 300 and found["down"] >= 500
+            assert page.errors == []  # type: ignore[attr-defined]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        again = tried_again(page)
+        assert again["says"] == GOOD, "a second trial on the same page"
+        assert "no room" not in app.log()
+        until(lambda: app.media_log().count("t3: room closed") == 1, what="each trial's room is closed")
+        page = app.page(browser, "camthuy", "/check", script=NO_DEVICES)
+        found = tried(page)
+        assert found["says"].startswith("Nơi này nghe và xem được, chưa nói được"), found
+        assert "micro" in found["advice"]
+        assert found["down"] >= 500, "the line is measured without devices, too"
+
+
+FACTS = {
+    "media": "udp",
+    "up": 1500,
+    "down": 3000,
+    "lossUp": 0,
+    "lossDown": 0,
+    "rtt": 0.05,
+    "microphone": "",
+    "camera": "",
+}
+VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({}, "good", []),
+    ({"media": "relay"}, "good", ["relayed"]),
+    ({"up": 300, "down": 500, "lossUp": 0.1, "rtt": 1}, "good", []),
+    ({"up": 299}, "voiceOnly", ["moveCloser"]),
+    ({"down": 499}, "voiceOnly", ["moveCloser"]),
+    ({"lossDown": 0.11}, "voiceOnly", ["moveCloser"]),
+    ({"rtt": 1.1}, "voiceOnly", ["moveCloser"]),
+    ({"down": 47}, "tooWeak", ["moveCloser", "byTelephone"]),
+    ({"lossUp": 0.31}, "tooWeak", ["moveCloser", "byTelephone"]),
+    ({"media": "none", "up": 0, "down": 0}, "blocked", ["askNetwork", "byTelephone"]),
+    ({"camera": "noCamera"}, "noPicture", ["noCamera"]),
+    ({"microphone": "noMicrophone"}, "listen", ["noMicrophone"]),
+    ({"microphone": "denied", "camera": "denied"}, "listen", ["denied"]),
+    ({"microphone": "denied", "up": 100}, "listenWeak", ["moveCloser", "denied"]),
+    ({"media": "relay", "up": 100, "camera": "inUse"}, "voiceOnly", ["moveCloser", "relayed", "inUse"]),
+]
+
+
+def test_the_sentences(tmp_path: Path) -> None:
+    """Which facts lead to which sentence and advice; every one of them has its words on the page."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check")
+        told = page.evaluate(
+            """async (all) => {
+              const { verdict } = await import('/static/js/check/verdict.js');
+              const words = document.getElementById('trial-texts').dataset;
+              const said = ({ word, todo }) => [word, ...todo].every((name) => words[name]);
+              return all.map(verdict).map((one) => ({ ...one, said: said(one) }));
+            }""",
+            [FACTS | facts for facts, _word, _todo in VERDICTS],
+        )
+    assert told == [{"word": word, "todo": todo, "said": True} for _facts, word, todo in VERDICTS]
+
+
+def tried_again(page: Page) -> dict[str, Any]:
+    page.click("[data-action=start]")
+    page.wait_for_selector("[data-trial][data-state=running]")
+    until(lambda: page.get_attribute("[data-trial]", "data-state") == "done", 60, "the second trial is over")
+    return {"says": page.inner_text("[data-says]")}
+
+
+@pytest.fixture
+def line() -> Iterator[Link]:
+    with link() as made:
+        yield made
+
+
+@contextmanager
+def browser_there(app: App, line: Link, folder: Path) -> Iterator[Browser]:
+    secure = f"--unsafely-treat-insecure-origin-as-secure={app.url}"
+    with chromium(secure, wrapper=line.program(folder, CHROMIUM)) as browser:
+        yield browser
+
+
+def test_where_udp_is_blocked(line: Link, tmp_path: Path) -> None:
+    line.block_udp()
+    app = App(tmp_path, line.here)
+    app.environment["GIAOBAN_HELP_CONTACT"] = "Tổ kỹ thuật, 0233 3873 114"
+    app.seed()
+    try:
+        app.start()
+        with browser_there(app, line, tmp_path) as browser:
+            found = tried(app.page(browser, "camthuy", "/check", width=360, height=800))
+            assert found["media"] == "none", found
+            assert found["says"].startswith("Mạng ở đây chặn hình và tiếng")
+            assert "0233 3873 114" in found["advice"], "whom to call"
+        app.stop()
+        with relay(tmp_path / "turn", line.here) as turn:
+            app.environment["GIAOBAN_TURN_URLS"] = ",".join(turn.urls("tcp"))
+            app.environment["GIAOBAN_TURN_SECRET"] = turn.secret
+            app.start()
+            with browser_there(app, line, tmp_path) as browser:
+                found = tried(app.page(browser, "camthuy", "/check", width=360, height=800))
+                assert found["says"] == GOOD, found
+                assert (found["media"], found["protocol"]) == ("relay", "tcp")
+                assert "đường vòng" in found["advice"]
+                assert found["pictures"] > 10
+    finally:
+        app.stop()

@@ -1,0 +1,37 @@
+"""The chair's board of lines: a word for each, figures that move, and nobody else has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import chromium, running, until
+from tests.e2e.rooms import action, enter, figures, sees, start_meeting
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_the_chair_sees_everybody_s_line(tmp_path: Path) -> None:
+    with running(tmp_path) as app, chromium() as browser:
+        meeting = start_meeting(app)
+        chair = enter(app, browser, meeting, "chutich", width=1366, height=768)
+        commune = enter(app, browser, meeting, "camthuy")
+        seat = figures(commune)["me"]
+        sees(chair, seat)
+        assert commune.locator("#tab-lines").count() == 0, "only who runs the meeting has the board"
+        action(chair, "panel")
+        chair.click("#tab-lines")
+        row = chair.locator(f"[data-list=lines] [data-participant='{seat}']")
+        row.wait_for()
+        until(lambda: row.get_attribute("data-quality") == "good", what="a line on this machine is good")
+        assert row.locator("[data-fill=word]").inner_text() == "Tốt"
+        assert not row.locator(".line-figures").is_visible(), "figures are there on demand"
+        row.locator("summary").click()
+        until(lambda: "kbit/s" in row.locator("[data-fill=up]").inner_text(), what="figures")
+        until(lambda: not row.locator("[data-fill=up]").inner_text().startswith("–"), what="a rate, from two readings")
+        assert row.locator(".line-figures").is_visible(), "a fresh reading does not fold them again"
+        until(lambda: "×" in row.locator("[data-fill=sent]").inner_text(), what="the layers that it sends")
+        told = app.call(app.token("quantri"), "GET", f"/api/v1/meetings/{meeting}/lines")["lines"]
+        assert {line["participant"] for line in told} == {seat, figures(chair)["me"]}
+        assert chair.errors == []  # type: ignore[attr-defined]

@@ -1,0 +1,66 @@
+"""The media nodes in figures: totals as last told, lines of people as histograms."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from server.media.protocol import ParticipantStats, Stats
+from server.meetings.metrics import MediaFigures
+from server.meetings.placing import NodeFigures
+
+
+def stats(*people: ParticipantStats, **values: object) -> Stats:
+    told = {"packets_in": 10, "packets_out": 90, "cpu_seconds": 1.5, "refused": {"bad_stun": 3}, **values}
+    return Stats(participants=list(people), **told)  # type: ignore[arg-type]
+
+
+def person(session: str = "s", state: str = "connected", **values: object) -> ParticipantStats:
+    return ParticipantStats(participant="p7", session=session, state=state, **values)  # type: ignore[arg-type]
+
+
+class Scraped:
+    """A registry with the figures of two nodes, the second of which is away."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        nodes = [NodeFigures(number=1), NodeFigures(number=2, ready=False)]
+        self.figures = MediaFigures(self.registry, lambda: nodes)
+
+    def __getitem__(self, series: str) -> float | None:
+        text = generate_latest(self.registry).decode()
+        found = re.search(rf"^giaoban_{re.escape(series)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else None
+
+
+def test_totals_of_each_node() -> None:
+    scraped = Scraped()
+    assert scraped['media_up{node="1"}'] == 1 and scraped['media_up{node="2"}'] == 0
+    assert scraped['media_packets_out_total{node="1"}'] is None, "nothing was told yet"
+    scraped.figures.take(1, stats(person(), person("t", "lost"), rooms=2, dropped_video=4, lag_ms=20.0), 100.0)
+    scraped.figures.take(2, stats(), 100.0)
+    assert scraped['media_rooms{node="1"}'] == 2
+    assert scraped['media_sessions{node="1"}'] == 1, "who is lost is not connected"
+    assert scraped['media_packets_out_total{node="1"}'] == 90
+    assert scraped['media_cpu_seconds_total{node="1"}'] == 1.5
+    assert scraped['media_loop_lag_seconds{node="1"}'] == 0.02
+    assert scraped['media_dropped_total{kind="video",node="1"}'] == 4
+    assert scraped['media_refused_total{node="1",reason="bad_stun"}'] == 3
+    assert scraped['media_packets_out_total{node="2"}'] is None, "a node that is away has no figures"
+
+
+def test_lines_become_histograms() -> None:
+    scraped = Scraped()
+    scraped.figures.take(1, stats(person()), 100.0)
+    assert scraped["line_round_trip_seconds_count"] == 0, "one reading has no rate"
+    moved = {"expected_in": 100, "lost_in": 3, "reported_out": 200, "missing_out": 30, "bytes_in": 75_000}
+    gone = person("new", expected_in=500, lost_in=400)
+    scraped.figures.take(1, stats(person(rtt_ms=120.0, **moved), gone, person("l", "lost")), 103.0)
+    assert scraped['line_loss_ratio_count{direction="up"}'] == 1, "neither a new session nor one that is lost"
+    assert scraped['line_loss_ratio_bucket{direction="up",le="0.05"}'] == 1
+    assert scraped['line_loss_ratio_bucket{direction="up",le="0.02"}'] == 0
+    assert scraped['line_loss_ratio_bucket{direction="down",le="0.1"}'] == 0
+    assert scraped['line_loss_ratio_bucket{direction="down",le="0.2"}'] == 1
+    assert scraped['line_kbps_sum{direction="up"}'] == 200
+    assert scraped["line_round_trip_seconds_sum"] == 0.12

@@ -1,0 +1,65 @@
+// The chair's board of lines (Đường truyền): one word a person, the weakest first; figures unfold. Asked for only while open.
+
+import { send } from "../channel.js";
+import { clone, fill } from "../clone.js";
+import { number, word } from "../page.js";
+
+const text = (name, fields) => word(name, fields, "room-texts");
+const EVERY_MS = 3000;
+const ORDER = { lost: 0, weak: 1, fair: 2, good: 3 };
+const known = (value, show) => (value === null || value === undefined ? "–" : show(value));
+const percent = (share) => `${number(Math.round(share * 1000) / 10)} %`;
+const sizes = (layers) => layers.map(({ kind, width, height }) => `${kind === "screen" ? "▣ " : ""}${width}×${height}`).join(", ") || "–";
+
+/** Keeps the list of the tab; a room without the tab has none. */
+export class Lines {
+  constructor(room, state, meeting) {
+    Object.assign(this, { room, state, meeting });
+    this.list = room.querySelector("[data-list=lines]");
+    if (!this.list) return;
+    this.rows = new Map();
+    this.asking = false;
+    room.querySelector("#tab-lines").addEventListener("click", () => this.#ask());
+    setInterval(() => this.#ask(), EVERY_MS);
+  }
+
+  get #open() {
+    return this.room.dataset.panel === "open" && !this.room.querySelector("#part-lines").hidden && !document.hidden;
+  }
+
+  async #ask() {
+    await Promise.resolve(); // the click that opens the tab is heard here first
+    if (!this.#open || this.asking) return;
+    this.asking = true;
+    try {
+      const { lines } = await send("meeting.stats", { meeting: this.meeting });
+      this.#show(lines);
+    } catch (error) {
+      console.info("no figures of lines:", error.code);
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  #show(lines) {
+    const sorted = lines.toSorted((one, other) => ORDER[one.quality] - ORDER[other.quality] || one.participant - other.participant);
+    const rows = sorted.map((line) => this.#row(line));
+    this.rows = new Map(rows.map((row) => [Number(row.dataset.participant), row]));
+    if (rows.some((row, place) => this.list.children[place] !== row) || this.list.children.length !== rows.length) this.list.replaceChildren(...rows);
+  }
+
+  #row(line) {
+    const person = this.state.people.get(line.participant);
+    const row = this.rows.get(line.participant) ?? clone("line-row", {}, { participant: String(line.participant) });
+    row.dataset.quality = line.quality;
+    const rate = (rates, loss) => text("lineRate", { rate: known(rates, number), loss: known(loss, percent) });
+    fill(row, {
+      unit: person?.unit_name ?? "", person: person?.name ?? "",
+      word: text(`line${line.quality[0].toUpperCase()}${line.quality.slice(1)}`),
+      up: rate(line.kbps_up, line.loss_up), down: rate(line.kbps_down, line.loss_down),
+      trip: text("lineTrip", { rtt: known(line.rtt_ms, number), jitter: number(Math.max(line.jitter_up_ms, line.jitter_down_ms)) }),
+      sent: sizes(line.sent), shown: sizes(line.shown),
+    });
+    return row;
+  }
+}
