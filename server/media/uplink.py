@@ -102,6 +102,7 @@ class Uplink:
         rtp = RtpPacket.parse(data)
         number = rtp.extensions.get(self._plan.transport_cc_id or 0)
         if number is not None:
+            self._arrivals.media_ssrc = rtp.ssrc  # browsers ignore feedback about a stream that is not theirs
             self._arrivals.record(transport_sequence(number), int(now * 1_000_000))
         if rtp.payload_type in self._plan.rtx:
             repaired = self._retransmitted(rtp)

@@ -1,4 +1,4 @@
-"""Debian's Janus (videoroom, one event loop) as the peer of the `sfu` bench, over its HTTP interface."""
+"""Debian's Janus (videoroom, one event loop) as the peer of the benches `sfu` and `weak`, over its HTTP interface."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.media.endpoint import Endpoint, Media
 ROOM = 4321
 FEED = 77
 _PLUGINS = "/usr/lib/x86_64-linux-gnu/janus"
+_BARE = dict.fromkeys(("playoutdelay_ext", "videoorient_ext", "audiolevel_ext"), False)  # no more than we send
 _ONLY = {
     "plugins": "videoroom",
     "transports": "http",
@@ -90,8 +91,8 @@ class Janus:
         assert answer["janus"] != "error", answer
         return answer
 
-    async def start(self) -> asyncio.Task[None]:
-        """Open a session and the room."""
+    async def start(self, options: dict[str, Any]) -> asyncio.Task[None]:
+        """Open a session and the room, with `options` of it other than Janus's own."""
         for _ in range(100):
             try:
                 self._session = (await self._post("", janus="create"))["data"]["id"]
@@ -100,8 +101,14 @@ class Janus:
                 await asyncio.sleep(0.1)
         task = asyncio.create_task(self._poll())
         handle = await self._attach()
-        off = dict.fromkeys(("playoutdelay_ext", "videoorient_ext", "audiolevel_ext"), False)
-        room = {"request": "create", "room": ROOM, "publishers": 2, "videocodec": "vp8", "audiocodec": "opus", **off}
+        room = {
+            "request": "create",
+            "room": ROOM,
+            "publishers": 2,
+            "videocodec": "vp8",
+            "audiocodec": "opus",
+            **options,
+        }
         await self._post(f"/{self._session}/{handle}", janus="message", body=room)
         return task
 
@@ -132,18 +139,30 @@ class Janus:
             Media("1", "video", "sendonly", secrets.randbits(31)),
         ]
         endpoint = Endpoint(media, host=self._address, extensions={})
+        await endpoint.connect(await self.answer_publisher(endpoint.description()))
+        return endpoint
+
+    async def answer_publisher(self, offer: str) -> str:
+        """Let the one publisher in; gives the answer to its offer."""
         handle = await self._attach()
         await self._ask(handle, {"request": "join", "ptype": "publisher", "room": ROOM, "id": FEED})
-        offer = {"type": "offer", "sdp": endpoint.description()}
-        answer = await self._ask(handle, {"request": "configure", "audio": True, "video": True}, offer)
-        await endpoint.connect(answer["jsep"]["sdp"])
-        return endpoint
+        configure = {"request": "configure", "audio": True, "video": True}
+        answer = await self._ask(handle, configure, {"type": "offer", "sdp": offer})
+        return str(answer["jsep"]["sdp"])
+
+    async def offer_subscriber(self) -> tuple[int, str]:
+        """The offer for somebody who receives what is published, and the handle for the answer."""
+        handle = await self._attach()
+        body = {"request": "join", "ptype": "subscriber", "room": ROOM, "streams": [{"feed": FEED}]}
+        return handle, str((await self._ask(handle, body))["jsep"]["sdp"])
+
+    async def begin_subscriber(self, handle: int, answer: str) -> None:
+        """Take the subscriber's answer; media flow from now on."""
+        await self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": answer})
 
     async def subscribe(self) -> Endpoint:
         """An endpoint that receives what is published."""
-        handle = await self._attach()
-        body = {"request": "join", "ptype": "subscriber", "room": ROOM, "streams": [{"feed": FEED}]}
-        offer = (await self._ask(handle, body))["jsep"]["sdp"]
+        handle, offer = await self.offer_subscriber()
         media = [Media("0", "audio", "recvonly"), Media("1", "video", "recvonly")]
         if offer.index("m=video") < offer.index("m=audio"):
             media = [Media("0", "video", "recvonly"), Media("1", "audio", "recvonly")]
@@ -151,15 +170,17 @@ class Janus:
         extensions = {sdp.TRANSPORT_CC: int(number[1])} if number else {}
         endpoint = Endpoint(media, host=self._address, controlling=False, extensions=extensions)
         endpoint.begin(offer)
-        await self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": endpoint.description("active")})
+        await self.begin_subscriber(handle, endpoint.description("active"))
         await asyncio.wait_for(endpoint.connected.wait(), 15)
         return endpoint
 
 
 @asynccontextmanager
-async def janus_process(folder: Path, *prefix: str) -> AsyncIterator[Janus]:
-    """Janus on free ports, configured in `folder`; ended afterwards."""
-    address = local_address()
+async def janus_process(
+    folder: Path, *prefix: str, address: str | None = None, options: dict[str, Any] = _BARE
+) -> AsyncIterator[Janus]:
+    """Janus on free ports, configured in `folder`; ended afterwards. `options` are of its room."""
+    address = address or local_address()
     assert address is not None
     port = _free_port()
     _configure(folder, port, address)
@@ -167,7 +188,7 @@ async def janus_process(folder: Path, *prefix: str) -> AsyncIterator[Janus]:
         process = await asyncio.create_subprocess_exec(*prefix, "janus", "-F", str(folder), stdout=log, stderr=log)
     async with aiohttp.ClientSession() as http:
         janus = Janus(process.pid, f"http://127.0.0.1:{port}/janus", http, address)
-        poll = await janus.start()
+        poll = await janus.start(options)
         try:
             yield janus
         finally:

@@ -96,6 +96,7 @@ def test_reports_count_losses_and_feedback_tells_arrivals() -> None:
     assert block.fraction_lost == pytest.approx(256 / 6, abs=1)
     (feedback,) = rtcp.parse(b"".join(uplink.transport_feedback()))
     assert isinstance(feedback, rtcp.TransportFeedback)
+    assert feedback.ssrc == 10, "browsers ignore what is said about a stream that is not theirs"
     assert uplink.transport_feedback() == []
 
 

@@ -1,0 +1,201 @@
+"""A weak link, beside Janus: Chromium publishes on a good link, another receives behind one that is emulated.
+
+Each cell is one kind of bad link. Both servers get the same pages, the same encodings, and links with the same seed,
+one after the other. A picture is frozen as webrtc-stats says, or while nothing came at the end. The voice never pauses,
+so every concealed sample is a loss, silent ones too. All runs in a network namespace of its own (needs root).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.bench.figures import Figure
+from tests.bench.janus import available
+from tests.bench.weak_sides import SIDES, browser, make_material, open_page
+from tests.peers.link import Counters, Link, Way, emulated, own_network
+
+CLEAN = Way(delay=0.02)
+SETTLING = 3.0  # s after the link has become bad that do not count
+RETURNING = 15.0  # s after an outage that count
+STANDSTILL = 0.5  # s without a frame at the end are a freeze
+CONNECTING = 30.0  # s for the first pictures and voices, and for all layers of the publisher
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A bad link, both ways; an outage is a time in seconds, and then the link is as before."""
+
+    way: Way
+    outage: float = 0
+
+
+CELLS = {
+    "clean": Cell(CLEAN),
+    "loss02": Cell(Way(delay=0.02, loss=0.02)),
+    "loss10": Cell(Way(delay=0.02, loss=0.10)),
+    "loss20": Cell(Way(delay=0.02, loss=0.20)),
+    "rate300": Cell(Way(delay=0.02, rate=300_000)),
+    "rate100": Cell(Way(delay=0.02, rate=100_000)),
+    "rate64": Cell(Way(delay=0.02, rate=64_000)),
+    "rate64_loss10": Cell(Way(delay=0.02, rate=64_000, loss=0.10)),
+    "rtt600": Cell(Way(delay=0.3)),
+    "outage5": Cell(CLEAN, outage=5),
+    "jitter100": Cell(Way(delay=0.02, jitter=0.1)),
+}
+UNITS = {"fps": "frames/s", "freezes": "", "frozen_s": "s", "concealed_pct": "%", "used_pct": "%", "recover_s": "s"}
+
+Sample = dict[str, float]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this bench."""
+    parser.add_argument("--cells", default=",".join(name for name in CELLS if name != "clean"), help=", ".join(CELLS))
+    parser.add_argument("--seconds", type=float, default=20, help="measured of each cell and side")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--no-peer", action="store_true", help="without Janus")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+# ---- figures of the samples that the receiving page took
+
+
+def at(samples: list[Sample], moment: float) -> Sample:
+    """The last sample before a moment."""
+    before = [sample for sample in samples if sample["at"] <= moment]
+    return before[-1] if before else samples[0]
+
+
+def measured(samples: list[Sample], begin: float, end: float) -> dict[str, float]:
+    """Frames a second, freezes, their length in seconds, and the share of the voice that was concealed, in per cent."""
+    first, last = at(samples, begin), at(samples, end)
+    seconds = end - begin
+    moved = next(s["at"] for s in samples if s["frames"] == last["frames"])  # when the last frame came
+    still = end - max(begin, moved)
+    open_freeze = still > STANDSTILL
+    frozen = last["frozen"] - first["frozen"] + (still if open_freeze else 0)
+    sound = last["sound"] - first["sound"]
+    return {
+        "fps": (last["frames"] - first["frames"]) / seconds,
+        "freezes": last["freezes"] - first["freezes"] + open_freeze,
+        "frozen_s": min(seconds, frozen),
+        "concealed_pct": 100 * (last["concealed"] - first["concealed"]) / sound if sound else 100.0,
+        "silent_pct": 100 * (last["silent"] - first["silent"]) / sound if sound else 100.0,
+        "width": last["width"],
+    }
+
+
+def recovered(samples: list[Sample], end: float) -> float:
+    """Seconds from the end of an outage until the picture moves and less than half of the voice is concealed."""
+    frames = at(samples, end)["frames"]
+    after = [sample for sample in samples if sample["at"] > end]
+    picture = next((s["at"] for s in after if s["frames"] > frames), None)
+    pairs = zip(after, after[2:], strict=False)
+    voice = next((b["at"] for a, b in pairs if b["concealed"] - a["concealed"] < (b["sound"] - a["sound"]) / 2), None)
+    if picture is None or voice is None:
+        return RETURNING
+    return max(picture, voice) - end
+
+
+# ---- one side of one cell
+
+
+async def _flowing(publisher: Page, receiver: Page) -> None:
+    """Wait for pictures and voices at the receiver, then for all three layers of the publisher."""
+    milliseconds = 1000 * CONNECTING
+    last = "samples().at(-1)"
+    await receiver.wait_for_function(f"{last}?.frames > 10 && {last}.packets > 50", timeout=milliseconds)
+    for _ in range(int(CONNECTING)):
+        if len(await publisher.evaluate("sent()")) == 3:
+            return
+        await asyncio.sleep(1)
+    print("the publisher does not send all its layers", file=sys.stderr)
+
+
+async def _weaken(cell: Cell, link: Link, receiver: Page, seconds: float) -> dict[str, float]:
+    """Make the link bad and measure; gives the figures by name."""
+    if not cell.outage:
+        link.set(down=cell.way, up=cell.way)
+        await asyncio.sleep(SETTLING)
+    begin, before = await receiver.evaluate("clock()"), link.counters()["down"]
+    if cell.outage:
+        cut = Way(outage=True)
+        link.set(down=cut, up=cut)
+        await asyncio.sleep(cell.outage)
+        link.set(down=cell.way, up=cell.way)
+        back, seconds = await receiver.evaluate("clock()"), RETURNING
+    await asyncio.sleep(seconds)
+    end, after = await receiver.evaluate("clock()"), link.counters()["down"]
+    samples = await receiver.evaluate("samples()")
+    found = measured(samples, begin, end) | _carried(cell, before, after, end - begin)
+    return found | {"recover_s": recovered(samples, back)} if cell.outage else found
+
+
+def _carried(cell: Cell, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+    """What the link has carried: kbit/s, and the share of what it could."""
+    rate = 8 * (after.bytes - before.bytes) / seconds
+    found = {"kbit_s": rate / 1000, "queue_dropped": float(after.queue_dropped - before.queue_dropped)}
+    return found | {"used_pct": 100 * rate / cell.way.rate} if cell.way.rate else found
+
+
+async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, options: Any) -> dict[str, float]:
+    link.set(down=CLEAN, up=CLEAN)
+    publisher, receiver = await open_page(near), await open_page(far)
+    with tempfile.TemporaryDirectory(prefix="weak") as folder:
+        async with SIDES[side](Path(folder), link, publisher, receiver):
+            await _flowing(publisher, receiver)
+            found = await _weaken(CELLS[name], link, receiver, options.seconds)
+            layers = await publisher.evaluate("sent()")
+    for page in (publisher, receiver):
+        await page.context.close()
+    told = " ".join(f"{key}={value:.1f}" for key, value in found.items())
+    sent = " ".join(f"{layer['rid']}:{layer['frames']}:{layer['limited']}" for layer in layers)
+    print(f"{name} {side}: {told}; sent {sent}", file=sys.stderr)
+    return found
+
+
+async def _cell(name: str, folder: Path, options: Any) -> dict[str, list[dict[str, float]]]:
+    """The runs of each side, in turn, on a link of one seed."""
+    runs: dict[str, list[dict[str, float]]] = {"ours": [], "janus": []}
+    sides = ["ours"] if options.no_peer or not available() else list(SIDES)
+    async with async_playwright() as playwright, browser(playwright, folder) as near:
+        for number in range(options.runs):
+            for side in sides:
+                with emulated(options.seed + number) as link:
+                    async with browser(playwright, folder, link.command()) as far:
+                        runs[side].append(await _once(side, name, near, far, link, options))
+    return runs
+
+
+def _figure(name: str, key: str, runs: dict[str, list[dict[str, float]]]) -> Figure:
+    ours = statistics.median(run[key] for run in runs["ours"])
+    title = f"weak.{key}_{name}"
+    if not runs["janus"]:
+        return Figure(title, round(ours, 2), UNITS[key], len(runs["ours"]))
+    theirs = statistics.median(run[key] for run in runs["janus"])
+    ratio = round(ours / theirs, 3) if theirs else None
+    return Figure(title, round(ours, 2), UNITS[key], len(runs["ours"]), "janus", round(theirs, 2), ratio)
+
+
+async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    """Of each cell `fps`, `freezes`, `frozen_s`, `concealed_pct`, and `used_pct` or `recover_s` where it applies."""
+    cells = options.cells.split(",")
+    unknown = set(cells) - CELLS.keys()
+    if unknown:
+        raise SystemExit(f"no such cells: {', '.join(sorted(unknown))}")
+    own_network()
+    with tempfile.TemporaryDirectory(prefix="weak") as folder:
+        make_material(Path(folder))
+        for name in cells:
+            runs = await _cell(name, Path(folder), options)
+            for key in (key for key in UNITS if key in runs["ours"][0]):
+                yield _figure(name, key, runs)
