@@ -1,0 +1,186 @@
+"""Over-use of the way, from how delays grow (draft-ietf-rmcat-gcc-02 §5: groups, filter, over-use detector).
+
+Two things differ from a sender with a pacer. We forward bursts as they come, so that a key frame on a thin link queues
+behind itself: of the delay of each group we take off what the burst would cost on a link that has just our estimate
+(a virtual queue that drains at this rate), and only what exceeds it counts. And of the groups of a feedback only the
+quickest counts: jitter delays some packets, a queue delays all.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from server.media.bandwidth.history import Group
+
+MEMORY = 0.5  # s: how far back the trend looks (time constant)
+THRESHOLD = 12.5  # ms of growth within MEMORY that are over-use, to begin with
+SMALLEST_THRESHOLD = 10.0  # ms
+LARGEST_THRESHOLD = 300.0  # ms
+_RISE, _FALL = 8.7, 0.39  # per second: how the threshold follows the growth, up and down (§5.4, per ms there)
+_OUTLIER = 15.0  # ms above the threshold: not to be got used to
+BASE_WINDOW = 10.0  # s in which the shortest delay is looked for
+STANDING = 60.0  # ms of queue that may not stand
+STANDING_TIME = 1.0  # s
+_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_EMPTY = 5.0  # ms below which the queue counts as empty
+_SHORTEST_BUSY = 0.02  # s
+_BUSY = 0.5  # s of a busy period over which the link's rate is measured
+_LONGEST_GAP = 2.0  # s without a sample: the trend begins anew
+
+
+class State(Enum):
+    """What the link does with what we send."""
+
+    NORMAL = "normal"
+    OVERUSE = "overuse"
+    UNDERUSE = "underuse"
+
+
+class _Trend:
+    """Line of least squares through samples that fade with age: exponentially weighted sums, the newest at x = 0."""
+
+    __slots__ = ("_n", "_x", "_xx", "_xy", "_y", "samples")
+
+    def __init__(self) -> None:
+        self._n = self._x = self._xx = self._xy = self._y = 0.0
+        self.samples = 0
+
+    def add(self, elapsed: float, y: float) -> float:
+        """A sample `elapsed` seconds after the last; returns the slope in units of y a second."""
+        n, x, xx, xy, sum_y = self._n, self._x, self._xx, self._xy, self._y
+        keep = MEMORY / (MEMORY + elapsed)
+        xx = keep * (xx - 2 * elapsed * x + elapsed * elapsed * n)  # move the origin to now, and fade
+        xy = keep * (xy - elapsed * sum_y)
+        x = keep * (x - elapsed * n)
+        n = keep * n + 1
+        sum_y = keep * sum_y + y
+        self._n, self._x, self._xx, self._xy, self._y = n, x, xx, xy, sum_y
+        self.samples += 1
+        spread = n * xx - x * x
+        return (n * xy - x * sum_y) / spread if spread > 1e-9 else 0.0
+
+
+class DelayDetector:
+    """Fed with the groups of each feedback. `queue` and `growth` are in ms.
+
+    `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was.
+    """
+
+    __slots__ = (
+        "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
+        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "queue", "state",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._threshold = THRESHOLD
+        self.reset()
+
+    def reset(self) -> None:
+        """The way is another one, or nothing was heard for long: earlier delays mean nothing."""
+        self._trend = _Trend()
+        self._base = self._base_before = float("inf")  # shortest delay of this window and of the one before
+        self._base_end = float("-inf")
+        self._sent = self._arrival = float("-inf")
+        self._backlog = 0.0  # bytes in the virtual queue
+        self._over = 0  # samples in a row that showed over-use
+        self._standing_since: float | None = None
+        self._standing_cuts = 0
+        self._excess = 0.0  # ms
+        self._begin, self._bytes = 0.0, 0  # of the busy period
+        self.busy: float | None = None
+        self.queue = self.growth = 0.0
+        self.state = State.NORMAL
+
+    def update(self, groups: list[Group], estimate: float) -> State:
+        """Judge the link by one feedback with at least one group, given the estimate in bit/s that was in force."""
+        rate = estimate / 8
+        backlog, sent, newest = self._backlog, self._sent, self._arrival
+        shortest = quickest = excess = float("inf")
+        octets = 0
+        for first_sent, last_sent, size, _got, received, first_arrival, last_arrival in groups:
+            backlog -= rate * (last_sent - sent)
+            backlog = size if backlog < 0 else backlog + size
+            sent = last_sent
+            octets += received
+            delay = first_arrival - first_sent
+            if delay < shortest:
+                shortest = delay
+            delay = last_arrival - last_sent
+            if delay < quickest:
+                quickest = delay
+            delay -= backlog / rate
+            if delay < excess:
+                excess = delay
+            if last_arrival > newest:
+                newest = last_arrival
+        self._backlog, self._sent = backlog, sent
+        base = self._shortest_of_window(shortest, newest)
+        self.queue = (quickest - base) * 1000
+        self._measure(octets, newest)
+        self._judge(max(excess - base, 0.0) * 1000, newest)
+        self._arrival = newest
+        return self.state
+
+    def _shortest_of_window(self, shortest: float, arrival: float) -> float:
+        if arrival >= self._base_end:
+            self._base_before, self._base = self._base, shortest
+            self._base_end = arrival + BASE_WINDOW
+        elif shortest < self._base:
+            self._base = shortest
+        return min(self._base, self._base_before)
+
+    def _measure(self, octets: int, arrival: float) -> None:
+        if self.queue < _EMPTY:
+            self.busy = None
+            self._begin, self._bytes = arrival, 0
+            return
+        self._bytes += octets
+        span = arrival - self._begin
+        if span >= _SHORTEST_BUSY:
+            self.busy = self._bytes * 8 / span
+        if span > _BUSY:
+            self._begin, self._bytes = arrival, 0
+
+    def _judge(self, excess: float, arrival: float) -> None:
+        elapsed = arrival - self._arrival
+        if elapsed > _LONGEST_GAP:
+            self._trend = _Trend()
+            elapsed = 0.0
+        growing = excess >= self._excess
+        self._excess = excess
+        self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
+        over = growth > self._threshold and growing and self._trend.samples > 2
+        self._over = self._over + 1 if over else 0
+        if self._over >= 2 or self._stands(arrival):
+            self.state = State.OVERUSE
+        elif growth < -self._threshold:
+            self.state = State.UNDERUSE
+        else:
+            self.state = State.NORMAL
+        self._adapt(abs(growth), elapsed)
+
+    def _stands(self, arrival: float) -> bool:
+        """Whether a queue has stood for `STANDING_TIME` without growing or shrinking: ours, until cuts prove otherwise."""
+        if self.queue < STANDING or self.growth < -self._threshold or self._standing_since is None:
+            self._standing_since = arrival
+            self._standing_cuts = 0
+            return False
+        if arrival - self._standing_since < STANDING_TIME:
+            return False
+        self._standing_since = arrival
+        self._standing_cuts += 1
+        if self._standing_cuts >= _NOT_OURS:
+            self._base = self._base_before = self._base + self.queue / 1000
+            self._standing_cuts = 0
+            return False
+        return True
+
+    def _adapt(self, growth: float, elapsed: float) -> None:
+        """Get used to what jitter makes of the trend (§5.4), so that other flows do not starve us."""
+        above = growth - self._threshold
+        if above > _OUTLIER:
+            return
+        speed = _RISE if above > 0 else _FALL
+        threshold = self._threshold + min(elapsed, 0.1) * speed * above
+        self._threshold = min(max(threshold, SMALLEST_THRESHOLD), LARGEST_THRESHOLD)

@@ -1,0 +1,116 @@
+"""Probing: a few packets more than usual for some tens of milliseconds, to see whether the link has more.
+
+What a probe measures is its dispersion: a link of capacity C stretches a train of packets to their size / C, however
+quickly they were sent. Since a link may also bunch packets (Wi-Fi aggregation), no more than the rate that the probe
+was made for is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.media.bandwidth.history import Group
+
+DURATION = 0.03  # s
+_LEAST = 1_200  # bytes, to be sent as at least five packets
+FACTOR = 2.0  # of the estimate
+_MARGIN = 1.1  # of what is wanted
+ENOUGH = 1.05  # nothing is probed for when less than this times the estimate is wanted
+_GAIN = 1.05  # of the estimate: a probe that found this much was worth it
+_SATURATED = 0.9  # of the probe's rate: below, it was the link that set the pace
+_BELOW = 0.95  # of a saturated link's rate is taken
+_SLACK = 0.02  # s after the duration in which the packets of a probe may leave
+_TIMEOUT = 1.0  # s and a round trip until a probe is given up
+_FIRST_PAUSE = 1.0  # s after a probe that brought nothing
+_LONGEST_PAUSE = 8.0  # s
+_AFTER_CUT = 2.0  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Send `size` bytes beside the media, in at least five packets, spread over `duration` seconds or at once."""
+
+    rate: float  # bit/s that it tests for
+    size: int
+    duration: float
+
+
+class Prober:
+    """Says when to probe and reads what came of it; one probe at a time."""
+
+    __slots__ = (
+        "_begin", "_end", "_first_arrival", "_first_size", "_got", "_last_arrival", "_next", "_pause", "_received",
+        "_seen", "probe",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.probe: Probe | None = None  # the one under way
+        self._next = float("-inf")
+        self._pause = _FIRST_PAUSE
+        self._begin = self._end = 0.0
+
+    def due(self, now: float, estimate: float, wanted: float) -> Probe | None:
+        """A probe to be sent now, if more than the estimate is wanted and the last one is long enough ago."""
+        if self.probe is not None or now < self._next or wanted < estimate * ENOUGH:
+            return None
+        rate = min(estimate * FACTOR, wanted * _MARGIN)
+        size = max(round(rate * DURATION / 8), _LEAST)
+        self.probe = Probe(rate, size, size * 8 / rate)
+        self._begin, self._end = now, now + self.probe.duration + _SLACK
+        self._seen = self._received = self._got = 0
+        self._first_arrival, self._last_arrival = float("inf"), float("-inf")
+        self._first_size = 0.0
+        return self.probe
+
+    def hurry(self, now: float) -> None:
+        """Probe at the next occasion: the link came back."""
+        self._next, self._pause, self.probe = now, _FIRST_PAUSE, None
+
+    def wait(self, now: float) -> None:
+        """The estimate was cut: do not probe into the queue."""
+        self._next = max(self._next, now + _AFTER_CUT)
+
+    def observe(self, groups: list[Group], newest: float, estimate: float, inherent: float, now: float) -> float | None:
+        """Groups of a feedback, which spoke of packets until `newest`; the measured rate in bit/s when it is known."""
+        probe = self.probe
+        if probe is None:
+            return None
+        for group in groups:
+            if self._begin <= group.first_sent <= self._end:
+                self._add(group)
+        if self._seen < probe.size and newest <= self._end:
+            return None
+        self.probe = None
+        rate = self._measured(probe, inherent)
+        self._plan(rate, estimate, now)
+        return rate
+
+    def give_up(self, now: float, rtt: float) -> None:
+        """Forget a probe of which no feedback spoke in time."""
+        if self.probe is not None and now > self._end + _TIMEOUT + rtt:
+            self.probe = None
+            self._plan(None, 0.0, now)
+
+    def _add(self, group: Group) -> None:
+        self._seen += group.size
+        self._received += group.received
+        self._got += group.got
+        if group.first_arrival < self._first_arrival:
+            self._first_arrival = group.first_arrival
+            self._first_size = group.received / group.got
+        self._last_arrival = max(self._last_arrival, group.last_arrival)
+
+    def _measured(self, probe: Probe, inherent: float) -> float | None:
+        """The bytes after the first packet, over the time from it to the last."""
+        if self._got < 4 or self._seen < probe.size / 2:
+            return None
+        span = self._last_arrival - self._first_arrival
+        rate = (self._received - self._first_size) * 8 / (1 - inherent) / max(span, 1e-4)
+        return probe.rate if rate >= _SATURATED * probe.rate else rate * _BELOW
+
+    def _plan(self, rate: float | None, estimate: float, now: float) -> None:
+        if rate is not None and rate > estimate * _GAIN:
+            self._next, self._pause = now, _FIRST_PAUSE
+        else:
+            self._next = now + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)

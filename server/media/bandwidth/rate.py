@@ -1,0 +1,133 @@
+"""The rate that delays allow: additive increase, multiplicative decrease (draft-ietf-rmcat-gcc-02 §5.5).
+
+An SFU sends what its layers happen to weigh and so seldom fills the link: silence is no reason to lower the estimate,
+and a link that delivers little is no reason to believe in much (at most `HEADROOM` times what arrived, unless probed).
+"""
+
+from __future__ import annotations
+
+from server.media.bandwidth.delay import DelayDetector, State
+
+START = 600_000.0  # bit/s
+FLOOR = 30_000.0
+CEILING = 20_000_000.0
+HEADROOM = 1.5
+_HEADROOM_LEAST = 10_000.0  # bit/s
+_GROWTH = 0.08  # of the estimate, a second
+_PACKET = 9_600.0  # bits: what is added in a response time near the capacity
+_BETA = 0.88  # of what the link delivered, after over-use
+_SHARPEST = 0.3
+_DRAIN = 1.5  # s in which a queue is to be gone
+_FULL = 300.0  # ms of queue: no false alarm
+_INTERVAL = 0.2  # s at least between two cuts
+_OVERFLOW = 50.0  # ms of queue with which unusual loss is congestion
+_QUEUE = 30.0  # ms of queue with which nothing is increased
+_DRAINED = 15.0  # ms
+_CAPACITY_MEMORY = 30.0  # s
+_WINDOW = 0.2  # s of arrivals that make one measurement of the throughput
+_SMOOTHING = 0.4
+
+
+class Throughput:
+    """What arrives, in bit/s of the peer's clock."""
+
+    __slots__ = ("_begin", "_bytes", "rate")
+
+    def __init__(self) -> None:
+        self._begin = float("-inf")
+        self._bytes = 0
+        self.rate: float | None = None
+
+    def add(self, octets: int, arrival: float) -> None:
+        """So many bytes came, the last of them at `arrival`."""
+        span = arrival - self._begin
+        self._bytes += octets
+        if span > 10 or span < 0:
+            self._begin, self._bytes = arrival, 0
+        elif span >= _WINDOW:
+            rate = self._bytes * 8 / span
+            self.rate = rate if self.rate is None else self.rate + _SMOOTHING * (rate - self.rate)
+            self._begin, self._bytes = arrival, 0
+
+
+class RateControl:
+    """`estimate` is in bit/s. `capacity` is what the link delivered at the last over-use, None when long ago."""
+
+    __slots__ = ("_capacity_until", "_cut", "_increased", "_low", "capacity", "estimate", "proven", "rtt")
+
+    def __init__(self, start: float = START) -> None:
+        self.estimate = start
+        self.proven = False  # whether the estimate rests on anything measured
+        self.rtt = 0.1
+        self.capacity: float | None = None
+        self._capacity_until = float("-inf")
+        self._low = False  # whether the last cut went below the capacity only to drain the queue
+        self._cut = float("-inf")
+        self._increased = float("-inf")
+
+    @property
+    def last_cut(self) -> float:
+        """When the estimate was last lowered."""
+        return self._cut
+
+    def update(self, delay: DelayDetector, throughput: float | None, inherent: float, lossy: bool, now: float) -> None:
+        """Follow the detector after a feedback. Rates that arrived are made those that were sent by `inherent` loss;
+        with `lossy`, more is lost than that: with a queue this is over-use, without one nothing is increased."""
+        elapsed = min(now - self._increased, 0.5) if self._increased > 0 else 0.0
+        self._increased = now
+        if now > self._capacity_until:
+            self.capacity = None
+        if delay.state is State.OVERUSE or (lossy and delay.queue > _OVERFLOW):
+            measured = delay.busy if delay.busy is not None else throughput
+            if measured is not None and now - self._cut >= max(_INTERVAL, min(self.rtt, 1.0)):
+                self._decrease(measured / (1 - inherent), delay.queue, now)
+        elif delay.state is State.NORMAL and delay.queue < _QUEUE and not lossy and throughput is not None:
+            if delay.queue < _DRAINED and self._low:
+                self._low = False
+                self._set(max(self.estimate, _BETA * (self.capacity or 0.0)))
+            self._increase(throughput / (1 - inherent), elapsed)
+
+    def probed(self, rate: float, now: float) -> None:
+        """A probe was measured at this rate; the first measurement counts even if it is lower than the guess."""
+        if rate > self.estimate or not self.proven:
+            self._set(rate)
+            if self.capacity is not None and rate > self.capacity:
+                self.capacity = None
+        self.proven = True
+        self._increased = now
+
+    def interrupted(self, factor: float, now: float) -> None:
+        """No feedback: nothing is known, so less is sent."""
+        self._set(self.estimate * factor)
+        self._cut = now
+
+    def resumed(self, estimate: float) -> None:
+        """Feedback is back after an interruption."""
+        self._set(max(estimate, self.estimate))
+
+    def _set(self, estimate: float) -> None:
+        self.estimate = min(max(estimate, FLOOR), CEILING)
+
+    def _decrease(self, measured: float, queue: float, now: float) -> None:
+        """Below what the link delivers by so much that the queue drains soon; a slight one may be a false alarm, and
+        then the estimate is halved at most."""
+        target = measured * max(_SHARPEST, min(_BETA, 1 - queue / 1000 / _DRAIN))
+        if queue < _FULL:
+            target = max(target, self.estimate / 2)
+        if target < self.estimate:
+            self._set(target)
+        self._low = target < _BETA * measured
+        self._cut = now
+        self.proven = True
+        self.capacity = measured if self.capacity is None else self.capacity + 0.5 * (measured - self.capacity)
+        self._capacity_until = now + _CAPACITY_MEMORY
+
+    def _increase(self, throughput: float, elapsed: float) -> None:
+        """By a packet a response time near the known capacity, else by `_GROWTH`."""
+        step = _PACKET / (self.rtt + 0.1) * elapsed
+        if self.capacity is None or self.estimate < _BETA * self.capacity:
+            step = max(step, self.estimate * _GROWTH * elapsed)
+        limit = HEADROOM * throughput + _HEADROOM_LEAST
+        if self.estimate < limit:
+            self._set(min(self.estimate + step, limit))
+            self.proven = True
