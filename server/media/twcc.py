@@ -40,13 +40,15 @@ class Report(NamedTuple):
     """A feedback read as a whole, for who asks about ranges of numbers and not about each.
 
     The i-th of `count` packets from the 16-bit `base` on came if `before[i + 1] > before[i]`, at `ticks[before[i]]`;
-    `before` is None when all came, and then `ticks[i]` is the time of the i-th, in units of `TICK_US`.
+    `before` is None when all came, and then `ticks[i]` is the time of the i-th, in units of `TICK_US`. `ordered` says
+    that none came before its predecessor.
     """
 
     base: int
     count: int
     before: list[int] | None
     ticks: list[int]
+    ordered: bool
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ def read_report(fci: bytes, near: int | None = None) -> Report:
         raise ProtocolError("transport feedback has too few deltas")
     ticks = list(accumulate(deltas, initial=reference * _REFERENCE_TICKS))
     del ticks[0]
-    return Report(base, count, None if came == count else list(accumulate(symbols, initial=0)), ticks)
+    return Report(base, count, None if came == count else list(accumulate(symbols, initial=0)), ticks, True)
 
 
 def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) -> Report:
@@ -105,7 +107,8 @@ def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) 
     except IndexError as error:
         raise ProtocolError("transport feedback has too few deltas") from error
     before = list(accumulate((time is not None for _, time in arrivals), initial=0))
-    return Report(base, len(symbols), before, [time // TICK_US for _, time in arrivals if time is not None])
+    times = [time // TICK_US for _, time in arrivals if time is not None]
+    return Report(base, len(symbols), before, times, times == sorted(times))
 
 
 def count_feedback(fci: bytes) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Transport-wide feedback: what was recorded is what is read, whatever came, in whatever order."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,8 @@ def feedback(arrivals: list[tuple[int, int]]) -> list[bytes]:
 def read_as_a_whole(packets: list[bytes]) -> list[Arrival]:
     arrivals: list[Arrival] = []
     for packet in packets:
-        base, count, before, ticks = read_report(packet[12:], START_US // TICK_US)
+        base, count, before, ticks, ordered = read_report(packet[12:], START_US // TICK_US)
+        assert ordered == all(a <= b for a, b in pairwise(ticks))
         places = before if before is not None else list(range(count + 1))
         for i in range(count):
             came = places[i + 1] > places[i]

@@ -19,7 +19,7 @@ SMALLEST_THRESHOLD = 10.0  # ms
 LARGEST_THRESHOLD = 300.0  # ms
 _RISE, _FALL = 8.7, 0.39  # per second: how the threshold follows the growth, up and down (§5.4, per ms there)
 _OUTLIER = 15.0  # ms above the threshold: not to be got used to
-BASE_WINDOW = 10.0  # s in which the shortest delay is looked for
+BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
 _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
@@ -166,7 +166,7 @@ class DelayDetector:
             self._standing_since = arrival
             self._standing_cuts = 0
             return False
-        if arrival - self._standing_since < STANDING_TIME:
+        if arrival - self._standing_since < STANDING_TIME + self.queue / 1000:  # a cut shows after the queue only
             return False
         self._standing_since = arrival
         self._standing_cuts += 1

@@ -73,7 +73,7 @@ class BandwidthEstimator:
         lossy = loss.loss > loss.inherent + _MORE_THAN_USUAL
         rate.update(self._delay, self._throughput.rate, loss.inherent, lossy, now)
         if rate.last_cut > cut:
-            self._prober.wait(now)
+            self._prober.wait(now, rate.is_near_capacity)
         probed = self._prober.observe(groups, history.newest, rate.estimate, loss.inherent, now)
         if probed is not None:
             rate.probed(probed, now)

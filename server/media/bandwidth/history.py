@@ -80,7 +80,8 @@ class History:
 
     def _take(self, report: Report, base: int, end: int) -> list[_Piece]:
         """Take the batches before `end` from those that wait, with what the feedback says of each."""
-        batches, cursor, before, ticks = self._batches, self._cursor, report.before, report.ticks
+        batches, cursor = self._batches, self._cursor
+        before, ticks, ordered = report.before, report.ticks, report.ordered
         pieces: list[_Piece] = []
         while batches:
             first, count, size, at = batches[0]
@@ -105,7 +106,10 @@ class History:
                 got = 0
             if got:
                 self.received += got
-                pieces.append((at, size, got, received, ticks[start], ticks[stop - 1]))
+                if ordered or got == 1:
+                    pieces.append((at, size, got, received, ticks[start], ticks[stop - 1]))
+                else:
+                    pieces.append((at, size, got, received, min(ticks[start:stop]), max(ticks[start:stop])))
         self._cursor = max(self._cursor, cursor)
         return pieces
 
@@ -170,6 +174,8 @@ def _grouped(pieces: list[_Piece]) -> list[Group]:
             received += octets
             if stop > last_arrival:
                 last_arrival = stop
+            if start < first_arrival:
+                first_arrival = start
         last = at
     if got:
         groups.append(Group(begin, last, size, got, received, first_arrival * TICK, last_arrival * TICK))

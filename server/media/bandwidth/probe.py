@@ -24,6 +24,7 @@ _TIMEOUT = 1.0  # s and a round trip until a probe is given up
 _FIRST_PAUSE = 1.0  # s after a probe that brought nothing
 _LONGEST_PAUSE = 8.0  # s
 _AFTER_CUT = 2.0  # s
+_NEAR_CAPACITY = 8.0  # s after a cut to what the link was seen to carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class Prober:
         """Probe at the next occasion: the link came back."""
         self._next, self._pause, self.probe = now, _FIRST_PAUSE, None
 
-    def wait(self, now: float) -> None:
-        """The estimate was cut: do not probe into the queue."""
-        self._next = max(self._next, now + _AFTER_CUT)
+    def wait(self, now: float, near_capacity: bool) -> None:
+        """The estimate was cut: do not probe into the queue, nor soon for what is known."""
+        self._next = max(self._next, now + (_NEAR_CAPACITY if near_capacity else _AFTER_CUT))
 
     def observe(self, groups: list[Group], newest: float, estimate: float, inherent: float, now: float) -> float | None:
         """Groups of a feedback, which spoke of packets until `newest`; the measured rate in bit/s when it is known."""

@@ -14,7 +14,7 @@ CEILING = 20_000_000.0
 HEADROOM = 1.5
 _HEADROOM_LEAST = 10_000.0  # bit/s
 _GROWTH = 0.08  # of the estimate, a second
-_PACKET = 9_600.0  # bits: what is added in a response time near the capacity
+_PACKET = 6_000.0  # bits: what is added in a response time near the capacity
 _BETA = 0.88  # of what the link delivered, after over-use
 _SHARPEST = 0.3
 _DRAIN = 1.5  # s in which a queue is to be gone
@@ -22,8 +22,11 @@ _FULL = 300.0  # ms of queue: no false alarm
 _INTERVAL = 0.2  # s at least between two cuts
 _OVERFLOW = 50.0  # ms of queue with which unusual loss is congestion
 _QUEUE = 30.0  # ms of queue with which nothing is increased
+_FRAME = 1 / 40  # s: packets are smaller where a frame of this time is
 _DRAINED = 15.0  # ms
 _CAPACITY_MEMORY = 30.0  # s
+_NEAR = 0.8
+_CHANGED = 0.3  # of the capacity: another link, not another measurement
 _WINDOW = 0.2  # s of arrivals that make one measurement of the throughput
 _SMOOTHING = 0.4
 
@@ -87,6 +90,11 @@ class RateControl:
                 self._set(max(self.estimate, _BETA * (self.capacity or 0.0)))
             self._increase(throughput / (1 - inherent), elapsed)
 
+    @property
+    def is_near_capacity(self) -> bool:
+        """Whether over-use not long ago told what the link carries, and the estimate is about that."""
+        return self.capacity is not None and self.estimate > _NEAR * self.capacity
+
     def probed(self, rate: float, now: float) -> None:
         """A probe was measured at this rate; the first measurement counts even if it is lower than the guess."""
         if rate > self.estimate or not self.proven:
@@ -119,12 +127,15 @@ class RateControl:
         self._low = target < _BETA * measured
         self._cut = now
         self.proven = True
-        self.capacity = measured if self.capacity is None else self.capacity + 0.5 * (measured - self.capacity)
+        if self.capacity is None or abs(measured - self.capacity) > _CHANGED * self.capacity:
+            self.capacity = measured
+        else:
+            self.capacity += 0.5 * (measured - self.capacity)
         self._capacity_until = now + _CAPACITY_MEMORY
 
     def _increase(self, throughput: float, elapsed: float) -> None:
         """By a packet a response time near the known capacity, else by `_GROWTH`."""
-        step = _PACKET / (self.rtt + 0.1) * elapsed
+        step = min(_PACKET, self.estimate * _FRAME) / (self.rtt + 0.1) * elapsed
         if self.capacity is None or self.estimate < _BETA * self.capacity:
             step = max(step, self.estimate * _GROWTH * elapsed)
         limit = HEADROOM * throughput + _HEADROOM_LEAST

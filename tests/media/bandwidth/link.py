@@ -105,7 +105,7 @@ class Source:
     def rate(self, estimate: float) -> float:
         if self.silent:
             return 0.0
-        target = min(self.wanted, estimate)
+        target = max(min(self.wanted, estimate), 0.0)
         if self.layers:
             return max((layer for layer in self.layers if layer <= target), default=0.0)
         return target
@@ -185,7 +185,8 @@ class Subscriber:
                 self._burst(now, [each] * count)
 
     def _frame(self, now: float) -> None:
-        octets = self.source.rate(self.estimator.estimate) / 8 / self.source.fps
+        voices = VOICE * 8 * 50 if self.source.voice else 0
+        octets = self.source.rate(self.estimator.estimate - voices) / 8 / self.source.fps
         octets *= self._rng.uniform(0.7, 1.3)
         if self._keys and now >= self._keys[0]:
             self._keys.pop(0)
