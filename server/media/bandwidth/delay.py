@@ -19,6 +19,8 @@ SMALLEST_THRESHOLD = 10.0  # ms
 LARGEST_THRESHOLD = 300.0  # ms
 _RISE, _FALL = 8.7, 0.39  # per second: how the threshold follows the growth, up and down (§5.4, per ms there)
 _OUTLIER = 15.0  # ms above the threshold: not to be got used to
+_NOISE = 0.35  # of the jitter: what is left of it in the trend of the quickest
+_SMOOTHING = 0.1  # of the jitter, a feedback
 BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
@@ -62,14 +64,15 @@ class _Trend:
 
 
 class DelayDetector:
-    """Fed with the groups of each feedback. `queue` and `growth` are in ms.
+    """Fed with the groups of each feedback. `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback
+    lie apart) in seconds.
 
     `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was.
     """
 
     __slots__ = (
         "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
-        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "queue", "state",
+        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "jitter", "queue", "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -89,7 +92,7 @@ class DelayDetector:
         self._excess = 0.0  # ms
         self._begin, self._bytes = 0.0, 0  # of the busy period
         self.busy: float | None = None
-        self.queue = self.growth = 0.0
+        self.queue = self.growth = self.jitter = 0.0
         self.state = State.NORMAL
 
     def update(self, groups: list[Group], estimate: float) -> State:
@@ -97,15 +100,18 @@ class DelayDetector:
         rate = estimate / 8
         backlog, sent, newest = self._backlog, self._sent, self._arrival
         shortest = quickest = excess = float("inf")
+        longest = float("-inf")
         octets = 0
-        for first_sent, last_sent, size, _got, received, first_arrival, last_arrival in groups:
+        for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
             backlog -= rate * (last_sent - sent)
             backlog = size if backlog < 0 else backlog + size
             sent = last_sent
-            octets += received
+            octets += size
             delay = first_arrival - first_sent
             if delay < shortest:
                 shortest = delay
+            if delay > longest:
+                longest = delay
             delay = last_arrival - last_sent
             if delay < quickest:
                 quickest = delay
@@ -115,6 +121,7 @@ class DelayDetector:
             if last_arrival > newest:
                 newest = last_arrival
         self._backlog, self._sent = backlog, sent
+        self.jitter += _SMOOTHING * (longest - shortest - self.jitter)
         base = self._shortest_of_window(shortest, newest)
         self.queue = (quickest - base) * 1000
         self._measure(octets, newest)
@@ -180,7 +187,8 @@ class DelayDetector:
         """Get used to what jitter makes of the trend (§5.4), so that other flows do not starve us."""
         above = growth - self._threshold
         if above > _OUTLIER:
-            return
+            above = 0.0
         speed = _RISE if above > 0 else _FALL
         threshold = self._threshold + min(elapsed, 0.1) * speed * above
-        self._threshold = min(max(threshold, SMALLEST_THRESHOLD), LARGEST_THRESHOLD)
+        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
+        self._threshold = min(max(threshold, least), LARGEST_THRESHOLD)

@@ -60,15 +60,14 @@ class BandwidthEstimator:
         if not groups:
             return
         if not self._measured_rtt:
-            self._note_rtt(now - groups[-1].last_sent)
-        size = octets = 0
+            self._note_rtt(now - groups[-1][1])
+        octets = 0
         for group in groups:
-            size += group.size
-            octets += group.received
+            octets += group[2]
         loss, rate = self._loss, self._rate
-        self._throughput.add(octets, groups[-1].last_arrival)
+        self._throughput.add(octets, groups[-1][5])
         self._delay.update(groups, rate.estimate)
-        loss.update(history.newest, size, history.received, history.lost, self._delay.queue > _QUEUED)
+        loss.update(history.newest, octets, history.received, history.lost, self._delay.queue > _QUEUED)
         cut = rate.last_cut
         lossy = loss.loss > loss.inherent + _MORE_THAN_USUAL
         rate.update(self._delay, self._throughput.rate, loss.inherent, lossy, now)
@@ -101,7 +100,8 @@ class BandwidthEstimator:
         """What to send beside the media to find out whether `wanted` bit/s would fit; None for now."""
         if self._before is not None or self._delay.queue > _QUEUE_FOR_PROBES:
             return None
-        return self._prober.due(now, self.estimate, min(wanted, CEILING, self._loss.bound))
+        wanted = min(wanted, CEILING, self._loss.bound)
+        return self._prober.due(now, self.estimate, wanted, self._delay.jitter)
 
     def moved(self, now: float) -> None:
         """The subscriber has another address: nothing that was learnt of the way holds."""

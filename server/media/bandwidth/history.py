@@ -8,7 +8,6 @@ the queue that the burst as a whole does not tell.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from server.media.rtp import unwrap
 from server.media.twcc import TICK_US, Report
@@ -19,20 +18,11 @@ RECORDS = 2048  # batches that wait for feedback; older ones are forgotten
 UNACKNOWLEDGED = 1024  # packets without acknowledgement that may still be told as arrived
 
 
-class Group(NamedTuple):
-    """Packets that left together, of which at least one came. Times of sending are ours, of arrival the peer's."""
+# What came of packets that left together: when the first and the last left, bytes, packets, and when the first and the
+# last came on the peer's clock. Plain tuples: there are many.
+Group = tuple[float, float, int, int, float, float]
 
-    first_sent: float
-    last_sent: float
-    size: int  # bytes sent
-    got: int  # packets that came
-    received: int  # bytes of them
-    first_arrival: float
-    last_arrival: float
-
-
-# Of one batch, what one feedback says: sent at, bytes, packets that came, bytes of them, ticks of first and last arrival.
-_Piece = tuple[float, int, int, int, int, int]
+_Piece = tuple[float, int, int, int, int]  # the same of one batch: sent at, bytes, packets, ticks of first and last
 
 
 class History:
@@ -72,67 +62,83 @@ class History:
 
     def match(self, report: Report) -> list[Group]:
         """The groups that this feedback is the first to speak of, in order of sending."""
-        base = unwrap(report.base, self._newest_number() - 0x7FFF)  # it speaks of numbers sent, however long ago
-        end = base + report.count
+        newest = self._newest_number()
+        base = unwrap(report.base, newest - 0x7FFF)  # it speaks of numbers sent, however long ago
+        end = min(base + report.count, newest + 1)
         if base < self._cursor and self._open:
             self._tell_again(report, base, min(end, self._cursor))
-        return _grouped(self._take(report, base, end))
+        pieces = self._take(report, base, end)
+        if end > self._cursor:
+            self._cursor = end
+        while len(self._open) > UNACKNOWLEDGED:
+            del self._open[next(iter(self._open))]
+        groups = _grouped(pieces)
+        for group in groups:
+            self.received += group[3]
+        if groups and groups[-1][1] > self.newest:
+            self.newest = groups[-1][1]
+        return groups
 
     def _take(self, report: Report, base: int, end: int) -> list[_Piece]:
         """Take the batches before `end` from those that wait, with what the feedback says of each."""
-        batches, cursor = self._batches, self._cursor
-        before, ticks, ordered = report.before, report.ticks, report.ordered
+        _, told, before, ticks, ordered = report
+        batches, low = self._batches, base & 0xFFFF
         pieces: list[_Piece] = []
         while batches:
             first, count, size, at = batches[0]
-            first = cursor + (first - cursor & 0xFFFF)
-            if first >= end:
-                break
+            start = first - low & 0xFFFF
+            stop = start + count
+            if stop > told:
+                if not self._cut(base, end):
+                    break
+                continue
             batches.popleft()
-            if first < base or first + count > end:
-                first, count, size = self._cut(first, count, size, at, base, end)
-            self.newest = at
-            cursor = first + count
-            if before is None:
-                start, stop = first - base, cursor - base
-                got, received = count, size
-            elif count:
-                start, stop = before[first - base], before[cursor - base]
+            got = count
+            if before is not None:
+                start, stop = before[start], before[stop]
                 got = stop - start
-                received = size if got == count else size * got // count
                 if got < count:
-                    self._missed(before, base, first, cursor)
+                    self._miss(before, base, self._ahead(first), count)
+                    if got == 0:
+                        continue
+                    size = size * got // count
+            if ordered:
+                pieces.append((at, size, got, ticks[start], ticks[stop - 1]))
             else:
-                got = 0
-            if got:
-                self.received += got
-                if ordered or got == 1:
-                    pieces.append((at, size, got, received, ticks[start], ticks[stop - 1]))
-                else:
-                    pieces.append((at, size, got, received, min(ticks[start:stop]), max(ticks[start:stop])))
-        self._cursor = max(self._cursor, cursor)
+                pieces.append((at, size, got, min(ticks[start:stop]), max(ticks[start:stop])))
         return pieces
 
-    def _cut(self, first: int, count: int, size: int, at: float, base: int, end: int) -> tuple[int, int, int]:
-        """The part of a batch that lies in [base, end): what is before had no feedback, what is after waits on."""
+    def _cut(self, base: int, end: int) -> bool:
+        """Cut the first batch so that it lies in [base, end) or is gone; false when it lies beyond.
+
+        What is before had no feedback, which may have been lost or may still come.
+        """
+        first, count, size, at = self._batches[0]
+        first = self._ahead(first)
+        if first >= end:
+            return False
+        self._batches.popleft()
         each = size // count
         skipped = min(max(base - first, 0), count)
         for number in range(first, first + skipped):
             self._open[number] = False
-        first, count, size = first + skipped, count - skipped, size - each * skipped
-        beyond = first + count - end
-        if count and beyond > 0:
+        first, count = first + skipped, count - skipped
+        beyond = min(max(first + count - end, 0), count)
+        if beyond:
             self._batches.appendleft((end & 0xFFFF, beyond, each * beyond, at))
-            count, size = count - beyond, size - each * beyond
-        return first, count, size
+        if count > beyond:
+            self._batches.appendleft((first & 0xFFFF, count - beyond, size - each * (skipped + beyond), at))
+        return True
 
-    def _missed(self, before: list[int], base: int, first: int, stop: int) -> None:
-        for number in range(first, stop):
-            if before[number - base + 1] == before[number - base]:
+    def _miss(self, before: list[int], base: int, first: int, count: int) -> None:
+        """Note those of `count` packets that did not come; they may be told again when they come late."""
+        place = before[first - base]
+        for number in range(first, first + count):
+            now = before[number - base + 1]
+            if now == place:
                 self._open[number] = True
                 self.lost += 1
-        while len(self._open) > UNACKNOWLEDGED:
-            del self._open[next(iter(self._open))]
+            place = now
 
     def _tell_again(self, report: Report, base: int, stop: int) -> None:
         """Of numbers already passed: reordered packets that came after all, or feedback that was itself reordered."""
@@ -162,21 +168,20 @@ class History:
 def _grouped(pieces: list[_Piece]) -> list[Group]:
     groups: list[Group] = []
     begin = last = float("-inf")
-    size = got = received = first_arrival = last_arrival = 0
-    for at, sent, came, octets, start, stop in pieces:
+    size = got = first_arrival = last_arrival = 0
+    for at, octets, packets, start, stop in pieces:
         if at - begin > GROUP_TIME:
             if got:
-                groups.append(Group(begin, last, size, got, received, first_arrival * TICK, last_arrival * TICK))
-            begin, size, got, received, first_arrival, last_arrival = at, sent, came, octets, start, stop
+                groups.append((begin, last, size, got, first_arrival * TICK, last_arrival * TICK))
+            begin, size, got, first_arrival, last_arrival = at, octets, packets, start, stop
         else:
-            size += sent
-            got += came
-            received += octets
+            size += octets
+            got += packets
             if stop > last_arrival:
                 last_arrival = stop
             if start < first_arrival:
                 first_arrival = start
         last = at
     if got:
-        groups.append(Group(begin, last, size, got, received, first_arrival * TICK, last_arrival * TICK))
+        groups.append((begin, last, size, got, first_arrival * TICK, last_arrival * TICK))
     return groups

@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections import deque
 from math import inf, log
 
-OBSERVATION_TIME = 0.25  # s at least
+OBSERVATION_TIME = 0.4  # s at least
 _PACKETS = 15  # packets at least, or _LONGEST seconds
 _LONGEST = 2.0  # s
-_MEMORY = 24  # observations
-_FADE = 0.93  # weight of an observation against the one after it
+_MEMORY = 16  # observations
+_FADE = 0.9  # weight of an observation against the one after it
 NEGLIGIBLE = 0.02  # share of packets below which nothing is fitted
 _EVIDENCE = 6.0  # log-likelihood by which a capacity must explain the losses better
 HOPELESS = 0.4  # share lost over some observations at which less is sent, whatever the cause
 _LEAST, _MOST = 0.001, 0.5  # inherent loss that is thought possible
-_CANDIDATES = (0.85, 0.95, 1.0, 1.05)  # of the delivered rate
+_CANDIDATES = (0.9, 1.0)  # of the delivered rate
 _SMOOTHING = 0.3
 
 _Observation = tuple[float, int, int]  # bit/s sent, packets, lost
@@ -48,7 +48,7 @@ class LossBound:
         self._received, self._lost = received, lost
 
     def update(self, sent: float, size: int, received: int, lost: int, queued: bool) -> None:
-        """Feedback spoke of `size` more bytes, the newest of which left at `sent`; totals of packets so far.
+        """Feedback spoke of packets until one that left at `sent`: `size` more bytes came; totals of packets so far.
 
         What is lost with a queue (`queued`) tells nothing of the inherent loss, and the delay tells of the capacity.
         """
@@ -65,7 +65,8 @@ class LossBound:
         missing = min(max(lost - self._lost, 0), packets)
         self.loss += _SMOOTHING * (missing / packets - self.loss)
         if not self._queued:
-            self._observations.append((self._size * 8 / elapsed, packets, missing))
+            rate = self._size * 8 / elapsed * packets / max(packets - missing, 1)
+            self._observations.append((rate, packets, missing))
             self._fit()
         self._begin, self._size, self._received, self._lost = sent, 0, received, lost
         self._queued = queued

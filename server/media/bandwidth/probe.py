@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from server.media.bandwidth.history import Group
 
 DURATION = 0.03  # s
+_LONGEST = 0.15  # s, on links with jitter
 _LEAST = 1_200  # bytes, to be sent as at least five packets
 FACTOR = 2.0  # of the estimate
 _MARGIN = 1.1  # of what is wanted
@@ -40,25 +41,29 @@ class Prober:
     """Says when to probe and reads what came of it; one probe at a time."""
 
     __slots__ = (
-        "_begin", "_end", "_first_arrival", "_first_size", "_got", "_last_arrival", "_next", "_pause", "_received",
-        "_seen", "probe",
+        "_begin", "_end", "_first_arrival", "_first_size", "_jitter", "_last_arrival", "_next", "_packets", "_pause",
+        "_size", "probe",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.probe: Probe | None = None  # the one under way
         self._next = float("-inf")
         self._pause = _FIRST_PAUSE
-        self._begin = self._end = 0.0
+        self._begin = self._end = self._jitter = 0.0
 
-    def due(self, now: float, estimate: float, wanted: float) -> Probe | None:
-        """A probe to be sent now, if more than the estimate is wanted and the last one is long enough ago."""
+    def due(self, now: float, estimate: float, wanted: float, jitter: float) -> Probe | None:
+        """A probe to be sent now, if more than the estimate is wanted and the last one is long enough ago.
+
+        It is the longer the more (seconds) packets are delayed at random, so as to stand out from that.
+        """
         if self.probe is not None or now < self._next or wanted < estimate * ENOUGH:
             return None
         rate = min(estimate * FACTOR, wanted * _MARGIN)
-        size = max(round(rate * DURATION / 8), _LEAST)
+        self._jitter = min(jitter, _LONGEST - DURATION)
+        size = max(round(rate * (DURATION + self._jitter) / 8), _LEAST)
         self.probe = Probe(rate, size, size * 8 / rate)
         self._begin, self._end = now, now + self.probe.duration + _SLACK
-        self._seen = self._received = self._got = 0
+        self._size = self._packets = 0
         self._first_arrival, self._last_arrival = float("inf"), float("-inf")
         self._first_size = 0.0
         return self.probe
@@ -77,9 +82,9 @@ class Prober:
         if probe is None:
             return None
         for group in groups:
-            if self._begin <= group.first_sent <= self._end:
+            if self._begin <= group[0] <= self._end:
                 self._add(group)
-        if self._seen < probe.size and newest <= self._end:
+        if self._size < probe.size and newest <= self._end:
             return None
         self.probe = None
         rate = self._measured(probe, inherent)
@@ -93,20 +98,20 @@ class Prober:
             self._plan(None, 0.0, now)
 
     def _add(self, group: Group) -> None:
-        self._seen += group.size
-        self._received += group.received
-        self._got += group.got
-        if group.first_arrival < self._first_arrival:
-            self._first_arrival = group.first_arrival
-            self._first_size = group.received / group.got
-        self._last_arrival = max(self._last_arrival, group.last_arrival)
+        _, _, size, packets, first_arrival, last_arrival = group
+        self._size += size
+        self._packets += packets
+        if first_arrival < self._first_arrival:
+            self._first_arrival, self._first_size = first_arrival, size / packets
+        self._last_arrival = max(self._last_arrival, last_arrival)
 
     def _measured(self, probe: Probe, inherent: float) -> float | None:
         """The bytes after the first packet, over the time from it to the last."""
-        if self._got < 4 or self._seen < probe.size / 2:
+        if self._packets < 4 or self._size < probe.size / 2:
             return None
         span = self._last_arrival - self._first_arrival
-        rate = (self._received - self._first_size) * 8 / (1 - inherent) / max(span, 1e-4)
+        span = max(span - self._jitter, min(span, probe.duration))
+        rate = (self._size - self._first_size) * 8 / (1 - inherent) / max(span, 1e-4)
         return probe.rate if rate >= _SATURATED * probe.rate else rate * _BELOW
 
     def _plan(self, rate: float | None, estimate: float, now: float) -> None:

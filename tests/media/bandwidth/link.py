@@ -128,7 +128,7 @@ class Subscriber:
     feedback_loss: float = 0.0
     back: float = 0.02
     probes: bool = True
-    spread: bool = False  # packets of a probe over its duration
+    spread: bool = True  # packets of a probe over its duration
     estimator: BandwidthEstimator = field(default_factory=BandwidthEstimator)
     samples: list[Sample] = field(default_factory=list)
     probed: list[float] = field(default_factory=list)
