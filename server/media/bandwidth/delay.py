@@ -101,10 +101,13 @@ class DelayDetector:
         backlog, sent, newest = self._backlog, self._sent, self._arrival
         shortest = quickest = excess = float("inf")
         longest = float("-inf")
+        own = 0.0  # bytes: the longest of the virtual queue
         octets = 0
         for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
             backlog -= rate * (last_sent - sent)
             backlog = size if backlog < 0 else backlog + size
+            if backlog > own:
+                own = backlog
             sent = last_sent
             octets += size
             delay = first_arrival - first_sent
@@ -121,7 +124,7 @@ class DelayDetector:
             if last_arrival > newest:
                 newest = last_arrival
         self._backlog, self._sent = backlog, sent
-        self.jitter += _SMOOTHING * (longest - shortest - self.jitter)
+        self.jitter += _SMOOTHING * (max(longest - shortest - own / rate, 0.0) - self.jitter)
         base = self._shortest_of_window(shortest, newest)
         self.queue = (quickest - base) * 1000
         self._measure(octets, newest)

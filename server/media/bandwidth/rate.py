@@ -19,6 +19,7 @@ _BETA = 0.88  # of what the link delivered, after over-use
 _SHARPEST = 0.3
 _DRAIN = 1.5  # s in which a queue is to be gone
 _FULL = 300.0  # ms of queue: no false alarm
+_LONGEST_STEP = 0.5  # s of increase at once
 _INTERVAL = 0.2  # s at least between two cuts
 _OVERFLOW = 50.0  # ms of queue with which unusual loss is congestion
 _QUEUE = 30.0  # ms of queue with which nothing is increased
@@ -56,53 +57,53 @@ class Throughput:
 class RateControl:
     """`estimate` is in bit/s. `capacity` is what the link delivered at the last over-use, None when long ago."""
 
-    __slots__ = ("_capacity_until", "_cut", "_increased", "_low", "capacity", "estimate", "proven", "rtt")
+    __slots__ = ("_capacity_until", "_cut", "_drains", "_proven", "_updated", "capacity", "estimate", "rtt")
 
     def __init__(self, start: float = START) -> None:
         self.estimate = start
-        self.proven = False  # whether the estimate rests on anything measured
+        self._proven = False  # whether the estimate rests on anything measured
         self.rtt = 0.1
         self.capacity: float | None = None
         self._capacity_until = float("-inf")
-        self._low = False  # whether the last cut went below the capacity only to drain the queue
+        self._drains = False  # whether the last cut went below the capacity only to drain the queue
         self._cut = float("-inf")
-        self._increased = float("-inf")
+        self._updated = float("-inf")
 
-    @property
-    def last_cut(self) -> float:
-        """When the estimate was last lowered."""
-        return self._cut
+    def update(self, delay: DelayDetector, throughput: float | None, inherent: float, lossy: bool, now: float) -> bool:
+        """Follow the detector after a feedback; returns whether the estimate was cut.
 
-    def update(self, delay: DelayDetector, throughput: float | None, inherent: float, lossy: bool, now: float) -> None:
-        """Follow the detector after a feedback. Rates that arrived are made those that were sent by `inherent` loss;
-        with `lossy`, more is lost than that: with a queue this is over-use, without one nothing is increased."""
-        elapsed = min(now - self._increased, 0.5) if self._increased > 0 else 0.0
-        self._increased = now
+        Rates that arrived are made those that were sent by the share of `inherent` loss. When more is lost than that
+        (`lossy`) with a queue, this is over-use; without one nothing is increased.
+        """
+        elapsed = min(now - self._updated, _LONGEST_STEP)
+        self._updated = now
         if now > self._capacity_until:
             self.capacity = None
+        sent = throughput / (1 - inherent) if throughput is not None else None
         if delay.state is State.OVERUSE or (lossy and delay.queue > _OVERFLOW):
-            measured = delay.busy if delay.busy is not None else throughput
+            measured = delay.busy / (1 - inherent) if delay.busy is not None else sent
             if measured is not None and now - self._cut >= max(_INTERVAL, min(self.rtt, 1.0)):
-                self._decrease(measured / (1 - inherent), delay.queue, now)
-        elif delay.state is State.NORMAL and delay.queue < _QUEUE and not lossy and throughput is not None:
-            if delay.queue < _DRAINED and self._low:
-                self._low = False
+                self._decrease(measured, delay.queue, now)
+                return True
+        elif delay.state is State.NORMAL and delay.queue < _QUEUE and not lossy and sent is not None:
+            if self._drains and delay.queue < _DRAINED:
+                self._drains = False
                 self._set(max(self.estimate, _BETA * (self.capacity or 0.0)))
-            self._increase(throughput / (1 - inherent), elapsed)
+            self._increase(sent, elapsed)
+        return False
 
     @property
     def is_near_capacity(self) -> bool:
         """Whether over-use not long ago told what the link carries, and the estimate is about that."""
         return self.capacity is not None and self.estimate > _NEAR * self.capacity
 
-    def probed(self, rate: float, now: float) -> None:
+    def probed(self, rate: float) -> None:
         """A probe was measured at this rate; the first measurement counts even if it is lower than the guess."""
-        if rate > self.estimate or not self.proven:
+        if rate > self.estimate or not self._proven:
             self._set(rate)
             if self.capacity is not None and rate > self.capacity:
                 self.capacity = None
-        self.proven = True
-        self._increased = now
+        self._proven = True
 
     def interrupted(self, factor: float, now: float) -> None:
         """No feedback: nothing is known, so less is sent."""
@@ -124,9 +125,9 @@ class RateControl:
             target = max(target, self.estimate / 2)
         if target < self.estimate:
             self._set(target)
-        self._low = target < _BETA * measured
+        self._drains = target < _BETA * measured
         self._cut = now
-        self.proven = True
+        self._proven = True
         if self.capacity is None or abs(measured - self.capacity) > _CHANGED * self.capacity:
             self.capacity = measured
         else:
@@ -141,4 +142,4 @@ class RateControl:
         limit = HEADROOM * throughput + _HEADROOM_LEAST
         if self.estimate < limit:
             self._set(min(self.estimate + step, limit))
-            self.proven = True
+            self._proven = True
