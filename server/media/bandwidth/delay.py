@@ -28,6 +28,7 @@ _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours
 _EMPTY = 5.0  # ms below which the queue counts as empty
 _SHORTEST_BUSY = 0.02  # s
 _BUSY = 0.5  # s of a busy period over which the link's rate is measured
+_LEAST_SAMPLES = 4  # that make a trend
 _LONGEST_GAP = 2.0  # s without a sample: the trend begins anew
 
 
@@ -124,7 +125,8 @@ class DelayDetector:
             if last_arrival > newest:
                 newest = last_arrival
         self._backlog, self._sent = backlog, sent
-        self.jitter += _SMOOTHING * (max(longest - shortest - own / rate, 0.0) - self.jitter)
+        smoothing = max(_SMOOTHING, 1 / (self._trend.samples + 1))
+        self.jitter += smoothing * (max(longest - shortest - own / rate, 0.0) - self.jitter)
         base = self._shortest_of_window(shortest, newest)
         self.queue = (quickest - base) * 1000
         self._measure(octets, newest)
@@ -160,7 +162,7 @@ class DelayDetector:
         growing = excess >= self._excess
         self._excess = excess
         self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
-        over = growth > self._threshold and growing and self._trend.samples > 2
+        over = growth > self._threshold and growing and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0
         if self._over >= 2 or self._stands(arrival):
             self.state = State.OVERUSE

@@ -62,7 +62,7 @@ class History:
 
     def match(self, report: Report) -> list[Group]:
         """The groups that this feedback is the first to speak of, in order of sending."""
-        newest = self._newest_number()
+        newest = self._newest_number()  # first: it brings the cursor up to date
         base = unwrap(report.base, newest - 0x7FFF)  # it speaks of numbers sent, however long ago
         end = min(base + report.count, newest + 1)
         if base < self._cursor and self._open:
@@ -159,8 +159,10 @@ class History:
         return self._cursor + (number - self._cursor & 0xFFFF)
 
     def _newest_number(self) -> int:
+        """The last number sent. The first batch that waits is where the cursor is, unless others were forgotten."""
         if not self._batches:
             return self._cursor - 1
+        self._cursor = self._ahead(self._batches[0][0])
         first, count, _, _ = self._batches[-1]
         return self._ahead(first) + count - 1
 

@@ -41,8 +41,8 @@ class Prober:
     """Says when to probe and reads what came of it; one probe at a time."""
 
     __slots__ = (
-        "_begin", "_end", "_first_arrival", "_first_size", "_jitter", "_last_arrival", "_next", "_packets", "_pause",
-        "_size", "probe",
+        "_begin", "_end", "_first_arrival", "_first_sent", "_first_size", "_jitter", "_last_arrival", "_last_sent",
+        "_next", "_packets", "_pause", "_size", "probe",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Prober:
         self._begin, self._end = now, now + self.probe.duration + _SLACK
         self._size = self._packets = 0
         self._first_arrival, self._last_arrival = float("inf"), float("-inf")
-        self._first_size = 0.0
+        self._first_sent = self._last_sent = self._first_size = 0.0
         return self.probe
 
     def hurry(self, now: float) -> None:
@@ -98,7 +98,9 @@ class Prober:
             self._plan(None, 0.0, now)
 
     def _add(self, group: Group) -> None:
-        _, _, size, packets, first_arrival, last_arrival = group
+        first_sent, self._last_sent, size, packets, first_arrival, last_arrival = group
+        if self._packets == 0:
+            self._first_sent = first_sent
         self._size += size
         self._packets += packets
         if first_arrival < self._first_arrival:
@@ -110,7 +112,7 @@ class Prober:
         if self._packets < 4 or self._size < probe.size / 2:
             return None
         span = self._last_arrival - self._first_arrival
-        span = max(span - self._jitter, min(span, probe.duration))
+        span = max(span - self._jitter, min(span, self._last_sent - self._first_sent))
         rate = (self._size - self._first_size) * 8 / (1 - inherent) / max(span, 1e-4)
         return probe.rate if rate >= _SATURATED * probe.rate else rate * _BELOW
 

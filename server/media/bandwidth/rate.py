@@ -98,9 +98,9 @@ class RateControl:
         return self.capacity is not None and self.estimate > _NEAR * self.capacity
 
     def probed(self, rate: float) -> None:
-        """A probe was measured at this rate; the first measurement counts even if it is lower than the guess."""
+        """A probe was measured at this rate; the first measurement may lower the guess to begin with, by half at most."""
         if rate > self.estimate or not self._proven:
-            self._set(rate)
+            self._set(max(rate, self.estimate / 2))
             if self.capacity is not None and rate > self.capacity:
                 self.capacity = None
         self._proven = True
