@@ -39,13 +39,13 @@ Arrival = tuple[int, int | None]  # 16-bit sequence number; microseconds, or Non
 class Report(NamedTuple):
     """A feedback read as a whole, for who asks about ranges of numbers and not about each.
 
-    The i-th of `count` packets from the 16-bit `base` on came if `before[i + 1] > before[i]`, at `ticks[before[i]]`;
+    The i-th of `told` packets from the 16-bit `base` on came if `before[i + 1] > before[i]`, at `ticks[before[i]]`;
     `before` is None when all came, and then `ticks[i]` is the time of the i-th, in units of `TICK_US`. `ordered` says
     that none came before its predecessor.
     """
 
     base: int
-    count: int
+    told: int
     before: list[int] | None
     ticks: list[int]
     ordered: bool

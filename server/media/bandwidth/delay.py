@@ -9,7 +9,6 @@ quickest counts: jitter delays some packets, a queue delays all.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
 
 from server.media.bandwidth.history import Group
 
@@ -17,7 +16,7 @@ MEMORY = 0.5  # s: how far back the trend looks (time constant)
 THRESHOLD = 12.5  # ms of growth within MEMORY that are over-use, to begin with
 SMALLEST_THRESHOLD = 10.0  # ms
 LARGEST_THRESHOLD = 300.0  # ms
-_RISE, _FALL = 8.7, 0.39  # per second: how the threshold follows the growth, up and down (§5.4, per ms there)
+_RISE, _FALL = 3.0, 0.4  # per second: how the threshold follows the growth, up and down (§5.4 is quicker upward)
 _OUTLIER = 15.0  # ms above the threshold: not to be got used to
 _NOISE = 0.35  # of the jitter: what is left of it in the trend of the quickest
 _SMOOTHING = 0.1  # of the jitter, a feedback
@@ -28,6 +27,7 @@ _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours
 _EMPTY = 5.0  # ms below which the queue counts as empty
 _SHORTEST_BUSY = 0.02  # s
 _BUSY = 0.5  # s of a busy period over which the link's rate is measured
+_GRAIN = 0.25  # ms of the peer's clock as feedback tells it
 _LEAST_SAMPLES = 4  # that make a trend
 _LONGEST_GAP = 2.0  # s without a sample: the trend begins anew
 
@@ -73,7 +73,8 @@ class DelayDetector:
 
     __slots__ = (
         "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
-        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "jitter", "queue", "state",
+        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "jitter", "queue",
+        "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -96,21 +97,19 @@ class DelayDetector:
         self.queue = self.growth = self.jitter = 0.0
         self.state = State.NORMAL
 
-    def update(self, groups: list[Group], estimate: float) -> State:
-        """Judge the link by one feedback with at least one group, given the estimate in bit/s that was in force."""
+    def update(self, groups: list[Group], octets: int, estimate: float) -> State:
+        """Judge the link by one feedback: at least one group, `octets` delivered, the estimate (bit/s) in force."""
         rate = estimate / 8
         backlog, sent, newest = self._backlog, self._sent, self._arrival
         shortest = quickest = excess = float("inf")
         longest = float("-inf")
         own = 0.0  # bytes: the longest of the virtual queue
-        octets = 0
         for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
             backlog -= rate * (last_sent - sent)
             backlog = size if backlog < 0 else backlog + size
             if backlog > own:
                 own = backlog
             sent = last_sent
-            octets += size
             delay = first_arrival - first_sent
             if delay < shortest:
                 shortest = delay
@@ -159,21 +158,22 @@ class DelayDetector:
         if elapsed > _LONGEST_GAP:
             self._trend = _Trend()
             elapsed = 0.0
-        growing = excess >= self._excess
+        growing = excess > self._excess + _GRAIN
         self._excess = excess
         self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
+        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
         over = growth > self._threshold and growing and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0
         if self._over >= 2 or self._stands(arrival):
             self.state = State.OVERUSE
-        elif growth < -self._threshold:
+        elif growth < -least:
             self.state = State.UNDERUSE
         else:
             self.state = State.NORMAL
-        self._adapt(abs(growth), elapsed)
+        self._adapt(abs(growth), elapsed, least)
 
     def _stands(self, arrival: float) -> bool:
-        """Whether a queue has stood for `STANDING_TIME` without growing or shrinking: ours, until cuts prove otherwise."""
+        """Whether a queue has stood for `STANDING_TIME` without shrinking: ours, until cuts prove otherwise."""
         if self.queue < STANDING or self.growth < -self._threshold or self._standing_since is None:
             self._standing_since = arrival
             self._standing_cuts = 0
@@ -188,12 +188,11 @@ class DelayDetector:
             return False
         return True
 
-    def _adapt(self, growth: float, elapsed: float) -> None:
+    def _adapt(self, growth: float, elapsed: float, least: float) -> None:
         """Get used to what jitter makes of the trend (§5.4), so that other flows do not starve us."""
         above = growth - self._threshold
         if above > _OUTLIER:
             above = 0.0
         speed = _RISE if above > 0 else _FALL
         threshold = self._threshold + min(elapsed, 0.1) * speed * above
-        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
         self._threshold = min(max(threshold, least), LARGEST_THRESHOLD)

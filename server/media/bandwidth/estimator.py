@@ -71,13 +71,13 @@ class BandwidthEstimator:
         groups, self._groups, self._judged = self._groups, [], now
         history, delay, loss, rate = self._history, self._delay, self._loss, self._rate
         newest_sent, newest_arrival = groups[-1][1], groups[-1][5]
-        octets = 0
+        octets, history.unheard = history.unheard, 0
         for group in groups:
             octets += group[2]
         if not self._reported_rtt:  # from a packet to its feedback: a little more than a round trip
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
         self._throughput.add(octets, newest_arrival)
-        delay.update(groups, rate.estimate)
+        delay.update(groups, octets, rate.estimate)
         loss.update(newest_sent, octets, history.received, history.lost, delay.queue > _QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
@@ -116,6 +116,7 @@ class BandwidthEstimator:
         self._delay.reset()
         self._groups.clear()
         self._history.forget(now)
+        self._history.unheard = 0
         self._loss.restart(self._history.received, self._history.lost)
         self._prober.hurry(now)
 

@@ -26,17 +26,19 @@ _Piece = tuple[float, int, int, int, int]  # the same of one batch: sent at, byt
 
 
 class History:
-    """`received` and `lost` count packets; `lost` falls again when one of them came after all."""
+    """`received` and `lost` count packets; `lost` falls again when one of them came after all.
 
-    __slots__ = ("_batches", "_cursor", "_open", "lost", "newest", "received", "record")
+    `unheard` counts bytes whose feedback did not come; who wants to know what arrived takes them for delivered.
+    """
+
+    __slots__ = ("_batches", "_cursor", "_open", "lost", "received", "record", "unheard")
 
     def __init__(self) -> None:
         self._batches: deque[tuple[int, int, int, float]] = deque(maxlen=RECORDS)
         self.record = self._batches.append  # the hot path: (first 16-bit number, packets, bytes, time)
         self._cursor = 0  # unwrapped number: all before it were reported or passed over
         self._open: dict[int, bool] = {}  # number -> whether it was told as missing (else no feedback spoke of it)
-        self.received = self.lost = 0
-        self.newest = float("-inf")  # when the newest batch left that a feedback spoke of
+        self.received = self.lost = self.unheard = 0
 
     @property
     def in_flight(self) -> int:
@@ -64,7 +66,7 @@ class History:
         """The groups that this feedback is the first to speak of, in order of sending."""
         newest = self._newest_number()  # first: it brings the cursor up to date
         base = unwrap(report.base, newest - 0x7FFF)  # it speaks of numbers sent, however long ago
-        end = min(base + report.count, newest + 1)
+        end = min(base + report.told, newest + 1)
         if base < self._cursor and self._open:
             self._tell_again(report, base, min(end, self._cursor))
         pieces = self._take(report, base, end)
@@ -75,8 +77,6 @@ class History:
         groups = _grouped(pieces)
         for group in groups:
             self.received += group[3]
-        if groups and groups[-1][1] > self.newest:
-            self.newest = groups[-1][1]
         return groups
 
     def _take(self, report: Report, base: int, end: int) -> list[_Piece]:
@@ -122,6 +122,7 @@ class History:
         skipped = min(max(base - first, 0), count)
         for number in range(first, first + skipped):
             self._open[number] = False
+        self.unheard += each * skipped
         first, count = first + skipped, count - skipped
         beyond = min(max(first + count - end, 0), count)
         if beyond:

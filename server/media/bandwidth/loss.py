@@ -30,7 +30,7 @@ _Observation = tuple[float, int, int]  # bit/s sent, packets, lost
 
 
 class LossBound:
-    """Fed with running totals of packets; `bound` is in bit/s (infinite: no bound), `loss` and `inherent` are shares."""
+    """Fed with running totals of packets; `bound` is in bit/s (infinite: none), `loss` and `inherent` are shares."""
 
     __slots__ = ("_begin", "_lost", "_observations", "_queued", "_received", "_size", "bound", "inherent", "loss")
 

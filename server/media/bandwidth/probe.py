@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.media.bandwidth.history import Group
+from server.media.bandwidth.history import TICK, Group
 
 DURATION = 0.03  # s
 _LONGEST = 0.15  # s, on links with jitter
@@ -19,6 +19,8 @@ _MARGIN = 1.1  # of what is wanted
 ENOUGH = 1.05  # nothing is probed for when less than this times the estimate is wanted
 _GAIN = 1.05  # of the estimate: a probe that found this much was worth it
 _SATURATED = 0.9  # of the probe's rate: below, it was the link that set the pace
+_KEPT = 1.1  # of the time in which a probe was sent: when it takes no longer to arrive, the link kept the pace
+_FEWEST = 4  # packets that make a measurement
 _BELOW = 0.95  # of a saturated link's rate is taken
 _SLACK = 0.02  # s after the duration in which the packets of a probe may leave
 _TIMEOUT = 1.0  # s and a round trip until a probe is given up
@@ -81,10 +83,11 @@ class Prober:
         probe = self.probe
         if probe is None:
             return None
+        whole = probe.size * (1 - inherent)
         for group in groups:
-            if self._begin <= group[0] <= self._end:
+            if self._size < whole and self._begin <= group[0] <= self._end:
                 self._add(group)
-        if self._size < probe.size and newest <= self._end:
+        if self._size < whole and newest <= self._end:
             return None
         self.probe = None
         rate = self._measured(probe, inherent)
@@ -108,12 +111,15 @@ class Prober:
         self._last_arrival = max(self._last_arrival, last_arrival)
 
     def _measured(self, probe: Probe, inherent: float) -> float | None:
-        """The bytes after the first packet, over the time from it to the last."""
-        if self._packets < 4 or self._size < probe.size / 2:
+        """The bytes after the first packet over the time from it to the last; the probe's rate if the pace was kept."""
+        if self._packets < _FEWEST or self._size < probe.size / 2:
             return None
-        span = self._last_arrival - self._first_arrival
-        span = max(span - self._jitter, min(span, self._last_sent - self._first_sent))
-        rate = (self._size - self._first_size) * 8 / (1 - inherent) / max(span, 1e-4)
+        span, pace = self._last_arrival - self._first_arrival, self._last_sent - self._first_sent
+        span = max(span - self._jitter, min(span, pace))
+        share = 1 - inherent
+        if 0 < span <= _KEPT * pace and self._size >= _SATURATED * probe.size * share:
+            return probe.rate
+        rate = (self._size - self._first_size) * 8 / share / max(span, TICK)
         return probe.rate if rate >= _SATURATED * probe.rate else rate * _BELOW
 
     def _plan(self, rate: float | None, estimate: float, now: float) -> None:

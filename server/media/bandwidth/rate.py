@@ -98,7 +98,7 @@ class RateControl:
         return self.capacity is not None and self.estimate > _NEAR * self.capacity
 
     def probed(self, rate: float) -> None:
-        """A probe was measured at this rate; the first measurement may lower the guess to begin with, by half at most."""
+        """A probe was measured at this rate; the first measurement may lower the guess, by half at most."""
         if rate > self.estimate or not self._proven:
             self._set(max(rate, self.estimate / 2))
             if self.capacity is not None and rate > self.capacity:

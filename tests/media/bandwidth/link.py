@@ -231,9 +231,7 @@ class Subscriber:
         return max(sample.estimate for sample in self.between(begin, end))
 
 
-def run(
-    subscribers: list[Subscriber], seconds: float, events: dict[float, Callable[[], None]] | None = None
-) -> None:
+def run(subscribers: list[Subscriber], seconds: float, events: dict[float, Callable[[], None]] | None = None) -> None:
     """Let virtual time pass from nought; `events` happen at their times."""
     todo = sorted((events or {}).items())
     links = list({id(subscriber.link): subscriber.link for subscriber in subscribers}.values())

@@ -7,6 +7,7 @@ source with layers sends what an SFU does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -28,7 +29,7 @@ def queue(subscriber: Subscriber, begin: float, end: float) -> float:
 
 def switches(subscriber: Subscriber, begin: float, end: float) -> int:
     rates = [sample.rate for sample in subscriber.between(begin, end)]
-    return sum(a != b for a, b in zip(rates, rates[1:], strict=False))
+    return sum(a != b for a, b in pairwise(rates))
 
 
 # ---- finding the rate ----------------------------------------------------------------------------------------------
@@ -176,9 +177,7 @@ def test_a_round_trip_of_600_ms() -> None:
 
 
 def test_a_satellite_that_loses_and_jitters() -> None:
-    subscriber = Subscriber(
-        Link(2e6, delay=0.3, loss=0.05, jitter=0.03), Source(wanted=1.5e6, layers=LAYERS), back=0.3
-    )
+    subscriber = Subscriber(Link(2e6, delay=0.3, loss=0.05, jitter=0.03), Source(wanted=1.5e6, layers=LAYERS), back=0.3)
     run([subscriber], 60)
     assert subscriber.lowest(10, 60) > 500e3
 
@@ -210,16 +209,27 @@ def test_after_idle_the_link_is_used_at_once() -> None:
     assert [sample.rate for sample in subscriber.between(45.1, 50)] == [1.5e6] * len(subscriber.between(45.1, 50))
 
 
-@pytest.mark.parametrize("rate", [1e6, 600e3])
-def test_a_key_frame_is_no_overuse(rate: float) -> None:
-    """24 kB at one instant: a fifth to a third of a second of the link."""
+def with_key_frames(rate: float) -> Subscriber:
+    """24 kB at one instant each five seconds: a fifth to a third of a second of the link."""
     source = Source(wanted=400e3, layers=(400e3,), key_frames=tuple(range(10, 60, 5)), key_weight=12)
     subscriber = Subscriber(Link(rate, queue_ms=600), source)
     run([subscriber], 60)
-    before = subscriber.lowest(9, 10)
-    assert subscriber.lowest(10, 60) >= 0.9 * before
     assert max(sample.queue_ms for sample in subscriber.between(10, 60)) > 100
+    return subscriber
+
+
+@pytest.mark.parametrize("rate", [1e6, 900e3])
+def test_a_key_frame_is_no_overuse(rate: float) -> None:
+    subscriber = with_key_frames(rate)
+    assert subscriber.lowest(10, 60) >= subscriber.lowest(9, 10)
     assert "overuse" not in {sample.state for sample in subscriber.between(10, 60)}
+
+
+def test_a_key_frame_tells_of_a_link_below_the_estimate_and_costs_no_layer() -> None:
+    subscriber = with_key_frames(600e3)
+    assert subscriber.lowest(9, 10) > 650e3
+    assert 440e3 < subscriber.lowest(10, 60) < 600e3
+    assert switches(subscriber, 5, 60) == 0
 
 
 # ---- sharing -------------------------------------------------------------------------------------------------------
