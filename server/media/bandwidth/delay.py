@@ -23,6 +23,7 @@ _SMOOTHING = 0.1  # of the jitter, a feedback
 BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
+_SHRUNK = 0.8  # of the queue before: it is being drained
 _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
 _EMPTY = 5.0  # ms below which the queue counts as empty
 _SHORTEST_BUSY = 0.02  # s
@@ -73,7 +74,7 @@ class DelayDetector:
 
     __slots__ = (
         "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
-        "_sent", "_standing_cuts", "_standing_since", "_threshold", "_trend", "busy", "growth", "jitter", "queue",
+        "_sent", "_standing", "_standing_cuts", "_threshold", "_trend", "busy", "growth", "jitter", "queue",
         "state",
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ class DelayDetector:
         self._sent = self._arrival = float("-inf")
         self._backlog = 0.0  # bytes in the virtual queue
         self._over = 0  # samples in a row that showed over-use
-        self._standing_since: float | None = None
+        self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
         self._standing_cuts = 0
         self._excess = 0.0  # ms
         self._begin, self._bytes = 0.0, 0  # of the busy period
@@ -158,13 +159,13 @@ class DelayDetector:
         if elapsed > _LONGEST_GAP:
             self._trend = _Trend()
             elapsed = 0.0
-        growing = excess > self._excess + _GRAIN
+        growing, falling = excess > self._excess + _GRAIN, excess < self._excess - _GRAIN
         self._excess = excess
         self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
         least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
         over = growth > self._threshold and growing and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0
-        if self._over >= 2 or self._stands(arrival):
+        if self._over >= 2 or self._stands(arrival, falling):
             self.state = State.OVERUSE
         elif growth < -least:
             self.state = State.UNDERUSE
@@ -172,15 +173,16 @@ class DelayDetector:
             self.state = State.NORMAL
         self._adapt(abs(growth), elapsed, least)
 
-    def _stands(self, arrival: float) -> bool:
+    def _stands(self, arrival: float, falling: bool) -> bool:
         """Whether a queue has stood for `STANDING_TIME` without shrinking: ours, until cuts prove otherwise."""
-        if self.queue < STANDING or self.growth < -self._threshold or self._standing_since is None:
-            self._standing_since = arrival
+        since, before = self._standing
+        shrank = self.queue < _SHRUNK * before
+        if self.queue >= STANDING and (falling or arrival - since < STANDING_TIME + self.queue / 1000):
+            return False  # not for long yet: a cut shows after the queue only
+        self._standing = arrival, self.queue
+        if self.queue < STANDING or shrank:
             self._standing_cuts = 0
             return False
-        if arrival - self._standing_since < STANDING_TIME + self.queue / 1000:  # a cut shows after the queue only
-            return False
-        self._standing_since = arrival
         self._standing_cuts += 1
         if self._standing_cuts >= _NOT_OURS:
             self._base = self._base_before = self._base + self.queue / 1000

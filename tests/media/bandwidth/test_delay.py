@@ -41,11 +41,11 @@ def test_a_growing_queue_is_overuse_and_a_shrinking_one_underuse() -> None:
     states = feed(detector, [n * 5.0 for n in range(20)], start=1.0)
     assert State.OVERUSE in states
     assert detector.queue > 50
-    assert State.OVERUSE not in feed(detector, [100.0] * 36, start=1.5)[1:]
-    states = feed(detector, [100 - n * 2.5 for n in range(40)], start=2.4)
+    assert State.OVERUSE not in feed(detector, [100.0] * 24, start=1.5)[1:]
+    states = feed(detector, [100 - n * 2.5 for n in range(40)], start=2.1)
     assert State.OVERUSE not in states
     assert State.UNDERUSE in states
-    assert set(feed(detector, [0.0] * 80, start=3.4)[-10:]) == {State.NORMAL}
+    assert set(feed(detector, [0.0] * 80, start=3.1)[-10:]) == {State.NORMAL}
 
 
 def test_the_rate_of_a_busy_link_is_measured() -> None:
