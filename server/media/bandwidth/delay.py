@@ -23,6 +23,7 @@ _SMOOTHING = 0.1  # of the jitter, a feedback
 BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
+_SHRINKING = 0.95  # of the excess before
 _SHRUNK = 0.8  # of the queue before: it is being drained
 _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
 _EMPTY = 5.0  # ms below which the queue counts as empty
@@ -159,11 +160,11 @@ class DelayDetector:
         if elapsed > _LONGEST_GAP:
             self._trend = _Trend()
             elapsed = 0.0
-        growing, falling = excess > self._excess + _GRAIN, excess < self._excess - _GRAIN
+        falling = excess < _SHRINKING * self._excess - _GRAIN
         self._excess = excess
         self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
         least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
-        over = growth > self._threshold and growing and self._trend.samples >= _LEAST_SAMPLES
+        over = growth > self._threshold and not falling and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0
         if self._over >= 2 or self._stands(arrival, falling):
             self.state = State.OVERUSE

@@ -71,7 +71,7 @@ def test_reordered_feedback_is_made_good() -> None:
     history = History()
     sent(history, 0, (2, 0), (2, 30))
     assert len(history.match(report(2, [50, 51]))) == 1
-    assert (history.received, history.lost) == (2, 0)  # of the first batch nothing is known
+    assert (history.received, history.lost, history.unheard) == (2, 0, 2000)  # of the first batch nothing is known
     assert history.match(report(0, [20, None])) == []
     assert (history.received, history.lost) == (3, 1)
 
@@ -93,6 +93,15 @@ def test_packets_that_were_never_sent_are_not_believed() -> None:
     assert history.match(report(4, [30, 31])) == []
     sent(history, 2, (2, 50))
     assert [group[3] for group in history.match(report(2, [70, 71]))] == [2]
+
+
+def test_numbers_that_never_left_are_no_loss() -> None:
+    """The kernel refused the end of a batch: its numbers are used up, but nothing was sent under them."""
+    history = History()
+    sent(history, 0, (2, 0))
+    sent(history, 5, (2, 20))
+    assert [group[3] for group in history.match(report(0, [20, 21, None, None, None, 40, 41]))] == [2, 2]
+    assert (history.received, history.lost) == (4, 0)
 
 
 def test_arrivals_out_of_order_keep_first_and_last_apart() -> None:
