@@ -85,19 +85,25 @@ def read_report(fci: bytes, near: int | None = None) -> Report:
     base, count, tail = _HEAD.unpack_from(fci)
     if not 0 < count <= LARGEST_STATUS_COUNT:
         raise ProtocolError("transport feedback has a wrong number of statuses")
-    symbols, at = _read_chunks(fci, count)
     reference: int = tail >> 8
     if near is not None:
         reference = unwrap(reference, near // _REFERENCE_TICKS, _REFERENCE_BITS)
-    came = symbols.count(_SMALL)
-    if came + symbols.count(_MISSING) < count:
-        return _read_large(fci, at, symbols, base, reference * _REFERENCE_TICKS)
+    before: list[int] | None = None
+    if fci[8] >> 5 == _SMALL and (fci[8] & 0x1F) << 8 | fci[9] == count:  # the usual case: one run, all came
+        came, at = count, 10
+    else:
+        symbols, at = _read_chunks(fci, count)
+        came = symbols.count(_SMALL)
+        if came + symbols.count(_MISSING) < count:
+            return _read_large(fci, at, symbols, base, reference * _REFERENCE_TICKS)
+        if came < count:
+            before = list(accumulate(symbols, initial=0))
     deltas = fci[at : at + came]
     if len(deltas) < came:
         raise ProtocolError("transport feedback has too few deltas")
     ticks = list(accumulate(deltas, initial=reference * _REFERENCE_TICKS))
     del ticks[0]
-    return Report(base, count, None if came == count else list(accumulate(symbols, initial=0)), ticks, True)
+    return Report(base, count, before, ticks, True)
 
 
 def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) -> Report:

@@ -22,8 +22,6 @@ UNACKNOWLEDGED = 1024  # packets without acknowledgement that may still be told 
 # last came on the peer's clock. Plain tuples: there are many.
 Group = tuple[float, float, int, int, float, float]
 
-_Piece = tuple[float, int, int, int, int]  # the same of one batch: sent at, bytes, packets, ticks of first and last
-
 
 class History:
     """`received` and `lost` count packets; `lost` falls again when one of them came after all.
@@ -69,21 +67,25 @@ class History:
         end = min(base + report.told, newest + 1)
         if base < self._cursor and self._open:
             self._tell_again(report, base, min(end, self._cursor))
-        pieces = self._take(report, base, end)
+        groups = self._take(report, base, end)
         if end > self._cursor:
             self._cursor = end
         while len(self._open) > UNACKNOWLEDGED:
             del self._open[next(iter(self._open))]
-        groups = _grouped(pieces)
         for group in groups:
             self.received += group[3]
         return groups
 
-    def _take(self, report: Report, base: int, end: int) -> list[_Piece]:
-        """Take the batches before `end` from those that wait, with what the feedback says of each."""
+    def _take(self, report: Report, base: int, end: int) -> list[Group]:
+        """Take the batches before `end` from those that wait, with what the feedback says of them, as groups.
+
+        One loop, for this is where the time goes.
+        """
         _, told, before, ticks, ordered = report
         batches, low = self._batches, base & 0xFFFF
-        pieces: list[_Piece] = []
+        groups: list[Group] = []
+        begin = last = float("-inf")
+        octets = packets = first_tick = last_tick = 0
         while batches:
             first, count, size, at = batches[0]
             start = first - low & 0xFFFF
@@ -93,20 +95,33 @@ class History:
                     break
                 continue
             batches.popleft()
-            got = count
             if before is not None:
-                start, stop = before[start], before[stop]
-                got = stop - start
+                got = before[stop] - before[start]
                 if got < count:
                     self._miss(before, base, self._ahead(first), count)
                     if got == 0:
                         continue
-                    size = size * got // count
+                    size, count = size * got // count, got
+                start, stop = before[start], before[stop]
             if ordered:
-                pieces.append((at, size, got, ticks[start], ticks[stop - 1]))
+                earliest, latest = ticks[start], ticks[stop - 1]
             else:
-                pieces.append((at, size, got, min(ticks[start:stop]), max(ticks[start:stop])))
-        return pieces
+                earliest, latest = min(ticks[start:stop]), max(ticks[start:stop])
+            if at - begin > GROUP_TIME:
+                if packets:
+                    groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
+                begin, octets, packets, first_tick, last_tick = at, size, count, earliest, latest
+            else:
+                octets += size
+                packets += count
+                if latest > last_tick:
+                    last_tick = latest
+                if earliest < first_tick:
+                    first_tick = earliest
+            last = at
+        if packets:
+            groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
+        return groups
 
     def _cut(self, base: int, end: int) -> bool:
         """Cut the first batch so that it lies in [base, end) or is gone; false when it lies beyond.
@@ -166,25 +181,3 @@ class History:
         self._cursor = self._ahead(self._batches[0][0])
         first, count, _, _ = self._batches[-1]
         return self._ahead(first) + count - 1
-
-
-def _grouped(pieces: list[_Piece]) -> list[Group]:
-    groups: list[Group] = []
-    begin = last = float("-inf")
-    size = got = first_arrival = last_arrival = 0
-    for at, octets, packets, start, stop in pieces:
-        if at - begin > GROUP_TIME:
-            if got:
-                groups.append((begin, last, size, got, first_arrival * TICK, last_arrival * TICK))
-            begin, size, got, first_arrival, last_arrival = at, octets, packets, start, stop
-        else:
-            size += octets
-            got += packets
-            if stop > last_arrival:
-                last_arrival = stop
-            if start < first_arrival:
-                first_arrival = start
-        last = at
-    if got:
-        groups.append((begin, last, size, got, first_arrival * TICK, last_arrival * TICK))
-    return groups
