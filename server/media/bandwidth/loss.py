@@ -21,6 +21,7 @@ _MEMORY = 16  # observations
 _FADE = 0.9  # weight of an observation against the one after it
 NEGLIGIBLE = 0.02  # share of packets below which nothing is fitted
 _EVIDENCE = 6.0  # log-likelihood by which a capacity must explain the losses better
+_FASTER = 1.02  # how much faster than on average was sent where losses were, if it is not chance
 HOPELESS = 0.4  # share lost over some observations at which less is sent, whatever the cause
 _LEAST, _MOST = 0.001, 0.5  # inherent loss that is thought possible
 _CANDIDATES = (0.9, 1.0)  # of the delivered rate
@@ -74,24 +75,28 @@ class LossBound:
     def _fit(self) -> None:
         newest_first = list(self._observations)[::-1]
         weighted: list[tuple[float, float, float]] = []
-        weight, total, gone = 1.0, 0.0, 0.0
+        weight, total, gone, rates, lossy_rates = 1.0, 0.0, 0.0, 0.0, 0.0
         for rate, packets, lost in newest_first:
             weighted.append((rate, weight * packets, weight * lost))
             total += weight * packets
             gone += weight * lost
+            rates += weight * packets * rate
+            lossy_rates += weight * lost * rate
             weight *= _FADE
-        average = gone / total
-        self.bound, self.inherent = inf, average
-        if average < NEGLIGIBLE:
+        self.bound, self.inherent = inf, min(gone / total, _MOST)
+        if self.inherent < NEGLIGIBLE:
             return
-        best, self.inherent = _likelihood(weighted, inf)
-        best += _EVIDENCE
+        if lossy_rates / gone > _FASTER * rates / total:  # else a capacity could not explain the losses better
+            self._try_capacities(newest_first, weighted)
+        if self.bound == inf and self.loss > HOPELESS:
+            self.bound = _delivered(newest_first[:4])
+
+    def _try_capacities(self, newest_first: list[_Observation], weighted: list[tuple[float, float, float]]) -> None:
+        best = _likelihood(weighted, inf)[0] + _EVIDENCE
         for capacity in self._candidates(newest_first):
             likelihood, inherent = _likelihood(weighted, capacity)
             if likelihood > best:
                 best, self.bound, self.inherent = likelihood, capacity, inherent
-        if self.bound == inf and self.loss > HOPELESS:
-            self.bound = _delivered(newest_first[:4])
 
     def _candidates(self, newest_first: list[_Observation]) -> set[float]:
         """Capacities worth a try: what got through when it was lossy, and about that."""
