@@ -6,8 +6,9 @@ in microseconds of any clock that does not go back; on the wire they have a grai
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import accumulate, groupby
 from struct import Struct
+from typing import NamedTuple
 
 from server.errors import ProtocolError
 from server.media.rtcp_build import build_transport_feedback
@@ -35,6 +36,21 @@ _THREE = [tuple(value >> shift & 3 for shift in (4, 2, 0)) for value in range(64
 Arrival = tuple[int, int | None]  # 16-bit sequence number; microseconds, or None when it did not come
 
 
+class Report(NamedTuple):
+    """A feedback read as a whole, for who asks about ranges of numbers and not about each.
+
+    The i-th of `told` packets from the 16-bit `base` on came if `before[i + 1] > before[i]`, at `ticks[before[i]]`;
+    `before` is None when all came, and then `ticks[i]` is the time of the i-th, in units of `TICK_US`. `ordered` says
+    that none came before its predecessor.
+    """
+
+    base: int
+    told: int
+    before: list[int] | None
+    ticks: list[int]
+    ordered: bool
+
+
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -57,6 +73,48 @@ def parse_feedback(fci: bytes, near_us: int | None = None) -> list[Arrival]:
         return _read_deltas(fci, at, symbols, base, reference * _REFERENCE_TICKS)
     except IndexError as error:
         raise ProtocolError("transport feedback has too few deltas") from error
+
+
+def read_report(fci: bytes, near: int | None = None) -> Report:
+    """As `parse_feedback`, at a fraction of its price, without a step of Python for each packet in the usual case.
+
+    `near` is a time of the feedback before, in ticks. Raises ProtocolError when malformed or absurdly long.
+    """
+    if len(fci) < 10:
+        raise ProtocolError("transport feedback is truncated")
+    base, count, tail = _HEAD.unpack_from(fci)
+    if not 0 < count <= LARGEST_STATUS_COUNT:
+        raise ProtocolError("transport feedback has a wrong number of statuses")
+    reference: int = tail >> 8
+    if near is not None:
+        reference = unwrap(reference, near // _REFERENCE_TICKS, _REFERENCE_BITS)
+    before: list[int] | None = None
+    if fci[8] >> 5 == _SMALL and (fci[8] & 0x1F) << 8 | fci[9] == count:  # the usual case: one run, all came
+        came, at = count, 10
+    else:
+        symbols, at = _read_chunks(fci, count)
+        came = symbols.count(_SMALL)
+        if came + symbols.count(_MISSING) < count:
+            return _read_large(fci, at, symbols, base, reference * _REFERENCE_TICKS)
+        if came < count:
+            before = list(accumulate(symbols, initial=0))
+    deltas = fci[at : at + came]
+    if len(deltas) < came:
+        raise ProtocolError("transport feedback has too few deltas")
+    ticks = list(accumulate(deltas, initial=reference * _REFERENCE_TICKS))
+    del ticks[0]
+    return Report(base, count, before, ticks, True)
+
+
+def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) -> Report:
+    """A feedback in which some delta takes two bytes: something came late, or long after its predecessor."""
+    try:
+        arrivals = _read_deltas(fci, at, symbols, base, ticks)
+    except IndexError as error:
+        raise ProtocolError("transport feedback has too few deltas") from error
+    before = list(accumulate((time is not None for _, time in arrivals), initial=0))
+    times = [time // TICK_US for _, time in arrivals if time is not None]
+    return Report(base, len(symbols), before, times, times == sorted(times))
 
 
 def count_feedback(fci: bytes) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Transport-wide feedback: what was recorded is what is read, whatever came, in whatever order."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media.rtcp import TransportFeedback, parse
-from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, count_feedback, parse_feedback
+from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, count_feedback, parse_feedback, read_report
 
 START_US = 5_000_000_000
 
@@ -28,6 +29,18 @@ def feedback(arrivals: list[tuple[int, int]]) -> list[bytes]:
     for sequence, at in arrivals:
         builder.record(sequence, at)
     return builder.build()
+
+
+def read_as_a_whole(packets: list[bytes]) -> list[Arrival]:
+    arrivals: list[Arrival] = []
+    for packet in packets:
+        base, count, before, ticks, ordered = read_report(packet[12:], START_US // TICK_US)
+        assert ordered == all(a <= b for a, b in pairwise(ticks))
+        places = before if before is not None else list(range(count + 1))
+        for i in range(count):
+            came = places[i + 1] > places[i]
+            arrivals.append((base + i & 0xFFFF, ticks[places[i]] * TICK_US if came else None))
+    return arrivals
 
 
 def came(arrivals: list[Arrival]) -> dict[int, int]:
@@ -134,7 +147,9 @@ def test_what_was_recorded_is_what_is_read(first: int, steps: list[tuple[int, in
     builder = FeedbackBuilder(1)
     for index in order:
         builder.record(index & 0xFFFF, sent[index])
-    told = read(builder.build(), near_us=START_US)
+    packets = builder.build()
+    told = read(packets, near_us=START_US)
+    assert read_as_a_whole(packets) == told
     assert [sequence for sequence, _ in told] == [n & 0xFFFF for n in range(first, number + 1)]
     for (_, time), index in zip(told, range(first, number + 1), strict=True):
         if index in sent:
@@ -161,6 +176,8 @@ def test_what_was_recorded_is_what_is_read(first: int, steps: list[tuple[int, in
 def test_refuses_what_is_malformed(fci: str) -> None:
     with pytest.raises(ProtocolError):
         parse_feedback(bytes.fromhex(fci))
+    with pytest.raises(ProtocolError):
+        read_report(bytes.fromhex(fci))
 
 
 def test_counts_what_came_without_its_times() -> None:

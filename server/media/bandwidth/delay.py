@@ -1,0 +1,201 @@
+"""Over-use of the way, from how delays grow (draft-ietf-rmcat-gcc-02 §5: groups, filter, over-use detector).
+
+Two things differ from a sender with a pacer. We forward bursts as they come, so that a key frame on a thin link queues
+behind itself: of the delay of each group we take off what the burst would cost on a link that has just our estimate
+(a virtual queue that drains at this rate), and only what exceeds it counts. And of the groups of a feedback only the
+quickest counts: jitter delays some packets, a queue delays all.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from server.media.bandwidth.history import Group
+
+MEMORY = 0.5  # s: how far back the trend looks (time constant)
+THRESHOLD = 12.5  # ms of growth within MEMORY that are over-use, to begin with
+SMALLEST_THRESHOLD = 10.0  # ms
+LARGEST_THRESHOLD = 300.0  # ms
+_RISE, _FALL = 3.0, 0.4  # per second: how the threshold follows the growth, up and down (§5.4 is quicker upward)
+_OUTLIER = 15.0  # ms above the threshold: not to be got used to
+_NOISE = 0.35  # of the jitter: what is left of it in the trend of the quickest
+_SMOOTHING = 0.1  # of the jitter, a feedback
+BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
+STANDING = 60.0  # ms of queue that may not stand
+STANDING_TIME = 1.0  # s
+_SHRINKING = 0.95  # of the excess before
+_SHRUNK = 0.8  # of the queue before: it is being drained
+_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_EMPTY = 5.0  # ms below which the queue counts as empty
+_SHORTEST_BUSY = 0.02  # s
+_BUSY = 0.5  # s of a busy period over which the link's rate is measured
+_GRAIN = 0.25  # ms of the peer's clock as feedback tells it
+_LEAST_SAMPLES = 4  # that make a trend
+_LONGEST_GAP = 2.0  # s without a sample: the trend begins anew
+
+
+class State(Enum):
+    """What the link does with what we send."""
+
+    NORMAL = "normal"
+    OVERUSE = "overuse"
+    UNDERUSE = "underuse"
+
+
+class _Trend:
+    """Line of least squares through samples that fade with age: exponentially weighted sums, the newest at x = 0."""
+
+    __slots__ = ("_n", "_x", "_xx", "_xy", "_y", "samples")
+
+    def __init__(self) -> None:
+        self._n = self._x = self._xx = self._xy = self._y = 0.0
+        self.samples = 0
+
+    def add(self, elapsed: float, y: float) -> float:
+        """A sample `elapsed` seconds after the last; returns the slope in units of y a second."""
+        n, x, xx, xy, sum_y = self._n, self._x, self._xx, self._xy, self._y
+        keep = MEMORY / (MEMORY + elapsed)
+        xx = keep * (xx - 2 * elapsed * x + elapsed * elapsed * n)  # move the origin to now, and fade
+        xy = keep * (xy - elapsed * sum_y)
+        x = keep * (x - elapsed * n)
+        n = keep * n + 1
+        sum_y = keep * sum_y + y
+        self._n, self._x, self._xx, self._xy, self._y = n, x, xx, xy, sum_y
+        self.samples += 1
+        spread = n * xx - x * x
+        return (n * xy - x * sum_y) / spread if spread > 1e-9 else 0.0
+
+
+class DelayDetector:
+    """Fed with the groups of each feedback. `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback
+    lie apart) in seconds.
+
+    `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was.
+    """
+
+    __slots__ = (
+        "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
+        "_sent", "_standing", "_standing_cuts", "_threshold", "_trend", "busy", "growth", "jitter", "queue",
+        "state",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._threshold = THRESHOLD
+        self.reset()
+
+    def reset(self) -> None:
+        """The way is another one, or nothing was heard for long: earlier delays mean nothing."""
+        self._trend = _Trend()
+        self._base = self._base_before = float("inf")  # shortest delay of this window and of the one before
+        self._base_end = float("-inf")
+        self._sent = self._arrival = float("-inf")
+        self._backlog = 0.0  # bytes in the virtual queue
+        self._over = 0  # samples in a row that showed over-use
+        self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
+        self._standing_cuts = 0
+        self._excess = 0.0  # ms
+        self._begin, self._bytes = 0.0, 0  # of the busy period
+        self.busy: float | None = None
+        self.queue = self.growth = self.jitter = 0.0
+        self.state = State.NORMAL
+
+    def update(self, groups: list[Group], octets: int, estimate: float) -> State:
+        """Judge the link by one feedback: at least one group, `octets` delivered, the estimate (bit/s) in force."""
+        rate = estimate / 8
+        backlog, sent, newest = self._backlog, self._sent, self._arrival
+        shortest = quickest = excess = float("inf")
+        longest = float("-inf")
+        own = 0.0  # bytes: the longest of the virtual queue
+        for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
+            backlog -= rate * (last_sent - sent)
+            backlog = size if backlog < 0 else backlog + size
+            if backlog > own:
+                own = backlog
+            sent = last_sent
+            delay = first_arrival - first_sent
+            if delay < shortest:
+                shortest = delay
+            if delay > longest:
+                longest = delay
+            delay = last_arrival - last_sent
+            if delay < quickest:
+                quickest = delay
+            delay -= backlog / rate
+            if delay < excess:
+                excess = delay
+            if last_arrival > newest:
+                newest = last_arrival
+        self._backlog, self._sent = backlog, sent
+        smoothing = max(_SMOOTHING, 1 / (self._trend.samples + 1))
+        self.jitter += smoothing * (max(longest - shortest - own / rate, 0.0) - self.jitter)
+        base = self._shortest_of_window(shortest, newest)
+        self.queue = (quickest - base) * 1000
+        self._measure(octets, newest)
+        self._judge(max(excess - base, 0.0) * 1000, newest)
+        self._arrival = newest
+        return self.state
+
+    def _shortest_of_window(self, shortest: float, arrival: float) -> float:
+        if arrival >= self._base_end:
+            self._base_before, self._base = self._base, shortest
+            self._base_end = arrival + BASE_WINDOW
+        elif shortest < self._base:
+            self._base = shortest
+        return min(self._base, self._base_before)
+
+    def _measure(self, octets: int, arrival: float) -> None:
+        if self.queue < _EMPTY:
+            self.busy = None
+            self._begin, self._bytes = arrival, 0
+            return
+        self._bytes += octets
+        span = arrival - self._begin
+        if span >= _SHORTEST_BUSY:
+            self.busy = self._bytes * 8 / span
+        if span > _BUSY:
+            self._begin, self._bytes = arrival, 0
+
+    def _judge(self, excess: float, arrival: float) -> None:
+        elapsed = arrival - self._arrival
+        if elapsed > _LONGEST_GAP:
+            self._trend = _Trend()
+            elapsed = 0.0
+        falling = excess < _SHRINKING * self._excess - _GRAIN
+        self._excess = excess
+        self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
+        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
+        over = growth > self._threshold and not falling and self._trend.samples >= _LEAST_SAMPLES
+        self._over = self._over + 1 if over else 0
+        if self._over >= 2 or self._stands(arrival, falling):
+            self.state = State.OVERUSE
+        elif growth < -least:
+            self.state = State.UNDERUSE
+        else:
+            self.state = State.NORMAL
+        self._adapt(abs(growth), elapsed, least)
+
+    def _stands(self, arrival: float, falling: bool) -> bool:
+        """Whether a queue has stood for `STANDING_TIME` without shrinking: ours, until cuts prove otherwise."""
+        since, before = self._standing
+        shrank = self.queue < _SHRUNK * before
+        if self.queue >= STANDING and (falling or arrival - since < STANDING_TIME + self.queue / 1000):
+            return False  # not for long yet: a cut shows after the queue only
+        self._standing = arrival, self.queue
+        if self.queue < STANDING or shrank:
+            self._standing_cuts = 0
+            return False
+        self._standing_cuts += 1
+        if self._standing_cuts >= _NOT_OURS:
+            self._base = self._base_before = self._base + self.queue / 1000
+            self._standing_cuts = 0
+            return False
+        return True
+
+    def _adapt(self, growth: float, elapsed: float, least: float) -> None:
+        """Get used to what jitter makes of the trend (§5.4), so that other flows do not starve us."""
+        above = growth - self._threshold
+        if above > _OUTLIER:
+            above = 0.0
+        speed = _RISE if above > 0 else _FALL
+        threshold = self._threshold + min(elapsed, 0.1) * speed * above
+        self._threshold = min(max(threshold, least), LARGEST_THRESHOLD)

@@ -1,0 +1,160 @@
+"""The estimate of one subscriber's downlink: history, delay, loss, rate and probing put together."""
+
+from __future__ import annotations
+
+from server.media.bandwidth.delay import DelayDetector
+from server.media.bandwidth.history import Group, History
+from server.media.bandwidth.loss import LossBound
+from server.media.bandwidth.probe import Probe, Prober
+from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Throughput
+from server.media.twcc import read_report
+
+JUDGED_EVERY = 0.08  # s: feedbacks that come more often are taken together
+SILENCE = 0.8  # s and two round trips without feedback on what was sent: the link is taken to be interrupted
+_AGAIN = 0.5  # s until silence cuts once more
+_SILENCE_FACTOR = 0.5
+_RESUME = 0.6  # of the estimate before an interruption is taken up after it
+_UNHEARD = 3  # batches that must wait for feedback before silence means something
+_LONGEST_RTT = 2.0  # s
+_RTT_SMOOTHING = 0.1
+_UNUSUAL = 0.05  # share of loss above the inherent with which nothing is increased
+_QUEUED = 40.0  # ms of queue with which loss is not inherent, and no probe is sent
+
+
+class BandwidthEstimator:
+    """See the package's docstring for how it is used. Times in seconds of one monotonic clock, rates in bit/s."""
+
+    __slots__ = (
+        "_before", "_delay", "_groups", "_history", "_judged", "_loss", "_prober", "_rate", "_reported_rtt",
+        "_silent_cut", "_throughput", "_ticks", "record",
+    )  # fmt: skip
+
+    def __init__(self, start: float = START) -> None:
+        self._history = History()
+        self._delay = DelayDetector()
+        self._loss = LossBound()
+        self._rate = RateControl(start)
+        self._throughput = Throughput()
+        self._prober = Prober()
+        self._groups: list[Group] = []  # told by feedback, not judged yet
+        self._judged = float("-inf")
+        self._ticks: int | None = None  # arrival of the newest packet that was reported, on the peer's clock
+        self._before: float | None = None  # estimate before an interruption that lasts
+        self._silent_cut = float("-inf")
+        self._reported_rtt = False
+        self.record = self._history.record
+
+    # ---- what happens ----------------------------------------------------------------------------------------------
+
+    def sent(self, first: int, count: int, size: int, now: float) -> None:
+        """A batch left: `count` packets from the 16-bit transport-wide number `first` on, `size` bytes in all.
+
+        The hot path may call `record((first, count, size, now))` instead, which is the same without a frame of Python.
+        """
+        self.record((first, count, size, now))
+
+    def feedback(self, fci: bytes, now: float) -> None:
+        """A transport-wide feedback came (`rtcp.TransportFeedback.fci`). Raises ProtocolError when malformed."""
+        report = read_report(fci, self._ticks)
+        if report.ticks:
+            self._ticks = report.ticks[-1]
+        groups = self._history.match(report)
+        if not groups:
+            return
+        if self._before is not None:
+            self._resume(now)
+        self._groups += groups
+        if now - self._judged >= JUDGED_EVERY:
+            self._judge(now)
+
+    def _judge(self, now: float) -> None:
+        groups, self._groups, self._judged = self._groups, [], now
+        history, delay, loss, rate = self._history, self._delay, self._loss, self._rate
+        newest_sent, newest_arrival = groups[-1][1], groups[-1][5]
+        octets, history.unheard = history.unheard, 0
+        for group in groups:
+            octets += group[2]
+        if not self._reported_rtt:  # from a packet to its feedback: a little more than a round trip
+            rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
+        self._throughput.add(octets, newest_arrival)
+        delay.update(groups, octets, rate.estimate)
+        loss.update(newest_sent, octets, history.received, history.lost, delay.queue > _QUEUED)
+        lossy = loss.loss > loss.inherent + _UNUSUAL
+        if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
+            self._prober.wait(now, rate.is_near_capacity)
+        probed = self._prober.observe(groups, newest_sent, rate.estimate, loss.inherent, now)
+        if probed is not None:
+            rate.probed(probed)
+
+    def rtt(self, seconds: float) -> None:
+        """A round trip was measured (RTCP reports)."""
+        self._reported_rtt = True
+        self._rate.rtt = min(seconds, _LONGEST_RTT)
+
+    def tick(self, now: float) -> None:
+        """About ten times a second: notice that feedback stays away."""
+        rtt = self._rate.rtt
+        self._prober.give_up(now, rtt)
+        oldest = self._history.oldest
+        if oldest is None or self._history.waiting < _UNHEARD or now - oldest < SILENCE + 2 * rtt:
+            return
+        if now - self._silent_cut >= _AGAIN:
+            if self._before is None:
+                self._before = self._rate.estimate
+            self._silent_cut = now
+            self._rate.interrupted(_SILENCE_FACTOR, now)
+
+    def probe(self, now: float, wanted: float) -> Probe | None:
+        """What to send beside the media to find out whether `wanted` bit/s would fit; None for now."""
+        if self._before is not None or self._delay.queue > _QUEUED:
+            return None
+        wanted = min(wanted, CEILING, self._loss.bound)
+        return self._prober.due(now, self.estimate, wanted, self._delay.jitter)
+
+    def moved(self, now: float) -> None:
+        """The subscriber has another address since `now`: what was learnt of delays and losses does not hold."""
+        self._delay.reset()
+        self._groups.clear()
+        self._history.forget(now)
+        self._history.unheard = 0
+        self._loss.restart(self._history.received, self._history.lost)
+        self._prober.hurry(now)
+
+    def _resume(self, now: float) -> None:
+        before, self._before = self._before, None
+        self._silent_cut = float("-inf")
+        if before is not None:
+            self._rate.resumed(before * _RESUME)
+        self.moved(now - self._rate.rtt)
+
+    # ---- what is known ---------------------------------------------------------------------------------------------
+
+    @property
+    def estimate(self) -> float:
+        """What may be sent, in bit/s of bytes as they were told to `sent`."""
+        return max(min(self._rate.estimate, self._loss.bound), FLOOR)
+
+    @property
+    def loss(self) -> float:
+        """Smoothed share of packets that do not arrive."""
+        return self._loss.loss
+
+    @property
+    def state(self) -> str:
+        """One of "normal", "overuse" and "underuse"."""
+        return self._delay.state.value
+
+    @property
+    def queueing_ms(self) -> float:
+        """How long packets wait in the link's queue."""
+        return self._delay.queue
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes of which no feedback has spoken yet."""
+        return self._history.in_flight
+
+    @property
+    def throughput(self) -> float:
+        """bit/s that arrive, 0 before anything did."""
+        return self._throughput.rate or 0.0
