@@ -136,7 +136,8 @@ class Channel:
     async def let_go(self) -> None:
         """End all connections, so that the server need not wait for them; pages come back by themselves."""
         connections = list(self.sio.eio.sockets.values())
-        await self.sio.eio.disconnect()
+        if connections:
+            await self.sio.eio.disconnect()
         for connection in connections:  # browsers pass over Engine.IO's goodbye: ending the writer closes the socket
             await connection.queue.put(None)
 

@@ -187,6 +187,7 @@ def test_every_message_is_in_the_document(harness: Harness) -> None:
 
 async def test_letting_go_ends_the_connections_of_browsers_too(harness: Harness) -> None:
     """A browser's Engine.IO passes over the server's goodbye: the WebSocket itself must be closed."""
+    await harness.channel.let_go()  # nobody is there: nothing to do
     async with ClientSession() as session:
         address = harness.server.make_url("/socket.io/?EIO=4&transport=websocket")
         async with session.ws_connect(address) as socket:

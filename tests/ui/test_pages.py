@@ -26,7 +26,11 @@ LOOKS: tuple[tuple[int, int, Literal["light", "dark"] | None], ...] = (
 SERIOUS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
   .filter(({ impact }) => impact === 'serious' || impact === 'critical')
   .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`)"""
-DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"  # in the new colours
+# The new colours have come: two frames, then what moves into them at the end of its way.
+DRAWN = """async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+}"""
 ACTIVE = "(document.activeElement.textContent || document.activeElement.name || '').trim()"
 
 pytestmark = pytest.mark.timeout(600)
