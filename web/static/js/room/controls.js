@@ -97,7 +97,8 @@ export class Controls {
   /** The chair has switched our microphone off, or another page of ours has changed something. */
   #follow() {
     const self = this.state.self;
-    if (self && this.tracks.microphone && !self.microphone && !this.busy.has("microphone") && this.session.phase === "inside") {
+    const mutedHere = self?.present && !self.microphone; // who has just lost the seat with the connection comes back as they were
+    if (mutedHere && this.tracks.microphone && !this.busy.has("microphone") && this.session.phase === "inside") {
       this.#closeTrack("microphone");
       this.connection?.put("microphone", null);
     }
