@@ -12,7 +12,8 @@ export class Controls {
   constructor(room, state, tracks, session) {
     Object.assign(this, { room, state, tracks, session });
     this.connection = null;
-    this.busy = new Set();
+    this.busy = new Map(); // line → "on" or "off", whichever is under way
+    this.again = new Set(); // lines to be switched on as soon as they are off
     this.wanted = {};
     room.querySelector(".bar").addEventListener("click", (event) => {
       const action = event.target.closest("[data-action]")?.dataset.action;
@@ -35,10 +36,12 @@ export class Controls {
     this.show();
   }
 
-  /** Switches one line on or off. */
+  /** Switches one line on or off. A second press while it goes on is impatience; while it goes off, it is a wish. */
   async toggle(line) {
-    if (this.busy.has(line) || !this.connection) return;
-    this.busy.add(line);
+    if (!this.connection) return;
+    if (this.busy.get(line) === "off") this.again.add(line);
+    if (this.busy.has(line)) return;
+    this.busy.set(line, this.tracks[line] ? "off" : "on");
     try {
       if (this.tracks[line]) await this.off(line);
       else await this.#on(line);
@@ -49,6 +52,7 @@ export class Controls {
     } finally {
       this.busy.delete(line);
       this.show();
+      if (this.again.delete(line)) this.toggle(line);
     }
   }
 
