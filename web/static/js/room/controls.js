@@ -47,7 +47,7 @@ export class Controls {
       else await this.#on(line);
     } catch (error) {
       if (line === "screen" && error.name === "NotAllowedError") return;
-      const reason = error.code && typeof error.code === "string" ? error.message : text(devices.reasonOf(error, line === "microphone" ? "audio" : "video"));
+      const reason = error.code && typeof error.code === "string" ? error.message : text(devices.reasonOfOne(error, line === "microphone" ? "audio" : "video"));
       toast(line === "screen" && !error.code ? text("shareFailed") : reason, { iconName: "circle-alert" });
     } finally {
       this.busy.delete(line);

@@ -13,9 +13,15 @@ export function captureSize() {
 /** Name of the text that explains why a device did not open. */
 export function reasonOf(error, kind) {
   if (!navigator.mediaDevices) return "notSecure";
-  if (error.name === "NotAllowedError" || error.name === "SecurityError") return kind === "video" ? "deniedCamera" : "deniedMicrophone";
+  if (error.name === "NotAllowedError" || error.name === "SecurityError") return "denied";
   if (error.name === "NotReadableError" || error.name === "AbortError") return "inUse";
   return kind === "video" ? "noCamera" : "noMicrophone";
+}
+
+/** The same, where only one of the two devices is spoken of: the text says what still works without it. */
+export function reasonOfOne(error, kind) {
+  const reason = reasonOf(error, kind);
+  return reason !== "denied" ? reason : kind === "video" ? "deniedCamera" : "deniedMicrophone";
 }
 
 const chosen = (kind) => recall(`device:${kind}`);

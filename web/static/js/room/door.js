@@ -47,7 +47,7 @@ export class Door {
         if (this.closed) return track.stop();
         this.tracks[line] = track;
       } catch (error) {
-        this.problems[line] = devices.reasonOf(error, line === "microphone" ? "audio" : "video");
+        this.problems[line] = devices.reasonOfOne(error, line === "microphone" ? "audio" : "video");
       }
     }
     if (!this.closed) this.#show(line);
