@@ -180,6 +180,8 @@ class MediaPool:
             async with asyncio.timeout(KNOWN_SECONDS):
                 await asyncio.gather(*(link.known.wait() for link in links))
         ready = [asyncio.create_task(link.wait_ready()) for link in links if link.restart]
+        if not ready:  # the server ends already
+            return
         try:
             await asyncio.wait(ready, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait(ready, timeout=TOGETHER_SECONDS)
