@@ -62,7 +62,16 @@ def _look_at(visitors: Visitors, page: Page, name: str) -> None:
         if theme:
             page.emulate_media(color_scheme=theme)
             page.evaluate(DRAWN)
-            visitors.problems += [f"{name} at {width}, {theme}: {found}" for found in page.evaluate(SERIOUS)]
+            visitors.problems += [f"{name} at {width}, {theme}: {found}" for found in _serious(page)]
+
+
+def _serious(page: Page) -> list[str]:
+    """What axe finds; on a busy machine some colours are still on their way, so only what stays counts."""
+    found: list[str] = page.evaluate(SERIOUS)
+    if found:
+        page.wait_for_timeout(500)
+        found = page.evaluate(SERIOUS)
+    return found
 
 
 def test_every_page_is_sound_and_accessible(app: DemoApp, browser: Browser) -> None:
