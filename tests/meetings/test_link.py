@@ -147,6 +147,38 @@ async def test_closing_for_good_ends_the_node(links: Links) -> None:
         await link.ask(OpenRoom(room="m1"), Done)
 
 
+async def test_a_node_that_is_late_is_said_to_be_overloaded_once(
+    media_settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.meetings.link.PING_SECONDS", 0.01)
+    lags = iter([0.0, 5.0, 400.0, 300.0, 5.0, 0.0])
+    asked: list[float] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            request = protocol.decode_request(line)
+            answer: protocol.Answer = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
+            if isinstance(request.command, protocol.GetStats):
+                asked.append(next(lags, 0.0))
+                answer = protocol.Stats(
+                    participants=[], packets_in=0, packets_out=0, cpu_seconds=1.0, refused={}, lag_ms=asked[-1]
+                )
+            writer.write(protocol.encode(Reply(id=request.id, answer=answer)))
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
+    link = MediaLink(media_settings)
+    await link.start()
+    await until(lambda: asked[-1:] == [300.0] and link.figures(0).lag == 0.3, 10)
+    assert link.figures(0).overloaded
+    await until(lambda: len(asked) >= 7, 10)
+    assert not link.figures(0).overloaded
+    assert caplog.text.count("is overloaded: 0 % of a core, 400 ms late, 0 sessions") == 1
+    assert caplog.text.count("overloaded") == 1
+    await link.close(keep=True)
+    server.close()
+
+
 async def test_a_node_of_another_version_is_told_to_end(media_settings: Settings) -> None:
     """A stand-in that refuses our greeting, as an older node does."""
     heard: list[str] = []
