@@ -40,7 +40,7 @@ function details(facts) {
     path: facts.media === "none" ? "–" : `${facts.media} (${facts.protocol})`,
     up: `${number(facts.up)} kbit/s`, down: `${number(facts.down)} kbit/s`,
     lossUp: percent(facts.lossUp), lossDown: percent(facts.lossDown), rtt: `${number(Math.round(facts.rtt * 1000))} ms`,
-    pictures: number(facts.pictures), browser: navigator.userAgent,
+    pictures: number(facts.pictures), sound: text(facts.sound ? "yes" : "no"), browser: navigator.userAgent,
   };
   page.querySelector("[data-facts]").replaceChildren(...Object.entries(lines).map(([name, value]) =>
     make("div", { class: "fact" }, make("dt", {}, text(name)), make("dd", {}, value))));

@@ -5,6 +5,7 @@ import { Connection } from "../room/connection.js";
 import { iceServers } from "../room/ice.js";
 
 const CONNECT_MS = 15000;
+const SOUND_PACKETS = 20; // of 20 ms each: somebody has spoken, and it came back
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
 /** A moving pattern that no encoder makes small, so that the line is filled whatever the camera sees. */
@@ -77,7 +78,7 @@ export class Trial {
       lossDown: share(grown("lostDown"), grown("packetsDown") + grown("lostDown")),
       rtt: after.rtt,
       pictures: grown("frames"),
-      sound: grown("energy") > 1e-5,
+      sound: grown("voice") > SOUND_PACKETS,
     };
   }
 
@@ -90,7 +91,7 @@ export class Trial {
       bytesUp: sum(sent, "bytesSent"), packetsUp: sum(sent, "packetsSent"), lostUp: sum(told, "packetsLost"),
       bytesDown: sum(got, "bytesReceived"), packetsDown: sum(got, "packetsReceived"), lostDown: sum(got, "packetsLost"),
       frames: sum(got.filter((item) => item.trackIdentifier === this.returned?.id), "framesDecoded"),
-      energy: sum(got.filter((item) => item.kind === "audio"), "totalAudioEnergy"),
+      voice: sum(got.filter((item) => item.kind === "audio"), "packetsReceived"),
       available: Math.max(0, ...pairs.map((item) => item.availableOutgoingBitrate ?? 0)),
       rtt: Math.max(0, ...pairs.map((item) => item.currentRoundTripTime ?? 0)),
     };
