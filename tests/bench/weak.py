@@ -27,7 +27,7 @@ from tests.peers.link import Counters, Link, Way, emulated, own_network
 CLEAN = Way(delay=0.02)
 SETTLING = 3.0  # s after the link has become bad that do not count
 RETURNING = 15.0  # s after an outage that count
-STANDSTILL = 0.5  # s without a frame at the end are a freeze
+STANDSTILL = 0.5  # s without a frame at the end are a freeze, unless frames are that far apart anyway
 CONNECTING = 30.0  # s for the first pictures and voices, and for all layers of the publisher
 
 
@@ -78,14 +78,14 @@ def at(samples: list[Sample], moment: float) -> Sample:
 def measured(samples: list[Sample], begin: float, end: float) -> dict[str, float]:
     """Frames a second, freezes, their length in seconds, and the share of the voice that was concealed, in per cent."""
     first, last = at(samples, begin), at(samples, end)
-    seconds = end - begin
+    seconds, frames = end - begin, last["frames"] - first["frames"]
     moved = next(s["at"] for s in samples if s["frames"] == last["frames"])  # when the last frame came
     still = end - max(begin, moved)
-    open_freeze = still > STANDSTILL
+    open_freeze = still > (max(STANDSTILL, 3 * seconds / frames) if frames else STANDSTILL)
     frozen = last["frozen"] - first["frozen"] + (still if open_freeze else 0)
     sound = last["sound"] - first["sound"]
     return {
-        "fps": (last["frames"] - first["frames"]) / seconds,
+        "fps": frames / seconds,
         "freezes": last["freezes"] - first["freezes"] + open_freeze,
         "frozen_s": min(seconds, frozen),
         "concealed_pct": 100 * (last["concealed"] - first["concealed"]) / sound if sound else 100.0,
