@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import statistics
 import sys
 import tempfile
@@ -192,6 +193,9 @@ async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
     unknown = set(cells) - CELLS.keys()
     if unknown:
         raise SystemExit(f"no such cells: {', '.join(sorted(unknown))}")
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # so that no browser is left behind
     own_network()
     with tempfile.TemporaryDirectory(prefix="weak") as folder:
         make_material(Path(folder))

@@ -61,7 +61,9 @@ window.acceptFromUs = (joined) => connection.accept(joined);
 // ---- Janus
 
 window.offerToJanus = async () => {
-  const encodings = new Connection({ onState: () => {} }).camera.getParameters().encodings;
+  const model = new Connection({ onState: () => {} });
+  const { encodings } = model.camera.getParameters();
+  model.close();
   const { camera, microphone } = await devices();
   pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   pc.addTransceiver(microphone, { direction: "sendonly" });
