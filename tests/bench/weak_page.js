@@ -58,6 +58,11 @@ window.offerToUs = async (publishing) => {
 
 window.acceptFromUs = (joined) => connection.accept(joined);
 
+/** What the node has said about this participant, as its control process tells the room's page. */
+window.hear = (event) => {
+  if (event.type === "layers_wanted") connection.sendLayers(event.kind, event.rids);
+};
+
 // ---- Janus
 
 window.offerToJanus = async () => {
