@@ -58,10 +58,17 @@ window.offerToUs = async (publishing) => {
 
 window.acceptFromUs = (joined) => connection.accept(joined);
 
+/** What the node has said about this participant, as its control process tells the room's page. */
+window.hear = (event) => {
+  if (event.type === "layers_wanted") connection.sendLayers(event.kind, event.rids);
+};
+
 // ---- Janus
 
 window.offerToJanus = async () => {
-  const encodings = new Connection({ onState: () => {} }).camera.getParameters().encodings;
+  const model = new Connection({ onState: () => {} });
+  const { encodings } = model.camera.getParameters();
+  model.close();
   const { camera, microphone } = await devices();
   pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   pc.addTransceiver(microphone, { direction: "sendonly" });

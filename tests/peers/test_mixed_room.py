@@ -5,6 +5,7 @@ The tests follow one meeting; both pages leave it as they found it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from server.accounts import demo
+from server.media.layers import ENOUGH
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.network import link
 from tests.e2e.rooms import action, enter, figures, hears, sees, start_meeting, wait_connected
@@ -21,6 +23,9 @@ pytestmark = pytest.mark.timeout(240)
 _SIGN_IN = """async ([username, password]) => (await fetch('/api/v1/session', {
   method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ username, password }),
 })).status"""
+_TWO_PAINTS = """() => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 500));
+})"""
 _PRESS = "(name) => document.querySelector(`.room [data-action=${name}]`).click()"
 
 
@@ -98,9 +103,25 @@ def test_each_sends_three_layers(room: Mixed) -> None:
 
 def test_a_larger_picture_is_a_larger_layer(room: Mixed) -> None:
     for page, seat in ((room.chrome, room.fox_seat), (room.fox, room.chrome_seat)):
-        for width, layer in ((420, 480), (1000, 960), (420, 480), (1000, 960)):
-            page.set_viewport_size({"width": width, "height": 640})  # type: ignore[arg-type]
-            until(lambda page=page, seat=seat, layer=layer: sees(page, seat)["width"] == layer, 45, f"{layer} pixels")
+        seen = []
+        for width, height in ((420, 640), (1900, 1100), (420, 640)):
+            page.set_viewport_size({"width": width, "height": height})  # type: ignore[arg-type]
+            page.evaluate(_TWO_PAINTS)
+            right = _layer_for(_asked(page))
+            until(lambda page=page, seat=seat, right=right: sees(page, seat)["width"] == right, 45, f"{right} pixels")
+            seen.append(right)
+        assert seen[0] == seen[2] < seen[1] == 960
+
+
+def _asked(page: Page | FirefoxPage) -> int:
+    """How wide the page has asked for the one picture that it receives."""
+    (want,) = json.loads(page.evaluate("() => document.querySelector('[data-room]').room.grid.sent"))
+    return int(want["width"])
+
+
+def _layer_for(width: int) -> int:
+    """The smallest of the three layers that is enough (`server.media.layers`)."""
+    return next(layer for layer in (240, 480, 960) if layer >= ENOUGH * min(width, 1280))
 
 
 def test_a_slot_shows_a_camera_then_a_screen_then_the_camera(room: Mixed) -> None:
