@@ -1,4 +1,4 @@
-"""Lips and voice at a real receiver: flashes and beeps leave a page together; how far apart another shows and plays them.
+"""Lips and voice at a real receiver: flashes and beeps leave a page together; how far apart are they seen and heard?
 
 A browser keeps the tracks of one stream together, but the node's slots are streams of their own, since what they show
 changes. So each is played as early as its own buffer allows, and this measures how far apart that is.
