@@ -22,7 +22,7 @@ from server.media.switch import Switch
 from server.media.uplink import Uplink, UplinkPlan
 from tests.media.memory import KEY, PROFILE, TAG, MemoryPort, session
 
-OPUS, VP8, RTX = 111, 96, 97
+OPUS, RED, VP8, RTX = 111, 63, 96, 97
 VOICE, CAMERA, RTX_OF_CAMERA = 10, 20, 21
 VOICE_SLOT, PICTURE_SLOT, RTX_OF_SLOT = 100, 200, 300
 ATTACKER = ("10.0.0.1", 1)
@@ -31,8 +31,9 @@ PLAN = UplinkPlan(
     rids={"1": ("f", "h", "q")},
     ssrcs={VOICE: "0", CAMERA: "1"},
     rtx_ssrcs={RTX_OF_CAMERA: CAMERA},
-    payload_types=frozenset((OPUS, VP8)),
+    payload_types=frozenset((OPUS, RED, VP8)),
     rtx={RTX: VP8},
+    red={RED: OPUS},
     mid_id=1,
     rid_id=2,
     repaired_rid_id=3,
@@ -96,6 +97,8 @@ class Stage:
         self._reading: dict[Any, Any] = {}
         self.people = [self._enter(f"p{number}", number) for number in range(3)]
         self.room.add_sink(Recorder(), self.now)
+        for slot in self.people[1].voices:
+            slot.protect(2)
         for person in self.people[1:]:
             wants = [Want(slot=0, source="p0", width=320), Want(slot=1, source="p0", kind="screen")]
             self.room.show(person, wants, self.now)
@@ -105,7 +108,8 @@ class Stage:
         """A session that is not secured yet."""
         downlink = Downlink(5)
         pictures = [Slot(n, VP8, 90_000, PICTURE_SLOT + n, downlink, RTX_OF_SLOT + n, RTX) for n in range(2)]
-        slots = ([Slot(n, OPUS, 48_000, VOICE_SLOT + n, downlink) for n in range(3)], pictures)
+        voices = [Slot(n, OPUS, 48_000, VOICE_SLOT + n, downlink, red_payload_type=RED) for n in range(3)]
+        slots = (voices, pictures)
         link: Any = OpenLink()
         uplink, send = Uplink(name, PLAN), self.port.send
         person = Participant(name, name, "r", Credentials.new(), link, uplink, downlink, slots, send, self.now)

@@ -32,8 +32,9 @@ _OPEN = """async ({voice, picture}) => {
     const oscillator = new OscillatorNode(context, { frequency: 220, type: 'sawtooth' });
     const wobble = new OscillatorNode(context, { frequency: 4 });
     const end = new MediaStreamAudioDestinationNode(context);
+    window.loudness = new GainNode(context, { gain: 0.4 });
     wobble.connect(new GainNode(context, { gain: 60 })).connect(oscillator.frequency);
-    oscillator.connect(new GainNode(context, { gain: 0.4 })).connect(end);
+    oscillator.connect(loudness).connect(end);
     oscillator.start();
     wobble.start();
     sending.microphone = end.stream.getAudioTracks()[0];
@@ -42,10 +43,12 @@ _OPEN = """async ({voice, picture}) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
     const drawing = canvas.getContext('2d');
     let count = 0;
-    setInterval(() => {
-      drawing.fillStyle = `hsl(${count += 3} 80% 50%)`;
+    window.lit = false;
+    window.draw = () => {
+      drawing.fillStyle = lit ? 'white' : `hsl(${count += 3} 80% 25%)`;
       drawing.fillRect(0, 0, 320, 180);
-    }, 50);
+    };
+    setInterval(draw, 50);
     sending.camera = canvas.captureStream(20).getVideoTracks()[0];
   }
   return connection.offer();

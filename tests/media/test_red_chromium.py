@@ -84,7 +84,7 @@ async def test_a_page_whose_uplink_loses_sends_copies_and_the_node_repairs(meeti
     await speaker.page.evaluate("connection.setVoice({ red: false })")
     await asyncio.sleep(2)
     (sent,) = await over(5, speaker)
-    assert copied > 1.6 * _bit_rate(sent), "each packet twice"
+    assert copied > 1.3 * _bit_rate(sent), "a copy in each packet, though the loss makes the browser save"
     await speaker.page.evaluate("connection.setVoice({ kbps: 16 })")
     await asyncio.sleep(2)
     (sent,) = await over(5, speaker)

@@ -8,7 +8,7 @@ from server.errors import ProtocolError
 from server.media import vp8
 from server.media.rtp import RtpPacket, build_extensions, build_header, build_retransmission
 from tests.fuzz.seeds import rtp_seeds, vp8_seeds
-from tests.fuzz.stage import CAMERA, OPUS, RTX, RTX_OF_CAMERA, VOICE, VP8, Stage, joined, pieces
+from tests.fuzz.stage import CAMERA, OPUS, RED, RTX, RTX_OF_CAMERA, VOICE, VP8, Stage, joined, pieces
 
 
 def one(data: bytes) -> None:
@@ -38,6 +38,13 @@ def voice(number: int, timestamp: int, level: int = 20) -> bytes:
     return build_header(OPUS, 0, number, timestamp, VOICE, elements) + b"\x78speech"
 
 
+def copying(number: int, copies: int = 1) -> bytes:
+    """The same with copies of the packets before it (RFC 2198)."""
+    heads = [bytes((0x80 | OPUS,)) + (back * 960 << 10 | 7).to_bytes(3, "big") for back in range(copies, 0, -1)]
+    payload = b"".join((*heads, bytes((OPUS,)), b"\x78speech" * (copies + 1)))
+    return build_header(RED, 0, number, number * 960, VOICE, build_extensions({4: b"\x14"})) + payload
+
+
 def picture(number: int, timestamp: int, rid: str = "", *, ssrc: int = CAMERA, key: bool = True) -> bytes:
     """A small frame, key or not, named by mid and rid when it has one."""
     names = {1: b"1", 2: rid.encode()} if rid else {5: number.to_bytes(2, "big")}
@@ -54,9 +61,13 @@ def retransmitted(packet: bytes, number: int) -> bytes:
 def seeds() -> list[bytes]:
     """Speech, pictures in layers, losses and repairs, leaps; and the seeds of the single parsers."""
     speech = [(1, voice(n, n * 960)) for n in range(6)]
+    copies = [(1, copying(n, n % 4)) for n in (0, 1, 3, 7, 6, 65_000, 65_002)]
     plain = [(1, picture(n, n * 3000, key=n == 0)) for n in range(5)]
     layers = [(1, picture(n, n * 3000, rid, ssrc=30 + i)) for n in range(3) for i, rid in enumerate("fhq")]
     lossy = [(0x51, picture(n, n * 3000)) for n in (0, 1, 4, 6)] + [(1, retransmitted(picture(2, 6000), 1))]
     leaps = [(3, picture(n & 0xFFFF, n * 90_000)) for n in (0, 30_000, 60_000, 90_000, 10, 80_000)]
     screen = [(3, build_header(VP8, 1, 1, 1, 40, build_extensions({1: b"2"})) + seed) for seed in vp8_seeds()]
-    return [joined(each) for each in (speech, plain, layers, lossy, leaps, screen, [(1, each) for each in rtp_seeds()])]
+    return [
+        joined(each)
+        for each in (speech, copies, plain, layers, lossy, leaps, screen, [(1, each) for each in rtp_seeds()])
+    ]
