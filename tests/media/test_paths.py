@@ -8,18 +8,12 @@ from collections.abc import Callable
 import pytest
 from aioice import stun
 
-from server.media import paths, rtcp, rtcp_build
+from server.media import participant, paths, policing, rtcp, rtcp_build
 from server.media.forward import RUN_PACKETS
 from server.media.ice import LOST_AFTER, Address
-from server.media.participant import LOGGED_MOVES, NEVER_SECURED_AFTER, Participant
+from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
-from server.media.policing import (
-    CHECKS_PER_SECOND,
-    MOST_STREAMS,
-    NUMBERS_PER_SECOND,
-    PACKETS_PER_MBIT,
-    UPLINK_MBIT,
-)
+from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
 from server.media.source import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
@@ -197,7 +191,7 @@ def test_who_runs_to_and_fro_is_followed_and_does_not_fill_the_log(
             hand(check(person), where)
             assert person.address == where
             stage.now += 0.05
-    assert len(caplog.records) == LOGGED_MOVES
+    assert len(caplog.records) == participant.LOGGED_MOVES
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
@@ -299,7 +293,7 @@ def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: 
         for _ in range(300):
             hand(nack, ("10.0.0.1", 2))
             stage.now += 1 / 300
-    assert len(located) <= 3 * NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
+    assert len(located) <= 3 * policing.NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
     assert stage.switch.paths.refused["policed_feedback"] > 200
 
 
