@@ -78,22 +78,6 @@ def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Ha
     assert person.address == ELSEWHERE, "two paths that are both alive do not take turns"
 
 
-def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Hand) -> None:
-    """A NAT with a new binding: the browser knows nothing of it, and has no reason to nominate its path again."""
-    person = stage.people[0]
-    for _ in range(3):
-        stage.now += 2.5
-        hand(check(person, nominate=False), ATTACKER)
-    last = stage.now
-    while person.address == ATTACKER and stage.now < last + 20:
-        stage.now += 0.5
-        hand(check(person, nominate=False), ELSEWHERE)
-    assert person.address == ELSEWHERE
-    assert ADDRESS_IS_DEAD < stage.now - last <= ADDRESS_IS_DEAD + 0.5
-    hand(check(person, nominate=False), ATTACKER)
-    assert person.address == ELSEWHERE, "two paths that are both alive do not take turns"
-
-
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
     """The seal of a check is good for ever; so a check that has come already opens no other address."""
     victim = stage.people[0]
