@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
 
 RTCP_BYTES = 1_200  # of one datagram
+LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
 Changed = Callable[["Participant", SessionState, str], None]
 
@@ -81,6 +82,7 @@ class Participant:
         self.heard_back = HeardBack()
         self.redundancy = Redundancy()
         self._began = now
+        self._moves = 0
         self._send = send
         self.changed: Changed = lambda participant, state, reason: None
 
@@ -95,7 +97,9 @@ class Participant:
     def move(self, address: Address) -> None:
         """Its path leads here from now on (first check, or another network)."""
         if self.address is not None:
-            log.info("%s moved from %s:%d to %s:%d", self, *self.address, *address)
+            self._moves += 1
+            level = logging.INFO if self._moves <= LOGGED_MOVES else logging.DEBUG
+            log.log(level, "%s moved from %s:%d to %s:%d", self, *self.address, *address)
         self.address = self.downlink.address = address
 
     def secured(self) -> None:

@@ -85,13 +85,12 @@ class Paths:
         seen = source != participant.address and participant.seen_checks.has(binding.transaction)
         if self._by_address.get(source) is not participant and not self._welcome(participant, source, seen, now):
             return
-        believed = self._believed(participant, binding, now)
         participant.consent.heard(now)
         if not participant.allowance.answers(now):
             return
         if not seen:
             participant.seen_checks.add(binding.transaction)
-            if source != participant.address and believed and participant.allowance.moves(now):
+            if source != participant.address and self._believed(participant, binding, now):
                 participant.move(source)
         if source == participant.address:
             participant.path_heard = now

@@ -21,7 +21,6 @@ CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a pat
 NUMBERS_PER_SECOND = 8_000  # sequence numbers that NACKs and feedback speak of; twelve pictures make 2,500 packets
 KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
-MOVES_PER_SECOND, MOVES_AT_ONCE = 0.2, 6.0  # of its path; each is a line in the log
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
 
@@ -57,7 +56,6 @@ class Allowance:
         self._most_packets = self._packets = uplink_mbit * PACKETS_PER_MBIT
         self._reports = float(REPORTS_PER_SECOND)
         self._streams: set[bytes] = set()
-        self._moves = Bucket(MOVES_PER_SECOND, MOVES_AT_ONCE)
         self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
         self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
         self._key_frames = Bucket(KEY_FRAMES_PER_SECOND, KEY_FRAMES_AT_ONCE)
@@ -97,10 +95,6 @@ class Allowance:
     def answers(self, now: float) -> bool:
         """Whether one more connectivity check is answered."""
         return self._checks.take(1, now) or self._refuse("policed_stun")
-
-    def moves(self, now: float) -> bool:
-        """Whether its path may lead somewhere else once more."""
-        return self._moves.take(1, now) or self._refuse("policed_stun")
 
     def hears(self, message: rtcp.Message, now: float) -> bool:
         """Whether we do what an RTCP message asks for."""

@@ -71,11 +71,14 @@ def _nacks(endpoint: Endpoint, answer: str) -> Iterator[bytes]:
     """All that one datagram can ask for, of every stream that we get, and a key frame."""
     assert endpoint.link is not None
     streams = [int(ssrc) for ssrc in re.findall(r"a=ssrc:(\d+)", answer)]
-    for number in cycle(range(0, 1 << 16, 1_000)):
-        lost = [(number + ahead) & 0xFFFF for ahead in range(4_000)]
-        for ssrc in streams:
-            compound = rtcp_build.build_nack(1, ssrc, lost) + rtcp_build.build_pli(1, ssrc)
-            yield endpoint.link.protect_rtcp(compound)
+    compounds = [
+        rtcp_build.build_nack(1, ssrc, [(number + ahead) & 0xFFFF for ahead in range(4_000)])
+        + rtcp_build.build_pli(1, ssrc)
+        for number in range(0, 1 << 16, 4_000)
+        for ssrc in streams
+    ]
+    for compound in cycle(compounds):
+        yield endpoint.link.protect_rtcp(compound)
 
 
 def flood(
@@ -98,6 +101,7 @@ def flood(
 
 async def main(kind: str, port: int) -> None:
     """See the module."""
+    os.nice(5)  # the load that is measured goes first
     loop = asyncio.get_running_loop()
 
     async def line() -> str:
