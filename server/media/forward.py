@@ -30,9 +30,13 @@ _PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
 
 
 class Forwarder:
-    """Sends packets of sources through slots; one for the whole node, it owns the memory that libsrtp works in."""
+    """Sends packets of sources through slots; one for the whole node, it owns the memory that libsrtp works in.
+
+    `given_up` counts packets, each for each of its slots, that were left out on purpose.
+    """
 
     def __init__(self, port: UdpPort) -> None:
+        self.given_up = 0
         self._port = port
         self._arena = Arena(RUN_BYTES + _LARGEST_PACKET)
 
@@ -46,6 +50,13 @@ class Forwarder:
         if source.waiting:
             self._begin(source, packets)
         return packets
+
+    def give_up(self, source: Source) -> None:
+        """Send nothing of what is fresh: the slots go on at the next key frame, and have no hole in their numbers."""
+        self.given_up += len(source.fresh) * len(source.slots)
+        source.fresh = []
+        for slot in list(source.slots):
+            slot.begin_again()
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
         """Let waiting slots in at a key frame; at a voice at once, from where its word began."""

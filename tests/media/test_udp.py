@@ -72,12 +72,12 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[UdpPort, Refusin
 async def test_datagrams_are_delivered_with_their_source(peer: socket.socket) -> None:
     port, collector = UdpPort("127.0.0.1", 0), Collector()
     port.start(collector)
-    for number in range(100):
+    for number in range(200):
         peer.sendto(bytes([number]), ("127.0.0.1", port.number))
     async with asyncio.timeout(2):
-        while len(collector.got) < 100:
+        while len(collector.got) < 200:
             await asyncio.sleep(0.01)
-    assert [data[0] for data, _ in collector.got] == list(range(100))
+    assert [data[0] for data, _ in collector.got] == list(range(200))
     assert {source for _, source in collector.got} == {peer.getsockname()}
     assert collector.bursts >= 2, "a burst is bounded"
     port.close()
