@@ -71,7 +71,7 @@ class UdpPort:
     def start(self, handler: DatagramHandler) -> None:
         """Deliver to `handler` from the running loop."""
         self._handler = handler
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable, handler)
 
     def close(self) -> None:
         """Stop delivering and free the port."""
@@ -83,23 +83,33 @@ class UdpPort:
             self._next_take.cancel()
         self._socket.close()
 
-    def _readable(self) -> None:
+    def _readable(self, handler: DatagramHandler) -> None:
         """The first datagram after a silence. To be woken costs more than a packet, and those of a picture come one
         just after the other: so from now on, until nothing comes, the port is looked at every `GATHERING`."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket.fileno())
-        self._next_take = loop.call_later(GATHERING, self._take)
+        self._next_take = loop.call_later(GATHERING, self._take, handler)
 
-    def _take(self) -> None:
+    def _take(self, handler: DatagramHandler) -> None:
         """Hand over what has arrived."""
-        loop, handler = asyncio.get_running_loop(), self._handler
-        if handler is None or not self._read(handler):  # silence again
-            self._next_take = None
-            loop.add_reader(self._socket.fileno(), self._readable)
+        came = 1
+        try:
+            came = self._read(handler)
+            if came:
+                handler.burst_ended(self._clock())
+        finally:  # whatever went wrong with this burst, the next is read
+            self._look_again(handler, came)
+
+    def _look_again(self, handler: DatagramHandler, came: int) -> None:
+        """When the next burst is due; after silence whenever it comes."""
+        loop = asyncio.get_running_loop()
+        self._next_take = None
+        if self._socket.fileno() < 0:
             return
-        handler.burst_ended(self._clock())
-        if self._socket.fileno() >= 0:
-            self._next_take = loop.call_later(GATHERING if self.caught_up() else 0, self._take)
+        if came:
+            self._next_take = loop.call_later(GATHERING if self.caught_up() else 0, self._take, handler)
+        else:
+            loop.add_reader(self._socket.fileno(), self._readable, handler)
 
     def _read(self, handler: DatagramHandler) -> int:
         receive, clock = self._socket.recvfrom, self._clock

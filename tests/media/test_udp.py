@@ -83,6 +83,38 @@ async def test_datagrams_are_delivered_with_their_source(peer: socket.socket) ->
     port.close()
 
 
+async def test_a_handler_that_fails_makes_no_port_deaf(peer: socket.socket) -> None:
+    class Failing(Collector):
+        def burst_ended(self, now: float) -> None:
+            super().burst_ended(now)
+            if self.bursts == 1:
+                raise ArithmeticError
+
+    port, failing, reported = UdpPort("127.0.0.1", 0), Failing(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    port.start(failing)
+    for expected in (1, 2):
+        peer.sendto(b"x", ("127.0.0.1", port.number))
+        async with asyncio.timeout(5):
+            while len(failing.got) < expected:
+                await asyncio.sleep(0.01)
+    assert [type(error) for error in reported] == [ArithmeticError]
+    port.close()
+
+
+async def test_datagrams_a_moment_apart_are_one_burst(peer: socket.socket) -> None:
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    port.start(collector)
+    peer.sendto(b"a", ("127.0.0.1", port.number))
+    await asyncio.sleep(0)  # woken by the first
+    peer.sendto(b"b", ("127.0.0.1", port.number))
+    async with asyncio.timeout(5):
+        while len(collector.got) < 2:
+            await asyncio.sleep(0.01)
+    assert collector.bursts == 1 and port.caught_up()
+    port.close()
+
+
 def test_a_batch_arrives_as_single_datagrams(peer: socket.socket) -> None:
     port = UdpPort("127.0.0.1", 0)
     batch = b"a" * 1000 + b"b" * 1000 + b"c" * 300
