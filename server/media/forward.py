@@ -51,6 +51,13 @@ class Forwarder:
             self._begin(source, packets)
         return packets
 
+    def thin(self, source: Source) -> bool:
+        """Let only its base layer through until the room wishes anew, once a second; whether that leaves out more."""
+        slots = [slot for slot in source.slots if slot.cap and slot.awaiting is None] if source.top_layer else []
+        for slot in slots:
+            slot.show(source, 0)
+        return bool(slots)
+
     def give_up(self, source: Source) -> None:
         """Send nothing of what is fresh: the slots go on at the next key frame, and have no hole in their numbers."""
         self.given_up += len(source.fresh) * len(source.slots)

@@ -149,12 +149,17 @@ class Switch:
                 self._asking.discard(participant)
 
     def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:
-        """Give up the less important half of the pictures."""
+        """Leave out upper temporal layers of the less important half of the pictures, and where there are none, all."""
         voices = sum(importance == 0 for importance, _room, _source in busy)
-        kept = voices + (len(busy) - voices) // 2
-        for _importance, _room, source in busy[kept:]:
-            self.forwarder.give_up(source)
-        return busy[:kept]
+        first = voices + (len(busy) - voices) // 2
+        thinned = []
+        for entry in busy[first:]:
+            source = entry[2]
+            if self.forwarder.thin(source):
+                thinned.append(entry)
+            else:
+                self.forwarder.give_up(source)
+        return busy[:first] + thinned
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

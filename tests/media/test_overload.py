@@ -10,6 +10,7 @@ from tests.fuzz.stage import ATTACKER, PICTURE_SLOT, VOICE_SLOT, Stage
 from tests.fuzz.targets.rtp import picture, voice
 from tests.media.endpoint import VP8
 from tests.media.test_forward import Camera, Scene
+from tests.media.test_temporal_layers import CHROMIUM, PLAIN, begun, layers
 
 
 def test_a_long_burst_alone_is_no_overload() -> None:
@@ -50,6 +51,22 @@ def test_a_picture_that_was_given_up_goes_on_at_a_key_frame_without_a_hole() -> 
     assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(numbers)) and len(numbers) == 5
     ids = [picture.picture_id or 0 for picture in scene.pictures()]
     assert all((b - a) & 0x7FFF == 1 for a, b in pairwise(ids))
+
+
+def test_upper_temporal_layers_are_left_out_first_until_the_room_wishes_anew() -> None:
+    camera, viewer = begun(CHROMIUM)
+    assert layers(camera, viewer, 4) == [2, 1, 2, 0]
+    assert viewer.forwarder.thin(camera.source)
+    assert layers(camera, viewer, 8) == [0, 0]
+    assert not viewer.forwarder.thin(camera.source), "there is nothing more"
+    viewer.slot.show(camera.source)
+    assert layers(camera, viewer, 16)[-4:] == [2, 1, 2, 0], "as its synchronising pictures come"
+    assert viewer.holes() == 0
+
+
+def test_a_picture_without_layers_cannot_be_thinned() -> None:
+    camera, viewer = begun(PLAIN)
+    assert not viewer.forwarder.thin(camera.source)
 
 
 def test_a_slot_that_waits_for_another_source_still_does() -> None:
