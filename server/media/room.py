@@ -123,13 +123,24 @@ class Room:
             return
         self._busy[source] = None
 
-    def pass_on(self, now: float) -> None:
-        """Send what the burst brought."""
+    def take_busy(self) -> list[Source]:
+        """The sources of which the burst brought something, once."""
         busy, self._busy = self._busy, {}
-        for source in busy:
-            packets = self._forwarder.forward(source, now)
-            if self.sinks and self._picture.showing is source:
-                self._feed_sinks(packets)
+        return list(busy)
+
+    def importance(self, source: Source) -> int:
+        """0 goes first and is never left out: voices, then screens, who is seen most, the others."""
+        if not source.is_video:
+            return 0
+        if source.kind == "screen":
+            return 1
+        return 2 if source.owner == self.programme.source else 3
+
+    def pass_on(self, source: Source, now: float) -> None:
+        """Send what the burst brought of it."""
+        packets = self._forwarder.forward(source, now)
+        if self.sinks and self._picture.showing is source:
+            self._feed_sinks(packets)
 
     @property
     def busy(self) -> bool:

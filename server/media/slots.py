@@ -184,6 +184,14 @@ class Slot:
 
     # ---- retransmission --------------------------------------------------------------------------------------------
 
+    def begin_again(self) -> None:
+        """Leave out what comes until the next key frame of the source that is shown."""
+        source = self.showing
+        self.leave()
+        if source is not None and self.awaiting is None:
+            self.awaiting = source
+            source.wait(self)
+
     def locate(self, sequence: int) -> tuple[Segment, Packet] | None:
         """The source packet that went out under this 16-bit number, while the source's ring still has it."""
         segment = self.segment

@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from server.media import feedback
 from server.media.forward import Forwarder
+from server.media.overload import Overload
 from server.media.participant import Participant
 from server.media.paths import Paths
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
 from server.media.rtp import is_rtcp
+from server.media.source import Source
 from server.media.udp import UdpPort
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class Switch:
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
         self.past_bytes_in = self.past_bytes_out = 0  # of sessions that are over
+        self.overload = Overload()
         self._busy: set[Room] = set()
         self._asking: set[Participant] = set()
         self._ticks = 0
@@ -131,13 +135,31 @@ class Switch:
             self._asking.add(participant)
 
     def _burst_ended(self, now: float) -> None:
-        for room in self._busy:
-            room.pass_on(now)
+        busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
         self._busy.clear()
+        busy.sort(key=itemgetter(0))
+        if self.overload.lasts(now):
+            busy = self._without_some(busy)
+        for _importance, room, source in busy:
+            room.pass_on(source, now)
+        self.overload.note(self.port.caught_up(), now)
         for participant in list(self._asking):
             participant.send_requests(now)
             if not any(source.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
+
+    def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:
+        """Leave out upper temporal layers of the less important half of the pictures, and where there are none, all."""
+        voices = sum(importance == 0 for importance, _room, _source in busy)
+        first = voices + (len(busy) - voices) // 2
+        thinned = []
+        for entry in busy[first:]:
+            source = entry[2]
+            if self.forwarder.thin(source):
+                thinned.append(entry)
+            else:
+                self.forwarder.give_up(source)
+        return busy[:first] + thinned
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

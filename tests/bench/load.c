@@ -1,4 +1,4 @@
-/* The load of the `sfu` bench: one publisher and many sinks on sockets whose DTLS is done, in one epoll loop.
+/* The load of the `sfu` bench: publishers and many sinks on sockets whose DTLS is done, in one epoll loop.
    Protection is libsrtp's, by pointers to the functions and sessions of the Python process. Sinks answer as browsers
    do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second, which the
    bench counts so that both servers are seen to get the same. */
@@ -13,8 +13,8 @@
 #include <time.h>
 
 typedef int (*crypt_fn)(void *session, void *packet, int *length);
-enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, FEEDBACK, STATS };
-enum { MARK = 32, BATCH = 64, PACKET = 2048, LATENCIES = 200000 };
+enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, FEEDBACK, VOICES_SENT, VOICES_RECEIVED, STATS };
+enum { MARK = 32, BATCH = 64, PACKET = 2048, LATENCIES = 200000, VOICE = 400 /* bytes: shorter ones are voices */ };
 static const char MAGIC[8] = "GIAOBAN!";
 
 struct sink {
@@ -32,16 +32,17 @@ static struct sink *sinks;
 static int sink_count, epoll;
 static crypt_fn protect, unprotect, protect_rtcp;
 static uint64_t stats[STATS];
-static double latencies[LATENCIES];
-static int latency_count;
+static double latencies[2][LATENCIES]; /* of pictures, of voices */
+static int latency_count[2];
 
-static struct {
+static struct publisher {
   int fd, video_pt, audio_pt;
   void *out;
   struct sockaddr_in to;
   uint32_t video_ssrc, audio_ssrc, video_time, audio_time;
   uint16_t video_seq, audio_seq, picture;
-} publisher;
+} *publishers;
+static int publisher_count;
 
 static double seconds(void) {
   struct timespec t;
@@ -62,9 +63,11 @@ static void watch(int fd, uint32_t number) {
   epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-void load_init(int count, uintptr_t protect_at, uintptr_t unprotect_at, uintptr_t protect_rtcp_at) {
+void load_init(int count, int publishing, uintptr_t protect_at, uintptr_t unprotect_at, uintptr_t protect_rtcp_at) {
   sinks = calloc(count, sizeof *sinks);
   sink_count = count;
+  publishers = calloc(publishing, sizeof *publishers);
+  publisher_count = publishing;
   epoll = epoll_create1(0);
   protect = (crypt_fn)protect_at;
   unprotect = (crypt_fn)unprotect_at;
@@ -82,41 +85,43 @@ void load_sink(int number, int fd, uintptr_t in, uintptr_t out, const char *host
   watch(fd, number);
 }
 
-void load_publisher(int fd, uintptr_t out, const char *host, int port, uint32_t video_ssrc, uint32_t audio_ssrc,
-                    int video_pt, int audio_pt) {
-  publisher.fd = fd;
-  publisher.out = (void *)out;
-  publisher.to = address(host, port);
-  publisher.video_ssrc = video_ssrc;
-  publisher.audio_ssrc = audio_ssrc;
-  publisher.video_pt = video_pt;
-  publisher.audio_pt = audio_pt;
-  watch(fd, UINT32_MAX);
+/* `video_ssrc` 0: a voice alone. */
+void load_publisher(int number, int fd, uintptr_t out, const char *host, int port, uint32_t video_ssrc,
+                    uint32_t audio_ssrc, int video_pt, int audio_pt) {
+  struct publisher *p = &publishers[number];
+  p->fd = fd;
+  p->out = (void *)out;
+  p->to = address(host, port);
+  p->video_ssrc = video_ssrc;
+  p->audio_ssrc = audio_ssrc;
+  p->video_pt = video_pt;
+  p->audio_pt = audio_pt;
+  watch(fd, UINT32_MAX - number);
 }
 
 void load_reset(void) {
   memset(stats, 0, sizeof stats);
-  latency_count = 0;
+  latency_count[0] = latency_count[1] = 0;
   for (int i = 0; i < sink_count; i++) sinks[i].received = 0;
 }
 
 uint64_t load_stat(int which) { return stats[which]; }
 uint64_t load_received(int number) { return sinks[number].received; }
-int load_latencies(double *out, int room) {
-  int n = latency_count < room ? latency_count : room;
-  memcpy(out, latencies, n * sizeof *out);
+int load_latencies(int voices, double *out, int room) {
+  int n = latency_count[voices] < room ? latency_count[voices] : room;
+  memcpy(out, latencies[voices], n * sizeof *out);
   return n;
 }
 
 /* Each frame is a key frame, so that any sink may begin with it. The payload holds the time and a mark. */
-static void publish(int video, int first, int last, int size) {
+static void publish(struct publisher *from, int video, int first, int last, int size) {
   uint8_t p[PACKET];
   memset(p, 0xA5, size);
   p[0] = 0x80;
-  p[1] = (video ? publisher.video_pt : publisher.audio_pt) | (last ? 0x80 : 0);
-  uint16_t seq = htons(video ? publisher.video_seq++ : publisher.audio_seq++);
-  uint32_t at = htonl(video ? publisher.video_time : publisher.audio_time);
-  uint32_t ssrc = htonl(video ? publisher.video_ssrc : publisher.audio_ssrc);
+  p[1] = (video ? from->video_pt : from->audio_pt) | (last ? 0x80 : 0);
+  uint16_t seq = htons(video ? from->video_seq++ : from->audio_seq++);
+  uint32_t at = htonl(video ? from->video_time : from->audio_time);
+  uint32_t ssrc = htonl(video ? from->video_ssrc : from->audio_ssrc);
   memcpy(p + 2, &seq, 2);
   memcpy(p + 4, &at, 4);
   memcpy(p + 8, &ssrc, 4);
@@ -124,17 +129,17 @@ static void publish(int video, int first, int last, int size) {
     static const uint8_t key_frame[10] = {0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01};
     p[12] = 0x80 | (first ? 0x10 : 0);
     p[13] = 0x80;
-    p[14] = 0x80 | (publisher.picture >> 8 & 0x7F);
-    p[15] = publisher.picture & 0xFF;
+    p[14] = 0x80 | (from->picture >> 8 & 0x7F);
+    p[15] = from->picture & 0xFF;
     if (first) memcpy(p + 16, key_frame, sizeof key_frame);
   }
   double now = seconds();
   memcpy(p + MARK, &now, 8);
   memcpy(p + MARK + 8, MAGIC, 8);
   int length = size;
-  if (protect(publisher.out, p, &length) == 0 &&
-      sendto(publisher.fd, p, length, 0, (struct sockaddr *)&publisher.to, sizeof publisher.to) == length)
-    stats[SENT]++;
+  if (protect(from->out, p, &length) == 0 &&
+      sendto(from->fd, p, length, 0, (struct sockaddr *)&from->to, sizeof from->to) == length)
+    stats[SENT]++, stats[VOICES_SENT] += !video;
 }
 
 static void send_rtcp(struct sink *s, uint8_t *p, int length) {
@@ -182,7 +187,7 @@ static void note_transport_number(struct sink *s, const uint8_t *p, int n) {
 }
 
 static void check(struct sink *s, uint8_t *p, int n, double now) {
-  int length = n;
+  int length = n, voice = n < VOICE;
   if (unprotect(s->in, p, &length)) {
     stats[BAD]++;
     return;
@@ -196,7 +201,7 @@ static void check(struct sink *s, uint8_t *p, int n, double now) {
   stats[GOOD]++;
   double then;
   memcpy(&then, p + start + MARK - 12, 8);
-  if (latency_count < LATENCIES) latencies[latency_count++] = now - then;
+  if (latency_count[voice] < LATENCIES) latencies[voice][latency_count[voice]++] = now - then;
 }
 
 static void arrived(struct sink *s, uint8_t *p, int n, int sample, double now) {
@@ -207,11 +212,12 @@ static void arrived(struct sink *s, uint8_t *p, int n, int sample, double now) {
   }
   s->received++;
   stats[RECEIVED]++;
+  stats[VOICES_RECEIVED] += n < VOICE;
   if (s->tcc_id) note_transport_number(s, p, n);
   if (++s->turn % sample == 0) check(s, p, n, now);
 }
 
-static void drain(int number, int sample) {
+static void drain(uint32_t number, int sample) {
   static uint8_t data[BATCH][PACKET];
   struct mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
@@ -219,10 +225,11 @@ static void drain(int number, int sample) {
     parts[i] = (struct iovec){data[i], PACKET};
     messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
   }
-  int fd = number < 0 ? publisher.fd : sinks[number].fd;
+  int of_sink = number < (uint32_t)sink_count;
+  int fd = of_sink ? sinks[number].fd : publishers[UINT32_MAX - number].fd;
   int count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
   double now = seconds();
-  for (int i = 0; i < count && number >= 0; i++) arrived(&sinks[number], data[i], messages[i].msg_len, sample, now);
+  for (int i = 0; i < count && of_sink; i++) arrived(&sinks[number], data[i], messages[i].msg_len, sample, now);
 }
 
 static void answer_all(double now) {
@@ -239,20 +246,25 @@ static void answer_all(double now) {
   }
 }
 
-/* Runs for `length` seconds; publishes `frames` frames of `burst` packets and `voices` audio packets a second. */
+static void publish_picture(struct publisher *from, double frames, int burst, int size) {
+  if (!from->video_ssrc) return;
+  from->video_time += (uint32_t)(90000 / frames);
+  from->picture++;
+  for (int i = 0; i < burst; i++) publish(from, 1, i == 0, i == burst - 1, size);
+}
+
+/* Runs for `length` seconds; each publisher sends `frames` frames of `burst` packets and `voices` audio packets a second. */
 void load_run(double length, double frames, int burst, double voices, int video_size, int audio_size, int sample) {
   double now = seconds(), end = now + length, next_frame = now, next_voice = now + 0.003, next_answers = now;
   while ((now = seconds()) < end) {
     if (frames > 0 && now - next_frame > 0.05) stats[LATE]++;
-    for (; frames > 0 && next_frame <= now; next_frame += 1 / frames) {
-      publisher.video_time += (uint32_t)(90000 / frames);
-      publisher.picture++;
-      for (int i = 0; i < burst; i++) publish(1, i == 0, i == burst - 1, video_size);
-    }
-    for (; voices > 0 && next_voice <= now; next_voice += 1 / voices) {
-      publisher.audio_time += 960;
-      publish(0, 0, 0, audio_size);
-    }
+    for (; frames > 0 && next_frame <= now; next_frame += 1 / frames)
+      for (int i = 0; i < publisher_count; i++) publish_picture(&publishers[i], frames, burst, video_size);
+    for (; voices > 0 && next_voice <= now; next_voice += 1 / voices)
+      for (int i = 0; i < publisher_count; i++) {
+        publishers[i].audio_time += 960;
+        publish(&publishers[i], 0, 0, 0, audio_size);
+      }
     if (next_answers <= now) {
       answer_all(now);
       next_answers = now + 0.01;
@@ -264,6 +276,6 @@ void load_run(double length, double frames, int burst, double voices, int video_
     if (next_answers - now < wait) wait = next_answers - now;
     struct timespec pause = {0, wait > 0 ? (long)(wait * 1e9) % 1000000000 : 0};
     int count = epoll_pwait2(epoll, events, 256, &pause, NULL);
-    for (int i = 0; i < count; i++) drain((int)events[i].data.u32, sample);
+    for (int i = 0; i < count; i++) drain(events[i].data.u32, sample);
   }
 }

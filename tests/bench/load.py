@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,28 @@ from cffi import FFI
 from pylibsrtp import _binding
 
 from server.media import sdp
+from tests.bench.figures import percentile
 from tests.media.endpoint import OPUS, VP8, Endpoint
 
 SLICE = 0.5  # s of load between two looks at the keep-alives
 KEEP_ALIVE_SLICES = 5
 
 _INTERFACE = """
-void load_init(int count, uintptr_t protect, uintptr_t unprotect, uintptr_t protect_rtcp);
+void load_init(int count, int publishing, uintptr_t protect, uintptr_t unprotect, uintptr_t protect_rtcp);
 void load_sink(int number, int fd, uintptr_t in, uintptr_t out, const char *host, int port, int tcc_id);
-void load_publisher(int fd, uintptr_t out, const char *host, int port, uint32_t video_ssrc, uint32_t audio_ssrc,
-                    int video_pt, int audio_pt);
+void load_publisher(int number, int fd, uintptr_t out, const char *host, int port, uint32_t video_ssrc,
+                    uint32_t audio_ssrc, int video_pt, int audio_pt);
 void load_reset(void);
 uint64_t load_stat(int which);
 uint64_t load_received(int number);
-int load_latencies(double *out, int room);
+int load_latencies(int voices, double *out, int room);
 void load_run(double length, double frames, int burst, double voices, int video_size, int audio_size, int sample);
 """
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What the publisher sends: frames of `burst` packets and voice packets, a second; sizes in bytes of RTP."""
+    """What each publisher sends: frames of `burst` packets and voice packets, a second; sizes in bytes of RTP."""
 
     frames: float = 24.0
     burst: int = 5
@@ -45,17 +46,20 @@ class Rate:
 
     def times(self, factor: float) -> Rate:
         """The same load, `factor` times as fast."""
-        return Rate(
-            self.frames * factor, self.burst, self.voices * factor, self.video_size, self.audio_size, self.sample
-        )
+        return replace(self, frames=self.frames * factor, voices=self.voices * factor)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of load gave; `cpu` is what `cpu_of` said of the server."""
+    """What one run of load gave; `cpu` is what `cpu_of` said of the server. Latencies are in s, sorted.
+
+    `lost` and `voices_lost` are shares of what the sinks should have got.
+    """
 
     sent: int
     received: int
+    lost: float
+    voices_lost: float
     good: int
     bad: int
     cpu: float
@@ -63,6 +67,27 @@ class Outcome:
     least: int
     feedbacks: int
     latencies: list[float]
+    voice_latencies: list[float]
+
+    @property
+    def cost(self) -> float:
+        """CPU of the server in microseconds for each packet that came."""
+        return 1e6 * self.cpu / self.received
+
+    @property
+    def rate(self) -> float:
+        """Packets a second that came."""
+        return self.received / self.seconds
+
+    @property
+    def p99_ms(self) -> float:
+        """Of all latencies, in ms."""
+        return 1000 * percentile([*self.latencies, *self.voice_latencies], 0.99)
+
+    @property
+    def voice_p99_ms(self) -> float:
+        """Of the voices' latencies, in ms."""
+        return 1000 * percentile(self.voice_latencies, 0.99)
 
 
 def _compile() -> tuple[FFI, Any]:
@@ -80,26 +105,37 @@ def _at(pointer: Any) -> int:
 
 
 class Load:
-    """Publisher and sinks in one C loop; the endpoints are connected already and give up their sockets."""
+    """Publishers and sinks in one C loop; the endpoints are connected already and give up their sockets.
 
-    def __init__(self, publisher: Endpoint, sinks: list[Endpoint]) -> None:
+    The first `pictures` publishers send pictures, all send voices; each sink gets what `heard` of them send.
+    """
+
+    def __init__(
+        self, publishers: list[Endpoint], sinks: list[Endpoint], *, pictures: int = 1, heard: float = 1.0
+    ) -> None:
         self._ffi, self._c = _compile()
         self._sinks = sinks
-        self._publisher = publisher
+        self._publishers = publishers
+        self._reach = len(sinks) * heard
         names = ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp")
         functions = [_at(_binding.ffi.addressof(_binding.lib, name)) for name in names]
-        self._c.load_init(len(sinks), *functions)
+        self._c.load_init(len(sinks), len(publishers), *functions)
         for number, sink in enumerate(sinks):
             host, port = self._remote(sink)
             assert sink.link is not None and sink.link._inward is not None
             inward = _at(sink.link._inward._srtp[0])
             transport_cc = sink.extensions.get(sdp.TRANSPORT_CC, 0)
             self._c.load_sink(number, sink.release(), inward, _at(sink.link.session), host, port, transport_cc)
+        for number, publisher in enumerate(publishers):
+            self._add_publisher(number, publisher, number < pictures)
+
+    def _add_publisher(self, number: int, publisher: Endpoint, pictures: bool) -> None:
         host, port = self._remote(publisher)
-        video = next(m.ssrc for m in publisher.media if m.kind == "video" and m.ssrc)
+        video = next(m.ssrc for m in publisher.media if m.kind == "video" and m.ssrc) if pictures else 0
         audio = next(m.ssrc for m in publisher.media if m.kind == "audio" and m.ssrc)
         assert publisher.link is not None
-        self._c.load_publisher(publisher.release(), _at(publisher.link.session), host, port, video, audio, VP8, OPUS)
+        session = _at(publisher.link.session)
+        self._c.load_publisher(number, publisher.release(), session, host, port, video, audio, VP8, OPUS)
 
     @staticmethod
     def _remote(endpoint: Endpoint) -> tuple[bytes, int]:
@@ -116,22 +152,37 @@ class Load:
         self._slices(seconds, rate)
         self._slices(0.3, Rate(frames=0, voices=0))
         used = cpu_of() - before
-        room = self._ffi.new("double[]", 200_000)
-        count = self._c.load_latencies(room, 200_000)
         least = min(self._c.load_received(number) for number in range(len(self._sinks)))
-        sent, received, good, bad = (self._c.load_stat(which) for which in range(4))
-        return Outcome(sent, received, good, bad, used, seconds, least, self._c.load_stat(6), sorted(room[0:count]))
+        sent, received, good, bad, _, _, feedbacks, voices, voices_received = (self._c.load_stat(n) for n in range(9))
+        return Outcome(
+            sent=sent,
+            received=received,
+            lost=1 - received / (sent * self._reach),
+            voices_lost=1 - voices_received / (voices * self._reach),
+            good=good,
+            bad=bad,
+            cpu=used,
+            seconds=seconds,
+            least=least,
+            feedbacks=feedbacks,
+            latencies=self._latencies(0),
+            voice_latencies=self._latencies(1),
+        )
+
+    def _latencies(self, voices: int) -> list[float]:
+        room = self._ffi.new("double[]", 200_000)
+        return sorted(room[0 : self._c.load_latencies(voices, room, 200_000)])
 
     async def close(self) -> None:
         """Close the endpoints, and with them their sockets."""
-        for endpoint in (self._publisher, *self._sinks):
+        for endpoint in (*self._publishers, *self._sinks):
             await endpoint.close()
 
     def _slices(self, seconds: float, rate: Rate) -> None:
         """Load in slices; between them a part of the endpoints shows that it is still there."""
         turn, left = 0, seconds
         while left > 0:
-            for endpoint in [self._publisher, *self._sinks][turn % KEEP_ALIVE_SLICES :: KEEP_ALIVE_SLICES]:
+            for endpoint in [*self._publishers, *self._sinks][turn % KEEP_ALIVE_SLICES :: KEEP_ALIVE_SLICES]:
                 endpoint.check()
             length = min(SLICE, left)
             self._c.load_run(

@@ -42,6 +42,9 @@ class MemoryPort:
         self.sent += 1
         return True
 
+    def caught_up(self) -> bool:
+        return True
+
     def datagrams(self) -> list[bytes]:
         """Everything sent so far, one by one; forgotten then."""
         found = [

@@ -155,7 +155,8 @@ class Stage:
                     arrived = person.participant.uplink.receive(data, self.now)
                     assert arrived is not None
                     self.room.arrived(person.participant, arrived.source, arrived.packet, arrived.level, self.now)
-            self.room.pass_on(self.now)
+            for source in self.room.take_busy():
+                self.room.pass_on(source, self.now)
             if step % 5 == 0:
                 self.room.tick(self.now)
             for person in self.people.values():

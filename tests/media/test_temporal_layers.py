@@ -252,6 +252,13 @@ def test_a_late_packet_above_the_cap_becomes_padding_so_that_nobody_waits_for_it
     assert again.payload == packet.sequence.to_bytes(2, "big")
 
 
+def test_a_number_that_is_still_to_be_sent_is_not_answered_with_what_was_left_out() -> None:
+    camera, viewer = begun(CHROMIUM, 0)
+    assert layers(camera, viewer, 2) == []
+    following = max(viewer.got) + 1 & 0xFFFF
+    assert viewer.forwarder.retransmit(viewer.slot, [following], 0.2) == 0
+
+
 def test_rates_of_the_layers_are_counted_while_pictures_come() -> None:
     camera, viewer = begun(CHROMIUM, 0)
     assert camera.source.rates == (0, 0, 0)

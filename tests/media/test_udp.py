@@ -72,14 +72,46 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[UdpPort, Refusin
 async def test_datagrams_are_delivered_with_their_source(peer: socket.socket) -> None:
     port, collector = UdpPort("127.0.0.1", 0), Collector()
     port.start(collector)
-    for number in range(100):
+    for number in range(200):
         peer.sendto(bytes([number]), ("127.0.0.1", port.number))
     async with asyncio.timeout(2):
-        while len(collector.got) < 100:
+        while len(collector.got) < 200:
             await asyncio.sleep(0.01)
-    assert [data[0] for data, _ in collector.got] == list(range(100))
+    assert [data[0] for data, _ in collector.got] == list(range(200))
     assert {source for _, source in collector.got} == {peer.getsockname()}
     assert collector.bursts >= 2, "a burst is bounded"
+    port.close()
+
+
+async def test_a_handler_that_fails_makes_no_port_deaf(peer: socket.socket) -> None:
+    class Failing(Collector):
+        def burst_ended(self, now: float) -> None:
+            super().burst_ended(now)
+            if self.bursts == 1:
+                raise ArithmeticError
+
+    port, failing, reported = UdpPort("127.0.0.1", 0), Failing(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    port.start(failing)
+    for expected in (1, 2):
+        peer.sendto(b"x", ("127.0.0.1", port.number))
+        async with asyncio.timeout(5):
+            while len(failing.got) < expected:
+                await asyncio.sleep(0.01)
+    assert [type(error) for error in reported] == [ArithmeticError]
+    port.close()
+
+
+async def test_datagrams_a_moment_apart_are_one_burst(peer: socket.socket) -> None:
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    port.start(collector)
+    peer.sendto(b"a", ("127.0.0.1", port.number))
+    await asyncio.sleep(0)  # woken by the first
+    peer.sendto(b"b", ("127.0.0.1", port.number))
+    async with asyncio.timeout(5):
+        while len(collector.got) < 2:
+            await asyncio.sleep(0.01)
+    assert collector.bursts == 1 and port.caught_up()
     port.close()
 
 
