@@ -14,7 +14,7 @@ import msgspec
 
 from server.errors import ProtocolError
 
-VERSION = 1
+VERSION = 2
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
 AUDIO_SLOTS = 3
 VIDEO_SLOTS = 12
@@ -22,6 +22,8 @@ VIDEO_SLOTS = 12
 Kind = Literal["microphone", "camera", "screen"]
 Picture = Literal["camera", "screen"]
 SessionState = Literal["connecting", "connected", "lost", "closed"]
+Quality = Literal["good", "fair", "poor"]
+Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -358,7 +360,30 @@ class RecordingFailed(_Message, frozen=True, tag="recording_failed"):
     message: str = ""
 
 
-Event = SessionChanged | TrackChanged | Speaking | ProgrammeChanged | RecordingFailed
+class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
+    """The sender shall send these layers of its picture (rids; `""` for one without layers) and no others."""
+
+    room: str
+    participant: str
+    kind: Picture
+    rids: list[str]
+
+
+class LinkChanged(_Message, frozen=True, tag="link_changed"):
+    """How well a participant takes part: a word for people, the rung of `ladder`, and what its link does not carry.
+
+    Of the slots that it wishes for, `paused` get no picture now and `still` one every few seconds.
+    """
+
+    room: str
+    participant: str
+    quality: Quality
+    rung: Rung
+    paused: list[int]
+    still: list[int]
+
+
+Event = SessionChanged | TrackChanged | Speaking | ProgrammeChanged | RecordingFailed | LayersWanted | LinkChanged
 FromNode = Reply | Event
 
 _requests = msgspec.json.Decoder(Request)

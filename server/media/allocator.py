@@ -1,0 +1,149 @@
+"""What a subscriber gets of the pictures it wishes for, within what its link carries. Pure: `now` goes in.
+
+Voices come first: the caller takes their share off the budget. Then every wish gets its least, in order of rank (shared
+screen, who has the floor, the rest), and what is left raises them in the same order; equals rise in turns. Where not
+even one picture moves, the first wish gets a still picture every few seconds; below that it is sound alone.
+
+Lowering is done at once, raising waits: for `HOLD` after the last change, twice as long when a raise proved too much,
+and shortly while a new wish is young, because at first little is known of the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.media.protocol import Picture
+
+STILL = -1  # as `cap`: key frames alone, seconds apart
+ALL = 2  # as `cap`: every temporal layer
+STILL_RATE = 25_000  # bit/s: a key frame of 320×180 every few seconds
+
+HOLD = 5.0  # s from any change to a raise
+LONGEST_HOLD = 10.0
+SHORT_HOLD = 0.8
+YOUNG = 6.0  # s
+RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
+CALM = 60.0  # s without such a failure after which the hold is `HOLD` again
+TOLERANCE = 1.08  # rates swing: what is shown may cost so much of the budget before it is lowered
+HEADROOM = 0.9  # share of the budget that a raise may use
+
+Wish = tuple[str, Picture, int]  # whose picture of which kind, about how many pixels wide
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to show a picture: the layer `rid` up to the temporal layer `cap` (0..2, or `STILL`), at `rate` bit/s."""
+
+    rid: str
+    cap: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A slot's wish: `rank` 0 is served first, `options` from the cheapest to the best."""
+
+    slot: int
+    wish: Wish
+    rank: int
+    options: tuple[Option, ...]
+
+
+Choice = dict[int, Option]  # by slot; a slot without an entry shows nothing
+
+
+def fit(demands: Sequence[Demand], budget: float) -> Choice:
+    """The best choice of `budget` bit/s, with no regard to what was shown before."""
+    ordered = sorted((demand for demand in demands if demand.options), key=lambda demand: demand.rank)
+    chosen: dict[int, int] = {}
+    left = budget
+    for demand in ordered:
+        least = demand.options[0].rate
+        if least <= left:
+            chosen[demand.slot] = 0
+            left -= least
+    for rank in sorted({demand.rank for demand in ordered}):
+        left = _raise([d for d in ordered if d.rank == rank and d.slot in chosen], chosen, left)
+    if not chosen and ordered and left >= STILL_RATE:
+        return {ordered[0].slot: Option(ordered[0].options[0].rid, STILL, STILL_RATE)}
+    return {demand.slot: demand.options[chosen[demand.slot]] for demand in ordered if demand.slot in chosen}
+
+
+def _raise(equals: list[Demand], chosen: dict[int, int], left: float) -> float:
+    """Give demands of one rank a step each in turns, as long as anything fits; what is left of the budget."""
+    rising = list(equals)
+    while rising:
+        for demand in list(rising):
+            level = chosen[demand.slot]
+            if level + 1 == len(demand.options):
+                rising.remove(demand)
+                continue
+            more = demand.options[level + 1].rate - demand.options[level].rate
+            if more > left:
+                rising.remove(demand)
+            else:
+                chosen[demand.slot] = level + 1
+                left -= more
+    return left
+
+
+def cost(choice: Choice) -> int:
+    """What a choice takes, in bit/s."""
+    return sum(option.rate for option in choice.values())
+
+
+class Allocation:
+    """One subscriber's choices over time: `choice` is the present one, `wanted` what all wishes cost at their best."""
+
+    def __init__(self) -> None:
+        self.choice: Choice = {}
+        self.wanted = 0
+        self._wishes: dict[int, Wish] = {}
+        self._wished = self._changed = float("-inf")
+        self._raised = float("-inf")
+        self._failed = float("-inf")
+        self._hold = HOLD
+
+    def decide(self, demands: Sequence[Demand], budget: float, now: float) -> Choice:
+        """What to show from now on, at `budget` bit/s for pictures."""
+        self.wanted = sum(demand.options[-1].rate for demand in demands if demand.options)
+        kept = self._kept(demands)
+        wishes = {demand.slot: demand.wish for demand in demands if demand.options}
+        if wishes != self._wishes:  # other wishes: the person waits for them
+            self._wishes, self._wished = wishes, now
+            self._set(fit(demands, budget), now)
+        elif cost(kept) > budget * TOLERANCE or len(kept) < len(self.choice):
+            if now - self._raised < RAISE_FAILED:
+                self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
+            self._wished = float("-inf")  # now the link is known
+            self._set(fit(demands, budget), now)
+        elif now - self._changed >= (SHORT_HOLD if now - self._wished < YOUNG else self._hold):
+            self.choice = kept
+            better = fit(demands, budget * HEADROOM)
+            if cost(better) > cost(kept) or len(better) > len(kept):
+                self._raised = now
+                self._set(better, now)
+            elif now - self._failed > CALM:
+                self._hold = HOLD
+        else:
+            self.choice = kept
+        return self.choice
+
+    def _kept(self, demands: Sequence[Demand]) -> Choice:
+        """The present choice at today's rates, without what can no longer be had."""
+        kept: Choice = {}
+        for demand in demands:
+            before = self.choice.get(demand.slot)
+            if before is None or self._wishes.get(demand.slot) != demand.wish:
+                continue
+            if before.cap == STILL and demand.options:
+                kept[demand.slot] = Option(demand.options[0].rid, STILL, STILL_RATE)
+            for option in demand.options:
+                if (option.rid, option.cap) == (before.rid, before.cap):
+                    kept[demand.slot] = option
+        return kept
+
+    def _set(self, choice: Choice, now: float) -> None:
+        if choice != self.choice:
+            self.choice, self._changed = choice, now
