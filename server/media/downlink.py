@@ -1,12 +1,15 @@
-"""The way to one subscriber: where to, under which keys, and what has been sent."""
+"""The way to one subscriber: where to, under which keys, what has been sent, and what it carries."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from server.media.bandwidth import BandwidthEstimator
 from server.media.ice import Address
 
-RTX_BYTES_PER_SECOND = 250_000  # to one subscriber: a link that loses more than this needs less, not more
+UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
+RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -14,15 +17,18 @@ class Downlink:
     """State that the forwarding loop reads and counts up. Closed (`session` is None) it costs nothing.
 
     `element` is the first byte of the transport-cc element (RFC 8285 §4.2), and `step` 1; both are 0 for a subscriber
-    that did not negotiate it, whose extension block is then four bytes of padding.
+    that did not negotiate it, whose extension block is then four bytes of padding. `bandwidth` learns from its feedback
+    what the link carries; whoever sends a batch calls `record((first number, packets, bytes, now))`.
     """
 
     __slots__ = (
         "address",
+        "bandwidth",
         "bytes",
         "dropped",
         "element",
         "packets",
+        "record",
         "retransmitted",
         "rtx_allowance",
         "rtx_filled",
@@ -40,8 +46,15 @@ class Downlink:
         self.step = 1 if transport_cc else 0
         self.tcc = 0
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
-        self.rtx_allowance = float(RTX_BYTES_PER_SECOND)
+        self.bandwidth = BandwidthEstimator()
+        self.record: Callable[[tuple[int, int, int, float]], object] = self.bandwidth.record if transport_cc else id
+        self.rtx_allowance = float("inf")  # at first a whole second's
         self.rtx_filled = 0.0
+
+    @property
+    def estimate(self) -> float:
+        """bit/s that may be sent."""
+        return self.bandwidth.estimate if self.step else UNTOLD
 
     def open(self, address: Address, session: Any, tag_bytes: int) -> None:
         """Send from now on."""
@@ -52,10 +65,9 @@ class Downlink:
         self.session = None
 
     def may_retransmit(self, size: int, now: float) -> bool:
-        """Whether `size` more bytes of retransmissions are within the allowance; takes them from it."""
-        self.rtx_allowance = min(
-            RTX_BYTES_PER_SECOND, self.rtx_allowance + (now - self.rtx_filled) * RTX_BYTES_PER_SECOND
-        )
+        """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""
+        most = RTX_SHARE * self.estimate / 8
+        self.rtx_allowance = min(most, self.rtx_allowance + (now - self.rtx_filled) * most)
         self.rtx_filled = now
         if self.rtx_allowance < size:
             return False

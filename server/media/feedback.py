@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.media import rtcp, twcc
+from server.media import rtcp
 from server.media.forward import Forwarder
 from server.media.participant import Participant
 from server.media.room import Room
@@ -23,10 +23,9 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 participant.uplink.sender_report(message, now)
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
-                came, missing = twcc.count_feedback(fci)
-                back.arrived += came
-                back.missing += missing
-                participant.loses(came, missing, now)
+                participant.downlink.bandwidth.feedback(fci, now)
+                participant.judge_link(now)
+                room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)
@@ -52,6 +51,7 @@ def _blocks(participant: Participant, blocks: tuple[rtcp.ReportBlock, ...], wall
         rtt = rtcp.round_trip(block, rtcp.ntp_time(wall))
         if rtt is not None:
             back.rtt = rtt
+            participant.downlink.bandwidth.rtt(rtt)
 
 
 def _key_frame(slot: Slot, room: Room, now: float) -> None:

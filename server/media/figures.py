@@ -35,6 +35,7 @@ def node_stats(switch: Switch, room: str | None, lag: float, now: float) -> p.St
 def participant_stats(participant: Participant, now: float, *, layers: bool) -> p.ParticipantStats:
     """One session's counters, with `layers` also what it sends and is shown."""
     up, down, back = participant.uplink, participant.downlink, participant.heard_back
+    known = down.bandwidth
     return p.ParticipantStats(
         participant=participant.name,
         session=participant.session,
@@ -45,8 +46,9 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         bytes_out=down.bytes,
         expected_in=up.expected,
         lost_in=up.lost,
-        reported_out=back.arrived + back.missing,
-        missing_out=back.missing,
+        reported_out=known.received + known.lost,
+        missing_out=known.lost,
+        estimate_bps=round(down.estimate),
         lost_out=back.lost,
         jitter_ms=up.jitter_ms,
         jitter_out_ms=1000 * back.jitter,

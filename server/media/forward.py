@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+from server.media.downlink import Downlink
 from server.media.dtls import Arena, srtp_protect
 from server.media.red import Copies
 from server.media.runs import RUN_BYTES, Run, cut
@@ -23,6 +24,9 @@ from server.media.udp import UdpPort
 
 _LARGEST_PACKET = 1600  # bytes with the tag
 _EXTENSION = 0xBEDE0001
+_IP_UDP = 28  # bytes of their headers
+_REPEATED = 64  # newest packets of a slot that a probe may send again
+_PADDING = bytes((0xB0,)) + bytes(PAYLOAD - 1) + bytes(254) + bytes((255,))  # RFC 3550 §5.1: the count comes last
 
 _VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
 _VIDEO = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
@@ -38,10 +42,12 @@ class Forwarder:
     def __init__(self, port: UdpPort) -> None:
         self.given_up = 0
         self._port = port
+        self._now = 0.0
         self._arena = Arena(RUN_BYTES + _LARGEST_PACKET)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
         """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
+        self._now = now
         packets, source.fresh = source.fresh, []
         source.passed_on = source.newest
         changed = self._change_caps(source, packets) if source.changing else None
@@ -118,7 +124,7 @@ class Forwarder:
 
     def _send(self, run: Run, audience: list[tuple[Slot, Segment]], video: bool) -> None:
         """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""
-        view, length, send = self._arena.view, self._arena.length, self._port.send_segments
+        view, length, send, now = self._arena.view, self._arena.length, self._port.send_segments, self._now
         protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, _VOICE.pack_into
         lowest, count, tag, laid = run.lowest, len(run), 0, None
         for slot, segment in audience:
@@ -156,6 +162,8 @@ class Forwarder:
             to.tcc = tcc
             if size:
                 taken = send(view[:size], stride, to.address, video)
+                if taken:
+                    to.record((tcc - good + 1 & 0xFFFF, taken, size + taken * _IP_UDP, now))
                 to.packets += taken
                 to.bytes += size
                 to.dropped += good - taken
@@ -180,23 +188,47 @@ class Forwarder:
         Only over RTX: the same number once more under another extension would break AES-GCM, whose nonce it is.
         """
         to = slot.downlink
-        if slot.rtx_ssrc is None or slot.rtx_payload_type is None or to.session is None:
+        if slot.rtx_ssrc is None or to.session is None:
             return 0
         count = 0
         for sequence in sequences:
             found = slot.locate(sequence)
-            if found is None or not to.may_retransmit(len(found[1].template), now):
-                continue
-            plain = self._rtx(slot, sequence, *found)
-            view = self._arena.view
-            view[: len(plain)] = plain
-            self._arena.length[0] = len(plain)
-            if srtp_protect(to.session, self._arena.start, self._arena.length) == 0:
-                size = len(plain) + to.tag_bytes
-                count += self._port.send_segments(view[:size], size, to.address, True)
+            if found is not None and to.may_retransmit(len(found[1].template), now):
+                count += self._send_rtx(self._rtx(slot, sequence, *found), to, now)
         to.retransmitted += count
-        to.packets += count
         return count
+
+    def probe(self, slots: Iterable[Slot], size: int, now: float) -> None:
+        """Send about `size` bytes that a subscriber can do without, to learn what its link carries.
+
+        The newest packets once more over RTX, which fills what was lost; where nothing is shown, padding.
+        """
+        left = size
+        able = [slot for slot in slots if slot.rtx_ssrc is not None and slot.downlink.session is not None]
+        for slot in able:
+            for sequence in slot.newest(_REPEATED):
+                found = slot.locate(sequence)
+                if found is not None and left > 0:
+                    left -= len(found[1].template)
+                    self._send_rtx(self._rtx(slot, sequence, *found), slot.downlink, now)
+        while able and left > 0:
+            left -= len(_PADDING)
+            self._send_rtx(self._padding(able[0]), able[0].downlink, now)
+
+    def _send_rtx(self, plain: bytearray, to: Downlink, now: float) -> bool:
+        """Protect and send one packet; whether it left."""
+        view, size = self._arena.view, len(plain)
+        view[:size] = plain
+        self._arena.length[0] = size
+        if srtp_protect(to.session, self._arena.start, self._arena.length) != 0:
+            return False
+        size += to.tag_bytes
+        if not self._port.send_segments(view[:size], size, to.address, True):
+            return False
+        to.record((to.tcc, 1, size + _IP_UDP, now))
+        to.packets += 1
+        to.bytes += size
+        return True
 
     def _rtx(self, slot: Slot, sequence: int, segment: Segment, packet: Packet) -> bytearray:
         to = slot.downlink
@@ -208,6 +240,16 @@ class Forwarder:
         marker = packet.marker | (slot.rtx_payload_type or 0)
         fixed = (slot.rtx_ssrc or 0) << 32 | _EXTENSION
         _VOICE.pack_into(plain, 1, marker, slot.rtx_sequence, timestamp, fixed, to.element, to.tcc, 0)
+        return plain
+
+    @staticmethod
+    def _padding(slot: Slot) -> bytearray:
+        """An RTX packet that carries nothing, as browsers send them to probe."""
+        to = slot.downlink
+        to.tcc = to.tcc + to.step & 0xFFFF
+        slot.rtx_sequence = slot.rtx_sequence + 1 & 0xFFFF
+        plain, fixed = bytearray(_PADDING), (slot.rtx_ssrc or 0) << 32 | _EXTENSION
+        _VOICE.pack_into(plain, 1, slot.rtx_payload_type or 0, slot.rtx_sequence, 0, fixed, to.element, to.tcc, 0)
         return plain
 
 

@@ -1,7 +1,7 @@
-"""Which simulcast layer a slot gets, from how wide it is shown. Pure.
+"""Which simulcast layer a slot gets, from how wide it is shown, and what each way to show it costs. Pure.
 
 Browsers send what they can: Chromium three layers at 960×540 and more, two at 640×360, one below, and it stops the
-upper ones when its link or its processor is weak. So any set must do, with sizes known or not yet.
+upper ones when its link or its processor is weak. So any set must do, with sizes and rates known or not yet.
 """
 
 from __future__ import annotations
@@ -9,24 +9,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from server.media.allocator import ALL, Option
+
 ENOUGH = 0.75  # a layer of this share of the shown width looks sharp
 STILL_ENOUGH = 0.65  # and the one that is shown may stay down to this share, so that a window's edge does not flicker
 
 _RANK_BY_NAME = {"q": 1, "h": 2, "f": 4}  # our page's layers, until their first key frame tells their sizes
 _UNKNOWN_WIDTH = 240
+_UNKNOWN_RATES = {"q": 120_000, "f": 1_200_000}  # bit/s, as our page asks for; a quarter second later it is measured
+_OTHER_RATE = 400_000
+_SHARES = (0.5, 0.7, 1.0)  # of a layer's rate up to each temporal layer, as libvpx divides it
+_HEADERS = 1.03  # IP and UDP beside what is measured
+
+Rates = Sequence[float]  # bit/s up to temporal layer 0, 1, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """One encoding that arrives now: its rid, and its width in pixels (0: not known yet)."""
+    """One encoding: its rid, its width in pixels and its rates (0: not known yet)."""
 
     rid: str
     width: int
+    rates: Rates = (0.0, 0.0, 0.0)
 
     @property
     def expected_width(self) -> int:
         """The width, or a guess that keeps the layers in order."""
         return self.width or _UNKNOWN_WIDTH * _RANK_BY_NAME.get(self.rid, 1)
+
+    @property
+    def expected_rates(self) -> tuple[int, ...]:
+        """What it takes of a link up to each temporal layer."""
+        if self.rates[ALL]:
+            return tuple(round(rate * _HEADERS) for rate in self.rates)
+        most = _UNKNOWN_RATES.get(self.rid, _OTHER_RATE)
+        return tuple(round(share * most) for share in _SHARES)
 
 
 def choose(layers: Sequence[Layer], wanted: int, current: str | None) -> str | None:
@@ -40,3 +57,19 @@ def choose(layers: Sequence[Layer], wanted: int, current: str | None) -> str | N
         if layer.rid == current and wanted * STILL_ENOUGH <= layer.expected_width <= best.expected_width:
             return current
     return best.rid
+
+
+def options(layers: Sequence[Layer], wanted: int, current: str | None) -> tuple[Option, ...]:
+    """All ways to show a picture, from the cheapest to the one that `choose` takes; temporal layers are dropped first.
+
+    What costs no less than a better way is left out.
+    """
+    best = choose(layers, wanted, current)
+    ordered = sorted(layers, key=lambda layer: layer.expected_width)
+    ways: list[Option] = []
+    for layer in reversed(ordered[: next((n for n, la in enumerate(ordered) if la.rid == best), -1) + 1]):
+        for cap in (2, 1, 0):
+            rate = layer.expected_rates[cap]
+            if not ways or rate < ways[-1].rate:
+                ways.append(Option(layer.rid, cap, rate))
+    return tuple(reversed(ways))

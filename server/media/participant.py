@@ -12,11 +12,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from server.media.allocator import Allocation
 from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink
+from server.media.dynacast import LayerSwitch
 from server.media.ice import Address, Consent, Credentials, Presence, SeenChecks
+from server.media.ladder import Ladder
 from server.media.policing import Allowance
-from server.media.protocol import Kind, SessionState, Want
+from server.media.protocol import Kind, Picture, SessionState, Want
 from server.media.red import Redundancy
 from server.media.slots import Slot
 from server.media.uplink import Uplink
@@ -24,6 +27,7 @@ from server.media.uplink import Uplink
 log = logging.getLogger(__name__)
 
 ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
+PICTURES: tuple[Picture, ...] = ("camera", "screen")
 
 RTCP_BYTES = 1_200  # of one datagram
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
@@ -40,12 +44,14 @@ class HeardBack:
     lost: float = 0.0
     rtt: float | None = None
     jitter: float = 0.0
-    arrived: int = 0  # packets by transport-cc feedback
-    missing: int = 0
 
 
 class Participant:
-    """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show."""
+    """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show.
+
+    `allocation` and `ladder` hold what its link carries of that, `switches` which layers it was asked to send, `stills`
+    when a slot got its last still picture, `missed` which slots go without a picture or with a still one, as last told.
+    """
 
     def __init__(
         self,
@@ -71,6 +77,11 @@ class Participant:
         self.voices, self.pictures = slots
         self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
         self.wants: dict[int, Want] = {}
+        self.allocation = Allocation()
+        self.ladder = Ladder()
+        self.switches = {kind: LayerSwitch(uplink.offered(kind), now) for kind in PICTURES}
+        self.stills: dict[int, float] = {}
+        self.missed: tuple[list[int], list[int]] = ([], [])
         self.allowed = ALL_KINDS
         self.state: SessionState = "connecting"
         self.address: Address | None = None
@@ -81,6 +92,7 @@ class Participant:
         self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()
         self.redundancy = Redundancy()
+        self._came = self._missing = 0
         self._began = now
         self._moves = 0
         self._send = send
@@ -94,12 +106,13 @@ class Participant:
         """Whether media can be sent to it now."""
         return self.downlink.session is not None
 
-    def move(self, address: Address) -> None:
-        """Its path leads here from now on (first check, or another network)."""
+    def move(self, address: Address, now: float) -> None:
+        """Its path leads here from now on (first check, or another network, of which nothing is known yet)."""
         if self.address is not None:
             self._moves += 1
             level = logging.INFO if self._moves <= LOGGED_MOVES else logging.DEBUG
             log.log(level, "%s moved from %s:%d to %s:%d", self, *self.address, *address)
+            self.downlink.bandwidth.moved(now)
         self.address = self.downlink.address = address
 
     def secured(self) -> None:
@@ -133,9 +146,11 @@ class Participant:
         """Send the NACKs and PLIs that are due about what it sends."""
         self.send_rtcp(self.uplink.requests(now))
 
-    def loses(self, came: int, missing: int, now: float) -> None:
-        """Feedback about so many packets that were sent to it: on a link that loses, voices get copies."""
-        told = self.redundancy
+    def judge_link(self, now: float) -> None:
+        """New feedback about its downlink: on one that loses, voices get copies."""
+        known, told = self.downlink.bandwidth, self.redundancy
+        came, missing = known.received - self._came, max(0, known.lost - self._missing)
+        self._came, self._missing = known.received, known.lost
         if told.note(came, missing, now):
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
             for slot in self.voices:

@@ -91,7 +91,7 @@ class Paths:
         if not seen:
             participant.seen_checks.add(binding.transaction)
             if source != participant.address and self._believed(participant, binding, now):
-                participant.move(source)
+                participant.move(source, now)
         if source == participant.address:
             participant.path_heard = now
         self._port.send(binding.response, source)

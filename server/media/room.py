@@ -1,6 +1,6 @@
 """A room: who is in it, who may be heard, and which source goes into which slot.
 
-It decides and the rest follows: `speakers` picks voices, `layers` picks pictures, `forward` sends. Everything happens
+It decides and the rest follows: `speakers` picks voices, `pictures` picks pictures, `forward` sends. Everything happens
 on the loop's thread; `now` is the node's monotonic clock.
 """
 
@@ -10,11 +10,24 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from server.media import layers, protocol
+from server.media import protocol
+from server.media.allocator import HEADROOM, TOLERANCE, cost
 from server.media.downlink import Downlink
 from server.media.forward import Forwarder, rewritten_payload
-from server.media.participant import ALL_KINDS, Participant
-from server.media.protocol import AUDIO_SLOTS, Kind, Level, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
+from server.media.participant import ALL_KINDS, PICTURES, Participant
+from server.media.pictures import Pictures
+from server.media.protocol import (
+    AUDIO_SLOTS,
+    Kind,
+    LayersWanted,
+    Level,
+    LinkChanged,
+    Picture,
+    ProgrammeChanged,
+    Speaking,
+    TrackChanged,
+    Want,
+)
 from server.media.slots import Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.speakers import SPEAKING, Programme, Speakers
@@ -23,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
-_WIDEST = 1 << 16  # a recording takes the best layer
+VOICE_RATE = 56_000  # bit/s of one voice with its headers, which a link carries before any picture
 
 
 class RoomSink(Protocol):
@@ -51,6 +64,7 @@ class Room:
         self.sinks: list[RoomSink] = []
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
+        self.pictures = Pictures(self.participants, self._rank)
         self._forwarder = forwarder
         self._tell = tell
         self._floor: frozenset[str] | None = None
@@ -184,15 +198,34 @@ class Room:
     # ---- pictures --------------------------------------------------------------------------------------------------
 
     def arrange(self, participant: Participant, now: float) -> None:
-        """Bring all slots of a subscriber in line with its wishes and with what is there."""
+        """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
-        for slot in participant.pictures:
-            want = participant.wants.get(slot.number)
-            if want is None or want.source is None or not participant.receiving:
-                slot.show(None)
-            else:
-                slot.show(self._layer(want.source, want.kind, want.width, slot, now))
+        self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
+
+    def _budget(self, participant: Participant, now: float) -> float:
+        """What is left for pictures after the voices: at least one may begin at any moment."""
+        voices = sum(name != participant.name for name, _ in self.speakers.levels(now))
+        link = participant.downlink
+        return link.estimate * (1 - link.bandwidth.loss) - VOICE_RATE * max(1, voices)
+
+    def needed(self, participant: Participant) -> float:
+        """bit/s that the link must be known to carry for all that the subscriber wishes for."""
+        loss = participant.downlink.bandwidth.loss
+        return (participant.allocation.wanted / HEADROOM + VOICE_RATE) / (1 - min(loss, 0.5))
+
+    def follow(self, participant: Participant, now: float) -> None:
+        """Its link was found to carry less or more: what is too much for it is lowered now."""
+        if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
+            self.arrange(participant, now)
+            self._tell_link(participant, now)
+
+    def _rank(self, owner: str, kind: Picture) -> int:
+        """Shared screens first, then who has the floor (where nobody has it: who speaks), then the rest."""
+        if kind == "screen":
+            return 0
+        first = owner in self._floor if self._floor is not None else owner == self.programme.source
+        return 1 if first else 2
 
     def _rearrange(self, owner: str, now: float) -> None:
         """What `owner` sends has changed: all who wish to see it are arranged anew."""
@@ -201,15 +234,12 @@ class Room:
                 self.arrange(participant, now)
         self._choose_programme(now)
 
-    def _layer(self, owner: str, kind: Picture, width: int, slot: Slot, now: float) -> Source | None:
-        sender = self.participants.get(owner)
-        if sender is None or kind not in sender.allowed:
-            return None
-        live = {source.rid: source for source in sender.uplink.layers(kind, now)}
-        current = slot.awaiting or slot.showing
-        shown = current.rid if current is not None and live.get(current.rid) is current else None
-        rid = layers.choose([layers.Layer(source.rid, source.width) for source in live.values()], width, shown)
-        return None if rid is None else live[rid]
+    def _switch_layers(self, now: float) -> None:
+        """Tell senders which layers somebody watches."""
+        recorded = (self.programme.source, self.programme.kind) if self.sinks and self.programme.source else None
+        for participant, kind in self.pictures.switch_layers(recorded, now):
+            asked = sorted(participant.switches[kind].asked)
+            self._tell(LayersWanted(room=self.name, participant=participant.name, kind=kind, rids=asked))
 
     def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
         """Send the PLIs that are due to who sends these sources."""
@@ -238,7 +268,7 @@ class Room:
 
     def _show_programme(self, now: float) -> None:
         owner = self.programme.source if self.sinks else None
-        source = self._layer(owner, self.programme.kind, _WIDEST, self._picture, now) if owner else None
+        source = self.pictures.best(owner, self.programme.kind, now) if owner else None
         self._picture.show(source)
         if source is not None and now - self._key_frame_at >= KEY_FRAME_EVERY:
             self.refresh_programme(now)
@@ -266,9 +296,13 @@ class Room:
     # ---- time ------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Ten times a second: who speaks, what the programme shows."""
+        """Ten times a second: who speaks, what the programme shows, which layers are watched."""
         self._choose_speakers(now)
         self._choose_programme(now)
+        self._switch_layers(now)
+        for participant in self.participants.values():
+            if participant.stills:
+                self.arrange(participant, now)
         loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
         if _differs(loudest, self._told):
             self._told = loudest
@@ -277,10 +311,30 @@ class Room:
     def look_after(self, participant: Participant, now: float) -> None:
         """Once a second for each: what no longer arrives, and layers that came, went or now fit better."""
         for kind in ("microphone", "camera", "screen"):
-            if (participant.name, kind) in self._live and not participant.uplink.live(kind, now):
+            paused = kind in PICTURES and not participant.switches[kind].asked  # by us: nobody watches it
+            if (participant.name, kind) in self._live and not paused and not participant.uplink.live(kind, now):
                 self._set_live(participant.name, kind, False)
                 self._rearrange(participant.name, now)
         self.arrange(participant, now)
+        self._tell_link(participant, now)
+
+    def _tell_link(self, participant: Participant, now: float) -> None:
+        """Tell how well the participant takes part, when that or what it misses has changed."""
+        paused, still = self.pictures.missed(participant, now)
+        stepped = participant.ladder.step(self.pictures.rung(participant, now), participant.uplink.loss, now)
+        if participant.state != "connected" or not (stepped or participant.missed != (paused, still)):
+            return
+        participant.missed = (paused, still)
+        self._tell(
+            LinkChanged(
+                room=self.name,
+                participant=participant.name,
+                quality=participant.ladder.quality,
+                rung=participant.ladder.rung,
+                paused=paused,
+                still=still,
+            )
+        )
 
     def live_tracks(self) -> list[tuple[str, Kind]]:
         """What arrives now, by participant and kind."""

@@ -61,6 +61,7 @@ class Slot:
     segment: Segment | None = None
     awaiting: Source | None = None
     cap: int = TOP_LAYER
+    began: float = 0.0  # when the present source was taken
     packets: int = 0
     octets: int = 0
     rtx_sequence: int = field(default_factory=lambda: secrets.randbits(15))
@@ -120,7 +121,7 @@ class Slot:
             tl0=self._last_tl0 + 1 - packet.tl0 if packet.has_tl0 else 0,
             cap=self.cap,
         )
-        self.awaiting = None
+        self.awaiting, self.began = None, packet.arrival
         source.take(self)
 
     def leave(self) -> None:
@@ -205,6 +206,13 @@ class Slot:
         if packet is None:
             return None
         return segment, packet if packet.tid <= segment.cap else packet.blank()
+
+    def newest(self, count: int) -> list[int]:
+        """The 16-bit numbers of the last `count` packets of what is shown now, the newest first."""
+        if self.segment is None:
+            return []
+        highest = self._highest(self.segment)
+        return [number & 0xFFFF for number in range(highest, max(self.segment.start, highest - count) - 1, -1)]
 
     @staticmethod
     def _highest(segment: Segment) -> int:

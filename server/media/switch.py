@@ -171,8 +171,21 @@ class Switch:
         for number, participant in enumerate(list(self.participants())):
             if participant.uplink.packets:
                 participant.send_rtcp([*participant.uplink.requests(now), *participant.uplink.transport_feedback()])
+            self._probe(participant, now)
             if (self._ticks + number) % PHASES == 0:
                 self._once_a_second(participant, now, wall)
+
+    def _probe(self, participant: Participant, now: float) -> None:
+        """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""
+        if not participant.receiving:
+            return
+        bandwidth = participant.downlink.bandwidth
+        bandwidth.tick(now)
+        probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))
+        if probe is not None:
+            self.forwarder.probe(participant.pictures, probe.size, now)
+        elif bandwidth.interrupted:
+            self.forwarder.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
 
     def _once_a_second(self, participant: Participant, now: float, wall: float) -> None:
         participant.look(now)

@@ -22,6 +22,7 @@ from server.media.vp8 import Pictures, Vp8, normalise
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
 LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
+LOSS_SMOOTHING = 0.4  # share of the newest second in `Uplink.loss`
 MOST_REPAIRS = 16  # RTX streams that are remembered; browsers have one a layer
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
 
@@ -73,11 +74,17 @@ class Uplink:
         self._by_rtx_ssrc: dict[int, Source] = {}
         self._pictures: dict[int, Pictures] = {}
         self._arrivals = FeedbackBuilder(OUR_SSRC)
+        self.loss = 0.0  # share lost on the way here, smoothed over a few seconds
         self._clock = SenderClock()
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
         """The source of this kind and layer, if it has sent."""
         return self.sources.get((kind, rid))
+
+    def offered(self, kind: Kind) -> frozenset[str]:
+        """The rids that may come of this kind: of a picture without layers, one encoding without a name."""
+        plan = self._plan
+        return frozenset(rid for mid, of in plan.kinds.items() if of == kind for rid in plan.rids.get(mid) or ("",))
 
     def of_kind(self, kind: Kind) -> Iterator[Source]:
         """All layers of a kind."""
@@ -254,6 +261,7 @@ class Uplink:
             )
             for source in sources
         ]
+        self.loss += LOSS_SMOOTHING * (max(block.fraction_lost for block in blocks) / 256 - self.loss)
         video = [source.ssrc for source in sources if source.is_video]
         remb = [build_remb(OUR_SSRC, UPPER_BOUND, video)] if video else []
         return [build_rr(OUR_SSRC, blocks), *remb]

@@ -120,7 +120,7 @@ class Stage:
         person = self.admit(name)
         address = (ATTACKER[0], number + 1)
         self.switch.paths._remember(person, address)
-        person.move(address)
+        person.move(address, self.now)
         person.consent.heard(self.now)
         person.secured()
         self._reading[address] = session(Policy.SSRC_ANY_INBOUND)

@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import struct
+import time
 from dataclasses import dataclass, field
 
 from aioice import stun
@@ -16,13 +17,15 @@ from server.errors import ProtocolError
 from server.media import ice, sdp
 from server.media.dtls import DtlsLink, Role, fingerprint, new_certificate
 from server.media.ice import Address, Credentials
-from server.media.rtp import RtpPacket, build_extensions, build_header, is_rtcp
+from server.media.rtp import RtpPacket, build_extensions, build_header, is_rtcp, transport_sequence
+from server.media.twcc import FeedbackBuilder
 
 OPUS, VP8, RTX = 111, 96, 97
 EXTENSIONS = {sdp.MID: 1, sdp.RID: 2, sdp.REPAIRED_RID: 3, sdp.AUDIO_LEVEL: 4, sdp.TRANSPORT_CC: 5}
 CERTIFICATE = new_certificate()
 CHECK_EVERY = 0.2  # s until the first answer
 KEEP_ALIVE = 2.5  # s
+FEEDBACK_EVERY = 0.05  # s
 
 
 @dataclass
@@ -96,6 +99,8 @@ class Endpoint:
         self.link: DtlsLink | None = None
         self._checked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._arrivals = FeedbackBuilder(1)
+        self._feedback: asyncio.TimerHandle | None = None
         self._open()
 
     def _open(self) -> None:
@@ -220,8 +225,24 @@ class Endpoint:
             return
         self.first_media.set()
         packet = RtpPacket.parse(link.unprotect(data))
+        self._feed_back(packet)
         if packet.sequence not in self.loss or packet.payload_type == RTX:
             self.packets.append(packet)
+
+    def _feed_back(self, packet: RtpPacket) -> None:
+        """Tell when packets arrived (transport-cc), as browsers do: what is shown to us rests on it."""
+        number = packet.extensions.get(self.extensions.get(sdp.TRANSPORT_CC, 0))
+        if number is None:
+            return
+        self._arrivals.record(transport_sequence(number), int(time.monotonic() * 1e6))
+        if self._feedback is None:
+            self._feedback = asyncio.get_running_loop().call_later(FEEDBACK_EVERY, self._tell_arrivals)
+
+    def _tell_arrivals(self) -> None:
+        self._feedback = None
+        if self.socket.fileno() >= 0:
+            for report in self._arrivals.build():
+                self.send_rtcp(report)
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 
@@ -248,13 +269,13 @@ class Endpoint:
     def release(self) -> int:
         """Give the socket to somebody else: its descriptor, no longer read or checked here."""
         asyncio.get_running_loop().remove_reader(self.socket.fileno())
-        for task in self._tasks:
+        for task in [*self._tasks, *([self._feedback] if self._feedback else [])]:
             task.cancel()
         return self.socket.fileno()
 
     async def close(self) -> None:
         """End."""
-        for task in self._tasks:
+        for task in [*self._tasks, *([self._feedback] if self._feedback else [])]:
             task.cancel()
         if self.link is not None:
             self.link.close()

@@ -259,7 +259,7 @@ def test_retransmissions_have_an_allowance() -> None:
     camera.feed(10, 0.1, key=True)
     numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
     sent = sum(scene.forwarder.retransmit(slot, numbers, 0.2) for _ in range(100))
-    assert 200 < sent < 400
+    assert 30 < sent < 60  # half of what the link is taken to carry, for a second
     assert scene.forwarder.retransmit(slot, numbers, 5.0) == 10
 
 

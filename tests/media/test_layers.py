@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.layers import Layer, choose
+from server.media.layers import Layer, choose, options
 
 THREE = [Layer("f", 960), Layer("h", 480), Layer("q", 240)]
 
@@ -42,3 +42,27 @@ def test_a_layer_that_is_too_large_is_left() -> None:
 
 def test_a_layer_that_went_away_is_replaced() -> None:
     assert choose([Layer("h", 480), Layer("q", 240)], 900, "f") == "h"
+
+
+def test_ways_to_show_a_picture_drop_temporal_layers_first() -> None:
+    layers = [
+        Layer("f", 960, (500_000, 700_000, 1_000_000)),
+        Layer("h", 480, (180_000, 260_000, 380_000)),
+        Layer("q", 240),
+    ]
+    found = [(way.rid, way.cap) for way in options(layers, 960, None)]
+    assert found == [("q", 0), ("q", 1), ("q", 2), ("h", 0), ("h", 1), ("h", 2), ("f", 0), ("f", 1), ("f", 2)]
+    rates = [way.rate for way in options(layers, 960, None)]
+    assert rates == sorted(set(rates))
+    assert rates[-1] == 1_030_000
+    assert rates[:3] == [60_000, 84_000, 120_000]
+
+
+def test_a_way_that_costs_no_less_than_a_better_one_is_left_out() -> None:
+    layers = [Layer("h", 480, (100_000, 100_000, 300_000)), Layer("q", 240, (90_000, 120_000, 150_000))]
+    assert [(way.rid, way.cap) for way in options(layers, 480, None)] == [("q", 0), ("h", 1), ("h", 2)]
+
+
+def test_layers_larger_than_wished_are_no_way_at_all() -> None:
+    assert {way.rid for way in options(THREE, 200, None)} == {"q"}
+    assert options([], 640, None) == ()

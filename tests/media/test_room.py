@@ -137,7 +137,7 @@ class Stage:
             self.people[name] = person
             self.room.enter(person.participant, self.now)
             person.participant.changed = lambda who, state, why: self.room.arrange(who, self.now)
-            person.participant.move(person.address)
+            person.participant.move(person.address, self.now)
             person.participant.consent.heard(self.now)
             person.participant.secured()
 
@@ -347,7 +347,7 @@ def test_who_comes_into_the_room_hears_a_speaker_from_now_on() -> None:
     stage.run(1)
     late = stage.people["c"] = Person("c", 9, stage.port, stage.now)
     stage.room.enter(late.participant, stage.now)
-    late.participant.move(late.address)
+    late.participant.move(late.address, stage.now)
     late.participant.secured()
     stage.room.arrange(late.participant, stage.now)
     stage.run(0.2)

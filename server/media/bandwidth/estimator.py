@@ -77,7 +77,7 @@ class BandwidthEstimator:
         if not self._reported_rtt:  # from a packet to its feedback: a little more than a round trip
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
         self._throughput.add(octets, newest_arrival)
-        delay.update(groups, octets, rate.estimate)
+        delay.update(groups, octets, rate.in_force(newest_sent))
         loss.update(newest_sent, octets, history.received, history.lost, delay.queue > _QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
@@ -138,6 +138,21 @@ class BandwidthEstimator:
     def loss(self) -> float:
         """Smoothed share of packets that do not arrive."""
         return self._loss.loss
+
+    @property
+    def received(self) -> int:
+        """Packets that arrived, by all feedback so far."""
+        return self._history.received
+
+    @property
+    def lost(self) -> int:
+        """Packets that did not; falls again when one came after all."""
+        return self._history.lost
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether feedback stays away."""
+        return self._before is not None
 
     @property
     def state(self) -> str:

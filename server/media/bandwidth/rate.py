@@ -57,7 +57,17 @@ class Throughput:
 class RateControl:
     """`estimate` is in bit/s. `capacity` is what the link delivered at the last over-use, None when long ago."""
 
-    __slots__ = ("_capacity_until", "_cut", "_drains", "_proven", "_updated", "capacity", "estimate", "rtt")
+    __slots__ = (
+        "_before_cut",
+        "_capacity_until",
+        "_cut",
+        "_drains",
+        "_proven",
+        "_updated",
+        "capacity",
+        "estimate",
+        "rtt",
+    )
 
     def __init__(self, start: float = START) -> None:
         self.estimate = start
@@ -67,6 +77,7 @@ class RateControl:
         self._capacity_until = float("-inf")
         self._drains = False  # whether the last cut went below the capacity only to drain the queue
         self._cut = float("-inf")
+        self._before_cut = start  # the estimate by which packets were sent before the last cut
         self._updated = float("-inf")
 
     def update(self, delay: DelayDetector, throughput: float | None, inherent: float, lossy: bool, now: float) -> bool:
@@ -96,6 +107,12 @@ class RateControl:
     def is_near_capacity(self) -> bool:
         """Whether over-use not long ago told what the link carries, and the estimate is about that."""
         return self.capacity is not None and self.estimate > _NEAR * self.capacity
+
+    def in_force(self, sent: float) -> float:
+        """The estimate by which a packet was sent that feedback speaks of now: a cut shows a round trip later."""
+        if sent >= self._cut:
+            self._before_cut = self.estimate
+        return max(self._before_cut, self.estimate)
 
     def probed(self, rate: float) -> None:
         """A probe was measured at this rate; the first measurement may lower the guess, by half at most."""

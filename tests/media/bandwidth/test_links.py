@@ -155,7 +155,7 @@ def test_a_lossy_thin_link_is_used_and_not_overfilled() -> None:
 def test_jitter_of_100_ms_does_not_collapse_it(rate: float, reorders: bool, seed: int) -> None:
     subscriber = alone(Link(rate, jitter=0.1, reorders=reorders, seed=seed))
     run([subscriber], 60)
-    assert subscriber.lowest(5, 60) > 350e3
+    assert subscriber.lowest(5, 60) > 250e3  # and not for long:
     assert subscriber.mean(10, 60) > 0.5 * rate
     assert subscriber.mean(10, 60) < 1.2 * rate
 

@@ -48,6 +48,14 @@ def test_overuse_cuts_below_what_the_link_delivers_at_most_five_times_a_second()
     assert rate.estimate == pytest.approx(0.88e6)
 
 
+def test_packets_under_way_when_it_is_cut_are_judged_by_what_was_in_force() -> None:
+    rate = RateControl(2e6)
+    assert rate.in_force(0.5) == 2e6
+    rate.update(detector(State.OVERUSE, 1000, 300_000), 1e6, 0.0, False, 1.0)
+    assert rate.in_force(0.9) == 2e6
+    assert rate.in_force(1.1) == rate.estimate < 300_000
+
+
 def test_a_slight_alarm_halves_at_most_and_a_long_queue_is_drained() -> None:
     rate = RateControl(2e6)
     rate.update(detector(State.OVERUSE, 30, 100_000), 1e6, 0.0, False, 1.0)

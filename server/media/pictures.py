@@ -1,0 +1,151 @@
+"""The pictures of a room: from what subscribers wish for to what each slot shows, and to what each sender should send.
+
+`layers` says which ways there are to show a picture, `allocator` which of them a subscriber's link carries, `dynacast`
+which layers a sender should send so that all of them can be had.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from server.media import ladder, layers
+from server.media.allocator import ALL, STILL, Choice, Demand, Option
+from server.media.layers import Layer
+from server.media.participant import PICTURES, Participant
+from server.media.protocol import Picture, Rung, Want
+from server.media.slots import Slot
+from server.media.source import Source
+
+STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
+STILL_SHOWN = 0.08  # s from the still's key frame until the slot is silent again
+
+Named = tuple[str, Picture]  # whose picture of which kind
+
+
+class Pictures:
+    """`participants` is the room's table; `rank` of a picture is 0 for what is served first."""
+
+    def __init__(self, participants: Mapping[str, Participant], rank: Callable[[str, Picture], int]) -> None:
+        self._participants = participants
+        self._rank = rank
+
+    # ---- from wishes to slots --------------------------------------------------------------------------------------
+
+    def arrange(self, participant: Participant, budget: float, now: float) -> None:
+        """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
+        demands = self.demands(participant, now)
+        choice = participant.allocation.decide(demands, budget, now)
+        by_slot = {demand.slot: demand for demand in demands}
+        for slot in participant.pictures:
+            demand, option = by_slot.get(slot.number), choice.get(slot.number)
+            if demand is None or option is None or not participant.receiving:
+                slot.show(None)
+            elif option.cap != STILL:
+                owner, kind, _ = demand.wish
+                source, cap = self._source(owner, kind, option.rid, option.cap, slot, now)
+                slot.show(source, cap)
+        self._keep_stills(participant, by_slot, choice, now)
+
+    def demands(self, participant: Participant, now: float) -> list[Demand]:
+        """The wishes that can be served, each with the ways to do so."""
+        return [
+            Demand(
+                want.slot,
+                (want.source, want.kind, want.width),
+                self._rank(want.source, want.kind),
+                self._options(want.source, want, participant, now),
+            )
+            for want in participant.wants.values()
+            if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
+        ]
+
+    def _options(self, owner: str, want: Want, participant: Participant, now: float) -> tuple[Option, ...]:
+        slot = participant.pictures[want.slot]
+        current = slot.awaiting or slot.showing
+        rid = current.rid if current is not None and (current.owner, current.kind) == (owner, want.kind) else None
+        return layers.options(self.obtainable(owner, want.kind, now), want.width, rid)
+
+    def obtainable(self, owner: str, kind: Picture, now: float) -> list[Layer]:
+        """The layers of a picture that arrive, or that would if they were asked for."""
+        sender = self._participants.get(owner)
+        if sender is None or kind not in sender.allowed:
+            return []
+        live = {source.rid for source in sender.uplink.layers(kind, now)}
+        switch = sender.switches[kind]
+        if switch.asked and not live and not any(switch.obtainable(rid, False, now) for rid in switch.asked):
+            return []  # its owner has switched it off
+        found = []
+        for rid in sorted(switch.offered | live):
+            if switch.obtainable(rid, rid in live, now):
+                source = sender.uplink.source(kind, rid)
+                found.append(Layer(rid, source.width, source.rates) if source is not None else Layer(rid, 0))
+        return found
+
+    def _source(
+        self, owner: str, kind: Picture, rid: str, cap: int, slot: Slot, now: float
+    ) -> tuple[Source | None, int]:
+        """The layer that was chosen; while it does not arrive yet, what is shown already, or the next lower one."""
+        live = {source.rid: source for source in self._participants[owner].uplink.layers(kind, now)}
+        if rid in live:
+            return live[rid], cap
+        shown = slot.showing
+        if shown is not None and live.get(shown.rid) is shown:
+            return shown, ALL
+        return min(live.values(), key=lambda source: source.width, default=None), ALL
+
+    def _keep_stills(self, participant: Participant, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
+        stills = {number: option for number, option in choice.items() if option.cap == STILL}
+        participant.stills = {number: participant.stills.get(number, float("-inf")) for number in stills}
+        for number, option in stills.items():
+            slot, shown_at = participant.pictures[number], participant.stills[number]
+            if slot.showing is not None and now - slot.began >= STILL_SHOWN:
+                slot.show(None)
+                participant.stills[number] = now
+            elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
+                owner, kind, _ = demands[number].wish
+                slot.show(self._source(owner, kind, option.rid, 0, slot, now)[0], 0)
+
+    def rung(self, participant: Participant, now: float) -> Rung:
+        """Where the subscriber stands on the ladder."""
+        demands = self.demands(participant, now)
+        return ladder.rung(
+            demands, participant.allocation.choice, participant.downlink.estimate, participant.downlink.bandwidth.loss
+        )
+
+    def missed(self, participant: Participant, now: float) -> tuple[list[int], list[int]]:
+        """Of the wishes that could be served: slots that get nothing, and slots that get a still picture."""
+        choice = participant.allocation.choice
+        wished = sorted(demand.slot for demand in self.demands(participant, now) if demand.options)
+        paused = [slot for slot in wished if slot not in choice]
+        return paused, [slot for slot in wished if slot in choice and choice[slot].cap == STILL]
+
+    # ---- from slots to senders -------------------------------------------------------------------------------------
+
+    def best(self, owner: str, kind: Picture, now: float) -> Source | None:
+        """The best layer of a picture that arrives now."""
+        sender = self._participants.get(owner)
+        if sender is None or kind not in sender.allowed:
+            return None
+        live = sender.uplink.layers(kind, now)
+        return max(live, key=lambda source: Layer(source.rid, source.width).expected_width, default=None)
+
+    def switch_layers(self, recorded: Named | None, now: float) -> list[tuple[Participant, Picture]]:
+        """Count together what is watched; gives the pictures whose senders are to be told what to send.
+
+        What is `recorded` is sent in full.
+        """
+        wanted: defaultdict[Named, set[str]] = defaultdict(set)
+        for participant in self._participants.values():
+            for slot, option in participant.allocation.choice.items():
+                want = participant.wants.get(slot)
+                if want is not None and want.source is not None:
+                    wanted[want.source, want.kind].add(option.rid)
+        changed = []
+        for name, participant in self._participants.items():
+            for kind in PICTURES:
+                switch = participant.switches[kind]
+                rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
+                if switch.update(frozenset(rids), now):
+                    changed.append((participant, kind))
+        return changed
