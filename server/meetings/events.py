@@ -88,12 +88,16 @@ class RoomMessages:
         """Relays for this person, before the offer."""
         return msgspec.structs.asdict(ice_servers(self.conductor.settings.turn, caller.who, self.store.clock()))
 
+    def _sit(self, caller: Caller, meeting: int, participant: int) -> None:
+        self.seats[caller.sid] = (meeting, participant)
+        self.channel.enter(caller.sid, rows.seat_name(participant))
+
     async def join(self, caller: Caller, data: JoinData) -> dict[str, Any]:
         """Take the seat and connect."""
         switches = Switches(microphone=data.microphone, camera=data.camera)
         answer = await self.conductor.join(caller.who, data.meeting, data.offer, switches, hall=data.hall)
         self.channel.enter(caller.sid, rows.room_name(data.meeting))
-        self.seats[caller.sid] = (data.meeting, answer.participant)
+        self._sit(caller, data.meeting, answer.participant)
         entrance = await self.store.read(attend.look, caller.who, data.meeting)
         return {**msgspec.structs.asdict(answer), "snapshot": entrance.snapshot, "host": entrance.host}
 
@@ -106,7 +110,7 @@ class RoomMessages:
             self.channel.leave(caller.sid, rows.room_name(data.meeting))
             raise
         if entrance.me is not None:
-            self.seats[caller.sid] = (data.meeting, entrance.me)
+            self._sit(caller, data.meeting, entrance.me)
         return msgspec.structs.asdict(entrance)
 
     async def leave(self, caller: Caller, data: About) -> None:
@@ -231,6 +235,10 @@ ANNOUNCEMENTS = [
     Announcement("meeting.cancelled", "The planned meeting will not take place", durable=True),
     Announcement("meeting.changed", "What is new in the room, numbered; after a gap ask meeting.snapshot"),
     Announcement("meeting.speaking", "Who is heard now, the loudest first"),
+    Announcement("meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others"),
+    Announcement(
+        "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"
+    ),
     Announcement("meeting.said", "A line of chat"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.removed", "The chair has taken this person out"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from server.channel import Channel
 from server.media import protocol
@@ -50,6 +51,11 @@ class Hearing:
                     news.append(await self._session_changed(event))
                 case protocol.Speaking():
                     await self._tell_speaking(event)
+                case protocol.LayersWanted():
+                    await self._tell_seat(event, "meeting.layers", {"kind": event.kind, "rids": event.rids})
+                case protocol.LinkChanged():
+                    link = {"quality": event.quality, "rung": event.rung, "paused": event.paused, "still": event.still}
+                    await self._tell_seat(event, "meeting.link", link)
                 case protocol.ProgrammeChanged() | protocol.TrackChanged():
                     pass  # the pages see it in the picture; the recorder writes the programme itself
                 case protocol.RecordingFailed():
@@ -69,6 +75,14 @@ class Hearing:
         elif event.state == "closed":
             self._wishes.pop(seat, None)
         return SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
+
+    async def _tell_seat(
+        self, event: protocol.LayersWanted | protocol.LinkChanged, name: str, fields: dict[str, Any]
+    ) -> None:
+        """What concerns one participant's page alone."""
+        seat = number_of(event.participant)
+        body = {"meeting": number_of(event.room), "participant": seat, **fields}
+        await self.channel.send(rows.seat_name(seat), name, body)
 
     async def _tell_speaking(self, event: protocol.Speaking) -> None:
         meeting_id = number_of(event.room)

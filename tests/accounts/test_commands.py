@@ -23,7 +23,7 @@ from tests.conftest import Clock
 def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> Any:
-    """Run a command on the test's database; gives what it printed. Commands go by the real clock, and so does the test."""
+    """Run a command on the test's database; gives what it printed. Commands, and so the test, go by the real clock."""
     monkeypatch.setenv("GIAOBAN_DATABASE_URL", store.engine.url.render_as_string(hide_password=False))
     monkeypatch.setattr(account_commands, "migrate", lambda _engine: None)  # the fixture made the tables
     monkeypatch.setattr(unit_commands, "migrate", lambda _engine: None)

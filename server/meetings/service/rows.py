@@ -22,6 +22,11 @@ def room_name(meeting_id: int) -> str:
     return f"meeting:{meeting_id}"
 
 
+def seat_name(participant_id: int) -> str:
+    """The live room of the pages of one participant."""
+    return f"seat:{participant_id}"
+
+
 def units_of(tx: Transaction, meeting_id: int) -> list[int]:
     """The invited units and the chair's."""
     invited = [

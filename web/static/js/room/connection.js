@@ -23,6 +23,7 @@ export class Connection {
     this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: ice });
     this.slots = new Map(); // number of a video slot → its track
     this.voices = []; // tracks of the audio slots
+    this.settings = Promise.resolve(); // one change of a sender's parameters at a time
     this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
     const send = { direction: "sendonly" };
     this.microphone = this.pc.addTransceiver("audio", send).sender;
@@ -58,6 +59,19 @@ export class Connection {
   /** Sends a track in a line ("microphone", "camera", "screen"), or with null nothing. */
   async put(line, track) {
     await this[line].replaceTrack(track);
+  }
+
+  /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. */
+  sendLayers(line, rids) {
+    const work = async () => {
+      const parameters = this[line].getParameters();
+      const differs = parameters.encodings.filter((encoding) => encoding.active !== rids.includes(encoding.rid ?? ""));
+      if (!differs.length) return;
+      for (const encoding of differs) encoding.active = !encoding.active;
+      await this[line].setParameters(parameters);
+    };
+    this.settings = this.settings.then(work).catch((error) => console.info("layers not set:", error.message));
+    return this.settings;
   }
 
   /** Bounds the own voice: `kbps` (16 to 32), and `red`: true, false or "auto" whether packets carry copies. */

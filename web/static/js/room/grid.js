@@ -23,6 +23,7 @@ export class Grid {
     this.box = room.querySelector(".grid");
     this.tiles = new Map(); // key → tile element
     this.slots = new Map(); // key → number of a slot
+    this.paused = new Set(); // slots whose picture the link does not carry
     this.heard = new Map(); // participant → when last heard
     this.view = "grid";
     this.chosen = false; // the person has chosen a view: a shared screen no longer changes it
@@ -41,9 +42,20 @@ export class Grid {
   attach(connection) {
     this.connection = connection;
     this.slots.clear();
+    this.paused.clear();
     this.sent = "";
     for (const tile of this.tiles.values()) tile.querySelector("video").srcObject = null;
     this.show();
+  }
+
+  /** These slots get no picture now: their tiles show the name instead of a picture that stands still. */
+  setPaused(slots) {
+    this.paused = new Set(slots);
+    this.#pause();
+  }
+
+  #pause() {
+    for (const [key, tile] of this.tiles) tile.toggleAttribute("data-paused", this.paused.has(this.slots.get(key)));
   }
 
   /** Shows all equally ("grid") or one large ("speaker"). */
@@ -68,6 +80,7 @@ export class Grid {
     this.main = view === "grid" ? null : this.#mainOf(sources);
     this.#assign(sources);
     for (const [place, source] of sources.entries()) this.#showTile(source, place);
+    this.#pause();
     this.box.dataset.count = String(sources.length);
     this.room.dataset.view = view;
     for (const name of ["grid", "speaker"]) {

@@ -39,8 +39,12 @@ function start() {
     await controls.attach(detail.connection, detail.microphone);
     grid.attach(detail.connection);
     notices.setLost(false);
-    notices.watch(detail.connection);
+    notices.setLink({ quality: "good", rung: "full" });
     room.dataset.joined = String(Number(room.dataset.joined ?? 0) + 1);
+  });
+  session.addEventListener("link", ({ detail }) => {
+    grid.setPaused(detail.paused);
+    notices.setLink(detail);
   });
   session.addEventListener("lost", () => notices.setLost(true));
   session.addEventListener("back", () => notices.setLost(false));

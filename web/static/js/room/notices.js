@@ -4,7 +4,8 @@ import { number, word } from "../page.js";
 import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
-const WEAK_AFTER_BAD = 2; // readings in a row
+const WORDS = { good: "linkGood", fair: "linkFair", poor: "linkPoor" };
+const SENTENCES = { fewer: "rungFewer", one: "rungOne", still: "rungStill", sound: "rungSound", telephone: "rungTelephone" };
 
 /** Says what the person must know; `voices` gives the tones. */
 export class Notices {
@@ -12,7 +13,9 @@ export class Notices {
     Object.assign(this, { room, state, tracks, voices });
     this.line = room.querySelector("[data-own-state]");
     this.lost = false;
-    this.weak = 0;
+    this.mark = room.querySelector("[data-link]");
+    this.quality = "good";
+    this.rung = "full";
     this.hadFloor = false;
     this.toldRecording = null;
     state.addEventListener("change", () => this.show());
@@ -24,23 +27,12 @@ export class Notices {
     this.show();
   }
 
-  /** Looks at a connection's figures every few seconds: much loss or a long way is a weak link. */
-  watch(connection) {
-    clearInterval(this.timer);
-    let before = null;
-    this.timer = setInterval(async () => {
-      if (connection.pc.connectionState !== "connected") return;
-      const { inbound, pair } = await connection.figures();
-      const sum = (name) => inbound.reduce((total, item) => total + (item[name] ?? 0), 0);
-      const reading = { lost: sum("packetsLost"), received: sum("packetsReceived") };
-      if (before) {
-        const lost = Math.max(0, reading.lost - before.lost);
-        const share = lost / Math.max(1, lost + reading.received - before.received);
-        this.weak = share > 0.08 || (pair?.currentRoundTripTime ?? 0) > 0.8 ? this.weak + 1 : 0;
-        this.show();
-      }
-      before = reading;
-    }, 3000);
+  /** How well the link carries the meeting: `quality` in one word above the stage, `rung` in a sentence where it matters. */
+  setLink({ quality, rung }) {
+    Object.assign(this, { quality, rung });
+    this.mark.dataset.link = quality;
+    this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
+    this.show();
   }
 
   show() {
@@ -59,7 +51,8 @@ export class Notices {
     if (this.lost) return text("lost");
     if (self.floor && !self.microphone) return text("floorYours");
     if (place >= 0) return text("handRaised", { place: number(place + 1) });
-    if (this.weak >= WEAK_AFTER_BAD) return text("weak");
+    if (this.rung in SENTENCES) return text(SENTENCES[this.rung]);
+    if (this.quality !== "good") return text("linkUp");
     if (self.screen) return text("sharing");
     if (self.muted) return text("mutedByChair");
     if (!self.microphone) return text("microphoneOff");

@@ -12,7 +12,8 @@ const PAUSES_MS = [300, 700, 1500, 3000];
 const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
-/** The session of this page in a meeting. Events: "joined", "lost", "back", "gone" (detail.why, detail.message). */
+/** The session of this page in a meeting. Events: "joined", "lost", "back", "link" (how well it carries:
+ *  detail.quality, rung, paused, still), "gone" (detail.why, detail.message). */
 export class Session extends EventTarget {
   constructor(meeting, state, { tracks, hall = false }) {
     super();
@@ -85,6 +86,8 @@ export class Session extends EventTarget {
     const on = (kind, handle) => document.addEventListener(`giaoban:${kind}`, mine(handle));
     on("meeting.changed", (change) => { this.state.apply(change); this.#checkSeat(); });
     on("meeting.speaking", ({ loudest }) => this.state.speaking(loudest));
+    on("meeting.layers", ({ participant, kind, rids }) => { if (participant === this.state.me) this.connection?.sendLayers(kind, rids); });
+    on("meeting.link", (link) => { if (link.participant === this.state.me) this.dispatchEvent(new CustomEvent("link", { detail: link })); });
     on("meeting.said", (message) => this.state.said(message));
     on("meeting.removed", () => this.leaveFor("removed"));
     on("meeting.ended", () => this.leaveFor("ended"));
