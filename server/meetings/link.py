@@ -58,6 +58,7 @@ class MediaLink:
         self.on_event: Callable[[Event], None] | None = None
         self.on_stats: Callable[[Stats], None] | None = None
         self.pid: int | None = None
+        self.heard = asyncio.Event()  # whether anybody is there, and what it carries
         self.known = asyncio.Event()  # what the node carried when we came: it has said so, or nobody was there
         self._meter = Meter()
         self._line: MediaLine | None = None
@@ -169,6 +170,7 @@ class MediaLink:
 
     def _nobody(self) -> None:
         """Nobody listens: the node, if there was one, is gone with all that it carried."""
+        self.heard.set()
         self.known.set()
         self._meter = Meter()
         self._unheard = 0
@@ -210,6 +212,7 @@ class MediaLink:
                 self._kill()
             raise
         self._unheard = 0
+        self.heard.set()
         self._meter = Meter(sessions=sum(len(room.sessions) for room in welcome.rooms))
         where = (self.number, welcome.pid, welcome.udp_port, len(welcome.rooms))
         log.info("media node %d, process %d, on UDP port %d, %d rooms", *where)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from server.meetings.places import surplus
 from server.meetings.placing import NodeFigures
 
 log = logging.getLogger("giaoban.media")
+HEARD_SECONDS = 3.0  # nodes that live are heard of at once; one that hangs does not hold up the others
 KNOWN_SECONDS = 15.0  # a node that has not said by then what it carries is not waited for
 TOGETHER_SECONDS = 1.0  # nodes that start together are waited for, else the first would be given everything
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class MediaPool:
         self._settings = settings
         self._links: dict[int, MediaLink] = {}
         self._carriers: dict[str, int] = {}
+        self._said: dict[int, dict[str, int]] = {}  # until settled: people by room, in each node's welcome
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         if settings.media.socket:
@@ -133,6 +135,10 @@ class MediaPool:
             if not placing.takes_over(carrier_sessions=await self._people(carrier, room), claimant_sessions=sessions):
                 return False
             log.warning("%s: taken from media node %d by %d, where %d people are", room, carrier, number, sessions)
+        elif carrier is None and not self.settled.is_set():
+            rivals = [said.get(room, 0) for other, said in self._said.items() if other != number]
+            if any(placing.takes_over(carrier_sessions=sessions, claimant_sessions=rival) for rival in rivals):
+                return False
         self._carriers[room] = number
         return True
 
@@ -176,9 +182,7 @@ class MediaPool:
 
     async def _settle(self) -> None:
         links = list(self._links.values())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KNOWN_SECONDS):
-                await asyncio.gather(*(link.known.wait() for link in links))
+        await _all([link.known for link in links], KNOWN_SECONDS)
         ready = [asyncio.create_task(link.wait_ready()) for link in links if link.restart]
         if not ready:  # the server ends already
             return
@@ -189,6 +193,7 @@ class MediaPool:
             for task in ready:
                 task.cancel()
             await asyncio.gather(*ready, return_exceptions=True)
+        self._said.clear()
         self.settled.set()
         self._note_change()
 
@@ -196,6 +201,11 @@ class MediaPool:
         carried = {info.room for info in welcome.rooms}
         for room in [room for room, number in self._carriers.items() if number == link.number and room not in carried]:
             del self._carriers[room]
+        if not self.settled.is_set():
+            self._said[link.number] = {info.room: len(info.sessions) for info in welcome.rooms}
+            await _all(
+                [other.heard for other in self._links.values()], HEARD_SECONDS
+            )  # else a room that two have would be given to the first
         if self.on_up is not None:
             await self.on_up(link.number, welcome)
 
@@ -238,3 +248,10 @@ class MediaPool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _all(events: Iterable[asyncio.Event], seconds: float) -> None:
+    """Wait until all are set, for so long at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*(event.wait() for event in events))
