@@ -59,7 +59,7 @@ function wireUpload(box) {
 }
 
 function onClick(event) {
-  const button = event.target.closest("[data-fill], [data-reveal], [data-copy]");
+  const button = event.target.closest("button[data-fill], [data-reveal], [data-copy]");
   if (!button) return;
   if (button.dataset.fill) {
     const field = document.getElementById(button.dataset.fill);
