@@ -23,6 +23,7 @@ from server.media.protocol import Kind, Picture, SessionState, Want
 from server.media.red import Redundancy
 from server.media.slots import Slot
 from server.media.uplink import Uplink
+from server.media.voices import USUAL_KBPS, copies
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Participant:
         self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()
         self.redundancy = Redundancy()
+        self.voice_kbps = USUAL_KBPS  # as it was last told
         self._came = self._missing = 0
         self._began = now
         self._moves = 0
@@ -151,6 +153,7 @@ class Participant:
         known, told = self.downlink.bandwidth, self.redundancy
         came, missing = known.received - self._came, max(0, known.lost - self._missing)
         self._came, self._missing = known.received, known.lost
+        told.most = copies(self.downlink.estimate)
         if told.note(came, missing, now):
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
             for slot in self.voices:

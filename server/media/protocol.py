@@ -369,6 +369,14 @@ class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
     rids: list[str]
 
 
+class VoiceWanted(_Message, frozen=True, tag="voice_wanted"):
+    """The sender's voice shall take this many kbit/s, so that the weakest link of the room carries it."""
+
+    room: str
+    participant: str
+    kbps: int
+
+
 class LinkChanged(_Message, frozen=True, tag="link_changed"):
     """How well a participant takes part: a word for people, the rung of `ladder`, and what its link does not carry.
 
@@ -383,7 +391,16 @@ class LinkChanged(_Message, frozen=True, tag="link_changed"):
     still: list[int]
 
 
-Event = SessionChanged | TrackChanged | Speaking | ProgrammeChanged | RecordingFailed | LayersWanted | LinkChanged
+Event = (
+    SessionChanged
+    | TrackChanged
+    | Speaking
+    | ProgrammeChanged
+    | RecordingFailed
+    | LayersWanted
+    | VoiceWanted
+    | LinkChanged
+)
 FromNode = Reply | Event
 
 _requests = msgspec.json.Decoder(Request)

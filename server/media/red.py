@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from server.errors import ProtocolError
 from server.media.source import BLANK_HEADER, PAYLOAD, Packet, Source
+from server.media.voices import MOST_COPIES
 
 if TYPE_CHECKING:
     from server.media.slots import Slot
@@ -30,7 +31,6 @@ LARGEST_BLOCK = (1 << 10) - 1  # bytes of a copy
 LONGEST_BACK = (1 << 14) - 1  # 48 kHz ticks: a third of a second, less than a pause of DTX
 LARGEST_PAYLOAD = 1_200  # bytes with all copies, so that the datagram fits every path
 
-MOST_COPIES = 2
 BEGIN = (0.02, 0.15)  # loss from which one copy, and two, are sent
 END = (0.01, 0.08)  # loss below which, for `CALM`, there is one copy less
 CALM = 10.0  # s

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from server.media import protocol
 from server.media.allocator import HEADROOM, TOLERANCE, cost
-from server.media.downlink import Downlink
+from server.media.downlink import UNTOLD, Downlink
 from server.media.forward import Forwarder, rewritten_payload
 from server.media.participant import ALL_KINDS, PICTURES, Participant
 from server.media.pictures import Pictures
@@ -26,11 +26,13 @@ from server.media.protocol import (
     ProgrammeChanged,
     Speaking,
     TrackChanged,
+    VoiceWanted,
     Want,
 )
 from server.media.slots import Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.speakers import SPEAKING, Programme, Speakers
+from server.media.voices import VoiceRate
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Room:
         self.sinks: list[RoomSink] = []
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
+        self.voice = VoiceRate()
         self.pictures = Pictures(self.participants, self._rank)
         self._forwarder = forwarder
         self._tell = tell
@@ -300,6 +303,8 @@ class Room:
         self._choose_speakers(now)
         self._choose_programme(now)
         self._switch_layers(now)
+        links = [person.downlink for person in self.participants.values() if person.receiving]
+        self.voice.step(min((li.estimate for li in links if not li.bandwidth.interrupted), default=UNTOLD), now)
         for participant in self.participants.values():
             if participant.stills:
                 self.arrange(participant, now)
@@ -317,6 +322,9 @@ class Room:
                 self._rearrange(participant.name, now)
         self.arrange(participant, now)
         self._tell_link(participant, now)
+        if participant.state == "connected" and participant.voice_kbps != self.voice.kbps:
+            participant.voice_kbps = self.voice.kbps
+            self._tell(VoiceWanted(room=self.name, participant=participant.name, kbps=self.voice.kbps))
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""

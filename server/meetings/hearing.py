@@ -53,6 +53,8 @@ class Hearing:
                     await self._tell_speaking(event)
                 case protocol.LayersWanted():
                     await self._tell_seat(event, "meeting.layers", {"kind": event.kind, "rids": event.rids})
+                case protocol.VoiceWanted():
+                    await self._tell_seat(event, "meeting.voice", {"kbps": event.kbps})
                 case protocol.LinkChanged():
                     link = {"quality": event.quality, "rung": event.rung, "paused": event.paused, "still": event.still}
                     await self._tell_seat(event, "meeting.link", link)
@@ -77,7 +79,10 @@ class Hearing:
         return SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
 
     async def _tell_seat(
-        self, event: protocol.LayersWanted | protocol.LinkChanged, name: str, fields: dict[str, Any]
+        self,
+        event: protocol.LayersWanted | protocol.VoiceWanted | protocol.LinkChanged,
+        name: str,
+        fields: dict[str, Any],
     ) -> None:
         """What concerns one participant's page alone."""
         seat = number_of(event.participant)
