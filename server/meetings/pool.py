@@ -203,9 +203,8 @@ class MediaPool:
             del self._carriers[room]
         if not self.settled.is_set():
             self._said[link.number] = {info.room: len(info.sessions) for info in welcome.rooms}
-            await _all(
-                [other.heard for other in self._links.values()], HEARD_SECONDS
-            )  # else a room that two have would be given to the first
+            # Else a room that two nodes have would be given to the one that is heard first.
+            await _all([other.heard for other in self._links.values()], HEARD_SECONDS)
         if self.on_up is not None:
             await self.on_up(link.number, welcome)
 
