@@ -92,7 +92,8 @@ def _record(folder: Path, voice: Way, camera: Way, first_report: float, begins: 
             arrived = uplink.receive(what, now)
             if arrived is not None:
                 stage.room.arrived(stage["a"].participant, arrived.source, arrived.packet, arrived.level, now)
-                stage.room.pass_on(now)
+                for source in stage.room.take_busy():
+                    stage.room.pass_on(source, now)
         else:
             uplink.sender_report(what, now)
         if number % 30 == 0:
