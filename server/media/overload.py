@@ -10,14 +10,14 @@ PATIENCE = 0.05  # s in which the node may fail to catch up before pictures are 
 
 
 class Overload:
-    """Told after each burst whether anything waits already."""
+    """Told at each burst whether the node rested before it."""
 
     def __init__(self) -> None:
         self._behind_since: float | None = None
 
-    def note(self, caught_up: bool, now: float) -> None:
-        """A burst has been passed on."""
-        if caught_up:
+    def note(self, rested: bool, now: float) -> None:
+        """A burst has come."""
+        if rested:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = now

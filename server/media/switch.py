@@ -138,11 +138,11 @@ class Switch:
         busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
         self._busy.clear()
         busy.sort(key=itemgetter(0))
+        self.overload.note(self.port.rested, now)
         if self.overload.lasts(now):
             busy = self._without_some(busy)
         for _importance, room, source in busy:
             room.pass_on(source, now)
-        self.overload.note(self.port.caught_up(), now)
         for participant in list(self._asking):
             participant.send_requests(now)
             if not any(source.missing for source in participant.uplink.sources.values()):

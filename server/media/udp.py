@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import logging
 import socket
 import struct
-import termios
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,13 +24,13 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 
 BURST = 128  # datagrams taken in one go before anything is sent
-GATHERING = 0.001  # s between two bursts, while there is time
+GATHERING = 0.001  # s between the beginnings of two bursts, when many packets come
+RESTED = 0.0002  # s without work before a burst: the node had caught up with what came before
 RECEIVE_BUFFER = 1 << 20  # bytes; about a quarter second of a full uplink
 SEND_BUFFER = 2 << 20
 LARGEST = 2048  # bytes of a datagram; media is below 1,500
 WAITING_VOICES = 512  # voice packets kept while the send buffer is full
 
-_NOUGHT = bytes(4)  # a C int
 _UDP_SEGMENT = 103  # linux/udp.h
 _SEGMENT_REFUSED = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP})
 _REFUSALS_BEFORE_PLAIN = 8
@@ -49,7 +47,10 @@ class DatagramHandler(Protocol):
 
 
 class UdpPort:
-    """The bound socket. `sent`, `dropped_video` and `dropped_audio` count packets, `errors` refused sends."""
+    """The bound socket. `sent`, `dropped_video` and `dropped_audio` count packets, `errors` refused sends.
+
+    `rested` says whether the loop had nothing to do before the present burst.
+    """
 
     def __init__(self, host: str, port: int, clock: Clock = time.monotonic) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -60,6 +61,8 @@ class UdpPort:
         self.number: int = self._socket.getsockname()[1]
         self.sent = self.dropped_video = self.dropped_audio = self.errors = 0
         self._clock = clock
+        self.rested = True
+        self._began = self._ended = float("-inf")
         self._next_take: asyncio.TimerHandle | None = None
         self._handler: DatagramHandler | None = None
         self._segments = True
@@ -71,7 +74,7 @@ class UdpPort:
     def start(self, handler: DatagramHandler) -> None:
         """Deliver to `handler` from the running loop."""
         self._handler = handler
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable, handler)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._take, handler)
 
     def close(self) -> None:
         """Stop delivering and free the port."""
@@ -83,33 +86,31 @@ class UdpPort:
             self._next_take.cancel()
         self._socket.close()
 
-    def _readable(self, handler: DatagramHandler) -> None:
-        """The first datagram after a silence. To be woken costs more than a packet, and those of a picture come one
-        just after the other: so from now on, until nothing comes, the port is looked at every `GATHERING`."""
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket.fileno())
-        self._next_take = loop.call_later(GATHERING, self._take, handler)
-
     def _take(self, handler: DatagramHandler) -> None:
         """Hand over what has arrived."""
+        began = self._clock()
+        self.rested = began - self._ended > RESTED
+        dense, self._began = began - self._began < 2 * GATHERING, began
         came = 1
         try:
             came = self._read(handler)
             if came:
                 handler.burst_ended(self._clock())
         finally:  # whatever went wrong with this burst, the next is read
-            self._look_again(handler, came)
+            self._ended = self._clock()
+            if self._socket.fileno() >= 0:
+                self._look_again(handler, came > 0 and dense)
 
-    def _look_again(self, handler: DatagramHandler, came: int) -> None:
-        """When the next burst is due; after silence whenever it comes."""
-        loop = asyncio.get_running_loop()
-        self._next_take = None
-        if self._socket.fileno() < 0:
-            return
-        if came:
-            self._next_take = loop.call_later(GATHERING if self.caught_up() else 0, self._take, handler)
-        else:
-            loop.add_reader(self._socket.fileno(), self._readable, handler)
+    def _look_again(self, handler: DatagramHandler, soon: bool) -> None:
+        """When to take the next burst. To be woken costs more than a packet: while they come one just after the other,
+        the port is looked at every `GATHERING`, else when the kernel says that something is there."""
+        loop, number = asyncio.get_running_loop(), self._socket.fileno()
+        if soon:
+            loop.remove_reader(number)
+            self._next_take = loop.call_at(loop.time() + self._began + GATHERING - self._ended, self._take, handler)
+        elif self._next_take is not None:
+            self._next_take = None
+            loop.add_reader(number, self._take, handler)
 
     def _read(self, handler: DatagramHandler) -> int:
         receive, clock = self._socket.recvfrom, self._clock
@@ -124,10 +125,6 @@ class UdpPort:
             if data:
                 handler.datagram(data, source, clock())
         return BURST
-
-    def caught_up(self) -> bool:
-        """Whether nothing waits to be read."""
-        return fcntl.ioctl(self._socket, termios.FIONREAD, _NOUGHT) == _NOUGHT
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 

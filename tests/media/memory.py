@@ -30,6 +30,7 @@ class MemoryPort:
     batches: list[tuple[bytes, int, Address, bool]] = field(default_factory=list)
     number: int = 40_000
     sent: int = 0
+    rested: bool = True
 
     def send_segments(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         count = -(-len(data) // segment)
@@ -40,9 +41,6 @@ class MemoryPort:
     def send(self, data: bytes, to: Address) -> bool:
         self.batches.append((data, len(data), to, False))
         self.sent += 1
-        return True
-
-    def caught_up(self) -> bool:
         return True
 
     def datagrams(self) -> list[bytes]:

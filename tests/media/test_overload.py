@@ -101,10 +101,12 @@ def test_voices_leave_first_and_in_overload_alone() -> None:
     together = played(stage, [picture(1, 3000), voice(2, 960)])
     kinds = [packet.payload_type == VP8 for packet in together]
     assert kinds == sorted(kinds) and any(kinds) and not all(kinds)
-    stage.switch.overload.note(False, stage.now - 1)
-    alone = played(stage, [picture(2, 6000), voice(3, 1920)])
+    stage.port.rested = False
+    played(stage, [voice(3, 1920)])
+    stage.now += 2 * PATIENCE
+    alone = played(stage, [picture(2, 6000), voice(4, 2880)])
     assert {packet.ssrc for packet in alone} == {VOICE_SLOT}
     assert stage.switch.forwarder.given_up > 0
-    assert stage.switch.overload.lasts(stage.now) is False, "this burst was passed on, and nothing waits"
+    stage.port.rested = True
     after = played(stage, [picture(3, 9000, key=True)])
     assert PICTURE_SLOT in {packet.ssrc for packet in after}

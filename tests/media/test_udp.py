@@ -102,17 +102,44 @@ async def test_a_handler_that_fails_makes_no_port_deaf(peer: socket.socket) -> N
     port.close()
 
 
-async def test_datagrams_a_moment_apart_are_one_burst(peer: socket.socket) -> None:
+async def test_what_has_arrived_together_is_one_burst(peer: socket.socket) -> None:
     port, collector = UdpPort("127.0.0.1", 0), Collector()
     port.start(collector)
     peer.sendto(b"a", ("127.0.0.1", port.number))
-    await asyncio.sleep(0)  # woken by the first
     peer.sendto(b"b", ("127.0.0.1", port.number))
     async with asyncio.timeout(5):
         while len(collector.got) < 2:
             await asyncio.sleep(0.01)
-    assert collector.bursts == 1 and port.caught_up()
+    assert collector.bursts == 1 and port.rested
     port.close()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02])
+async def test_many_datagrams_and_few_all_arrive(peer: socket.socket, pause: float) -> None:
+    """The port changes between looking by itself and being woken; neither loses anything."""
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    port.start(collector)
+    for number in range(60):
+        peer.sendto(bytes([number]), ("127.0.0.1", port.number))
+        await asyncio.sleep(pause if number % 20 == 0 else 0)
+    async with asyncio.timeout(5):
+        while len(collector.got) < 60:
+            await asyncio.sleep(0.01)
+    assert [data[0] for data, _ in collector.got] == list(range(60))
+    port.close()
+
+
+def test_a_burst_just_after_another_was_not_rested_for(peer: socket.socket) -> None:
+    times = iter((1.0, 1.0, 1.0, 1.002, 1.0021, 1.0022, 1.003, 1.0031))
+    port, collector = UdpPort("127.0.0.1", 0, clock=lambda: next(times)), Collector()
+    again: list[bool] = []
+    port._look_again = lambda handler, soon: again.append(soon)  # type: ignore[method-assign]
+    for _ in range(2):
+        peer.sendto(b"x", ("127.0.0.1", port.number))
+        port._take(collector)
+        again.append(port.rested)
+    assert again == [False, True, False, False]
+    port._socket.close()
 
 
 def test_a_batch_arrives_as_single_datagrams(peer: socket.socket) -> None:
