@@ -143,7 +143,7 @@ static void take(Way *way, const uint8_t *bytes, int size, double at) {
     if (way->rate > 0) {
         double waiting = way->free_at > at ? way->free_at - at : 0;
         double limit = way->queue > way->least * 8 / way->rate ? way->queue : way->least * 8 / way->rate;
-        if (waiting + size * 8 / way->rate > limit) {
+        if (waiting >= limit) {  // whatever its size: a full queue must not prefer small packets
             way->queue_dropped++;
             return;
         }

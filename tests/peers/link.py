@@ -29,10 +29,11 @@ _NEW_NETWORK = 0x40000000  # CLONE_NEWNET of unshare(2)
 class Way:
     """One direction; sizes and rates are of IP packets. As it comes: a link without any fault.
 
-    `rate` is in bit/s (0: without limit), `queue` in seconds of it but never less than `least` bytes. `delay` is in
-    seconds, one way. `jitter` adds up to so many seconds: in order, a new value ten times a second; with `reorder` a
-    new one for each packet. `loss` is the mean share that is lost; with `burst` above 1 in bursts of so many packets
-    on average (Gilbert). In an `outage` everything that enters is lost.
+    `rate` is in bit/s (0: without limit), `queue` in seconds of it but never less than `least` bytes; a full queue
+    drops large and small packets alike. `delay` is in seconds, one way. `jitter` adds up to so many seconds: in order,
+    a new value ten times a second; with `reorder` a new one for each packet. `loss` is the mean share that is lost;
+    with `burst` above 1 in bursts of so many packets on average (Gilbert). In an `outage` everything that enters is
+    lost.
     """
 
     rate: float = 0

@@ -120,13 +120,13 @@ def test_the_rate_is_right_within_five_per_cent_and_the_queue_bounded(echoes: Ec
     assert found.packets_in == 250 and found.packets + found.queue_dropped == 250
     assert found.bytes * 8 == pytest.approx(300_000 * (2.5 + 0.2), rel=0.05)  # what waits at the end arrives too
     full = sorted(echoes.times)[len(echoes.times) // 2]
-    assert full == pytest.approx(0.2, abs=0.03), "a queue of 0.2 s, a packet less or more"
+    assert 0.195 < full < 0.245, "a queue of 0.2 s, and the packet itself"
 
 
 def test_a_slow_wire_still_holds_a_few_packets(echoes: Echoes) -> None:
     echoes.link.set(down=Way(rate=64_000, queue=0.05, least=6000))
     echoes.send(10, 1000, 0)
-    assert echoes.numbers == list(range(6))
+    assert echoes.numbers == list(range(7)), "the last one on top of a queue that is not quite full any more"
 
 
 def test_loss_in_ones(echoes: Echoes) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(240)
 _SIGN_IN = """async ([username, password]) => (await fetch('/api/v1/session', {
   method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ username, password }),
 })).status"""
+_IDLE = "() => document.querySelector('[data-room]').room.controls.busy.size === 0"
 _TWO_PAINTS = """() => new Promise((done) => {
   requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 500));
 })"""
@@ -160,14 +161,19 @@ def _slot(page: FirefoxPage, key: str) -> int:
 
 def test_firefox_switches_its_camera_and_microphone(room: Mixed) -> None:
     key = f"{room.fox_seat}/camera"
-    room.fox.evaluate(_PRESS, "camera")
+    for name in ("camera", "microphone"):
+        _switch(room.fox, name, False)
     until(lambda: key not in figures(room.chrome)["video"], what="the camera is off")
-    room.fox.evaluate(_PRESS, "microphone")
-    until(lambda: not _pressed(room.fox, "microphone"), what="the microphone is off")
-    room.fox.evaluate(_PRESS, "camera")
-    room.fox.evaluate(_PRESS, "microphone")
+    for name in ("camera", "microphone"):
+        _switch(room.fox, name, True)
     _sees_again(room.chrome, room.fox_seat)
     hears(room.chrome, 1)
+
+
+def _switch(page: FirefoxPage, name: str, on: bool) -> None:
+    """Press a switch of the bar, and wait until all that follows from it is done."""
+    page.evaluate(_PRESS, name)
+    until(lambda: page.evaluate(_IDLE) and _pressed(page, name) == on, 20, f"{name} is {'on' if on else 'off'}")
 
 
 def _pressed(page: FirefoxPage, name: str) -> bool:
