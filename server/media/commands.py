@@ -12,6 +12,7 @@ from typing import Any
 
 from server.errors import ProtocolError
 from server.media import protocol as p
+from server.media import telling
 from server.media.dtls import new_certificate
 from server.media.figures import node_stats
 from server.media.negotiation import Negotiation
@@ -78,10 +79,12 @@ class Commands:
     def standing(self) -> Iterator[p.Event]:
         """What a control process that has just come needs to hear beyond `Welcome`."""
         for room in self._switch.rooms.values():
-            for participant, kind in room.live_tracks():
-                yield p.TrackChanged(room=room.name, participant=participant, kind=kind, live=True)
+            for name, kind in room.live_tracks():
+                yield p.TrackChanged(room=room.name, participant=name, kind=kind, live=True)
             programme = room.programme
             yield p.ProgrammeChanged(room=room.name, source=programme.source, kind=programme.kind)
+            for participant in room.participants.values():
+                yield from telling.standing(participant)
 
     def _room(self, name: str) -> Room:
         room = self._switch.rooms.get(name)

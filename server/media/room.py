@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from server.media import protocol
+from server.media import protocol, telling
 from server.media.allocator import HEADROOM, TOLERANCE, cost
 from server.media.downlink import UNTOLD, Downlink
 from server.media.forward import Forwarder, rewritten_payload
@@ -19,14 +19,11 @@ from server.media.pictures import Pictures
 from server.media.protocol import (
     AUDIO_SLOTS,
     Kind,
-    LayersWanted,
     Level,
-    LinkChanged,
     Picture,
     ProgrammeChanged,
     Speaking,
     TrackChanged,
-    VoiceWanted,
     Want,
 )
 from server.media.slots import Slot
@@ -241,8 +238,7 @@ class Room:
         """Tell senders which layers somebody watches."""
         recorded = (self.programme.source, self.programme.kind) if self.sinks and self.programme.source else None
         for participant, kind in self.pictures.switch_layers(recorded, now):
-            asked = sorted(participant.switches[kind].asked)
-            self._tell(LayersWanted(room=self.name, participant=participant.name, kind=kind, rids=asked))
+            self._tell(telling.layers_wanted(participant, kind))
 
     def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
         """Send the PLIs that are due to who sends these sources."""
@@ -324,7 +320,7 @@ class Room:
         self._tell_link(participant, now)
         if participant.state == "connected" and participant.voice_kbps != self.voice.kbps:
             participant.voice_kbps = self.voice.kbps
-            self._tell(VoiceWanted(room=self.name, participant=participant.name, kbps=self.voice.kbps))
+            self._tell(telling.voice_wanted(participant))
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
@@ -333,16 +329,7 @@ class Room:
         if participant.state != "connected" or not (stepped or participant.missed != (paused, still)):
             return
         participant.missed = (paused, still)
-        self._tell(
-            LinkChanged(
-                room=self.name,
-                participant=participant.name,
-                quality=participant.ladder.quality,
-                rung=participant.ladder.rung,
-                paused=paused,
-                still=still,
-            )
-        )
+        self._tell(telling.link_changed(participant))
 
     def live_tracks(self) -> list[tuple[str, Kind]]:
         """What arrives now, by participant and kind."""

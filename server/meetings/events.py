@@ -111,6 +111,7 @@ class RoomMessages:
             raise
         if entrance.me is not None:
             self._sit(caller, data.meeting, entrance.me)
+            await self.conductor.hearing.repeat(entrance.me)
         return msgspec.structs.asdict(entrance)
 
     async def leave(self, caller: Caller, data: About) -> None:

@@ -24,6 +24,7 @@ class Hearing:
     def __init__(self, store: Store, channel: Channel, pool: MediaPool, alignment: Alignment) -> None:
         self.store, self.channel, self.pool, self.alignment = store, channel, pool, alignment
         self._wishes: dict[int, protocol.ShowSlots] = {}
+        self._told: dict[int, dict[str, dict[str, Any]]] = {}  # by seat: the newest of each kind of message
         self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
         pool.on_event = self._news.put_nowait
 
@@ -42,6 +43,11 @@ class Hearing:
         """What somebody's page wants to see; said again when its connection is there, if it was not yet."""
         self._wishes[participant_id] = wishes
         await self.pool.tell(wishes.room, wishes)
+
+    async def repeat(self, participant_id: int) -> None:
+        """Tell a page that has come back what it may have missed."""
+        for told, body in list(self._told.get(participant_id, {}).items()):
+            await self.channel.send(rows.seat_name(participant_id), told.partition(" ")[0], body)
 
     async def _take(self, events: list[protocol.Event]) -> None:
         news: list[SessionNews] = []
@@ -76,6 +82,7 @@ class Hearing:
             await self.pool.tell(event.room, wishes)
         elif event.state == "closed":
             self._wishes.pop(seat, None)
+            self._told.pop(seat, None)
         return SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
 
     async def _tell_seat(
@@ -87,6 +94,7 @@ class Hearing:
         """What concerns one participant's page alone."""
         seat = number_of(event.participant)
         body = {"meeting": number_of(event.room), "participant": seat, **fields}
+        self._told.setdefault(seat, {})[f"{name} {fields.get('kind', '')}"] = body
         await self.channel.send(rows.seat_name(seat), name, body)
 
     async def _tell_speaking(self, event: protocol.Speaking) -> None:

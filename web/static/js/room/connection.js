@@ -23,11 +23,11 @@ export class Connection {
     this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: ice });
     this.slots = new Map(); // number of a video slot → its track
     this.voices = []; // tracks of the audio slots
-    this.settings = Promise.resolve(); // one change of a sender's parameters at a time
+    this.turn = Promise.resolve(); // changes of parameters and descriptions, one at a time
     this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
     const send = { direction: "sendonly" };
     this.microphone = this.pc.addTransceiver("audio", send).sender;
-    this.voice = new Voice(this.microphone, (on) => this.#sendCopies(on));
+    this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (on) => this.#sendCopies(on));
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [{ maxBitrate: SCREEN_BITRATE }] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
@@ -48,7 +48,7 @@ export class Connection {
   async accept({ answer, slots }) {
     this.answer = answer;
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
-    await this.voice.set().catch((error) => console.info("the voice's rate is not bounded:", error.message));
+    await this.voice.set();
     const byMid = new Map(this.pc.getTransceivers().map((transceiver) => [transceiver.mid, transceiver.receiver.track]));
     for (const { mid, kind, slot } of slots) {
       if (kind === "video") this.slots.set(slot, byMid.get(mid));
@@ -63,15 +63,19 @@ export class Connection {
 
   /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. */
   sendLayers(line, rids) {
-    const work = async () => {
+    return this.#inTurn("layers not set:", async () => {
       const parameters = this[line].getParameters();
       const differs = parameters.encodings.filter((encoding) => encoding.active !== rids.includes(encoding.rid ?? ""));
       if (!differs.length) return;
       for (const encoding of differs) encoding.active = !encoding.active;
       await this[line].setParameters(parameters);
-    };
-    this.settings = this.settings.then(work).catch((error) => console.info("layers not set:", error.message));
-    return this.settings;
+    });
+  }
+
+  /** Does one thing after the other: parameters that were read before a new description cannot be set after it. */
+  #inTurn(complaint, work) {
+    this.turn = this.turn.then(work).catch((error) => console.info(complaint, error.message));
+    return this.turn;
   }
 
   /** Bounds the own voice: `kbps` (16 to 32), and `red`: true, false or "auto" whether packets carry copies. */
@@ -85,27 +89,21 @@ export class Connection {
   async #sendCopies(on) {
     const turned = this.answer.replace(/^(m=audio \d+ \S+) (\d+) (\d+)(?=\r?$)/m, "$1 $3 $2");
     if (turned === this.answer) return; // this browser has no RED
-    try {
-      await this.pc.setLocalDescription();
-      await this.pc.setRemoteDescription({ type: "answer", sdp: on ? turned : this.answer });
-    } catch (error) {
-      console.info("copies of the voice not switched:", error.message);
-    }
+    await this.pc.setLocalDescription();
+    await this.pc.setRemoteDescription({ type: "answer", sdp: on ? turned : this.answer });
   }
 
   /** Looks for another way to the same server, after a change of network: an ICE restart that asks nobody. The server is
    *  ICE-lite and knows us by its own name and password alone, so its old answer is good for our new candidates, too.
    *  Session, keys and slots stay as they are. */
-  async findWay() {
-    const answer = this.pc.remoteDescription;
-    if (!answer || this.pc.signalingState !== "stable") return;
-    try {
+  findWay() {
+    return this.#inTurn("no other way:", async () => { // a new join comes after it
+      const answer = this.pc.remoteDescription;
+      if (!answer || this.pc.signalingState !== "stable") return;
       this.pc.restartIce();
       await this.pc.setLocalDescription();
       await this.pc.setRemoteDescription(answer);
-    } catch (error) {
-      console.info("no other way:", error.message); // a new join comes after it
-    }
+    });
   }
 
   /** Packets that have come so far, of media and of its control. */

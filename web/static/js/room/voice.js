@@ -7,11 +7,11 @@ const BEGIN = 0.02; // share of packets that the server misses, from which copie
 const END = 0.01; // and below which, for CALM_LOOKS in a row, they are not
 const CALM_LOOKS = 8;
 
-/** The microphone's sender; `sendCopies(on)` switches them. As long as nobody has said whether to send copies, what the
+/** The microphone's sender; `sendCopies(on)` switches them, `inTurn(complaint, work)` does one thing after the other. As long as nobody has said whether to send copies, what the
     server misses decides it. */
 export class Voice {
-  constructor(sender, sendCopies) {
-    Object.assign(this, { sender, sendCopies });
+  constructor(sender, inTurn, sendCopies) {
+    Object.assign(this, { sender, inTurn, sendCopies });
     this.kbps = USUAL_KBPS;
     this.red = "auto"; // or true, false
     this.copies = false; // whether they are sent now
@@ -24,11 +24,12 @@ export class Voice {
   /** `kbps` bounds the voice itself, without copies; `red` is true, false or "auto". What is left out stays. */
   async set({ kbps = this.kbps, red = this.red } = {}) {
     Object.assign(this, { kbps, red });
-    const parameters = this.sender.getParameters();
-    if (parameters.encodings.length) {
+    await this.inTurn("the voice's rate is not bounded:", async () => {
+      const parameters = this.sender.getParameters();
+      if (!parameters.encodings.length) return;
       parameters.encodings[0].maxBitrate = kbps * 1000;
       await this.sender.setParameters(parameters);
-    }
+    });
     if (red !== "auto") await this.#copy(red);
   }
 
@@ -40,7 +41,7 @@ export class Voice {
   async #copy(on) {
     if (on === this.copies) return;
     this.copies = on;
-    await this.sendCopies(on);
+    await this.inTurn("copies of the voice not switched:", () => this.sendCopies(on));
   }
 
   async #look() {

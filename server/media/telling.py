@@ -1,0 +1,40 @@
+"""What a participant's page is to be told, as events for control: when it changes, and all of it to a new control."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from server.media.participant import PICTURES, Participant
+from server.media.protocol import Event, LayersWanted, LinkChanged, Picture, VoiceWanted
+
+
+def layers_wanted(participant: Participant, kind: Picture) -> LayersWanted:
+    """The layers that it shall send."""
+    asked = sorted(participant.switches[kind].asked)
+    return LayersWanted(room=participant.room, participant=participant.name, kind=kind, rids=asked)
+
+
+def voice_wanted(participant: Participant) -> VoiceWanted:
+    """The rate of its voice."""
+    return VoiceWanted(room=participant.room, participant=participant.name, kbps=participant.voice_kbps)
+
+
+def link_changed(participant: Participant) -> LinkChanged:
+    """How well its link carries the meeting."""
+    paused, still = participant.missed
+    return LinkChanged(
+        room=participant.room,
+        participant=participant.name,
+        quality=participant.ladder.quality,
+        rung=participant.ladder.rung,
+        paused=paused,
+        still=still,
+    )
+
+
+def standing(participant: Participant) -> Iterator[Event]:
+    """All of it, as it was last told."""
+    for kind in PICTURES:
+        yield layers_wanted(participant, kind)
+    yield voice_wanted(participant)
+    yield link_changed(participant)
