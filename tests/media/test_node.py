@@ -362,6 +362,10 @@ async def test_a_new_control_process_adopts_the_node(node: NodeProcess) -> None:
     sessions = {info.participant: info.state for room in node.control.welcome.rooms for info in room.sessions}
     assert sessions == {"a": "connected", "b": "connected"}
     assert (await node.control.event(p.TrackChanged)).live
+    layers = await node.control.event(p.LayersWanted, lambda e: e.participant == "a" and e.kind == "camera")
+    assert layers.rids == [""]
+    assert (await node.control.event(p.VoiceWanted, lambda e: e.participant == "a")).kbps == 32
+    assert (await node.control.event(p.LinkChanged, lambda e: e.participant == "b")).quality == "good"
     second = await Control.connect(node.socket)
     await until(lambda: node.control._task.done())
     node.control = second

@@ -10,7 +10,17 @@ import pytest
 
 from server.accounts.principal import Principal
 from server.media import protocol
-from server.media.protocol import Level, ProgrammeChanged, RecordingFailed, SessionChanged, Speaking, TrackChanged
+from server.media.protocol import (
+    LayersWanted,
+    Level,
+    LinkChanged,
+    ProgrammeChanged,
+    RecordingFailed,
+    SessionChanged,
+    Speaking,
+    TrackChanged,
+    VoiceWanted,
+)
 from server.meetings.hearing import Hearing
 from server.meetings.names import name_of, recording_name, room_of
 from server.meetings.rules import Recording
@@ -118,3 +128,30 @@ async def test_nonsense_from_a_node_does_not_end_the_hearing(
     meeting.session("connected")
     await until(lambda: meeting.link() == "connected")
     assert meeting.around.sent == []
+
+
+async def test_what_concerns_one_page_goes_to_it_alone_and_again_when_it_comes_back(meeting: Meeting) -> None:
+    here = {"room": meeting.room, "participant": meeting.name}
+    meeting.say(LayersWanted(**here, kind="camera", rids=["q", "h"]))
+    meeting.say(LayersWanted(**here, kind="screen", rids=[]))
+    meeting.say(LayersWanted(**here, kind="camera", rids=["q"]))
+    meeting.say(VoiceWanted(**here, kbps=16))
+    meeting.say(LinkChanged(**here, quality="poor", rung="sound", paused=[0, 3], still=[]))
+    await until(lambda: len(meeting.around.sent) == 5)
+    about = {"meeting": meeting.id, "participant": meeting.seat}
+    newest = [
+        ("meeting.layers", about | {"kind": "camera", "rids": ["q"]}),
+        ("meeting.layers", about | {"kind": "screen", "rids": []}),
+        ("meeting.voice", about | {"kbps": 16}),
+        ("meeting.link", about | {"quality": "poor", "rung": "sound", "paused": [0, 3], "still": []}),
+    ]
+    assert {room for room, _, _ in meeting.around.sent} == {f"seat:{meeting.seat}"}
+    assert all((name, body) in [sent[1:] for sent in meeting.around.sent] for name, body in newest)
+    meeting.around.sent.clear()
+    await meeting.hearing.repeat(meeting.seat)
+    assert [sent[1:] for sent in meeting.around.sent] == newest
+    meeting.session("closed")
+    await until(lambda: meeting.link() == "closed")
+    meeting.around.sent.clear()
+    await meeting.hearing.repeat(meeting.seat)
+    assert meeting.around.sent == [], "the next connection begins anew"
