@@ -13,7 +13,7 @@ from server.http.keys import SETTINGS
 from server.http.reading import path_id
 from server.meetings.board import BOARD
 from server.meetings.conductor import CONDUCTOR, JoinAnswer
-from server.meetings.links import Line
+from server.meetings.quality import Line
 from server.meetings.service import attend, floor, plan
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Detail, Lists, Plan

@@ -16,9 +16,9 @@ from aiohttp import web
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
 from server.media.protocol import GetStats, ParticipantStats, Stats
-from server.meetings.links import Line, line
 from server.meetings.names import number_of, room_of
 from server.meetings.pool import MediaPool
+from server.meetings.quality import Line, line
 from server.meetings.service import rows
 from server.store import Store, Transaction
 

@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from server.media.protocol import ParticipantStats, Stats
-from server.meetings.links import kbps, loss_down, loss_up
 from server.meetings.placing import NodeFigures
+from server.meetings.quality import kbps, loss_down, loss_up
 
 SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 DELAYS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # s

@@ -6,7 +6,7 @@ import { number, word } from "../page.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 const EVERY_MS = 3000;
-const ORDER = { lost: 0, weak: 1, fair: 2, good: 3 };
+const ORDER = { lost: 0, poor: 1, fair: 2, good: 3 };
 const known = (value, show) => (value === null || value === undefined ? "–" : show(value));
 const percent = (share) => `${number(Math.round(share * 1000) / 10)} %`;
 const sizes = (layers) => layers.map(({ kind, width, height }) => `${kind === "screen" ? "▣ " : ""}${width}×${height}`).join(", ") || "–";

@@ -11,7 +11,7 @@ from server.errors import ConflictError, NotAllowedError, NotFoundError, Unavail
 from server.media.protocol import GetStats, ParticipantStats, Stats
 from server.meetings.board import LEAST_SECONDS, STALE_SECONDS, Board
 from server.meetings.line import away
-from server.meetings.links import Line, Quality, line, quality
+from server.meetings.quality import Line, Quality, line, quality
 from server.meetings.service import plan
 from server.meetings.service.plan import Plan
 from server.store import Store
@@ -27,10 +27,10 @@ from tests.conftest import DistrictIds
         (0, 300, 0, Quality.FAIR),
         (0, 0, 50, Quality.FAIR),
         (0.079, 799, 149, Quality.FAIR),
-        (0.08, 0, 0, Quality.WEAK),
-        (0, 800, 0, Quality.WEAK),
-        (0, 0, 150, Quality.WEAK),
-        (1, 5000, 900, Quality.WEAK),
+        (0.08, 0, 0, Quality.POOR),
+        (0, 800, 0, Quality.POOR),
+        (0, 0, 150, Quality.POOR),
+        (1, 5000, 900, Quality.POOR),
     ],
 )
 def test_the_word(loss: float, rtt_ms: float, jitter_ms: float, word: Quality) -> None:
@@ -49,7 +49,7 @@ def test_a_line_is_the_difference_of_two_readings() -> None:
     )  # fmt: skip
     found = line(7, before, after, 2.0)
     assert found == Line(
-        participant=7, quality=Quality.WEAK, loss_up=0.01, loss_down=0.1, rtt_ms=85, jitter_up_ms=3, jitter_down_ms=8,
+        participant=7, quality=Quality.POOR, loss_up=0.01, loss_down=0.1, rtt_ms=85, jitter_up_ms=3, jitter_down_ms=8,
         kbps_up=1000, kbps_down=2000, estimate_kbps=900, nacks=3, plis=3,
     )  # fmt: skip
 

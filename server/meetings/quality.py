@@ -21,7 +21,7 @@ class Quality(StrEnum):
 
     GOOD = "good"
     FAIR = "fair"
-    WEAK = "weak"
+    POOR = "poor"
     LOST = "lost"
 
 
@@ -47,7 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def quality(loss: float, rtt_ms: float, jitter_ms: float) -> Quality:
     """The word for the worst of both directions."""
     if loss >= 0.08 or rtt_ms >= 800 or jitter_ms >= 150:
-        return Quality.WEAK
+        return Quality.POOR
     if loss >= 0.02 or rtt_ms >= 300 or jitter_ms >= 50:
         return Quality.FAIR
     return Quality.GOOD
