@@ -12,14 +12,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from server.media.allocator import Allocation
+from server.media.allocator import STILL, Allocation, Demand
 from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink
 from server.media.dynacast import LayerSwitch
 from server.media.ice import Address, Consent, Credentials, Presence, SeenChecks
-from server.media.ladder import Ladder
+from server.media.ladder import Ladder, rung
 from server.media.policing import Allowance
-from server.media.protocol import Kind, Picture, SessionState, Want
+from server.media.protocol import Kind, Picture, Rung, SessionState, Want
 from server.media.red import Redundancy
 from server.media.slots import Slot
 from server.media.uplink import Uplink
@@ -50,8 +50,9 @@ class HeardBack:
 class Participant:
     """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show.
 
-    `allocation` and `ladder` hold what its link carries of that, `switches` which layers it was asked to send, `stills`
-    when a slot got its last still picture, `missed` which slots go without a picture or with a still one, as last told.
+    `demands` are the wishes that can be served, `allocation` and `ladder` hold what its link carries of them, `switches`
+    which layers it was asked to send, `stills` when a slot got its last still picture, `missed` which slots go without a
+    picture or with a still one, as last told.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Participant:
         self.voices, self.pictures = slots
         self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
         self.wants: dict[int, Want] = {}
+        self.demands: list[Demand] = []
         self.allocation = Allocation()
         self.ladder = Ladder()
         self.switches = {kind: LayerSwitch(uplink.offered(kind), now) for kind in PICTURES}
@@ -158,6 +160,18 @@ class Participant:
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
             for slot in self.voices:
                 slot.protect(told.copies)
+
+    def rung(self) -> Rung:
+        """Where it stands on the ladder, as its slots were arranged last."""
+        known = self.downlink.bandwidth
+        return rung(self.demands, self.allocation.choice, self.downlink.estimate, known.loss)
+
+    def now_missed(self) -> tuple[list[int], list[int]]:
+        """Of its wishes that could be served: slots that get nothing, and slots that get a still picture."""
+        choice = self.allocation.choice
+        wished = sorted(demand.slot for demand in self.demands if demand.options)
+        paused = [slot for slot in wished if slot not in choice]
+        return paused, [slot for slot in wished if slot in choice and choice[slot].cap == STILL]
 
     def clear_slots(self) -> None:
         """Show nothing; the numbers of the slots stay."""

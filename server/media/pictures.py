@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from server.media import ladder, layers
+from server.media import layers
 from server.media.allocator import ALL, STILL, Choice, Demand, Option
 from server.media.layers import Layer
 from server.media.participant import PICTURES, Participant
-from server.media.protocol import Picture, Rung, Want
+from server.media.protocol import Picture, Want
 from server.media.slots import Slot
 from server.media.source import Source
 
@@ -34,7 +34,7 @@ class Pictures:
 
     def arrange(self, participant: Participant, budget: float, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
-        demands = self.demands(participant, now)
+        demands = participant.demands = self.demands(participant, now)
         choice = participant.allocation.decide(demands, budget, now)
         by_slot = {demand.slot: demand for demand in demands}
         for slot in participant.pictures:
@@ -105,20 +105,6 @@ class Pictures:
             elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
                 owner, kind, _ = demands[number].wish
                 slot.show(self._source(owner, kind, option.rid, 0, slot, now)[0], 0)
-
-    def rung(self, participant: Participant, now: float) -> Rung:
-        """Where the subscriber stands on the ladder."""
-        demands = self.demands(participant, now)
-        return ladder.rung(
-            demands, participant.allocation.choice, participant.downlink.estimate, participant.downlink.bandwidth.loss
-        )
-
-    def missed(self, participant: Participant, now: float) -> tuple[list[int], list[int]]:
-        """Of the wishes that could be served: slots that get nothing, and slots that get a still picture."""
-        choice = participant.allocation.choice
-        wished = sorted(demand.slot for demand in self.demands(participant, now) if demand.options)
-        paused = [slot for slot in wished if slot not in choice]
-        return paused, [slot for slot in wished if slot in choice and choice[slot].cap == STILL]
 
     # ---- from slots to senders -------------------------------------------------------------------------------------
 

@@ -324,11 +324,11 @@ class Room:
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
-        paused, still = self.pictures.missed(participant, now)
-        stepped = participant.ladder.step(self.pictures.rung(participant, now), participant.uplink.loss, now)
-        if participant.state != "connected" or not (stepped or participant.missed != (paused, still)):
+        missed = participant.now_missed()
+        stepped = participant.ladder.step(participant.rung(), participant.uplink.loss, now)
+        if participant.state != "connected" or not (stepped or participant.missed != missed):
             return
-        participant.missed = (paused, still)
+        participant.missed = missed
         self._tell(telling.link_changed(participant))
 
     def live_tracks(self) -> list[tuple[str, Kind]]:
