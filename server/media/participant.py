@@ -50,9 +50,9 @@ class HeardBack:
 class Participant:
     """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show.
 
-    `demands` are the wishes that can be served, `allocation` and `ladder` hold what its link carries of them. `switches`
-    say which layers it was asked to send, `stills` when a slot got its last still picture, `missed` which slots go
-    without a picture or with a still one, as last told.
+    `demands` are the wishes that can be served; `allocation` and `ladder` hold what its link carries of them.
+    `switches` say which layers it was asked to send, `stills` when a slot got its last still picture, `missed` which
+    slots go without a picture or with a still one, as last told.
     """
 
     def __init__(

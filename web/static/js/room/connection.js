@@ -10,7 +10,7 @@ const LAYERS = [
   { rid: "h", maxBitrate: 400_000, scaleResolutionDownBy: 2 },
   { rid: "q", maxBitrate: 120_000, scaleResolutionDownBy: 4 },
 ];
-const SCREEN_BITRATE = 1_500_000;
+const SCREEN = { maxBitrate: 1_200_000, maxFramerate: 15, scalabilityMode: "L1T3" }; // thin links get fewer frames of it, as sharp
 
 function prefer(transceiver, kind, names) {
   const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((codec) => names.includes(codec.mimeType.toLowerCase()));
@@ -29,7 +29,7 @@ export class Connection {
     this.microphone = this.pc.addTransceiver("audio", send).sender;
     this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (on) => this.#sendCopies(on));
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
-    this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [{ maxBitrate: SCREEN_BITRATE }] }).sender;
+    this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [SCREEN] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
     for (let n = 0; n < VIDEO_SLOTS; n += 1) this.pc.addTransceiver("video", { direction: "recvonly" });
     for (const transceiver of this.pc.getTransceivers()) {
