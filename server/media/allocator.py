@@ -42,12 +42,16 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A slot's wish: `rank` 0 is served first, `options` from the cheapest to the best."""
+    """A slot's wish: `rank` 0 is served first, `options` from the cheapest to the best that can be had now.
+
+    `ideal` is the layer that would serve it best, whether it can be had or not.
+    """
 
     slot: int
     wish: Wish
     rank: int
     options: tuple[Option, ...]
+    ideal: str | None = None
 
 
 Choice = dict[int, Option]  # by slot; a slot without an entry shows nothing

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from server.media import layers
-from server.media.allocator import ALL, STILL, Choice, Demand, Option
+from server.media.allocator import ALL, STILL, Choice, Demand
 from server.media.layers import Layer
 from server.media.participant import PICTURES, Participant
 from server.media.protocol import Picture, Want
@@ -50,21 +50,22 @@ class Pictures:
     def demands(self, participant: Participant, now: float) -> list[Demand]:
         """The wishes that can be served, each with the ways to do so."""
         return [
-            Demand(
-                want.slot,
-                (want.source, want.kind, want.width),
-                self._rank(want.source, want.kind),
-                self._options(want.source, want, participant, now),
-            )
+            self._demand(want.source, want, participant.pictures[want.slot], now)
             for want in participant.wants.values()
             if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
         ]
 
-    def _options(self, owner: str, want: Want, participant: Participant, now: float) -> tuple[Option, ...]:
-        slot = participant.pictures[want.slot]
+    def _demand(self, owner: str, want: Want, slot: Slot, now: float) -> Demand:
         current = slot.awaiting or slot.showing
         rid = current.rid if current is not None and (current.owner, current.kind) == (owner, want.kind) else None
-        return layers.options(self.obtainable(owner, want.kind, now), want.width, rid)
+        options = layers.options(self.obtainable(owner, want.kind, now), want.width, rid)
+        ideal = layers.choose(self._offered(owner, want.kind), want.width, rid)
+        return Demand(want.slot, (owner, want.kind, want.width), self._rank(owner, want.kind), options, ideal)
+
+    def _offered(self, owner: str, kind: Picture) -> list[Layer]:
+        """All layers of a picture that its sender may send."""
+        uplink = self._participants[owner].uplink
+        return [_layer(rid, uplink.source(kind, rid)) for rid in sorted(uplink.offered(kind))]
 
     def obtainable(self, owner: str, kind: Picture, now: float) -> list[Layer]:
         """The layers of a picture that arrive, or that would if they were asked for."""
@@ -75,12 +76,8 @@ class Pictures:
         switch = sender.switches[kind]
         if switch.asked and not live and not any(switch.obtainable(rid, False, now) for rid in switch.asked):
             return []  # its owner has switched it off
-        found = []
-        for rid in sorted(switch.offered | live):
-            if switch.obtainable(rid, rid in live, now):
-                source = sender.uplink.source(kind, rid)
-                found.append(Layer(rid, source.width, source.rates) if source is not None else Layer(rid, 0))
-        return found
+        rids = sorted(rid for rid in switch.offered | live if switch.obtainable(rid, rid in live, now))
+        return [_layer(rid, sender.uplink.source(kind, rid)) for rid in rids]
 
     def _source(
         self, owner: str, kind: Picture, rid: str, cap: int, slot: Slot, now: float
@@ -119,14 +116,17 @@ class Pictures:
     def switch_layers(self, recorded: Named | None, now: float) -> list[tuple[Participant, Picture]]:
         """Count together what is watched; gives the pictures whose senders are to be told what to send.
 
-        What is `recorded` is sent in full.
+        Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their
+        time with a layer, or cannot send it. What is `recorded` is sent in full.
         """
         wanted: defaultdict[Named, set[str]] = defaultdict(set)
         for participant in self._participants.values():
-            for slot, option in participant.allocation.choice.items():
-                want = participant.wants.get(slot)
-                if want is not None and want.source is not None:
-                    wanted[want.source, want.kind].add(option.rid)
+            for demand in participant.demands:
+                option, (owner, kind, _) = participant.allocation.choice.get(demand.slot), demand.wish
+                if option is not None:
+                    wanted[owner, kind].add(option.rid)
+                    if demand.ideal is not None and demand.options and option == demand.options[-1]:
+                        wanted[owner, kind].add(demand.ideal)
         changed = []
         for name, participant in self._participants.items():
             for kind in PICTURES:
@@ -135,3 +135,7 @@ class Pictures:
                 if switch.update(frozenset(rids), now):
                     changed.append((participant, kind))
         return changed
+
+
+def _layer(rid: str, source: Source | None) -> Layer:
+    return Layer(rid, 0) if source is None else Layer(rid, source.width, source.rates)

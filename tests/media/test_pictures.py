@@ -38,6 +38,7 @@ class Simulcast(Person):
     """Sends those layers of its camera that it was asked for, 25 frames a second."""
 
     asked = frozenset(LAYERS)
+    cannot = frozenset[str]()
     keys = frozenset[str]()
 
     def packets(self) -> list[bytes]:
@@ -45,7 +46,7 @@ class Simulcast(Person):
         if self._key_wanted:
             self.keys = frozenset(LAYERS)
         self._key_wanted = False
-        for rid in sorted(self.asked) if self.camera and self.number % 2 == 0 else ():
+        for rid in sorted(self.asked - self.cannot) if self.camera and self.number % 2 == 0 else ():
             found += self._frame(rid)
         self.number += 1
         return found
@@ -230,6 +231,20 @@ def test_a_camera_that_nobody_watches_sends_nothing_and_comes_back(stage: Stage,
     look(stage, "a", width=480)
     obey(stage, 1.5)
     assert shown(stage)[0] == "h"
+
+
+def test_a_layer_that_never_comes_is_asked_for_once(stage: Stage, link: Link) -> None:
+    """A browser sends no third layer of a small picture, or takes its time: nobody flaps between asking and not."""
+    stage["a"].cannot = frozenset({"f"})  # type: ignore[attr-defined]
+    look(stage, "a", width=240)
+    obey(stage, UNWANTED + 1)
+    look(stage, "a", width=960)
+    asked = [event.rids for event in obey(stage, 30) if event.participant == "a"]
+    assert asked[-1] == ["f", "h"] and len(asked) <= 3
+    assert shown(stage)[0] == "h"
+    stage["a"].cannot = frozenset()  # type: ignore[attr-defined]
+    obey(stage, HOLD + 2)
+    assert shown(stage)[0] == "f"
 
 
 def test_what_is_recorded_is_sent_in_full(stage: Stage, link: Link) -> None:
