@@ -43,6 +43,7 @@ class Recording:
 
     def __init__(self, app: App, browser: Browser) -> None:
         self.app = app
+        self.of_others = set(self.all_journals())
         self.meeting = start_meeting(app, "Họp có ghi hình")
         self.chair, self.village = (person.enter(app, browser, self.meeting) for person in (CHAIR, VILLAGE))
         self.token = app.token("vanthu")
@@ -50,6 +51,13 @@ class Recording:
         self.village.locator(".room[data-recording=on]").wait_for()
         speak(self.chair)
         self.chair.wait_for_timeout(6000)
+
+    def all_journals(self) -> Iterator[Path]:
+        return (self.app.folder / "recordings").glob("*/*.journal")
+
+    def journals(self) -> list[Path]:
+        """Of this recording: those before it may have been killed in the midst of a line."""
+        return [file for file in self.all_journals() if file not in self.of_others]
 
     def sessions(self) -> list[str]:
         return [figures(page)["session"] for page in (self.chair, self.village)]
@@ -188,7 +196,7 @@ def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: 
     assert app.control.wait(20) == 0
     print(f"\nstopped after {time.time() - stopped_at:.2f} s")
     app.stop()  # as a container ends: what is left of the node is killed
-    closed = [journal.read(file)[-1] for file in (app.folder / "recordings").glob("*/*.journal")]
+    closed = [journal.read(file)[-1] for file in recording.journals()]
     assert closed and all(isinstance(line, journal.Ended) and line.reason == "" for line in closed)
     recording.chair.wait_for_timeout(1000)
     app.start()
