@@ -124,7 +124,7 @@ def _addresses(namespace: str, devices: tuple[str, str]) -> tuple[str, str]:
     near, far = f"{subnet}.1", f"{subnet}.2"
     _ip("link", "set", devices[1], "netns", namespace)
     _ip("addr", "add", f"{near}/24", "dev", devices[0])
-    _ip("link", "set", devices[0], "up")
+    _ip("link", "set", devices[0], "up", "multicast", "off")  # other programs announce themselves on every device
     _ip("-n", namespace, "addr", "add", f"{far}/24", "dev", devices[1])
     _ip("-n", namespace, "link", "set", devices[1], "up")
     _ip("-n", namespace, "link", "set", "lo", "up")
