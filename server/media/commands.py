@@ -17,7 +17,7 @@ from server.media.dtls import new_certificate
 from server.media.figures import node_stats
 from server.media.negotiation import Negotiation
 from server.media.participant import Participant
-from server.media.policing import UPLINK_MBIT
+from server.media.policing import Bounds
 from server.media.recorder import CannotRecordError
 from server.media.recordings import Recordings
 from server.media.room import Room
@@ -39,14 +39,14 @@ class _CannotError(Exception):
 class Commands:
     """Carries out commands on a `Switch`; `stopping` is set when the process is to end."""
 
-    def __init__(self, switch: Switch, addresses: list[str], uplink_mbit: float = UPLINK_MBIT) -> None:
+    def __init__(self, switch: Switch, addresses: list[str], bounds: Bounds) -> None:
         self.stopping = asyncio.Event()
         self.lag = 0.0  # s; how late the event loop was of late, noted by who measures it
         self._switch = switch
         self._recordings = Recordings(switch.announce)
         port = switch.port
         candidates = [(address, port.number) for address in addresses]
-        self._negotiation = Negotiation(new_certificate(), candidates, port.send, uplink_mbit)
+        self._negotiation = Negotiation(new_certificate(), candidates, port.send, bounds)
         self._table: dict[type[Any], Callable[[Any, float], p.Answer | Awaitable[p.Answer]]] = {
             p.Hello: self._hello,
             p.OpenRoom: self._open_room,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from server.media.bandwidth import BandwidthEstimator
+from server.media.bandwidth import START, BandwidthEstimator
 from server.media.ice import Address
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
@@ -38,7 +38,7 @@ class Downlink:
         "tcc",
     )
 
-    def __init__(self, transport_cc: int | None = None) -> None:
+    def __init__(self, transport_cc: int | None = None, start: float = START) -> None:
         self.address: Address = _EMPTY
         self.session: Any = None  # srtp_t of libsrtp
         self.tag_bytes = 0
@@ -46,7 +46,7 @@ class Downlink:
         self.step = 1 if transport_cc else 0
         self.tcc = 0
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
-        self.bandwidth = BandwidthEstimator()
+        self.bandwidth = BandwidthEstimator(start)
         self.record: Callable[[tuple[int, int, int, float]], object] = self.bandwidth.record if transport_cc else id
         self.rtx_allowance = float("inf")  # at first a whole second's
         self.rtx_filled = 0.0

@@ -13,7 +13,7 @@ from server.media.downlink import Downlink
 from server.media.dtls import DtlsLink, fingerprint
 from server.media.ice import Address, Credentials
 from server.media.participant import Participant
-from server.media.policing import UPLINK_MBIT, Allowance
+from server.media.policing import Allowance, Bounds
 from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.sdp import Offer, Section
 from server.media.sdp_answer import SlotStream, build_answer
@@ -43,18 +43,18 @@ class Negotiation:
         certificate: RTCCertificate,
         candidates: list[Address],
         send: Callable[[bytes, Address], object],
-        uplink_mbit: float = UPLINK_MBIT,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> None:
         self._certificate = certificate
         self._candidates = candidates
         self._send = send
-        self._uplink_mbit = uplink_mbit
+        self._bounds = bounds
 
     def accept(self, name: str, room: str, text: str, now: float) -> tuple[Participant, str, list[SlotInfo]]:
         """A new session, our answer, and the slots by mid. Raises ProtocolError for an offer that cannot be served."""
         offer = sdp.parse_offer(text)
         credentials = Credentials.new()
-        downlink = Downlink(_extension(offer, sdp.TRANSPORT_CC))
+        downlink = Downlink(_extension(offer, sdp.TRANSPORT_CC), self._bounds.downlink_mbit * 1e6)
         streams = _Streams()
         voices = _slots(offer.audio_slots[:AUDIO_SLOTS], downlink, streams)
         pictures = _slots(offer.video_slots[:VIDEO_SLOTS], downlink, streams)
@@ -78,7 +78,7 @@ class Negotiation:
             (voices, pictures),
             self._send,
             now,
-            Allowance(now, self._uplink_mbit),
+            Allowance(now, self._bounds.uplink_mbit),
         )
         return participant, answer, _infos(offer)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from server.media.commands import Commands
 from server.media.control import ControlServer
-from server.media.policing import UPLINK_MBIT
+from server.media.policing import Bounds
 from server.media.switch import Switch
 from server.media.udp import UdpPort
 
@@ -34,10 +34,10 @@ FORGET = 0.97  # of the loop's worst lateness is left a tick later: half of it a
 class Node:
     """The parts of the process, wired: port and switch for packets, commands and control for the rest."""
 
-    def __init__(self, socket: Path, udp_port: int, addresses: list[str], uplink_mbit: float = UPLINK_MBIT) -> None:
+    def __init__(self, socket: Path, udp_port: int, addresses: list[str], bounds: Bounds) -> None:
         self.port = UdpPort("0.0.0.0", udp_port)  # noqa: S104 - candidates name the addresses
         self.switch = Switch(self.port)
-        self.commands = Commands(self.switch, addresses, uplink_mbit)
+        self.commands = Commands(self.switch, addresses, bounds)
         self.control = ControlServer(socket, self.commands.carry_out, self._welcomed)
         self.switch.tell = self.control.tell
         self._alone_since = time.monotonic()
@@ -105,11 +105,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket for the control process")
     parser.add_argument("--udp-port", type=int, default=40_000, help="the one media port (0: any free)")
     parser.add_argument("--address", action="append", required=True, help="address that browsers reach; repeatable")
-    parser.add_argument("--uplink-mbit", type=float, default=UPLINK_MBIT, help="Mbit/s taken of one participant")
+    known = Bounds()
+    parser.add_argument("--uplink-mbit", type=float, default=known.uplink_mbit, help="Mbit/s taken of one participant")
+    parser.add_argument(
+        "--downlink-mbit", type=float, default=known.downlink_mbit, help="Mbit/s that a new link carries"
+    )
     parser.add_argument("--log", default="-", help="log file, or - for stderr")
     options = parser.parse_args(arguments)
     _logging(options.log)
-    asyncio.run(Node(options.socket, options.udp_port, options.address, options.uplink_mbit).run())
+    bounds = Bounds(options.uplink_mbit, options.downlink_mbit)
+    asyncio.run(Node(options.socket, options.udp_port, options.address, bounds).run())
 
 
 if __name__ == "__main__":

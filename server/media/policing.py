@@ -8,8 +8,10 @@ participant's address cannot use up its allowance.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from server.media import rtcp
+from server.media.bandwidth import START
 from server.media.rtp import is_rtcp
 
 # A browser sends at most three camera layers and a screen, 4 Mbit/s by our REMB, and probes to twice that.
@@ -23,6 +25,14 @@ KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Mbit/s that are taken of one participant, and that its link is taken to carry until its feedback tells."""
+
+    uplink_mbit: float = UPLINK_MBIT
+    downlink_mbit: float = START / 1e6
 
 
 class Bucket:

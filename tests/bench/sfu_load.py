@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.media import protocol as p
+from server.media.policing import Bounds
 from tests.bench.janus import janus_process
 from tests.bench.load import Load, Outcome, Rate, cpu_seconds
 from tests.media.driving import NodeProcess, node_process
@@ -18,6 +19,7 @@ from tests.media.endpoint import Endpoint, meeting
 
 SERVER_CORE, LOAD_CORE = "0", 1
 TOGETHER = 10  # endpoints that connect at a time
+UNBOUND = Bounds(uplink_mbit=100, downlink_mbit=100)  # forwarding is measured here, not what links carry
 SPEAKERS = 3  # of a room: as many as there are slots for voices
 
 
@@ -69,7 +71,7 @@ async def _sink(node: NodeProcess, room: str, name: str) -> Endpoint:
 async def ours(sinks: int, *, rooms: int = 1, speakers: int = 1) -> AsyncIterator[Target]:
     """A node with `rooms` rooms of `speakers`, the first of whom is also seen, and `sinks` others each."""
     with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE, bounds=UNBOUND) as node:
             for room in range(rooms):
                 await node.control.do(p.OpenRoom(room=f"r{room}"))
 

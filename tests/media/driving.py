@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from server.config import ROOT
 from server.media import protocol as p
-from server.media.policing import UPLINK_MBIT
+from server.media.policing import Bounds
 
 A = TypeVar("A", bound=p.Answer)
 E = TypeVar("E", bound=p.Event)
@@ -111,12 +111,16 @@ class NodeProcess:
 
 @asynccontextmanager
 async def node_process(
-    folder: Path, *prefix: str, address: str = "127.0.0.1", uplink_mbit: float = UPLINK_MBIT
+    folder: Path,
+    *prefix: str,
+    address: str = "127.0.0.1",
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> AsyncIterator[NodeProcess]:
     """A node on a free port with a connected control; `prefix` goes before the command (taskset). Ended afterwards."""
     socket, log = folder / "node.sock", folder / "node.log"
     command = [*prefix, sys.executable, "-m", "server.media.node", "--socket", str(socket), "--udp-port", "0"]
-    command += ["--address", address, "--uplink-mbit", str(uplink_mbit), "--log", str(log)]
+    command += ["--address", address, "--log", str(log), "--uplink-mbit", str(bounds.uplink_mbit)]
+    command += ["--downlink-mbit", str(bounds.downlink_mbit)]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     node = NodeProcess(process, socket, log)
     try:

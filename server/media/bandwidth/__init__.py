@@ -12,5 +12,6 @@ It reads `estimate` (bit/s of bytes as told to `sent`), `loss` (share), `state`,
 
 from server.media.bandwidth.estimator import BandwidthEstimator
 from server.media.bandwidth.probe import Probe
+from server.media.bandwidth.rate import START
 
-__all__ = ["BandwidthEstimator", "Probe"]
+__all__ = ["START", "BandwidthEstimator", "Probe"]
