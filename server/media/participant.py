@@ -31,6 +31,7 @@ ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
 PICTURES: tuple[Picture, ...] = ("camera", "screen")
 
 RTCP_BYTES = 1_200  # of one datagram
+JUDGED_EVERY = 0.2  # s
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
 Changed = Callable[["Participant", SessionState, str], None]
@@ -80,6 +81,7 @@ class Participant:
         self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
         self.wants: dict[int, Want] = {}
         self.demands: list[Demand] = []
+        self.watched: frozenset[tuple[str, Picture, str]] = frozenset()  # whose picture, its kind, its layer
         self.allocation = Allocation()
         self.ladder = Ladder()
         self.switches = {kind: LayerSwitch(uplink.offered(kind), now) for kind in PICTURES}
@@ -97,6 +99,7 @@ class Participant:
         self.redundancy = Redundancy()
         self.voice_kbps = USUAL_KBPS  # as it was last told
         self._came = self._missing = 0
+        self._judged = float("-inf")
         self._began = now
         self._moves = 0
         self._send = send
@@ -151,7 +154,10 @@ class Participant:
         self.send_rtcp(self.uplink.requests(now))
 
     def judge_link(self, now: float) -> None:
-        """New feedback about its downlink: on one that loses, voices get copies."""
+        """New feedback about its downlink: on one that loses, voices get copies. Five looks a second are enough."""
+        if now - self._judged < JUDGED_EVERY:
+            return
+        self._judged = now
         known, told = self.downlink.bandwidth, self.redundancy
         came, missing = known.received - self._came, max(0, known.lost - self._missing)
         self._came, self._missing = known.received, known.lost

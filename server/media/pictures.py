@@ -7,7 +7,7 @@ which layers a sender should send so that all of them can be had.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from server.media import layers
 from server.media.allocator import ALL, STILL, Choice, Demand
@@ -18,6 +18,7 @@ from server.media.slots import Slot
 from server.media.source import Source
 
 STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
+LOOK_EVERY = 0.9  # s
 STILL_SHOWN = 0.08  # s from the still's key frame until the slot is silent again
 
 Named = tuple[str, Picture]  # whose picture of which kind
@@ -29,6 +30,9 @@ class Pictures:
     def __init__(self, participants: Mapping[str, Participant], rank: Callable[[str, Picture], int]) -> None:
         self._participants = participants
         self._rank = rank
+        self._switched_at = float("-inf")
+        self._recorded: Named | None = None
+        self._changed = False  # whether somebody watches something else than when senders were told
 
     # ---- from wishes to slots --------------------------------------------------------------------------------------
 
@@ -46,6 +50,9 @@ class Pictures:
                 source, cap = self._source(owner, kind, option.rid, option.cap, slot, now)
                 slot.show(source, cap)
         self._keep_stills(participant, by_slot, choice, now)
+        watched = frozenset(_watched(demands, choice))
+        if watched != participant.watched:
+            participant.watched, self._changed = watched, True
 
     def demands(self, participant: Participant, now: float) -> list[Demand]:
         """The wishes that can be served, each with the ways to do so."""
@@ -116,17 +123,15 @@ class Pictures:
     def switch_layers(self, recorded: Named | None, now: float) -> list[tuple[Participant, Picture]]:
         """Count together what is watched; gives the pictures whose senders are to be told what to send.
 
-        Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their
-        time with a layer, or cannot send it. What is `recorded` is sent in full.
+        What is `recorded` is sent in full. Where nothing has changed, once a second is enough: for what nobody wants.
         """
+        if not self._changed and recorded == self._recorded and now - self._switched_at < LOOK_EVERY:
+            return []
+        self._changed, self._recorded, self._switched_at = False, recorded, now
         wanted: defaultdict[Named, set[str]] = defaultdict(set)
         for participant in self._participants.values():
-            for demand in participant.demands:
-                option, (owner, kind, _) = participant.allocation.choice.get(demand.slot), demand.wish
-                if option is not None:
-                    wanted[owner, kind].add(option.rid)
-                    if demand.ideal is not None and demand.options and option == demand.options[-1]:
-                        wanted[owner, kind].add(demand.ideal)
+            for owner, kind, rid in participant.watched:
+                wanted[owner, kind].add(rid)
         changed = []
         for name, participant in self._participants.items():
             for kind in PICTURES:
@@ -135,6 +140,20 @@ class Pictures:
                 if switch.update(frozenset(rids), now):
                     changed.append((participant, kind))
         return changed
+
+
+def _watched(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, Picture, str]]:
+    """Whose picture, of which kind, in which layer a subscriber watches.
+
+    Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their time
+    with a layer, or cannot send it.
+    """
+    for demand in demands:
+        option, (owner, kind, _) = choice.get(demand.slot), demand.wish
+        if option is not None:
+            yield owner, kind, option.rid
+            if demand.ideal is not None and option == demand.options[-1]:
+                yield owner, kind, demand.ideal
 
 
 def _layer(rid: str, source: Source | None) -> Layer:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
+FOLLOW_EVERY = 0.5  # s
 VOICE_RATE = 56_000  # bit/s of one voice with its headers, which a link carries before any picture
 
 
@@ -75,6 +76,7 @@ class Room:
         self._picture = Slot(0, 96, 90_000, 0, Downlink())
         self._told: list[Level] = []
         self._key_frame_at = 0.0
+        self._followed_at = float("-inf")
 
     # ---- commands --------------------------------------------------------------------------------------------------
 
@@ -299,8 +301,8 @@ class Room:
         self._choose_speakers(now)
         self._choose_programme(now)
         self._switch_layers(now)
-        links = [person.downlink for person in self.participants.values() if person.receiving]
-        self.voice.step(min((li.estimate for li in links if not li.bandwidth.interrupted), default=UNTOLD), now)
+        if now - self._followed_at >= FOLLOW_EVERY:
+            self._follow_weakest(now)
         for participant in self.participants.values():
             if participant.stills:
                 self.arrange(participant, now)
@@ -308,6 +310,12 @@ class Room:
         if _differs(loudest, self._told):
             self._told = loudest
             self._tell(Speaking(room=self.name, loudest=loudest))
+
+    def _follow_weakest(self, now: float) -> None:
+        """The rate of voices goes by the link that carries least; one that is interrupted tells nothing."""
+        self._followed_at = now
+        links = (person.downlink for person in self.participants.values() if person.receiving)
+        self.voice.step(min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD), now)
 
     def look_after(self, participant: Participant, now: float) -> None:
         """Once a second for each: what no longer arrives, and layers that came, went or now fit better."""

@@ -171,7 +171,8 @@ class Switch:
         for number, participant in enumerate(list(self.participants())):
             if participant.uplink.packets:
                 participant.send_rtcp([*participant.uplink.requests(now), *participant.uplink.transport_feedback()])
-            self._probe(participant, now)
+            if (self._ticks + number) % 2:
+                self._probe(participant, now)
             if (self._ticks + number) % PHASES == 0:
                 self._once_a_second(participant, now, wall)
 
