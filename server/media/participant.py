@@ -81,6 +81,7 @@ class Participant:
         self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
         self.wants: dict[int, Want] = {}
         self.demands: list[Demand] = []
+        self.arranged_for = 0.0  # the estimate of its link for which its slots were arranged, in bit/s
         self.watched: frozenset[tuple[str, Picture, str]] = frozenset()  # whose picture, its kind, its layer
         self.allocation = Allocation()
         self.ladder = Ladder()

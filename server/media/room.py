@@ -202,6 +202,7 @@ class Room:
     def arrange(self, participant: Participant, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
+        participant.arranged_for = participant.downlink.estimate
         self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
 
@@ -217,7 +218,9 @@ class Room:
         return (participant.allocation.wanted / HEADROOM + VOICE_RATE) / (1 - min(loss, 0.5))
 
     def follow(self, participant: Participant, now: float) -> None:
-        """Its link was found to carry less or more: what is too much for it is lowered now."""
+        """Its link was found to carry less: what is too much for it is lowered now."""
+        if participant.downlink.estimate >= participant.arranged_for:
+            return
         if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
             self.arrange(participant, now)
             self._tell_link(participant, now)
