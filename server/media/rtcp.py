@@ -95,7 +95,7 @@ class Remb(NamedTuple):
 
 
 class TransportFeedback(NamedTuple):
-    """Transport-wide arrival times, to be read by `twcc.parse_feedback(fci)`."""
+    """Transport-wide arrival times, to be read by `twcc.read_report(fci)`."""
 
     sender: int
     ssrc: int

@@ -117,21 +117,6 @@ def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) 
     return Report(base, len(symbols), before, times, times == sorted(times))
 
 
-def count_feedback(fci: bytes) -> tuple[int, int]:
-    """How many packets of a `rtcp.TransportFeedback.fci` came and how many did not, at a third of the price.
-
-    Raises ProtocolError when its head or chunks are malformed.
-    """
-    if len(fci) < 10:
-        raise ProtocolError("transport feedback is truncated")
-    count = fci[2] << 8 | fci[3]
-    if not 0 < count <= LARGEST_STATUS_COUNT:
-        raise ProtocolError("transport feedback has a wrong number of statuses")
-    symbols, _ = _read_chunks(fci, count)
-    missing = symbols.count(_MISSING)
-    return count - missing, missing
-
-
 def _read_chunks(fci: bytes, count: int) -> tuple[list[int], int]:
     symbols: list[int] = []
     at, size = 8, len(fci) - 1

@@ -52,8 +52,8 @@ def read_rtcp(data: bytes) -> None:
 def read_twcc(data: bytes) -> None:
     arrivals = twcc.parse_feedback(data, 10**9)
     assert len(arrivals) <= twcc.LARGEST_STATUS_COUNT
-    missing = sum(at is None for _, at in arrivals)
-    assert twcc.count_feedback(data) == (len(arrivals) - missing, missing)
+    report = twcc.read_report(data)
+    assert (report.told, len(report.ticks)) == (len(arrivals), sum(at is not None for _, at in arrivals))
 
 
 def read_values(data: bytes) -> None:

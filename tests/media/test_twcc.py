@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media.rtcp import TransportFeedback, parse
-from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, count_feedback, parse_feedback, read_report
+from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, parse_feedback, read_report
 
 START_US = 5_000_000_000
 
@@ -180,17 +180,18 @@ def test_refuses_what_is_malformed(fci: str) -> None:
         read_report(bytes.fromhex(fci))
 
 
-def test_counts_what_came_without_its_times() -> None:
+def test_reads_how_many_came_of_how_many() -> None:
     (packet,) = feedback([(10, START_US), (11, START_US + 500), (15, START_US)])
-    assert count_feedback(packet[12:]) == (3, 3)
+    report = read_report(packet[12:])
+    assert (report.told, len(report.ticks)) == (6, 3)
 
 
 @pytest.mark.parametrize(
     "fci", ["0001", "0001 0000 00000000 2001", "0001 0003 00000000 2001", "0001 ffff 00000000 ffff"]
 )
-def test_refuses_to_count_what_is_malformed(fci: str) -> None:
+def test_refuses_a_malformed_head_or_chunks(fci: str) -> None:
     with pytest.raises(ProtocolError):
-        count_feedback(bytes.fromhex(fci))
+        read_report(bytes.fromhex(fci))
 
 
 def test_reads_both_kinds_of_vectors() -> None:

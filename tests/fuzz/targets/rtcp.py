@@ -46,8 +46,8 @@ def _read_feedback(fci: bytes) -> None:
     except ProtocolError:
         return
     assert len(arrivals) <= twcc.LARGEST_STATUS_COUNT
-    missing = sum(at is None for _, at in arrivals)
-    assert twcc.count_feedback(fci) == (len(arrivals) - missing, missing)
+    report = twcc.read_report(fci)
+    assert (report.told, len(report.ticks)) == (len(arrivals), sum(at is not None for _, at in arrivals))
 
 
 def seeds() -> list[bytes]:
