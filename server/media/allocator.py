@@ -134,6 +134,10 @@ class Allocation:
             self.choice = kept
         return self.choice
 
+    def anew(self) -> None:
+        """The link is back, or is another one: the next decision waits for nothing."""
+        self._wishes = {}
+
     def _kept(self, demands: Sequence[Demand]) -> Choice:
         """The present choice at today's rates, without what can no longer be had."""
         kept: Choice = {}

@@ -100,6 +100,7 @@ class Participant:
         self.redundancy = Redundancy()
         self.voice_kbps = USUAL_KBPS  # as it was last told
         self._came = self._missing = 0
+        self._returns = 0
         self._judged = float("-inf")
         self._began = now
         self._moves = 0
@@ -121,6 +122,7 @@ class Participant:
             level = logging.INFO if self._moves <= LOGGED_MOVES else logging.DEBUG
             log.log(level, "%s moved from %s:%d to %s:%d", self, *self.address, *address)
             self.downlink.bandwidth.moved(now)
+            self.allocation.anew()
         self.address = self.downlink.address = address
 
     def secured(self) -> None:
@@ -162,6 +164,9 @@ class Participant:
         known, told = self.downlink.bandwidth, self.redundancy
         came, missing = known.received - self._came, max(0, known.lost - self._missing)
         self._came, self._missing = known.received, known.lost
+        if known.returns != self._returns:
+            self._returns = known.returns
+            self.allocation.anew()
         told.most = copies(self.downlink.estimate)
         if told.note(came, missing, now):
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)

@@ -126,6 +126,15 @@ def test_other_wishes_are_served_at_once() -> None:
     assert named(allocation.decide([wider], 1_000_000, 0.2)) == {0: "f2"}
 
 
+def test_a_link_that_is_back_is_served_at_once() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 500_000, 0.0)
+    assert cost(allocation.decide([camera(0)], 30_000, 10.0)) == STILL_RATE
+    assert cost(allocation.decide([camera(0)], 500_000, 10.5)) == STILL_RATE
+    allocation.anew()
+    assert cost(allocation.decide([camera(0)], 500_000, 10.6)) == 400_000
+
+
 def test_a_layer_that_is_gone_is_replaced_at_once() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 500_000, 0.0)

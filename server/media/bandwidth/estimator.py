@@ -26,7 +26,7 @@ class BandwidthEstimator:
 
     __slots__ = (
         "_before", "_delay", "_groups", "_history", "_judged", "_loss", "_prober", "_rate", "_reported_rtt",
-        "_silent_cut", "_throughput", "_ticks", "record",
+        "_silent_cut", "_throughput", "_ticks", "record", "returns",
     )  # fmt: skip
 
     def __init__(self, start: float = START) -> None:
@@ -42,6 +42,7 @@ class BandwidthEstimator:
         self._before: float | None = None  # estimate before an interruption that lasts
         self._silent_cut = float("-inf")
         self._reported_rtt = False
+        self.returns = 0  # interruptions that are over
         self.record = self._history.record
 
     # ---- what happens ----------------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ class BandwidthEstimator:
         if not groups:
             return
         if self._before is not None:
-            self._resume(now)
+            self._resume(self._before, now)
         self._groups += groups
         if now - self._judged >= JUDGED_EVERY:
             self._judge(now)
@@ -112,7 +113,16 @@ class BandwidthEstimator:
         return self._prober.due(now, self.estimate, wanted, self._delay.jitter)
 
     def moved(self, now: float) -> None:
-        """The subscriber has another address since `now`: what was learnt of delays and losses does not hold."""
+        """The subscriber has another address since `now`: what was learnt of the old way does not hold.
+
+        What stood before the silence of a way that was lost stands again, as far as one may begin with on an unknown one.
+        """
+        if self._before is not None:
+            self._recover(min(_RESUME * self._before, START))
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """What was learnt of delays and losses does not hold any more."""
         self._delay.reset()
         self._groups.clear()
         self._history.forget(now)
@@ -120,12 +130,15 @@ class BandwidthEstimator:
         self._loss.restart(self._history.received, self._history.lost)
         self._prober.hurry(now)
 
-    def _resume(self, now: float) -> None:
-        before, self._before = self._before, None
-        self._silent_cut = float("-inf")
-        if before is not None:
-            self._rate.resumed(before * _RESUME)
-        self.moved(now - self._rate.rtt)
+    def _resume(self, before: float, now: float) -> None:
+        self._recover(_RESUME * before)
+        self._forget(now - self._rate.rtt)
+
+    def _recover(self, estimate: float) -> None:
+        """The interruption is over."""
+        self._before, self._silent_cut = None, float("-inf")
+        self._rate.resumed(estimate)
+        self.returns += 1
 
     # ---- what is known ---------------------------------------------------------------------------------------------
 

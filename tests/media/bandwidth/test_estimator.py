@@ -128,6 +128,20 @@ def test_another_address_with_a_longer_way_is_no_queue() -> None:
     assert talk.estimator.queueing_ms < 1
 
 
+def test_another_address_ends_the_silence_of_the_old_one() -> None:
+    """Nobody waits for feedback on the new way that cannot come before something is sent there."""
+    talk = Talk()
+    talk.go(20)
+    assert talk.estimator.estimate > 2 * START
+    talk.go(3, up=False)
+    assert talk.estimator.interrupted and talk.estimator.estimate < START / 2
+    talk.estimator.moved(talk.now)
+    assert not talk.estimator.interrupted
+    assert (talk.estimator.estimate, talk.estimator.returns) == (START, 1)  # of a new way no more is known
+    talk.go(1)
+    assert talk.estimator.estimate >= START
+
+
 def test_the_hot_path_is_the_same_as_the_method() -> None:
     one, other = BandwidthEstimator(), BandwidthEstimator()
     one.sent(7, 3, 3_000, 1.0)

@@ -8,6 +8,7 @@ const PATIENCE_MS = 4000; // a connection that is "disconnected" often comes bac
 const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again
 const LOOK_MS = 1000;
 const STILL_LOOKS = 2; // so many looks without a packet after there were some: the way is gone, long before ICE says so
+const FLOWING = 20; // packets: more than the handshake takes, so something flowed
 const PAUSES_MS = [300, 700, 1500, 3000];
 const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
@@ -121,8 +122,8 @@ export class Session extends EventTarget {
     const arrived = await connection.arrived();
     const before = this.flow;
     const still = before?.connection === connection && arrived === before.arrived;
-    this.flow = { connection, arrived, still: still ? before.still + 1 : 0, flowed: still ? before.flowed : before?.connection === connection };
-    if (this.flow.still === STILL_LOOKS && this.flow.flowed) connection.findWay();
+    this.flow = { connection, arrived, still: still ? before.still + 1 : 0 };
+    if (this.flow.still === STILL_LOOKS && arrived > FLOWING) connection.findWay();
   }
 
   async #resume() {
