@@ -1,8 +1,10 @@
 """Forwarding: what a source received in one burst, rewritten and protected for each subscriber, sent in batches.
 
 This is the hot path: 90 subscribers × 170 packets a second. Work per source packet is done once (`Packet.template`,
-`runs`); per subscriber there remain one copy of a whole run and one `sendmsg`, and per packet one `pack_into` of the
-numbers that differ and one call of libsrtp. Every outgoing packet has the same layout:
+`runs`). Slots that get the same are an `Audience`: their packets are laid side by side, numbered by array arithmetic,
+and leave in one `Volley`; there remains one call of libsrtp per packet. For few slots it is cheaper to go one by one: a
+copy of the whole run and a `sendmsg` each, and per packet a `pack_into` of the numbers that differ. Every outgoing
+packet has the same layout:
 
     0  0x90 | marker, payload type | sequence          12  0xBEDE 0x0001 (RFC 8285)
     4  timestamp                                       16  transport-cc element, sequence, 0
@@ -12,8 +14,12 @@ numbers that differ and one call of libsrtp. Every outgoing packet has the same 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media.audience import Audience, audiences
 from server.media.downlink import Downlink
 from server.media.dtls import Arena, srtp_protect
 from server.media.red import Copies
@@ -21,7 +27,9 @@ from server.media.runs import RUN_BYTES, Run, cut
 from server.media.slots import Segment, Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.udp import UdpPort
+from server.media.volley import Volley
 
+MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
 _LARGEST_PACKET = 1600  # bytes with the tag
 _EXTENSION = 0xBEDE0001
 _IP_UDP = 28  # bytes of their headers
@@ -44,6 +52,7 @@ class Forwarder:
         self._port = port
         self._now = 0.0
         self._arena = Arena(RUN_BYTES + _LARGEST_PACKET)
+        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
         """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
@@ -99,32 +108,102 @@ class Forwarder:
                     break
         return served
 
-    def _spread(self, source: Source, packets: list[Packet], slots: Iterable[Slot]) -> None:
+    def _spread(self, source: Source, packets: list[Packet], slots: Collection[Slot]) -> None:
         """Send packets of the source to slots that show it; what several get alike is prepared once."""
+        if slots is source.slots:
+            groups = source.audiences = source.audiences or audiences(slots)
+        else:
+            groups = audiences(slots)
         runs: dict[int, list[Run]] = {}
-        audiences: dict[int, list[tuple[Slot, Segment]]] = {}
-        copies: Copies[list[Run]] | None = None
+        for audience in groups[0]:
+            cap = audience.members[0][1].cap
+            if cap not in runs:
+                runs[cap] = cut(packets, cap)
+            for run in runs[cap]:
+                if len(audience) >= MANY and run.lowest >= audience.first:
+                    self._send_to_many(run, audience, source.is_video)
+                else:
+                    self._send(run, audience.members, source.is_video)
+        if groups[1]:
+            self._spread_copies(source, packets, groups[1])
+
+    def _spread_copies(self, source: Source, packets: list[Packet], slots: list[Slot]) -> None:
+        """The same to slots that get earlier packets once more in each."""
+        copies: Copies[list[Run]] = Copies(source, packets, cut)
         for slot in slots:
-            segment = slot.segment
-            if segment is None or slot.downlink.session is None:
+            if slot.segment is not None:
+                for run in copies.of(slot):
+                    self._send(run, [(slot, slot.segment)], source.is_video)
+
+    def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
+        """Lay the run's packets end to end once for each member, number them, and send them."""
+        laid, _ = run.laid(audience.tag, self._arena.start)
+        stride = run.size + audience.tag
+        rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
+        rows[:] = np.frombuffer(laid, np.uint8)
+        self._fire(run, audience, audience.number(rows, stride, run.columns(), video), video)
+
+    def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
+        """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
+        volley, length, protect, now = self._volley, self._volley.arena.length, srtp_protect, self._now
+        size, stride, count = volley.size, volley.segment, len(run)
+        packets = list(zip(range(0, stride * count, stride), run.lengths(), strict=True))
+        refused: dict[int, int] = {}  # by libsrtp: which packet of which member
+        place = volley.start
+        for number, session in enumerate(audience.sessions):
+            for offset, octets in packets:
+                length[0] = octets
+                if protect(session, place + offset, length):
+                    refused[number] = offset // stride
+                    break
+            place += size
+        failed: set[int] = set()
+        at = 0
+        for number in (*refused, len(audience)):
+            failed.update(self._port.send_volley(volley, at, number, video))
+            at = number + 1
+        spent = size + count * _IP_UDP
+        last = first + (count - 1) * audience.steps[:, 0]
+        numbers = zip(audience.slots, audience.downlinks, first.tolist(), last.tolist(), strict=True)
+        for number, (slot, to, one, end) in enumerate(numbers):
+            if number in refused:
+                self._send_until(refused[number], run, number, slot, video)
                 continue
-            alike = segment.cap
-            if slot.redundancy:
-                copies = copies or Copies(source, packets, cut)
-                redundant = copies.of(slot)
-                alike = id(redundant)
-                runs[alike] = redundant
-            if alike in audiences:
-                audiences[alike].append((slot, segment))
-            else:
-                audiences[alike] = [(slot, segment)]
-        for alike, audience in audiences.items():
-            for run in runs[alike] if alike in runs else cut(packets, alike):
-                self._send(run, audience, source.is_video)
+            to.tcc = end
+            if number in failed:
+                to.dropped += count
+                continue
+            to.record((one, count, spent, now))
+            to.packets += count
+            to.bytes += size
+            slot.packets += count
+            slot.octets += size
+
+    def _send_until(self, refused: int, run: Run, number: int, slot: Slot, video: bool) -> None:
+        """Send what stands before a packet of the volley that libsrtp refused, and what comes behind it anew."""
+        to, stride = slot.downlink, self._volley.segment
+        to.tcc = to.tcc + refused * to.step & 0xFFFF
+        if refused:
+            taken = self._port.send_segments(
+                self._volley.message(number)[: refused * stride], stride, to.address, video
+            )
+            self._count(slot, refused, taken, refused * stride)
+        self._send_late(run.packets[refused + 1 :], slot, video)
+
+    def _count(self, slot: Slot, packets: int, taken: int, size: int) -> None:
+        """So many packets of a slot have got numbers, so many of them have left."""
+        to = slot.downlink
+        if taken:
+            to.record((to.tcc - packets + 1 & 0xFFFF, taken, size + taken * _IP_UDP, self._now))
+        to.packets += taken
+        to.bytes += size
+        to.dropped += packets - taken
+        slot.packets += taken
+        slot.octets += size
 
     def _send(self, run: Run, audience: list[tuple[Slot, Segment]], video: bool) -> None:
         """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""
-        view, length, send, now = self._arena.view, self._arena.length, self._port.send_segments, self._now
+        view, length, send = self._arena.view, self._arena.length, self._port.send_segments
         protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, _VOICE.pack_into
         lowest, count, tag, laid = run.lowest, len(run), 0, None
         for slot, segment in audience:
@@ -161,14 +240,7 @@ class Forwarder:
                     break
             to.tcc = tcc
             if size:
-                taken = send(view[:size], stride, to.address, video)
-                if taken:
-                    to.record((tcc - good + 1 & 0xFFFF, taken, size + taken * _IP_UDP, now))
-                to.packets += taken
-                to.bytes += size
-                to.dropped += good - taken
-                slot.packets += taken
-                slot.octets += size
+                self._count(slot, good, send(view[:size], stride, to.address, video), size)
             if good < count:
                 self._send_late(run.packets[good + 1 :], slot, video)
 

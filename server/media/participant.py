@@ -124,6 +124,7 @@ class Participant:
             self.downlink.bandwidth.moved(now)
             self.allocation.anew()
         self.address = self.downlink.address = address
+        self._renew_slots()
 
     def secured(self) -> None:
         """DTLS is up."""
@@ -190,6 +191,10 @@ class Participant:
         for slot in self.by_ssrc.values():
             slot.show(None)
 
+    def _renew_slots(self) -> None:
+        for slot in self.by_ssrc.values():
+            slot.renew()
+
     def _set_state(self, state: SessionState, reason: str = "") -> None:
         if self.state in (state, "closed"):
             return
@@ -199,6 +204,7 @@ class Participant:
             self.downlink.open(self.address, self.link.session, self.link.tag_bytes)
         else:
             self.downlink.close()
+        self._renew_slots()
         self.changed(self, state, reason)
 
 

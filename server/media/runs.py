@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from server.media.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 
 RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
@@ -32,13 +35,24 @@ class Numbers(NamedTuple):
     tl0: int
 
 
+class Columns(NamedTuple):
+    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 1."""
+
+    markers: NDArray[np.uint8]
+    numbers: NDArray[np.uint16]
+    timestamps: NDArray[np.uint32]
+    pictures: NDArray[np.uint16]
+    tl0s: NDArray[np.uint8]
+    ordinals: NDArray[np.uint16]
+
+
 Row = tuple[int, Any, int, int, int, int, int, int, int]  # where the second octet stands, pointer, length, `Numbers`
 
 
 class Run:
     """One batch to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their indices."""
 
-    __slots__ = ("_laid", "_numbers", "_templates", "lowest", "packets", "size")
+    __slots__ = ("_columns", "_laid", "_numbers", "_templates", "lowest", "packets", "size")
 
     def __init__(self, packet: Packet, template: bytes, numbers: Numbers) -> None:
         self.size = len(template)
@@ -47,6 +61,7 @@ class Run:
         self._numbers = [numbers]
         self._templates = [template]
         self._laid: dict[int, tuple[bytes, list[Row]]] = {}
+        self._columns: Columns | None = None
 
     def add(self, packet: Packet, template: bytes, numbers: Numbers) -> bool:
         """Take one more packet, if the batch can still hold it; browsers' packets of a frame differ by an octet."""
@@ -85,6 +100,24 @@ class Run:
             ]
             laid = self._laid[tag] = room.join([*self._templates, b""]), rows
         return laid
+
+    def lengths(self) -> list[int]:
+        """Of the packets, in bytes and without tag."""
+        return [len(template) for template in self._templates]
+
+    def columns(self) -> Columns:
+        """What `Numbers` says of each packet."""
+        if self._columns is None:
+            markers, numbers, timestamps, _, pictures, tl0s = zip(*self._numbers, strict=True)
+            self._columns = Columns(
+                np.array(markers, np.uint8),
+                np.array([number & 0xFFFF for number in numbers], np.uint16),
+                np.array(timestamps, np.uint32),
+                np.array([picture & 0x7FFF for picture in pictures], np.uint16),
+                np.array([tl0 & 0xFF for tl0 in tl0s], np.uint8),
+                np.arange(1, len(numbers) + 1, dtype=np.uint16),
+            )
+        return self._columns
 
 
 def _levelled(template: bytes, size: int) -> bytes:

@@ -104,6 +104,12 @@ class Slot:
         if self.red_payload_type is not None:
             self.redundancy = copies
             self.payload_type = self.red_payload_type if copies else self.codec_payload_type
+            self.renew()
+
+    def renew(self) -> None:
+        """Something is to be sent in another way from now on, or to another address."""
+        if self.segment is not None:
+            self.segment.source.audiences = None
 
     def take(self, source: Source, packet: Packet) -> None:
         """Go over to `source`, whose `packet` is the first to be sent: a key frame's first, or a voice's."""
@@ -173,6 +179,7 @@ class Slot:
             cap=cap,
             continues=True,
         )
+        self.renew()
         before.source.wish_cap(self, cap != self.cap)
 
     def segment_of(self, index: int) -> Segment | None:

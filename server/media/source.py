@@ -19,11 +19,13 @@ from server.media.reception import Reception
 from server.media.rtp import unwrap
 
 if TYPE_CHECKING:
+    from server.media.audience import Audience
     from server.media.slots import Slot
 
 PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
-BLANK_HEADER = bytes([0x90]) + bytes(PAYLOAD - 1)
-BLANK_PADDING = bytes([0xB0]) + bytes(PAYLOAD - 1) + bytes(7) + bytes([8])  # longer than what a video run writes
+_BLANK = bytes(11) + (0xBEDE0001).to_bytes(4, "big") + bytes(4)
+BLANK_HEADER = b"\x90" + _BLANK
+BLANK_PADDING = b"\xb0" + _BLANK + bytes(7) + bytes([8])  # longer than what a video run writes
 
 VIDEO_RING = 512  # packets, about four seconds of 1 Mbit/s
 VOICE_RING = 64
@@ -132,6 +134,9 @@ class Source:
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.changing: set[Slot] = set()
+        self.audiences: tuple[list[Audience], list[Slot]] | None = (
+            None  # of `slots`, None when that is to be found anew
+        )
         self.rates = (0.0,) * (TOP_LAYER + 1)
         self.frame_rate = 0.0
         self.top_layer = 0  # highest temporal layer since the last key frame
@@ -310,11 +315,13 @@ class Source:
         """`slot` shows this source from now on."""
         self.waiting.discard(slot)
         self.slots.add(slot)
+        self.audiences = None
 
     def stop_taking(self, slot: Slot) -> None:
         """`slot` shows something else."""
         self.slots.discard(slot)
         self.changing.discard(slot)
+        self.audiences = None
         if not self.slots and self.newest is not None:
             self._unheard_from = self.newest.index + 1
 

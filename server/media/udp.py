@@ -1,8 +1,9 @@
 """The one UDP port of the node: bursts in, batches out. Sockets live here and nowhere else.
 
 A burst of packets to one address leaves in one `sendmsg` with UDP_SEGMENT (generic segmentation offload, udp(7)): the
-kernel's path through the stack is what a packet costs, and it is then walked once for the batch. The receive buffer is
-small on purpose: overload must show as loss at once, not as seconds of latency.
+kernel's path through the stack is what a packet costs, and it is then walked once for the batch. What many addresses
+get alike leaves as one `Volley`. The receive buffer is small on purpose: overload must show as loss at once, not as
+seconds of latency.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.media.ice import Address
+from server.media.volley import UDP_SEGMENT, Volley
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,6 @@ SEND_BUFFER = 2 << 20
 LARGEST = 2048  # bytes of a datagram; media is below 1,500
 WAITING_VOICES = 512  # voice packets kept while the send buffer is full
 
-_UDP_SEGMENT = 103  # linux/udp.h
 _SEGMENT_REFUSED = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP})
 _REFUSALS_BEFORE_PLAIN = 8
 
@@ -171,6 +172,27 @@ class UdpPort:
         self.sent += count
         return count
 
+    def send_volley(self, volley: Volley, first: int, end: int, video: bool) -> list[int]:
+        """Messages of a volley from `first` to before `end`; gives the numbers of those that did not leave.
+
+        One that the kernel does not take goes by itself, which tells what is wrong with it.
+        """
+        count = -(-volley.size // volley.segment)
+        failed: list[int] = []
+        while first < end:
+            if video and self._congested:
+                self.dropped_video += count * (end - first)
+                return [*failed, *range(first, end)]
+            if count == 1 or self._segments:
+                taken = volley.send(self._socket.fileno(), first, end)
+                self.sent += count * taken
+                first += taken
+            if first < end:
+                if not self.send_segments(volley.message(first), volley.segment, volley.addresses[first], video):
+                    failed.append(first)
+                first += 1
+        return failed
+
     def _send_plain(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         return sum(
             self.send_segments(data[start : start + segment], segment, to, video)
@@ -180,7 +202,7 @@ class UdpPort:
     def _segmented(self, segment: int) -> list[tuple[int, int, bytes]]:
         ancillary = self._ancillary.get(segment)
         if ancillary is None:
-            ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("=H", segment))]
+            ancillary = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", segment))]
             self._ancillary[segment] = ancillary
         return ancillary
 

@@ -91,7 +91,7 @@ def link() -> Iterator[Link]:
     _ip("netns", "add", namespace)
     try:
         _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", namespace)
-        # No IPv6 address of the link may turn up seconds later: a browser that sees its network change drops what it loads.
+        # No IPv6 address may turn up seconds later: a browser that sees its network change drops what it loads.
         _ip("link", "set", ours, "addrgenmode", "none")
         _ip("-n", namespace, "link", "set", theirs, "addrgenmode", "none")
         _ip("addr", "add", f"{made.here}/24", "dev", ours)

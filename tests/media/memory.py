@@ -10,6 +10,7 @@ from server.media.downlink import Downlink
 from server.media.ice import Address
 from server.media.rtp import RtpPacket, is_rtcp
 from server.media.slots import Slot
+from server.media.volley import Volley
 
 KEY = bytes(range(28))
 PROFILE = Policy.SRTP_PROFILE_AEAD_AES_128_GCM
@@ -37,6 +38,13 @@ class MemoryPort:
         self.batches.append((bytes(data), segment, to, video))
         self.sent += count
         return count
+
+    def send_volley(self, volley: Volley, first: int, end: int, video: bool) -> list[int]:
+        return [
+            number
+            for number in range(first, end)
+            if not self.send_segments(volley.message(number), volley.segment, volley.addresses[number], video)
+        ]
 
     def send(self, data: bytes, to: Address) -> bool:
         self.batches.append((data, len(data), to, False))

@@ -1,0 +1,106 @@
+"""Slots that get a source's packets alike, and what is theirs in each packet, as columns of arrays.
+
+A slot's numbers are the source's and a constant (see `slots`), so the headers of a whole run for a whole audience are a
+few sums of a row and a column, which numpy makes at a small part of what they cost one by one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media.volley import MOST, Octets, socket_names
+
+if TYPE_CHECKING:
+    from server.media.downlink import Downlink
+    from server.media.runs import Columns
+    from server.media.slots import Segment, Slot
+
+_VOICE = [
+    ("version", "u1"), ("marker", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"),
+    ("extension", ">u4"), ("element", "u1"), ("transport", ">u2"), ("end", "u1"),
+]  # fmt: skip
+VOICE = np.dtype(_VOICE)
+VIDEO = np.dtype([*_VOICE, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
+
+
+class Audience:
+    """At most `MOST` members with one cap, one length of tag and a downlink of their own each.
+
+    Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment.
+    """
+
+    __slots__ = (
+        "addresses", "downlinks", "elements", "first", "members", "names", "payload_types", "pictures",
+        "sequences", "sessions", "slots", "ssrcs", "steps", "tag", "timestamps", "tl0s",
+    )  # fmt: skip
+
+    def __init__(self, members: list[tuple[Slot, Segment]]) -> None:
+        self.members = members
+        self.slots = [slot for slot, _ in members]
+        self.downlinks: list[Downlink] = [slot.downlink for slot in self.slots]
+        self.sessions: list[Any] = [to.session for to in self.downlinks]
+        self.addresses = [to.address for to in self.downlinks]
+        self.names = socket_names(self.addresses)
+        self.tag = self.downlinks[0].tag_bytes
+        segments = [segment for _, segment in members]
+        self.first = max(segment.first for segment in segments)
+        self.sequences = _column("u2", (segment.sequence & 0xFFFF for segment in segments))
+        self.timestamps = _column("u4", (segment.timestamp & 0xFFFFFFFF for segment in segments))
+        self.pictures = _column("u2", (segment.picture & 0x7FFF for segment in segments))
+        self.tl0s = _column("u1", (segment.tl0 & 0xFF for segment in segments))
+        self.payload_types = _column("u1", (slot.payload_type for slot in self.slots))
+        self.ssrcs = _column("u4", (slot.ssrc for slot in self.slots))
+        self.elements = _column("u1", (to.element for to in self.downlinks))
+        self.steps = _column("u2", (to.step for to in self.downlinks))
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def number(self, rows: Octets, stride: int, run: Columns, video: bool) -> NDArray[np.uint16]:
+        """Fill in what differs in the packets of a run, which lie in `rows` every `stride` bytes, one row a member.
+
+        Gives the transport-wide numbers of the first packets, shape (n,); the members' `tcc` stays.
+        """
+        shape = (len(self), len(run.numbers))
+        head: NDArray[np.void] = np.ndarray(shape, VIDEO if video else VOICE, rows, 0, (rows.shape[1], stride))
+        before = np.array([to.tcc for to in self.downlinks], np.uint16)
+        head["marker"] = run.markers | self.payload_types
+        head["sequence"] = run.numbers + self.sequences
+        head["timestamp"] = run.timestamps + self.timestamps
+        head["ssrc"] = self.ssrcs
+        head["element"] = self.elements
+        head["transport"] = before[:, None] + run.ordinals * self.steps
+        if video:
+            head["picture"] = run.pictures + self.pictures & 0x7FFF | 0x8000
+            head["tl0"] = run.tl0s + self.tl0s
+        first: NDArray[np.uint16] = before + self.steps[:, 0]
+        return first
+
+
+def _column(kind: str, values: Iterable[int]) -> NDArray[Any]:
+    return np.fromiter(values, kind)[:, None]
+
+
+def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
+    """Slots that can be served now, put together; and those that want copies of earlier packets (RED)."""
+    found: defaultdict[tuple[int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
+    times: defaultdict[int, int] = defaultdict(int)  # who sees a picture twice is in two audiences
+    redundant = []
+    for slot in slots:
+        segment, to = slot.segment, slot.downlink
+        if segment is None or to.session is None:
+            continue
+        if slot.redundancy:
+            redundant.append(slot)
+        else:
+            found[segment.cap, to.tag_bytes, times[id(to)]].append((slot, segment))
+            times[id(to)] += 1
+    together = [
+        Audience(members[start : start + MOST]) for members in found.values() for start in range(0, len(members), MOST)
+    ]
+    return together, redundant
