@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.media.allocator import STILL, Allocation, Demand
 from server.media.downlink import Downlink
@@ -39,13 +39,17 @@ Changed = Callable[["Participant", SessionState, str], None]
 
 @dataclass
 class HeardBack:
-    """What the subscriber tells of what it gets: `lost` as a share, `rtt` and `jitter` in seconds."""
+    """What the subscriber tells of what it gets: `lost` as a share, `rtt` and `jitter` in seconds.
+
+    `times` are those of its clock that wait for an answer, by SSRC: the middle 32 bits, and when they came.
+    """
 
     nacks: int = 0
     plis: int = 0
     lost: float = 0.0
     rtt: float | None = None
     jitter: float = 0.0
+    times: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
 class Participant:

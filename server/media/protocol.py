@@ -207,13 +207,17 @@ class Joined(_Message, frozen=True, tag="joined"):
 
 
 class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoding of a picture: of what a participant sends, or what one of its slots shows (`slot` is then set)."""
+    """One encoding of a picture: of what a participant sends, or what one of its slots shows.
+
+    Of the latter `slot` is set, and `cap` to the highest temporal layer that goes out (2 is all of them).
+    """
 
     kind: Picture
     rid: str
     width: int
     height: int
     slot: int | None = None
+    cap: int | None = None
 
 
 class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

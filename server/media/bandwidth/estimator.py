@@ -115,7 +115,7 @@ class BandwidthEstimator:
     def moved(self, now: float) -> None:
         """The subscriber has another address since `now`: what was learnt of the old way does not hold.
 
-        What stood before the silence of a way that was lost stands again, as far as one may begin with on an unknown one.
+        What stood before the silence of a way that was lost stands again, as far as one may begin with on a new one.
         """
         if self._before is not None:
             self._recover(min(_RESUME * self._before, START))
