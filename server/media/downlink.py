@@ -10,6 +10,8 @@ from server.media.ice import Address
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
+QUEUED = 40.0  # ms of queue with which it gets less
+RTX_SHARE_QUEUED = 0.15
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -66,7 +68,8 @@ class Downlink:
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""
-        most = RTX_SHARE * self.estimate / 8
+        share = RTX_SHARE if self.bandwidth.queueing_ms < QUEUED else RTX_SHARE_QUEUED
+        most = share * self.estimate / 8
         self.rtx_allowance = min(most, self.rtx_allowance + (now - self.rtx_filled) * most)
         self.rtx_filled = now
         if self.rtx_allowance < size:

@@ -26,6 +26,8 @@ _LARGEST_PACKET = 1600  # bytes with the tag
 _EXTENSION = 0xBEDE0001
 _IP_UDP = 28  # bytes of their headers
 _REPEATED = 64  # newest packets of a slot that a probe may send again
+_WORTH_MEDIA = 6_000  # bytes of a probe from which it may be of media: five large packets
+_BESIDE = 44  # bytes beside what is counted: IP, UDP and SRTP's tag
 _PADDING = bytes((0xB0,)) + bytes(PAYLOAD - 1) + bytes(254) + bytes((255,))  # RFC 3550 §5.1: the count comes last
 
 _VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
@@ -201,18 +203,19 @@ class Forwarder:
     def probe(self, slots: Iterable[Slot], size: int, now: float) -> None:
         """Send about `size` bytes that a subscriber can do without, to learn what its link carries.
 
-        The newest packets once more over RTX, which fills what was lost; where nothing is shown, padding.
+        The newest packets once more over RTX, which fills what was lost; padding where nothing is shown, or where a few
+        of them would be enough, too few for a measurement.
         """
         left = size
         able = [slot for slot in slots if slot.rtx_ssrc is not None and slot.downlink.session is not None]
-        for slot in able:
+        for slot in able if size >= _WORTH_MEDIA else []:
             for sequence in slot.newest(_REPEATED):
                 found = slot.locate(sequence)
                 if found is not None and left > 0:
-                    left -= len(found[1].template)
+                    left -= len(found[1].template) + _BESIDE
                     self._send_rtx(self._rtx(slot, sequence, *found), slot.downlink, now)
         while able and left > 0:
-            left -= len(_PADDING)
+            left -= len(_PADDING) + _BESIDE
             self._send_rtx(self._padding(able[0]), able[0].downlink, now)
 
     def _send_rtx(self, plain: bytearray, to: Downlink, now: float) -> bool:

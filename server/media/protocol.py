@@ -374,11 +374,15 @@ class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
 
 
 class VoiceWanted(_Message, frozen=True, tag="voice_wanted"):
-    """The sender's voice shall take this many kbit/s, so that the weakest link of the room carries it."""
+    """The sender's voice shall take this many kbit/s in packets of so many ms (20, 40 or 60).
+
+    So the weakest link of the room carries it: packets have headers, and on a thin link few of them fit.
+    """
 
     room: str
     participant: str
     kbps: int
+    frame_ms: int = 20
 
 
 class LinkChanged(_Message, frozen=True, tag="link_changed"):

@@ -65,6 +65,7 @@ UNITS = {
 }
 
 Sample = dict[str, float]
+Played = dict[str, dict[str, float]]  # counters of "picture" and "voice", as webrtc-stats names them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +164,7 @@ async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, o
     with tempfile.TemporaryDirectory(prefix="weak") as folder:
         async with SIDES[side](Path(folder), link, publisher, receiver) as control:
             await _flowing(receiver)
-            tracing = asyncio.create_task(_trace(control, link)) if control and options.trace else None
+            tracing = asyncio.create_task(_trace(control, link, receiver)) if control and options.trace else None
             found = await _weaken(CELLS[name], link, receiver, options.seconds)
             layers = await publisher.evaluate("sent()")
             if tracing:
@@ -176,9 +177,10 @@ async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, o
     return found
 
 
-async def _trace(control: Control, link: Link) -> None:
-    """Each second what the node knows of the receiver's link, and what the link has carried."""
+async def _trace(control: Control, link: Link, page: Page) -> None:
+    """Each second what the node knows of the link, what the link has carried, and what the page made of it."""
     before, missing, reported = link.counters()["down"], 0, 0
+    played = await page.evaluate("counters()")
     while True:
         await asyncio.sleep(1)
         told = await control.call(p.GetStats(room=ROOM), p.Stats)
@@ -194,6 +196,29 @@ async def _trace(control: Control, link: Link) -> None:
             file=sys.stderr,
         )
         before, missing, reported = now, receiver.missing_out, receiver.reported_out
+        played, earlier = await page.evaluate("counters()"), played
+        print(f"    {_steps(earlier, played)}", file=sys.stderr)
+
+
+def _steps(before: Played, after: Played) -> str:
+    """How a page's counters went on."""
+
+    def grown(kind: str, key: str) -> float:
+        return after[kind].get(key, 0) - before[kind].get(key, 0)
+
+    def wait(kind: str, key: str) -> float:
+        return 1000 * grown(kind, key) / max(1, grown(kind, "jitterBufferEmittedCount"))
+
+    picture = {"came": "framesReceived", "decoded": "framesDecoded", "dropped": "framesDropped", "NACK": "nackCount"}
+    voice = {"concealed": "concealedSamples", "stretched": "insertedSamplesForDeceleration"}
+    return " ".join(
+        (
+            *(f"{name} {grown('picture', key):.0f}" for name, key in picture.items()),
+            *(f"{name} {grown('voice', key) / 48:.0f} ms" for name, key in voice.items()),
+            f"waits {wait('picture', 'jitterBufferDelay'):.0f} {wait('voice', 'jitterBufferDelay'):.0f} ms",
+            f"voice packets {grown('voice', 'packetsReceived'):.0f} late {grown('voice', 'packetsDiscarded'):.0f}",
+        )
+    )
 
 
 async def _cell(name: str, folder: Path, options: Any) -> dict[str, list[dict[str, float]]]:
