@@ -7,6 +7,7 @@ from typing import Any
 
 from server.media.bandwidth import START, BandwidthEstimator
 from server.media.ice import Address
+from server.media.pacing import BELOW, Pacer
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
@@ -29,6 +30,7 @@ class Downlink:
         "bytes",
         "dropped",
         "element",
+        "pacer",
         "packets",
         "record",
         "retransmitted",
@@ -50,6 +52,7 @@ class Downlink:
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
         self.bandwidth = BandwidthEstimator(start)
         self.record: Callable[[tuple[int, int, int, float]], object] = self.bandwidth.record if transport_cc else id
+        self.pacer = Pacer()
         self.rtx_allowance = float("inf")  # at first a whole second's
         self.rtx_filled = 0.0
 
@@ -65,6 +68,11 @@ class Downlink:
     def close(self) -> None:
         """Send nothing."""
         self.session = None
+        self.pacer.drop()
+
+    def pace(self) -> None:
+        """Hold pictures back from now on, or no longer, by what the link is known to carry."""
+        self.pacer.on = self.estimate < BELOW
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""

@@ -45,6 +45,7 @@ class Forwarder:
         self.given_up = 0
         self._port = port
         self._now = 0.0
+        self._held: dict[Downlink, None] = {}  # an ordered set: of whom pictures are held
         self._arena = Arena(RUN_BYTES + _LARGEST_PACKET)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
@@ -72,6 +73,20 @@ class Forwarder:
         source.fresh = []
         for slot in list(source.slots):
             slot.begin_again()
+
+    def release(self, now: float) -> None:
+        """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
+        self._now = now
+        for to in list(self._held):
+            estimate = to.estimate
+            if to.pacer.is_too_full(estimate):
+                for slot in to.pacer.drop():
+                    slot.begin_again()
+            for slot, segment, packet in to.pacer.due(estimate, to.bytes, now):
+                for run in cut([packet], segment.cap):
+                    self._send(run, [(slot, segment)], True)
+            if not to.pacer.busy:
+                del self._held[to]
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
         """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
@@ -107,8 +122,12 @@ class Forwarder:
         audiences: dict[int, list[tuple[Slot, Segment]]] = {}
         copies: Copies[list[Run]] | None = None
         for slot in slots:
-            segment = slot.segment
-            if segment is None or slot.downlink.session is None:
+            segment, to = slot.segment, slot.downlink
+            if segment is None or to.session is None:
+                continue
+            if source.is_video and (to.pacer.on or to.pacer.busy):
+                to.pacer.hold(slot, segment, packets)
+                self._held[to] = None
                 continue
             alike = segment.cap
             if slot.redundancy:

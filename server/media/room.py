@@ -202,6 +202,7 @@ class Room:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
         participant.arranged_for = participant.downlink.estimate
+        participant.downlink.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
 
