@@ -5,7 +5,7 @@ screen, who has the floor, the rest), and what is left raises them in the same o
 even one picture moves, the first wish gets a still picture every few seconds; below that it is sound alone.
 
 Lowering is done at once, raising waits: for `HOLD` after the last change, twice as long when a raise proved too much,
-and shortly while a new wish is young, because at first little is known of the link.
+and shortly while no picture moves or a new wish is young, because at first little is known of the link.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ STILL_RATE = 25_000  # bit/s: a key frame of 320×180 every few seconds
 
 HOLD = 5.0  # s from any change to a raise
 LONGEST_HOLD = 10.0
+NOTHING_HOLD = 2.5  # s from a change after which there was no moving picture
 SHORT_HOLD = 0.8
 YOUNG = 6.0  # s
 RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
@@ -122,7 +123,7 @@ class Allocation:
                 self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
             self._wished = float("-inf")  # now the link is known
             self._set(fit(demands, budget), now)
-        elif now - self._changed >= (SHORT_HOLD if now - self._wished < YOUNG else self._hold):
+        elif now - self._changed >= self._held(kept, now):
             self.choice = kept
             better = fit(demands, budget * HEADROOM)
             if cost(better) > cost(kept) or len(better) > len(kept):
@@ -133,6 +134,12 @@ class Allocation:
         else:
             self.choice = kept
         return self.choice
+
+    def _held(self, kept: Choice, now: float) -> float:
+        """Seconds from the last change to a raise: less where the person waits for a first picture."""
+        if now - self._wished < YOUNG:
+            return SHORT_HOLD
+        return self._hold if any(option.cap != STILL for option in kept.values()) else NOTHING_HOLD
 
     def anew(self) -> None:
         """The link is back, or is another one: the next decision waits for nothing."""

@@ -35,7 +35,7 @@ class Audience:
     """
 
     __slots__ = (
-        "addresses", "downlinks", "elements", "first", "members", "names", "payload_types", "pictures",
+        "addresses", "cap", "downlinks", "elements", "first", "members", "names", "payload_types", "pictures",
         "sequences", "sessions", "slots", "ssrcs", "steps", "tag", "timestamps", "tl0s",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Audience:
         self.sessions: list[Any] = [to.session for to in self.downlinks]
         self.addresses = [to.address for to in self.downlinks]
         self.names = socket_names(self.addresses)
+        self.cap = members[0][1].cap
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]
         self.first = max(segment.first for segment in segments)
@@ -87,20 +88,23 @@ def _column(kind: str, values: Iterable[int]) -> NDArray[Any]:
 
 
 def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
-    """Slots that can be served now, put together; and those that want copies of earlier packets (RED)."""
+    """Slots that can be served now, put together; and those that get it in another way.
+
+    These get copies of earlier packets (RED), or their pictures are held back.
+    """
     found: defaultdict[tuple[int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
     times: defaultdict[int, int] = defaultdict(int)  # who sees a picture twice is in two audiences
-    redundant = []
+    apart = []
     for slot in slots:
         segment, to = slot.segment, slot.downlink
         if segment is None or to.session is None:
             continue
-        if slot.redundancy:
-            redundant.append(slot)
+        if slot.redundancy or (segment.source.is_video and (to.pacer.on or to.pacer.busy)):
+            apart.append(slot)
         else:
             found[segment.cap, to.tag_bytes, times[id(to)]].append((slot, segment))
             times[id(to)] += 1
     together = [
         Audience(members[start : start + MOST]) for members in found.values() for start in range(0, len(members), MOST)
     ]
-    return together, redundant
+    return together, apart

@@ -7,9 +7,12 @@ from typing import Any
 
 from server.media.bandwidth import START, BandwidthEstimator
 from server.media.ice import Address
+from server.media.pacing import BELOW, Pacer
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
+QUEUED = 40.0  # ms of queue with which it gets less
+RTX_SHARE_QUEUED = 0.15
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -27,6 +30,7 @@ class Downlink:
         "bytes",
         "dropped",
         "element",
+        "pacer",
         "packets",
         "record",
         "retransmitted",
@@ -48,6 +52,7 @@ class Downlink:
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
         self.bandwidth = BandwidthEstimator(start)
         self.record: Callable[[tuple[int, int, int, float]], object] = self.bandwidth.record if transport_cc else id
+        self.pacer = Pacer()
         self.rtx_allowance = float("inf")  # at first a whole second's
         self.rtx_filled = 0.0
 
@@ -63,10 +68,17 @@ class Downlink:
     def close(self) -> None:
         """Send nothing."""
         self.session = None
+        self.pacer.drop()
+
+    def pace(self) -> bool:
+        """Hold pictures back from now on, or no longer, by what the link is known to carry; whether that is new."""
+        before, self.pacer.on = self.pacer.on, self.estimate < BELOW
+        return before != self.pacer.on
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""
-        most = RTX_SHARE * self.estimate / 8
+        share = RTX_SHARE if self.bandwidth.queueing_ms < QUEUED else RTX_SHARE_QUEUED
+        most = share * self.estimate / 8
         self.rtx_allowance = min(most, self.rtx_allowance + (now - self.rtx_filled) * most)
         self.rtx_filled = now
         if self.rtx_allowance < size:

@@ -6,8 +6,11 @@ from server.media import rtcp
 from server.media.forward import Forwarder
 from server.media.participant import Participant
 from server.media.room import Room
-from server.media.rtcp_build import build_sr
+from server.media.rtcp_build import build_dlrr, build_sr
 from server.media.slots import Slot
+from server.media.uplink import OUR_SSRC
+
+MOST_TIMES = 4  # of a participant's SSRCs, of which browsers use one
 
 
 def received(participant: Participant, data: bytes, room: Room, forwarder: Forwarder, now: float, wall: float) -> None:
@@ -24,7 +27,7 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
                 participant.downlink.bandwidth.feedback(fci, now)
-                participant.judge_link(now)
+                participant.judge_link(room.voice.form, now)
                 room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
@@ -36,6 +39,8 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 slot = participant.by_ssrc.get(ssrc)
                 if slot is not None:
                     _key_frame(slot, room, now)
+            case rtcp.ReferenceTime(ssrc=ssrc, ntp=ntp) if ssrc in back.times or len(back.times) < MOST_TIMES:
+                back.times[ssrc] = rtcp.middle(ntp), now
             case _:
                 pass
 
@@ -62,8 +67,16 @@ def _key_frame(slot: Slot, room: Room, now: float) -> None:
 
 
 def reports(participant: Participant, now: float, wall: float) -> list[bytes]:
-    """Once a second: receiver reports about what it sends, a sender report for each slot that shows something."""
+    """Once a second: receiver reports about what it sends, a sender report for each slot that shows something.
+
+    Who told its time gets it back and so knows the round trip, by which it waits for what is lost and asks again.
+    """
     packets = participant.uplink.reports(now)
+    times = participant.heard_back.times
+    if times:
+        told = [(ssrc, last, int((now - at) * 65536)) for ssrc, (last, at) in times.items()]
+        packets.append(build_dlrr(OUR_SSRC, told))
+        times.clear()
     ntp = rtcp.ntp_time(wall)
     for slot in participant.by_ssrc.values():
         segment = slot.segment

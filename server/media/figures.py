@@ -61,11 +61,13 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         dropped=down.dropped,
         sent=[_layer(source) for source in up.sources.values() if layers and source.is_video and source.live(now)],
         shown=[
-            _layer(slot.showing, slot.number) for slot in participant.pictures if layers and slot.showing is not None
+            _layer(slot.segment.source, slot.number, slot.segment.cap)
+            for slot in participant.pictures
+            if layers and slot.segment is not None
         ],
     )
 
 
-def _layer(source: Source, slot: int | None = None) -> p.LayerStats:
+def _layer(source: Source, slot: int | None = None, cap: int | None = None) -> p.LayerStats:
     kind: p.Picture = "screen" if source.kind == "screen" else "camera"
-    return p.LayerStats(kind=kind, rid=source.rid, width=source.width, height=source.height, slot=slot)
+    return p.LayerStats(kind=kind, rid=source.rid, width=source.width, height=source.height, slot=slot, cap=cap)

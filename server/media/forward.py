@@ -1,10 +1,7 @@
 """Forwarding: what a source received in one burst, rewritten and protected for each subscriber, sent in batches.
 
 This is the hot path: 90 subscribers × 170 packets a second. Work per source packet is done once (`Packet.template`,
-`runs`). Slots that get the same are an `Audience`: their packets are laid side by side, numbered by array arithmetic,
-and leave in one `Volley`; there remains one call of libsrtp per packet. For few slots it is cheaper to go one by one: a
-copy of the whole run and a `sendmsg` each, and per packet a `pack_into` of the numbers that differ. Every outgoing
-packet has the same layout:
+`runs`); what is done for each subscriber is in `sender`. Every outgoing packet has the same layout:
 
     0  0x90 | marker, payload type | sequence          12  0xBEDE 0x0001 (RFC 8285)
     4  timestamp                                       16  transport-cc element, sequence, 0
@@ -16,47 +13,38 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from server.media.audience import Audience, audiences
+from server.media.audience import audiences
 from server.media.downlink import Downlink
-from server.media.dtls import Arena, srtp_protect
+from server.media.dtls import srtp_protect
 from server.media.red import Copies
-from server.media.runs import RUN_BYTES, Run, cut
+from server.media.runs import Run, cut
+from server.media.sender import IP_UDP, VOICE, RunSender
 from server.media.slots import Segment, Slot
-from server.media.source import PAYLOAD, Packet, Source
+from server.media.source import EXTENSION, PAYLOAD, Packet, Source
 from server.media.udp import UdpPort
-from server.media.volley import Volley
 
-MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
-_LARGEST_PACKET = 1600  # bytes with the tag
-_EXTENSION = 0xBEDE0001
-_IP_UDP = 28  # bytes of their headers
 _REPEATED = 64  # newest packets of a slot that a probe may send again
+_WORTH_MEDIA = 6_000  # bytes of a probe from which it may be of media: five large packets
+_BESIDE = 44  # bytes beside what is counted: IP, UDP and SRTP's tag
 _PADDING = bytes((0xB0,)) + bytes(PAYLOAD - 1) + bytes(254) + bytes((255,))  # RFC 3550 §5.1: the count comes last
 
-_VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
-_VIDEO = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
 _PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
 
 
 class Forwarder:
-    """Sends packets of sources through slots; one for the whole node, it owns the memory that libsrtp works in.
+    """Sends packets of sources through slots; one for the whole node.
 
     `given_up` counts packets, each for each of its slots, that were left out on purpose.
     """
 
     def __init__(self, port: UdpPort) -> None:
         self.given_up = 0
-        self._port = port
-        self._now = 0.0
-        self._arena = Arena(RUN_BYTES + _LARGEST_PACKET)
-        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET)
+        self._held: dict[Downlink, None] = {}  # an ordered set: of whom pictures are held
+        self._sender = RunSender(port)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
         """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
-        self._now = now
+        self._sender.now = now
         packets, source.fresh = source.fresh, []
         source.passed_on = source.newest
         changed = self._change_caps(source, packets) if source.changing else None
@@ -79,6 +67,20 @@ class Forwarder:
         source.fresh = []
         for slot in list(source.slots):
             slot.begin_again()
+
+    def release(self, now: float) -> None:
+        """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
+        self._sender.now = now
+        for to in list(self._held):
+            estimate = to.estimate
+            if to.pacer.is_too_full(estimate):
+                for slot in to.pacer.drop():
+                    slot.begin_again()
+            for slot, segment, packet in to.pacer.due(estimate, to.bytes, now):
+                for run in cut([packet], segment.cap):
+                    self._sender.send(run, [(slot, segment)], True)
+            if not to.pacer.busy:
+                del self._held[to]
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
         """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
@@ -111,146 +113,32 @@ class Forwarder:
     def _spread(self, source: Source, packets: list[Packet], slots: Collection[Slot]) -> None:
         """Send packets of the source to slots that show it; what several get alike is prepared once."""
         if slots is source.slots:
-            groups = source.audiences = source.audiences or audiences(slots)
+            together, apart = source.audiences = source.audiences or audiences(slots)
         else:
-            groups = audiences(slots)
+            together, apart = audiences(slots)
         runs: dict[int, list[Run]] = {}
-        for audience in groups[0]:
-            cap = audience.members[0][1].cap
-            if cap not in runs:
-                runs[cap] = cut(packets, cap)
-            for run in runs[cap]:
-                if len(audience) >= MANY and run.lowest >= audience.first:
-                    self._send_to_many(run, audience, source.is_video)
-                else:
-                    self._send(run, audience.members, source.is_video)
-        if groups[1]:
-            self._spread_copies(source, packets, groups[1])
+        for audience in together:
+            if audience.cap not in runs:
+                runs[audience.cap] = cut(packets, audience.cap)
+            self._sender.send_alike(runs[audience.cap], audience, source.is_video)
+        if apart:
+            self._spread_apart(source, packets, apart)
 
-    def _spread_copies(self, source: Source, packets: list[Packet], slots: list[Slot]) -> None:
-        """The same to slots that get earlier packets once more in each."""
+    def _spread_apart(self, source: Source, packets: list[Packet], slots: Iterable[Slot]) -> None:
+        """The same to slots that get it in another way: held back on thin links, with copies on those that lose."""
         copies: Copies[list[Run]] = Copies(source, packets, cut)
         for slot in slots:
-            if slot.segment is not None:
-                for run in copies.of(slot):
-                    self._send(run, [(slot, slot.segment)], source.is_video)
-
-    def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
-        """Lay the run's packets end to end once for each member, number them, and send them."""
-        laid, _ = run.laid(audience.tag, self._arena.start)
-        stride = run.size + audience.tag
-        rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
-        rows[:] = np.frombuffer(laid, np.uint8)
-        self._fire(run, audience, audience.number(rows, stride, run.columns(), video), video)
-
-    def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
-        """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
-        volley, length, protect, now = self._volley, self._volley.arena.length, srtp_protect, self._now
-        size, stride, count = volley.size, volley.segment, len(run)
-        packets = list(zip(range(0, stride * count, stride), run.lengths(), strict=True))
-        refused: dict[int, int] = {}  # by libsrtp: which packet of which member
-        place = volley.start
-        for number, session in enumerate(audience.sessions):
-            for offset, octets in packets:
-                length[0] = octets
-                if protect(session, place + offset, length):
-                    refused[number] = offset // stride
-                    break
-            place += size
-        failed: set[int] = set()
-        at = 0
-        for number in (*refused, len(audience)):
-            failed.update(self._port.send_volley(volley, at, number, video))
-            at = number + 1
-        spent = size + count * _IP_UDP
-        last = first + (count - 1) * audience.steps[:, 0]
-        numbers = zip(audience.slots, audience.downlinks, first.tolist(), last.tolist(), strict=True)
-        for number, (slot, to, one, end) in enumerate(numbers):
-            if number in refused:
-                self._send_until(refused[number], run, number, slot, video)
+            segment, to = slot.segment, slot.downlink
+            if segment is None or to.session is None:
                 continue
-            to.tcc = end
-            if number in failed:
-                to.dropped += count
+            if source.is_video and (to.pacer.on or to.pacer.busy):
+                to.pacer.hold(slot, segment, packets)
+                self._held[to] = None
                 continue
-            to.record((one, count, spent, now))
-            to.packets += count
-            to.bytes += size
-            slot.packets += count
-            slot.octets += size
-
-    def _send_until(self, refused: int, run: Run, number: int, slot: Slot, video: bool) -> None:
-        """Send what stands before a packet of the volley that libsrtp refused, and what comes behind it anew."""
-        to, stride = slot.downlink, self._volley.segment
-        to.tcc = to.tcc + refused * to.step & 0xFFFF
-        if refused:
-            taken = self._port.send_segments(
-                self._volley.message(number)[: refused * stride], stride, to.address, video
-            )
-            self._count(slot, refused, taken, refused * stride)
-        self._send_late(run.packets[refused + 1 :], slot, video)
-
-    def _count(self, slot: Slot, packets: int, taken: int, size: int) -> None:
-        """So many packets of a slot have got numbers, so many of them have left."""
-        to = slot.downlink
-        if taken:
-            to.record((to.tcc - packets + 1 & 0xFFFF, taken, size + taken * _IP_UDP, self._now))
-        to.packets += taken
-        to.bytes += size
-        to.dropped += packets - taken
-        slot.packets += taken
-        slot.octets += size
-
-    def _send(self, run: Run, audience: list[tuple[Slot, Segment]], video: bool) -> None:
-        """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""
-        view, length, send = self._arena.view, self._arena.length, self._port.send_segments
-        protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, _VOICE.pack_into
-        lowest, count, tag, laid = run.lowest, len(run), 0, None
-        for slot, segment in audience:
-            if lowest < segment.first:
-                self._send_late(run.packets, slot, video)
-                continue
-            to = slot.downlink
-            if laid is None or to.tag_bytes != tag:
-                tag = to.tag_bytes
-                laid, rows = run.laid(tag, self._arena.start)
-                total, stride = len(laid), run.size + tag
-            view[:total] = laid
-            sequence, timestamp, picture, tl0 = segment.sequence, segment.timestamp, segment.picture, segment.tl0
-            session, element, step, tcc, payload_type = to.session, to.element, to.step, to.tcc, slot.payload_type
-            fixed, size, good = slot.ssrc << 32 | _EXTENSION, total, count
-            for offset, place, octets, marker, number, at, flags, picture_number, base in rows:
-                tcc = tcc + step & 0xFFFF
-                if video:
-                    pack_video(
-                        view, offset,
-                        marker | payload_type, number + sequence & 0xFFFF, at + timestamp & 0xFFFFFFFF, fixed,
-                        element, tcc, 0,
-                        flags, picture_number + picture & 0x7FFF | 0x8000, base + tl0 & 0xFF,
-                    )  # fmt: skip
-                else:
-                    pack_voice(
-                        view, offset,
-                        marker | payload_type, number + sequence & 0xFFFF, at + timestamp & 0xFFFFFFFF, fixed,
-                        element, tcc, 0,
-                    )  # fmt: skip
-                length[0] = octets
-                if protect(session, place, length):  # libsrtp refuses a number, as too old
-                    tcc, size, good = tcc - step & 0xFFFF, offset - 1, offset // stride
-                    break
-            to.tcc = tcc
-            if size:
-                self._count(slot, good, send(view[:size], stride, to.address, video), size)
-            if good < count:
-                self._send_late(run.packets[good + 1 :], slot, video)
-
-    def _send_late(self, packets: list[Packet], slot: Slot, video: bool) -> None:
-        """Some are from before the slot's segment: each goes by itself where it belongs, or nowhere."""
-        for packet in packets:
-            segment = slot.segment_of(packet.index)
-            if segment is not None:
-                for run in cut([packet], segment.cap):
-                    self._send(run, [(slot, segment)], video)
+            for run in copies.of(slot) if slot.redundancy else cut(packets, segment.cap):
+                self._sender.send(run, [(slot, segment)], source.is_video)
+            if not slot.redundancy:
+                slot.renew()
 
     # ---- retransmission --------------------------------------------------------------------------------------------
 
@@ -273,31 +161,32 @@ class Forwarder:
     def probe(self, slots: Iterable[Slot], size: int, now: float) -> None:
         """Send about `size` bytes that a subscriber can do without, to learn what its link carries.
 
-        The newest packets once more over RTX, which fills what was lost; where nothing is shown, padding.
+        The newest packets once more over RTX, which fills what was lost; padding where nothing is shown, or where a few
+        of them would be enough, too few for a measurement.
         """
         left = size
         able = [slot for slot in slots if slot.rtx_ssrc is not None and slot.downlink.session is not None]
-        for slot in able:
+        for slot in able if size >= _WORTH_MEDIA else []:
             for sequence in slot.newest(_REPEATED):
                 found = slot.locate(sequence)
                 if found is not None and left > 0:
-                    left -= len(found[1].template)
+                    left -= len(found[1].template) + _BESIDE
                     self._send_rtx(self._rtx(slot, sequence, *found), slot.downlink, now)
         while able and left > 0:
-            left -= len(_PADDING)
+            left -= len(_PADDING) + _BESIDE
             self._send_rtx(self._padding(able[0]), able[0].downlink, now)
 
     def _send_rtx(self, plain: bytearray, to: Downlink, now: float) -> bool:
         """Protect and send one packet; whether it left."""
-        view, size = self._arena.view, len(plain)
+        view, size = self._sender.arena.view, len(plain)
         view[:size] = plain
-        self._arena.length[0] = size
-        if srtp_protect(to.session, self._arena.start, self._arena.length) != 0:
+        self._sender.arena.length[0] = size
+        if srtp_protect(to.session, self._sender.arena.start, self._sender.arena.length) != 0:
             return False
         size += to.tag_bytes
-        if not self._port.send_segments(view[:size], size, to.address, True):
+        if not self._sender.port.send_segments(view[:size], size, to.address, True):
             return False
-        to.record((to.tcc, 1, size + _IP_UDP, now))
+        to.record((to.tcc, 1, size + IP_UDP, now))
         to.packets += 1
         to.bytes += size
         return True
@@ -310,8 +199,8 @@ class Forwarder:
         plain = bytearray(packet.template[:PAYLOAD]) + sequence.to_bytes(2, "big") + payload
         timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
         marker = packet.marker | (slot.rtx_payload_type or 0)
-        fixed = (slot.rtx_ssrc or 0) << 32 | _EXTENSION
-        _VOICE.pack_into(plain, 1, marker, slot.rtx_sequence, timestamp, fixed, to.element, to.tcc, 0)
+        fixed = (slot.rtx_ssrc or 0) << 32 | EXTENSION
+        VOICE.pack_into(plain, 1, marker, slot.rtx_sequence, timestamp, fixed, to.element, to.tcc, 0)
         return plain
 
     @staticmethod
@@ -320,8 +209,8 @@ class Forwarder:
         to = slot.downlink
         to.tcc = to.tcc + to.step & 0xFFFF
         slot.rtx_sequence = slot.rtx_sequence + 1 & 0xFFFF
-        plain, fixed = bytearray(_PADDING), (slot.rtx_ssrc or 0) << 32 | _EXTENSION
-        _VOICE.pack_into(plain, 1, slot.rtx_payload_type or 0, slot.rtx_sequence, 0, fixed, to.element, to.tcc, 0)
+        plain, fixed = bytearray(_PADDING), (slot.rtx_ssrc or 0) << 32 | EXTENSION
+        VOICE.pack_into(plain, 1, slot.rtx_payload_type or 0, slot.rtx_sequence, 0, fixed, to.element, to.tcc, 0)
         return plain
 
 

@@ -62,13 +62,14 @@ def choose(layers: Sequence[Layer], wanted: int, current: str | None) -> str | N
 def options(layers: Sequence[Layer], wanted: int, current: str | None) -> tuple[Option, ...]:
     """All ways to show a picture, from the cheapest to the one that `choose` takes; temporal layers are dropped first.
 
-    What costs no less than a better way is left out.
+    What costs no less than a better way is left out, and the base layer alone where a smaller picture moves as one
+    should: five pictures a second look worse than half the size.
     """
     best = choose(layers, wanted, current)
     ordered = sorted(layers, key=lambda layer: layer.expected_width)
     ways: list[Option] = []
     for layer in reversed(ordered[: next((n for n, la in enumerate(ordered) if la.rid == best), -1) + 1]):
-        for cap in (2, 1, 0):
+        for cap in (2, 1, 0) if layer is ordered[0] else (2, 1):
             rate = layer.expected_rates[cap]
             if not ways or rate < ways[-1].rate:
                 ways.append(Option(layer.rid, cap, rate))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.media.allocator import STILL, Allocation, Demand
 from server.media.downlink import Downlink
@@ -23,7 +23,7 @@ from server.media.protocol import Kind, Picture, Rung, SessionState, Want
 from server.media.red import Redundancy
 from server.media.slots import Slot
 from server.media.uplink import Uplink
-from server.media.voices import USUAL_KBPS, copies
+from server.media.voices import USUAL, Form, copies
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ PICTURES: tuple[Picture, ...] = ("camera", "screen")
 
 RTCP_BYTES = 1_200  # of one datagram
 JUDGED_EVERY = 0.2  # s
+QUEUED = 40.0  # ms
+NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
 Changed = Callable[["Participant", SessionState, str], None]
@@ -39,13 +41,17 @@ Changed = Callable[["Participant", SessionState, str], None]
 
 @dataclass
 class HeardBack:
-    """What the subscriber tells of what it gets: `lost` as a share, `rtt` and `jitter` in seconds."""
+    """What the subscriber tells of what it gets: `lost` as a share, `rtt` and `jitter` in seconds.
+
+    `times` are those of its clock that wait for an answer, by SSRC: the middle 32 bits, and when they came.
+    """
 
     nacks: int = 0
     plis: int = 0
     lost: float = 0.0
     rtt: float | None = None
     jitter: float = 0.0
+    times: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
 class Participant:
@@ -98,10 +104,11 @@ class Participant:
         self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()
         self.redundancy = Redundancy()
-        self.voice_kbps = USUAL_KBPS  # as it was last told
+        self.voice = USUAL  # the form of its voice, as it was last told
         self._came = self._missing = 0
         self._returns = 0
         self._judged = float("-inf")
+        self._queued_since: float | None = None
         self._began = now
         self._moves = 0
         self._send = send
@@ -157,8 +164,12 @@ class Participant:
         """Send the NACKs and PLIs that are due about what it sends."""
         self.send_rtcp(self.uplink.requests(now))
 
-    def judge_link(self, now: float) -> None:
-        """New feedback about its downlink: on one that loses, voices get copies. Five looks a second are enough."""
+    def judge_link(self, voice: Form, now: float) -> None:
+        """New feedback about its downlink: on one that loses, voices of this form get copies as far as there is room.
+
+        What a full queue drops tells nothing of that: there copies would only add to the queue. Five looks a second are
+        enough.
+        """
         if now - self._judged < JUDGED_EVERY:
             return
         self._judged = now
@@ -168,11 +179,21 @@ class Participant:
         if known.returns != self._returns:
             self._returns = known.returns
             self.allocation.anew()
-        told.most = copies(self.downlink.estimate)
+        if self._is_queued(known.queueing_ms, now):
+            came, missing = 0, 0
+        told.most = copies(self.downlink.estimate, voice)
         if told.note(came, missing, now):
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
             for slot in self.voices:
                 slot.protect(told.copies)
+
+    def _is_queued(self, queue: float, now: float) -> bool:
+        """Whether packets wait in the link's queue, and have not done so for long: then it is not of our making."""
+        if queue < QUEUED:
+            self._queued_since = None
+        elif self._queued_since is None:
+            self._queued_since = now
+        return self._queued_since is not None and now - self._queued_since < NOT_OURS_AFTER
 
     def rung(self) -> Rung:
         """Where it stands on the ladder, as its slots were arranged last."""
@@ -190,6 +211,11 @@ class Participant:
         """Show nothing; the numbers of the slots stay."""
         for slot in self.by_ssrc.values():
             slot.show(None)
+
+    def pace(self) -> None:
+        """See `Downlink.pace`."""
+        if self.downlink.pace():
+            self._renew_slots()
 
     def _renew_slots(self) -> None:
         for slot in self.by_ssrc.values():

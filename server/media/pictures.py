@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from server.media import layers
-from server.media.allocator import ALL, STILL, Choice, Demand
+from server.media.allocator import ALL, STILL, TOLERANCE, Choice, Demand, Option, cost
 from server.media.layers import Layer
 from server.media.participant import PICTURES, Participant
 from server.media.protocol import Picture, Want
-from server.media.slots import Slot
+from server.media.slots import Segment, Slot
 from server.media.source import Source
 
 STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
@@ -41,14 +41,17 @@ class Pictures:
         demands = participant.demands = self.demands(participant, now)
         choice = participant.allocation.decide(demands, budget, now)
         by_slot = {demand.slot: demand for demand in demands}
+        spare = max(0.0, budget - cost(choice))
         for slot in participant.pictures:
             demand, option = by_slot.get(slot.number), choice.get(slot.number)
+            slot.still = option is not None and option.cap == STILL
             if demand is None or option is None or not participant.receiving:
                 slot.show(None)
             elif option.cap != STILL:
                 owner, kind, _ = demand.wish
-                source, cap = self._source(owner, kind, option.rid, option.cap, slot, now)
-                slot.show(source, cap)
+                slot.show(*self._source(owner, kind, option, slot, spare, now))
+                if slot.awaiting is not None and not _fits(slot.segment, option.rate + spare):
+                    slot.leave()
         self._keep_stills(participant, by_slot, choice, now)
         watched = frozenset(_watched(demands, choice))
         if watched != participant.watched:
@@ -87,16 +90,24 @@ class Pictures:
         return [_layer(rid, sender.uplink.source(kind, rid)) for rid in rids]
 
     def _source(
-        self, owner: str, kind: Picture, rid: str, cap: int, slot: Slot, now: float
+        self, owner: str, kind: Picture, option: Option, slot: Slot, spare: float, now: float
     ) -> tuple[Source | None, int]:
-        """The layer that was chosen; while it does not arrive yet, what is shown already, or the next lower one."""
+        """The layer that was chosen and its cap; while it does not arrive yet, what is shown already, or the smallest:
+        as much of it as the link carries, which has `spare` bit/s beside what was chosen.
+        """
         live = {source.rid: source for source in self._participants[owner].uplink.layers(kind, now)}
-        if rid in live:
-            return live[rid], cap
-        shown = slot.showing
-        if shown is not None and live.get(shown.rid) is shown:
-            return shown, ALL
-        return min(live.values(), key=lambda source: source.width, default=None), ALL
+        if option.rid in live:
+            return live[option.rid], max(option.cap, 0)
+        source = slot.showing
+        if source is None or live.get(source.rid) is not source:
+            source = min(live.values(), key=lambda source: source.width, default=None)
+        if source is None:
+            return None, ALL
+        if not source.rates[ALL]:
+            return source, 0
+        rates, most = _layer(source.rid, source).expected_rates, option.rate + spare
+        cap = next((cap for cap in (2, 1, 0) if rates[cap] <= most), None)
+        return (source, cap) if cap is not None else (None, ALL)
 
     def _keep_stills(self, participant: Participant, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
         stills = {number: option for number, option in choice.items() if option.cap == STILL}
@@ -108,7 +119,7 @@ class Pictures:
                 participant.stills[number] = now
             elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
                 owner, kind, _ = demands[number].wish
-                slot.show(self._source(owner, kind, option.rid, 0, slot, now)[0], 0)
+                slot.show(self._source(owner, kind, option, slot, float("inf"), now)[0], 0)
 
     # ---- from slots to senders -------------------------------------------------------------------------------------
 
@@ -154,6 +165,14 @@ def _watched(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, P
             yield owner, kind, option.rid
             if demand.ideal is not None and option == demand.options[-1]:
                 yield owner, kind, demand.ideal
+
+
+def _fits(segment: Segment | None, most: float) -> bool:
+    """Whether what is shown until another layer begins takes no more of the link than `most` bit/s."""
+    if segment is None:
+        return True
+    source = segment.source
+    return _layer(source.rid, source).expected_rates[segment.cap] <= TOLERANCE * most
 
 
 def _layer(rid: str, source: Source | None) -> Layer:

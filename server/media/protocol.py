@@ -207,13 +207,17 @@ class Joined(_Message, frozen=True, tag="joined"):
 
 
 class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoding of a picture: of what a participant sends, or what one of its slots shows (`slot` is then set)."""
+    """One encoding of a picture: of what a participant sends, or what one of its slots shows.
+
+    Of the latter `slot` is set, and `cap` to the highest temporal layer that goes out (2 is all of them).
+    """
 
     kind: Picture
     rid: str
     width: int
     height: int
     slot: int | None = None
+    cap: int | None = None
 
 
 class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -370,11 +374,15 @@ class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
 
 
 class VoiceWanted(_Message, frozen=True, tag="voice_wanted"):
-    """The sender's voice shall take this many kbit/s, so that the weakest link of the room carries it."""
+    """The sender's voice shall take this many kbit/s in packets of so many ms (20, 40 or 60).
+
+    So the weakest link of the room carries it: packets have headers, and on a thin link few of them fit.
+    """
 
     room: str
     participant: str
     kbps: int
+    frame_ms: int = 20
 
 
 class LinkChanged(_Message, frozen=True, tag="link_changed"):

@@ -29,14 +29,13 @@ from server.media.protocol import (
 from server.media.slots import Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.speakers import SPEAKING, Programme, Speakers
-from server.media.voices import VoiceRate
+from server.media.voices import VoiceForm
 
 log = logging.getLogger(__name__)
 
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
 FOLLOW_EVERY = 0.5  # s
-VOICE_RATE = 56_000  # bit/s of one voice with its headers, which a link carries before any picture
 
 
 class RoomSink(Protocol):
@@ -64,7 +63,7 @@ class Room:
         self.sinks: list[RoomSink] = []
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
-        self.voice = VoiceRate()
+        self.voice = VoiceForm()
         self.pictures = Pictures(self.participants, self._rank)
         self._forwarder = forwarder
         self._tell = tell
@@ -203,19 +202,28 @@ class Room:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
         participant.arranged_for = participant.downlink.estimate
+        participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
 
     def _budget(self, participant: Participant, now: float) -> float:
-        """What is left for pictures after the voices: at least one may begin at any moment."""
+        """What is left for pictures after the voices: at least one may begin at any moment.
+
+        What is lost without a queue will be sent again, on a link that is full in their place.
+        """
         voices = sum(name != participant.name for name, _ in self.speakers.levels(now))
         link = participant.downlink
-        return link.estimate * (1 - link.bandwidth.loss) - VOICE_RATE * max(1, voices)
+        again = link.bandwidth.inherent_loss if link.bandwidth.is_full else 0.0
+        return link.estimate * (1 - again) - self._voice_rate(participant) * max(1, voices)
+
+    def _voice_rate(self, participant: Participant) -> float:
+        """bit/s that one voice takes of a subscriber's link."""
+        return self.voice.form.rate(participant.redundancy.copies)
 
     def needed(self, participant: Participant) -> float:
         """bit/s that the link must be known to carry for all that the subscriber wishes for."""
-        loss = participant.downlink.bandwidth.loss
-        return (participant.allocation.wanted / HEADROOM + VOICE_RATE) / (1 - min(loss, 0.5))
+        loss = participant.downlink.bandwidth.inherent_loss
+        return (participant.allocation.wanted / HEADROOM + self._voice_rate(participant)) / (1 - min(loss, 0.5))
 
     def follow(self, participant: Participant, now: float) -> None:
         """Its link was found to carry less: what is too much for it is lowered now."""
@@ -315,7 +323,7 @@ class Room:
             self._tell(Speaking(room=self.name, loudest=loudest))
 
     def _follow_weakest(self, now: float) -> None:
-        """The rate of voices goes by the link that carries least; one that is interrupted tells nothing."""
+        """The form of voices goes by the link that carries least; one that is interrupted tells nothing."""
         self._followed_at = now
         links = (person.downlink for person in self.participants.values() if person.receiving)
         self.voice.step(min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD), now)
@@ -329,8 +337,8 @@ class Room:
                 self._rearrange(participant.name, now)
         self.arrange(participant, now)
         self._tell_link(participant, now)
-        if participant.state == "connected" and participant.voice_kbps != self.voice.kbps:
-            participant.voice_kbps = self.voice.kbps
+        if participant.state == "connected" and participant.voice != self.voice.form:
+            participant.voice = self.voice.form
             self._tell(telling.voice_wanted(participant))
 
     def _tell_link(self, participant: Participant, now: float) -> None:

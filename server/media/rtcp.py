@@ -1,5 +1,5 @@
-"""RTCP: reports (RFC 3550 §6), feedback (RFC 4585, RFC 5104), reduced size (RFC 5506) and REMB
-(draft-alvestrand-rmcat-remb-03), read into small values. What we send is built in `rtcp_build`.
+"""RTCP: reports (RFC 3550 §6), feedback (RFC 4585, RFC 5104), reduced size (RFC 5506), a receiver's own time (RFC 3611)
+and REMB (draft-alvestrand-rmcat-remb-03), read into small values. What we send is built in `rtcp_build`.
 
 aiortc's parsers are not used: they read every RTPFB as NACK, let NACKed numbers exceed 16 bits, refuse reports with
 profile-specific extensions and raise `struct.error` on a short REMB.
@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from server.errors import ProtocolError
 
-SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
+SR, RR, SDES, BYE, RTPFB, PSFB, XR = 200, 201, 202, 203, 205, 206, 207
 NACK, TRANSPORT_CC = 1, 15  # formats of RTPFB
 PLI, FIR, APPLICATION = 1, 4, 15  # formats of PSFB
+REFERENCE_TIME, DLRR = 4, 5  # block types of XR
 
 MOST_PACKETS = 64  # in one datagram; browsers send a handful
 LARGEST_NACK = 1024  # sequence numbers read from one NACK; the rest is not looked at
@@ -27,6 +28,8 @@ SENDER = Struct("!QIII")
 U32 = Struct("!I")
 TWO_SSRCS = Struct("!II")
 NACK_ENTRY = Struct("!HH")
+XR_BLOCK = Struct("!BBH")
+LAST_REFERENCE = Struct("!III")
 
 
 class ReportBlock(NamedTuple):
@@ -102,6 +105,13 @@ class TransportFeedback(NamedTuple):
     fci: bytes
 
 
+class ReferenceTime(NamedTuple):
+    """The 64-bit NTP time of a receiver that sends nothing, by which it measures the round trip (RFC 3611 §4.4)."""
+
+    ssrc: int
+    ntp: int
+
+
 class Bye(NamedTuple):
     """These streams end."""
 
@@ -109,13 +119,13 @@ class Bye(NamedTuple):
 
 
 class Other(NamedTuple):
-    """A packet that we do not use (SDES, APP, XR, ...): `format` is its five-bit count or subtype."""
+    """A packet that we do not use (SDES, APP, ...): `format` is its five-bit count or subtype."""
 
     packet_type: int
     format: int
 
 
-Message = SenderReport | ReceiverReport | Nack | Pli | Fir | Remb | TransportFeedback | Bye | Other
+Message = SenderReport | ReceiverReport | Nack | Pli | Fir | Remb | TransportFeedback | ReferenceTime | Bye | Other
 
 
 def ntp_time(unix_seconds: float) -> int:
@@ -189,6 +199,8 @@ def _read(packet_type: int, form: int, body: bytes, into: list[Message]) -> None
         into.append(_read_sr(body, form))
     elif packet_type == BYE:
         into.append(_read_bye(body, form))
+    elif packet_type == XR:
+        into.extend(_read_extended(body))
     else:
         into.append(Other(packet_type, form))
 
@@ -231,6 +243,23 @@ def _read_bye(body: bytes, count: int) -> Bye:
     if len(body) < 4 * count:
         raise ProtocolError("RTCP BYE is truncated")
     return Bye(tuple(ssrc for (ssrc,) in U32.iter_unpack(body[: 4 * count])))
+
+
+def _read_extended(body: bytes) -> list[ReferenceTime]:
+    """Of the blocks of an extended report those that tell a time; the others are passed over (RFC 3611 §3)."""
+    ssrc, at = _sender(body), 4
+    found: list[ReferenceTime] = []
+    while at < len(body):
+        if at + 4 > len(body):
+            raise ProtocolError("RTCP extended report is truncated")
+        kind, _, words = XR_BLOCK.unpack_from(body, at)
+        end = at + 4 + 4 * words
+        if end > len(body) or (kind == REFERENCE_TIME and words != 2):
+            raise ProtocolError("RTCP extended report has a block of a wrong length")
+        if kind == REFERENCE_TIME:
+            found.append(ReferenceTime(ssrc, int.from_bytes(body[at + 4 : end], "big")))
+        at = end
+    return found
 
 
 def _read_transport_feedback(form: int, body: bytes) -> Nack | TransportFeedback:

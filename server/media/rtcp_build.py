@@ -9,7 +9,9 @@ from server.media.rtcp import (
     BLOCK,
     BYE,
     COMMON,
+    DLRR,
     FIR,
+    LAST_REFERENCE,
     NACK,
     NACK_ENTRY,
     PLI,
@@ -22,6 +24,8 @@ from server.media.rtcp import (
     TRANSPORT_CC,
     TWO_SSRCS,
     U32,
+    XR,
+    XR_BLOCK,
     ReportBlock,
 )
 from server.media.rtp import distance
@@ -115,3 +119,12 @@ def build_remb(sender: int, bitrate: int, ssrcs: Sequence[int]) -> bytes:
 def build_transport_feedback(sender: int, ssrc: int, fci: bytes) -> bytes:
     """Wrap what `twcc` built; `fci` is padded to whole words here."""
     return _packet(RTPFB, TRANSPORT_CC, TWO_SSRCS.pack(sender, ssrc) + fci + bytes(-len(fci) % 4))
+
+
+def build_dlrr(sender: int, references: Sequence[tuple[int, int, int]]) -> bytes:
+    """What receivers told of their time, back to them (RFC 3611 §4.5).
+
+    Of each its SSRC, the middle 32 bits of its time, and how long ago it came in 1/65536 s.
+    """
+    blocks = b"".join(LAST_REFERENCE.pack(ssrc, last, min(delay, 0xFFFF_FFFF)) for ssrc, last, delay in references)
+    return _packet(XR, 0, U32.pack(sender) + XR_BLOCK.pack(DLRR, 0, len(blocks) // 4) + blocks)

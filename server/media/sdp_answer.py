@@ -104,7 +104,8 @@ def _head(section: Section) -> list[str]:
         f"a=mid:{section.mid}",
         "a=rtcp-mux",
     ]
-    return [*lines, "a=rtcp-rsize"] if section.rtcp_rsize else lines
+    lines += ["a=rtcp-rsize"] if section.rtcp_rsize else []
+    return [*lines, "a=rtcp-xr:rcvr-rtt=all"] if section.tells_time else lines
 
 
 def _section(section: Section, stream: SlotStream | None) -> list[str]:

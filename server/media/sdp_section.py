@@ -54,7 +54,8 @@ class Section:
 
     `extensions`: local id by URI, of those in `EXTENSIONS` that can go the section's way; those in `one_way` were
     offered for one direction only. `fid`: RTX SSRC by primary SSRC. `rids` in the order of a=simulcast. `feedback`:
-    the values of a=rtcp-fb for the codec that we use. `formats`: all payload formats, as written.
+    the values of a=rtcp-fb for the codec that we use. `formats`: all payload formats, as written. `tells_time`: whether
+    the client measures the round trip also where it sends nothing (RFC 3611 §5.1).
     """
 
     mid: str
@@ -75,6 +76,7 @@ class Section:
     fid: Mapping[int, int]
     rtcp_mux: bool
     rtcp_rsize: bool
+    tells_time: bool
 
     @property
     def payload_type(self) -> int | None:
@@ -125,6 +127,7 @@ def read_section(block: Block) -> Section:
         fid=_fid(block),
         rtcp_mux="rtcp-mux" in block.attributes,
         rtcp_rsize="rtcp-rsize" in block.attributes,
+        tells_time=any("rcvr-rtt=all" in value.split() for value in block.all("rtcp-xr")),
     )
 
 

@@ -46,7 +46,8 @@ class Slot:
     """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind.
 
     `payload_type` is what packets carry now; of a voice with `redundancy` (copies in each packet) that is RED's.
-    `cap` is the highest temporal layer wished for; the segment's own follows it.
+    `cap` is the highest temporal layer wished for; the segment's own follows it. `still` when it shows a single picture
+    now and then.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Slot:
     segment: Segment | None = None
     awaiting: Source | None = None
     cap: int = TOP_LAYER
+    still: bool = False
     began: float = 0.0  # when the present source was taken
     packets: int = 0
     octets: int = 0
@@ -201,12 +203,19 @@ class Slot:
             source.wait(self)
 
     def locate(self, sequence: int) -> tuple[Segment, Packet] | None:
-        """The source packet that went out under this 16-bit number, while the source's ring still has it."""
+        """The source packet that went out under this 16-bit number, while the source's ring still has it.
+
+        What came before the key frame with which the present source began is missed by nobody any more, nor what came
+        before silence, unless that was a single picture.
+        """
         segment = self.segment
         end = self._next if segment is None else self._highest(segment) + 1
         number = end - 1 - ((end - 1 - sequence) & 0xFFFF)
-        if segment is None or number < segment.start:
-            segment = next((past for past in reversed(self._past) if number >= past.start), None)
+        past = reversed(self._past)
+        if segment is None and self.still:
+            segment = next(past, None)
+        while segment is not None and number < segment.start:
+            segment = next(past, None) if segment.continues else None
         if segment is None:
             return None
         packet = segment.source.find(number - segment.sequence, segment.cap)

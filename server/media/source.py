@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from server.media.slots import Slot
 
 PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
-_BLANK = bytes(11) + (0xBEDE0001).to_bytes(4, "big") + bytes(4)
+EXTENSION = 0xBEDE0001  # RFC 8285 §4.2: elements of one octet's header, in one word
+_BLANK = bytes(11) + EXTENSION.to_bytes(4, "big") + bytes(4)
 BLANK_HEADER = b"\x90" + _BLANK
 BLANK_PADDING = b"\xb0" + _BLANK + bytes(7) + bytes([8])  # longer than what a video run writes
 
@@ -115,8 +116,8 @@ class Source:
     """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them.
 
     `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
-    bit/s that a slot costs with each cap (UDP payload; 0 until known), `frame_rate` the pictures a second of all
-    layers; both are of the last second in which packets came.
+    bit/s that a slot costs with each cap (UDP payload; 0 until known) without key frames, which are rare, `frame_rate`
+    the pictures a second of all layers; both are of the last second in which packets came.
     """
 
     def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int) -> None:
@@ -146,6 +147,7 @@ class Source:
         self._skipped = _NOTHING_SKIPPED
         self._open = 0  # the layer of the picture that arrives now, if it is above the base
         self._key_frame = 0  # index of the last key frame's first packet
+        self._key_picture = -1  # its picture
         self._counted = [0] * (TOP_LAYER + 1)  # bytes of each layer since the last rates
         self._counted_pictures = 0
         self._counted_since = 0.0
@@ -246,7 +248,10 @@ class Source:
             self.rates = tuple(8 * octets / span for octets in accumulate(self._counted))
             self.frame_rate = self._counted_pictures / span
             self._restart_count(now)
-        self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
+        if packet.key_frame:
+            self._key_picture = packet.picture
+        if packet.picture != self._key_picture:
+            self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
         self._counted_pictures += packet.starts
         self.top_layer = max(self.top_layer, packet.tid)
 

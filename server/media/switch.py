@@ -143,6 +143,7 @@ class Switch:
             busy = self._without_some(busy)
         for _importance, room, source in busy:
             room.pass_on(source, now)
+        self.forwarder.release(now)
         for participant in list(self._asking):
             participant.send_requests(now)
             if not any(source.missing for source in participant.uplink.sources.values()):
@@ -166,6 +167,7 @@ class Switch:
     def tick(self, now: float, wall: float) -> None:
         """Every tenth of a second; what is due once a second is done for a tenth of the participants each time."""
         self._ticks += 1
+        self.forwarder.release(now)
         for room in self.rooms.values():
             room.tick(now)
         for number, participant in enumerate(list(self.participants())):

@@ -15,8 +15,9 @@ def layers_wanted(participant: Participant, kind: Picture) -> LayersWanted:
 
 
 def voice_wanted(participant: Participant) -> VoiceWanted:
-    """The rate of its voice."""
-    return VoiceWanted(room=participant.room, participant=participant.name, kbps=participant.voice_kbps)
+    """The form of its voice."""
+    kbps, frame_ms = participant.voice
+    return VoiceWanted(room=participant.room, participant=participant.name, kbps=kbps, frame_ms=frame_ms)
 
 
 def link_changed(participant: Participant) -> LinkChanged:

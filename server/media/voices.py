@@ -1,42 +1,66 @@
-"""How many bits a voice gets on the way to the weakest link of a room, and how many copies fit. Pure: `now` goes in.
+"""In which form voices are sent so that the weakest link of a room carries them, and how many copies fit. Pure.
 
-A packet of 20 ms has 64 bytes of headers (IP, UDP, RTP, SRTP), 25.6 kbit/s in all: so 16 kbit/s of Opus with a copy of
-the packet before (RED) are 58 kbit/s, what a link of 64 kbit/s carries. Who is heard sends one voice to all.
+Each packet has 64 bytes of headers (IP, UDP, RTP, SRTP): with 20 ms of sound in each they take 25.6 kbit/s, with 60 ms
+8.5. So where bits are scarce packets get longer before voices get worse: 16 kbit/s of Opus, 40 ms in a packet, with a
+copy of the packet before (RED) are 46 kbit/s, which a link of 64 kbit/s carries. Who is heard sends one voice to all.
 """
 
 from __future__ import annotations
 
-USUAL_KBPS = 32
-_STEPS = ((75_000.0, 16), (110_000.0, 24))  # below so many bit/s of the weakest link, so many kbit/s of voice
+from typing import NamedTuple
+
+HEADERS = 64  # bytes of each packet
+_RED_HEAD = 1, 4  # bytes of a packet with copies, and of each copy (RFC 2198 §3)
+
+
+class Form(NamedTuple):
+    """How a voice is coded: bit/s of Opus in thousands, and the sound in each packet in ms."""
+
+    kbps: int
+    frame_ms: int
+
+    def rate(self, copies: int = 0) -> float:
+        """What it takes of a link in bit/s, with so many copies in each packet."""
+        red = _RED_HEAD[0] + _RED_HEAD[1] * copies if copies else 0
+        return (HEADERS + red) * 8000 / self.frame_ms + self.kbps * 1000 * (1 + copies)
+
+
+USUAL = Form(32, 20)
+_STEPS = (  # below so many bit/s of the weakest link
+    (50_000.0, Form(16, 60)),
+    (80_000.0, Form(16, 40)),
+    (130_000.0, Form(24, 40)),
+)
 RAISED_AFTER = 10.0  # s for which every link must have carried more
 
-_COPIES = ((48_000.0, 0), (120_000.0, 1))  # below so many bit/s, so many copies at most
 MOST_COPIES = 2
+_SHARES = (0.0, 1.2, 0.5)  # of the estimate that so many copies may take; a thin link that loses needs the first
 
 
-def kbps(weakest: float) -> int:
-    """What a voice may take so that a link of `weakest` bit/s carries it with a copy."""
-    return next((rate for bound, rate in _STEPS if weakest < bound), USUAL_KBPS)
+def fitting(weakest: float) -> Form:
+    """The best form of which a link of `weakest` bit/s carries a voice with a copy."""
+    return next((form for bound, form in _STEPS if weakest < bound), USUAL)
 
 
-def copies(estimate: float) -> int:
+def copies(estimate: float, form: Form) -> int:
     """The most copies of voices that a link of `estimate` bit/s has room for."""
-    return next((count for bound, count in _COPIES if estimate < bound), MOST_COPIES)
+    fits = [count for count in range(1, MOST_COPIES + 1) if form.rate(count) <= _SHARES[count] * estimate]
+    return max(fits, default=0)
 
 
-class VoiceRate:
-    """The rate of a room's voices over time: lowered at once, raised after a while. `kbps` is the present one."""
+class VoiceForm:
+    """The form of a room's voices over time: lowered at once, raised after a while. `form` is the present one."""
 
     def __init__(self) -> None:
-        self.kbps = USUAL_KBPS
+        self.form = USUAL
         self._since: float | None = None
 
     def step(self, weakest: float, now: float) -> None:
         """Take note of the estimate of the weakest link, in bit/s."""
-        fitting = kbps(weakest)
-        if fitting <= self.kbps:
-            self.kbps, self._since = fitting, None
+        best = fitting(weakest)
+        if best.rate() <= self.form.rate():
+            self.form, self._since = best, None
         elif self._since is None:
             self._since = now
         elif now - self._since >= RAISED_AFTER:
-            self.kbps, self._since = fitting, None
+            self.form, self._since = best, None

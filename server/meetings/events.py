@@ -237,7 +237,7 @@ ANNOUNCEMENTS = [
     Announcement("meeting.changed", "What is new in the room, numbered; after a gap ask meeting.snapshot"),
     Announcement("meeting.speaking", "Who is heard now, the loudest first"),
     Announcement("meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others"),
-    Announcement("meeting.voice", "Send the own voice at so many `kbps`"),
+    Announcement("meeting.voice", "Send the own voice at so many `kbps`, in packets of `frame_ms`"),
     Announcement(
         "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"
     ),

@@ -60,7 +60,7 @@ class Hearing:
                 case protocol.LayersWanted():
                     await self._tell_seat(event, "meeting.layers", {"kind": event.kind, "rids": event.rids})
                 case protocol.VoiceWanted():
-                    await self._tell_seat(event, "meeting.voice", {"kbps": event.kbps})
+                    await self._tell_seat(event, "meeting.voice", {"kbps": event.kbps, "frame_ms": event.frame_ms})
                 case protocol.LinkChanged():
                     link = {"quality": event.quality, "rung": event.rung, "paused": event.paused, "still": event.still}
                     await self._tell_seat(event, "meeting.link", link)

@@ -20,9 +20,11 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from server.media import protocol as p
 from tests.bench.figures import Figure
 from tests.bench.janus import available
-from tests.bench.weak_sides import SHOWN_WIDTH, SIDES, browser, make_material, open_page
+from tests.bench.weak_sides import ROOM, SHOWN_WIDTH, SIDES, browser, make_material, open_page
+from tests.media.driving import Control
 from tests.peers.link import Counters, Link, Way, emulated, own_network
 
 CLEAN = Way(delay=0.02)
@@ -63,6 +65,7 @@ UNITS = {
 }
 
 Sample = dict[str, float]
+Played = dict[str, dict[str, float]]  # counters of "picture" and "voice", as webrtc-stats names them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--no-peer", action="store_true", help="without Janus")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trace", action="store_true", help="print each second what our node knows of the link")
 
 
 # ---- figures of the samples that the receiving page took
@@ -158,16 +162,63 @@ async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, o
     link.set(down=CLEAN, up=CLEAN)
     publisher, receiver = await open_page(near), await open_page(far)
     with tempfile.TemporaryDirectory(prefix="weak") as folder:
-        async with SIDES[side](Path(folder), link, publisher, receiver):
+        async with SIDES[side](Path(folder), link, publisher, receiver) as control:
             await _flowing(receiver)
+            tracing = asyncio.create_task(_trace(control, link, receiver)) if control and options.trace else None
             found = await _weaken(CELLS[name], link, receiver, options.seconds)
             layers = await publisher.evaluate("sent()")
+            if tracing:
+                tracing.cancel()
     for page in (publisher, receiver):
         await page.context.close()
     told = " ".join(f"{key}={value:.1f}" for key, value in found.items())
     sent = " ".join(f"{layer['rid']}:{layer['frames']}:{layer['limited']}" for layer in layers)
     print(f"{name} {side}: {told}; sent {sent}", file=sys.stderr)
     return found
+
+
+async def _trace(control: Control, link: Link, page: Page) -> None:
+    """Each second what the node knows of the link, what the link has carried, and what the page made of it."""
+    before, missing, reported = link.counters()["down"], 0, 0
+    played = await page.evaluate("counters()")
+    while True:
+        await asyncio.sleep(1)
+        told = await control.call(p.GetStats(room=ROOM), p.Stats)
+        receiver = next(one for one in told.participants if one.participant == "receiver")
+        now = link.counters()["down"]
+        shown = " ".join(f"{layer.rid}{layer.cap}" for layer in receiver.shown)
+        gone, of = receiver.missing_out - missing, receiver.reported_out - reported
+        print(
+            f"  estimate {(receiver.estimate_bps or 0) // 1000}, sent {8 * (now.bytes_in - before.bytes_in) // 1000}, "
+            f"carried {8 * (now.bytes - before.bytes) // 1000} kbit/s; missing {gone}/{of}; "
+            f"overflow {now.queue_dropped - before.queue_dropped}; RTX {receiver.retransmitted}, "
+            f"PLI {receiver.plis_in}, RTT {receiver.rtt_ms or 0:.0f} ms; shows {shown}; lag {told.lag_ms:.0f} ms",
+            file=sys.stderr,
+        )
+        before, missing, reported = now, receiver.missing_out, receiver.reported_out
+        played, earlier = await page.evaluate("counters()"), played
+        print(f"    {_steps(earlier, played)}", file=sys.stderr)
+
+
+def _steps(before: Played, after: Played) -> str:
+    """How a page's counters went on."""
+
+    def grown(kind: str, key: str) -> float:
+        return after[kind].get(key, 0) - before[kind].get(key, 0)
+
+    def wait(kind: str, key: str) -> float:
+        return 1000 * grown(kind, key) / max(1, grown(kind, "jitterBufferEmittedCount"))
+
+    picture = {"came": "framesReceived", "decoded": "framesDecoded", "dropped": "framesDropped", "NACK": "nackCount"}
+    voice = {"concealed": "concealedSamples", "stretched": "insertedSamplesForDeceleration"}
+    return " ".join(
+        (
+            *(f"{name} {grown('picture', key):.0f}" for name, key in picture.items()),
+            *(f"{name} {grown('voice', key) / 48:.0f} ms" for name, key in voice.items()),
+            f"waits {wait('picture', 'jitterBufferDelay'):.0f} {wait('voice', 'jitterBufferDelay'):.0f} ms",
+            f"voice packets {grown('voice', 'packetsReceived'):.0f} late {grown('voice', 'packetsDiscarded'):.0f}",
+        )
+    )
 
 
 async def _cell(name: str, folder: Path, options: Any) -> dict[str, list[dict[str, float]]]:

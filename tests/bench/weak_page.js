@@ -61,7 +61,7 @@ window.acceptFromUs = (joined) => connection.accept(joined);
 /** What the node has said about this participant, as its control process tells the room's page. */
 window.hear = (event) => {
   if (event.type === "layers_wanted") connection.sendLayers(event.kind, event.rids);
-  if (event.type === "voice_wanted") connection.setVoice({ kbps: event.kbps });
+  if (event.type === "voice_wanted") connection.setVoice({ kbps: event.kbps, frameMs: event.frame_ms });
 };
 
 // ---- Janus
@@ -94,6 +94,13 @@ window.answerJanus = async (sdp) => {
 window.state = () => pc.connectionState;
 window.clock = () => performance.now() / 1000;
 window.samples = () => samples;
+
+/** Counters of the picture and the voice that arrive, for who wants to know why. */
+window.counters = async () => {
+  const all = [...(await pc.getStats()).values()].filter((one) => one.type === "inbound-rtp");
+  const most = (kind) => all.filter((one) => one.kind === kind).sort((one, other) => other.packetsReceived - one.packetsReceived)[0] ?? {};
+  return { picture: most("video"), voice: most("audio") };
+};
 
 /** The layers that are sent: rid, frames encoded, width, what holds it down. */
 window.sent = async () => [...(await pc.getStats()).values()]

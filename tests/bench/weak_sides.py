@@ -17,32 +17,33 @@ from server.config import ROOT
 from server.media import protocol as p
 from tests.bench.janus import janus_process
 from tests.e2e.harness import CHROMIUM, FLAGS
-from tests.media.driving import NodeProcess, node_process
+from tests.media.driving import Control, NodeProcess, node_process
 from tests.peers.link import Link
 
 HERE = "http://localhost"  # nobody listens there: the pages' files are put in by `_serve`
+ROOM = "weak"  # of our node
 SHOWN_WIDTH = 960  # CSS pixels of the picture: the large one of a meeting
 FOREVER = 86_400.0  # s
 _FILES = {"/": "<!doctype html><meta charset=utf-8><title>weak</title><script type=module src=/weak_page.js></script>"}
 _SPEECH_SECONDS, _SPEECH_RATE = 8, 48_000
 
-Side = Callable[[Path, Link, Page, Page], AbstractAsyncContextManager[None]]
+Side = Callable[[Path, Link, Page, Page], AbstractAsyncContextManager[Control | None]]
 
 
 @asynccontextmanager
-async def through_us(folder: Path, link: Link, publisher: Page, receiver: Page) -> AsyncIterator[None]:
+async def through_us(folder: Path, link: Link, publisher: Page, receiver: Page) -> AsyncIterator[Control]:
     """Both pages in a room of our node, the receiver with the publisher's camera in its first slot."""
     async with node_process(folder, address=link.near) as node:
-        await node.control.do(p.OpenRoom(room="r"))
+        await node.control.do(p.OpenRoom(room=ROOM))
         pages = {"publisher": publisher, "receiver": receiver}
         for name, page in pages.items():
             offer = await page.evaluate("publishing => offerToUs(publishing)", name == "publisher")
-            joined = await node.control.call(p.Join(room="r", participant=name, offer=offer), p.Joined)
+            joined = await node.control.call(p.Join(room=ROOM, participant=name, offer=offer), p.Joined)
             await page.evaluate("joined => acceptFromUs(joined)", msgspec.to_builtins(joined))
         want = p.Want(slot=0, source="publisher", width=SHOWN_WIDTH)
-        await node.control.do(p.ShowSlots(room="r", participant="receiver", wants=[want]))
+        await node.control.do(p.ShowSlots(room=ROOM, participant="receiver", wants=[want]))
         telling = asyncio.create_task(_tell(node, pages))
-        yield
+        yield node.control
         assert not telling.done(), telling
         telling.cancel()
         assert "Traceback" not in node.log, node.log

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.media import forward
+from server.media import sender
 from server.media.audience import audiences
 from server.media.downlink import Downlink
 from server.media.forward import Forwarder
@@ -83,13 +83,13 @@ def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int
     same_numbers(together, apart)
     seen = []
     for hall, many in ((together, 2), (apart, 10**9)):
-        forward.MANY = many
+        sender.MANY = many
         hall.show()
         hall.frame([900], key=True)
         for sizes in bursts:
             hall.frame(sizes)
         seen.append(hall.got())
-    forward.MANY = 24
+    sender.MANY = 24
     assert seen[0] == seen[1]
     assert all(len(packets) == 1 + sum(map(len, bursts)) for packets in seen[0])
     for one, other in zip(together.subscribers, apart.subscribers, strict=True):

@@ -34,7 +34,7 @@ def test_a_session_tells_of_both_directions() -> None:
     assert (figures.lost_in, figures.expected_in, figures.packets_in) == (2, 57, 55)
     assert figures.nacks_out >= 1
     seen = participant_stats(stage["b"].participant, stage.now, layers=True)
-    assert seen.shown == [LayerStats(kind="camera", rid="", width=640, height=360, slot=1)]
+    assert seen.shown == [LayerStats(kind="camera", rid="", width=640, height=360, slot=1, cap=2)]
     assert seen.packets_out > 40 and seen.bytes_out > 40 * 900
     assert seen.session == "s"
     assert seen.estimate_bps == round(stage["b"].participant.downlink.estimate)

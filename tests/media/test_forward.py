@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from server.media.downlink import QUEUED
 from server.media.forward import Forwarder
 from server.media.protocol import Kind
 from server.media.rtp import RtpPacket
@@ -223,20 +224,43 @@ def test_a_voice_is_heard_from_its_next_packet() -> None:
 # ---- losses --------------------------------------------------------------------------------------------------------
 
 
-def test_a_nack_is_answered_over_rtx_from_before_a_switch_too() -> None:
+def test_a_nack_is_answered_over_rtx_as_far_back_as_the_key_frame_of_what_is_shown() -> None:
     scene, a, b = Scene(), Camera("a"), Camera("b")
     slot = scene.subscriber.picture
     for camera in (a, b):
         slot.show(_begun(camera))
         camera.feed(5, 0.1, key=True)
         scene.pass_on(camera.source, 0.1)
-    assert scene.forwarder.retransmit(slot, [packet.sequence for packet in scene.seen], 0.2) == 10
-    again = scene.subscriber.read(scene.port)
+    assert scene.forwarder.retransmit(slot, [packet.sequence for packet in scene.seen], 0.2) == 5
+    again, missed = scene.subscriber.read(scene.port), scene.seen[5:]
     assert {(packet.ssrc, packet.payload_type) for packet in again} == {(0xBBBB, 97)}
-    assert [packet.payload[:2] for packet in again] == [packet.sequence.to_bytes(2, "big") for packet in scene.seen]
-    assert [packet.payload[2:] for packet in again] == [packet.payload for packet in scene.seen]
-    assert [packet.timestamp for packet in again] == [packet.timestamp for packet in scene.seen]
-    assert [packet.marker for packet in again] == [packet.marker for packet in scene.seen]
+    assert [packet.payload[:2] for packet in again] == [packet.sequence.to_bytes(2, "big") for packet in missed]
+    assert [packet.payload[2:] for packet in again] == [packet.payload for packet in missed]
+    assert [packet.timestamp for packet in again] == [packet.timestamp for packet in missed]
+    assert [packet.marker for packet in again] == [packet.marker for packet in missed]
+
+
+def test_a_silent_slot_repeats_nothing_unless_it_showed_a_single_picture() -> None:
+    scene, camera = Scene(), Camera("a")
+    slot = scene.subscriber.picture
+    slot.show(_begun(camera))
+    camera.feed(5, 0.1, key=True)
+    numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
+    slot.show(None)
+    assert scene.forwarder.retransmit(slot, numbers, 0.2) == 0
+    slot.still = True
+    assert scene.forwarder.retransmit(slot, numbers, 0.2) == 5
+
+
+def test_a_link_with_a_queue_gets_few_retransmissions() -> None:
+    scene, camera = Scene(), Camera("a")
+    slot = scene.subscriber.picture
+    slot.show(_begun(camera))
+    camera.feed(10, 0.1, key=True)
+    numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
+    slot.downlink.bandwidth._delay.queue = QUEUED + 1.0
+    sent = sum(scene.forwarder.retransmit(slot, numbers, 0.2) for _ in range(100))
+    assert 9 < sent < 18  # a seventh of what the link is taken to carry, for a second
 
 
 def test_what_was_never_sent_or_is_too_old_is_not_answered() -> None:

@@ -51,11 +51,16 @@ def test_ways_to_show_a_picture_drop_temporal_layers_first() -> None:
         Layer("q", 240),
     ]
     found = [(way.rid, way.cap) for way in options(layers, 960, None)]
-    assert found == [("q", 0), ("q", 1), ("q", 2), ("h", 0), ("h", 1), ("h", 2), ("f", 0), ("f", 1), ("f", 2)]
+    assert found == [("q", 0), ("q", 1), ("q", 2), ("h", 1), ("h", 2), ("f", 1), ("f", 2)]
     rates = [way.rate for way in options(layers, 960, None)]
     assert rates == sorted(set(rates))
     assert rates[-1] == 1_030_000
     assert rates[:3] == [60_000, 84_000, 120_000]
+
+
+def test_one_layer_alone_may_go_down_to_its_base() -> None:
+    """A shared screen has one encoding: it stays as sharp, with fewer pictures a second."""
+    assert [way.cap for way in options([Layer("", 1920, (1e5, 2e5, 3e5))], 1280, None)] == [0, 1, 2]
 
 
 def test_a_way_that_costs_no_less_than_a_better_one_is_left_out() -> None:

@@ -196,7 +196,7 @@ def test_the_largest_packets_fit_the_forwarder_s_memory(stage: Stage, hand: Hand
     got = [batch for batch in stage.port.batches if batch[3]]
     assert sum(-(-len(batch[0]) // batch[1]) for batch in got) == 2 * 40
     largest = max(batch[1] for batch in got)
-    assert LARGEST < largest <= stage.switch.forwarder._arena.size
+    assert LARGEST < largest <= stage.switch.forwarder._sender.arena.size
 
 
 def test_a_publisher_of_fifty_megabits_is_policed_and_the_others_are_not(stage: Stage, hand: Hand) -> None:

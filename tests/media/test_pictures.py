@@ -11,8 +11,8 @@ from server.media.dynacast import UNWANTED
 from server.media.ladder import UP
 from server.media.pictures import STILL_EVERY
 from server.media.protocol import LayersWanted, LinkChanged, Want
-from server.media.room import VOICE_RATE
 from server.media.uplink import UplinkPlan
+from server.media.voices import USUAL
 from tests.media.endpoint import OPUS, VP8, picture, voice
 from tests.media.test_room import Person, Sink, Stage
 
@@ -32,6 +32,8 @@ LAYERS = {
     "h": (12, 480, 700, 2),
     "q": (13, 240, 280, 1),
 }  # ssrc, width, bytes, packets
+
+VOICE = USUAL.rate()
 
 
 class Simulcast(Person):
@@ -133,7 +135,7 @@ def test_what_is_too_much_is_lowered_at_once_and_raised_later(stage: Stage, link
     stage.room.set_floor([], stage.now)
     look(stage, "a", "b")
     stage.run(1)
-    link.carries("v", VOICE_RATE + 800_000)
+    link.carries("v", VOICE + 800_000)
     stage.room.follow(stage["v"].participant, stage.now)
     stage.run(0.5)
     assert shown(stage) == ["h", "h"]
@@ -147,14 +149,14 @@ def test_what_is_too_much_is_lowered_at_once_and_raised_later(stage: Stage, link
 def test_a_thin_link_gets_the_picture_of_who_has_the_floor(stage: Stage, link: Link) -> None:
     stage.room.set_floor(["b"], stage.now)
     look(stage, "a", "b")
-    link.carries("v", VOICE_RATE + 70_000)
+    link.carries("v", VOICE + 70_000)
     stage.run(2)
     assert shown(stage) == [None, "q"]
 
 
 def test_a_thinner_one_a_still_picture_every_few_seconds(stage: Stage, link: Link) -> None:
     look(stage, "a", "b", width=240)
-    link.carries("v", VOICE_RATE + 26_000)
+    link.carries("v", VOICE + 26_000)
     stage.run(2)
     assert [option.cap for option in stage["v"].participant.allocation.choice.values()] == [STILL]
     seen = []
@@ -168,7 +170,7 @@ def test_a_thinner_one_a_still_picture_every_few_seconds(stage: Stage, link: Lin
 def test_the_thinnest_voices_alone(stage: Stage, link: Link) -> None:
     stage["a"].level = 110
     look(stage, "a", "b")
-    link.carries("v", VOICE_RATE + 5_000)
+    link.carries("v", VOICE + 5_000)
     stage.run(2)
     assert stage["v"].seen() == 0
     assert stage["v"].heard() >= 95
@@ -181,7 +183,7 @@ def test_people_are_told_within_two_seconds_and_when_it_is_good_again(stage: Sta
     look(stage, "a", "b")
     obey(stage, 3)
     assert take(stage, LinkChanged) == []
-    link.carries("v", VOICE_RATE + 70_000)
+    link.carries("v", VOICE + 70_000)
     stage.room.follow(stage["v"].participant, stage.now)
     stage.run(1.9)
     told = take(stage, LinkChanged)[-1]
@@ -195,7 +197,7 @@ def test_people_are_told_within_two_seconds_and_when_it_is_good_again(stage: Sta
 
 def test_sound_alone_is_told_as_a_weak_link(stage: Stage, link: Link) -> None:
     look(stage, "a")
-    link.carries("v", VOICE_RATE)
+    link.carries("v", VOICE)
     stage.run(3)
     told = take(stage, LinkChanged)[-1]
     assert (told.quality, told.rung, told.paused) == ("poor", "sound", [0])
@@ -263,7 +265,7 @@ def test_a_link_that_swings_makes_few_switches(stage: Stage, link: Link) -> None
     obey(stage, 8)
     switches, before = 0, shown(stage)
     for turn in range(60):
-        link.carries("v", VOICE_RATE + 1_400_000 + (-1) ** turn * 100_000)
+        link.carries("v", VOICE + 1_400_000 + (-1) ** turn * 100_000)
         stage.room.follow(stage["v"].participant, stage.now)
         obey(stage, 1)
         switches += shown(stage) != before

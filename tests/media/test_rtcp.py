@@ -13,6 +13,7 @@ from server.media.rtcp import (
     Other,
     Pli,
     ReceiverReport,
+    ReferenceTime,
     Remb,
     ReportBlock,
     SenderReport,
@@ -24,6 +25,7 @@ from server.media.rtcp import (
 )
 from server.media.rtcp_build import (
     build_bye,
+    build_dlrr,
     build_fir,
     build_nack,
     build_pli,
@@ -120,6 +122,27 @@ def test_remb_keeps_eighteen_bits(bitrate: int) -> None:
     assert (read.sender, read.ssrcs) == (1, (8, 9))
     assert bitrate * (1 - 2**-17) <= read.bitrate <= bitrate
     assert unpack_remb_fci(data[12:]) == (read.bitrate, [8, 9])
+
+
+def test_reads_the_time_of_a_receiver_among_other_blocks() -> None:
+    statistics = bytes.fromhex("06e00001 00000000")  # a block that we do not use
+    reference = bytes.fromhex("04000002 0102030405060708")
+    body = (9).to_bytes(4, "big") + statistics + reference
+    data = b"\x80\xcf" + (len(body) // 4).to_bytes(2, "big") + body
+    assert parse(data + build_pli(1, 2)) == [ReferenceTime(9, 0x0102_0304_0506_0708), Pli(1, 2)]
+
+
+@pytest.mark.parametrize("body", ["", "00000009 04000002 01020304", "00000009 04000001 01020304", "00000009 06000002"])
+def test_refuses_extended_reports_with_wrong_lengths(body: str) -> None:
+    octets = bytes.fromhex(body)
+    with pytest.raises(ProtocolError):
+        parse(b"\x80\xcf" + (len(octets) // 4).to_bytes(2, "big") + octets)
+
+
+def test_gives_receivers_their_time_back() -> None:
+    built = build_dlrr(1, [(9, 0x0304_0506, 65536), (10, 7, 1 << 40)])
+    assert built.hex(" ", 4) == "80cf0008 00000001 05000006 00000009 03040506 00010000 0000000a 00000007 ffffffff"
+    assert parse(built) == [], "nothing in it is for us"
 
 
 def test_transport_feedback_is_passed_on_whole() -> None:

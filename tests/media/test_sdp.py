@@ -178,6 +178,7 @@ def test_every_section_is_answered_in_its_place(name: str) -> None:
         assert ("a=sendonly" if offered.mid in slots else "a=recvonly") in lines
         assert f"a=rtcp-fb:{offered.payload_type} transport-cc" in lines
         assert ("a=rtcp-rsize" in lines) == offered.rtcp_rsize
+        assert ("a=rtcp-xr:rcvr-rtt=all" in lines) == offered.tells_time == name.startswith("chromium")
 
 
 def test_candidates_stand_on_the_first_section_only() -> None:

@@ -135,14 +135,14 @@ async def test_what_concerns_one_page_goes_to_it_alone_and_again_when_it_comes_b
     meeting.say(LayersWanted(**here, kind="camera", rids=["q", "h"]))
     meeting.say(LayersWanted(**here, kind="screen", rids=[]))
     meeting.say(LayersWanted(**here, kind="camera", rids=["q"]))
-    meeting.say(VoiceWanted(**here, kbps=16))
+    meeting.say(VoiceWanted(**here, kbps=16, frame_ms=40))
     meeting.say(LinkChanged(**here, quality="poor", rung="sound", paused=[0, 3], still=[]))
     await until(lambda: len(meeting.around.sent) == 5)
     about = {"meeting": meeting.id, "participant": meeting.seat}
     newest = [
         ("meeting.layers", about | {"kind": "camera", "rids": ["q"]}),
         ("meeting.layers", about | {"kind": "screen", "rids": []}),
-        ("meeting.voice", about | {"kbps": 16}),
+        ("meeting.voice", about | {"kbps": 16, "frame_ms": 40}),
         ("meeting.link", about | {"quality": "poor", "rung": "sound", "paused": [0, 3], "still": []}),
     ]
     assert {room for room, _, _ in meeting.around.sent} == {f"seat:{meeting.seat}"}

@@ -19,13 +19,18 @@ LARGEST_THRESHOLD = 300.0  # ms
 _RISE, _FALL = 3.0, 0.4  # per second: how the threshold follows the growth, up and down (§5.4 is quicker upward)
 _OUTLIER = 15.0  # ms above the threshold: not to be got used to
 _NOISE = 0.35  # of the jitter: what is left of it in the trend of the quickest
+_WAVES = 2.5  # times the delays' restlessness: growth that they make by themselves
+_CALM, _RESTLESS = 0.1, 0.3  # of the difference, a feedback: how restlessness is followed down and up
 _SMOOTHING = 0.1  # of the jitter, a feedback
 BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
 _SHRINKING = 0.95  # of the excess before
 _SHRUNK = 0.8  # of the queue before: it is being drained
-_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_NOT_OURS = 2  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_LEAP = 0.1  # s by which a delay must grow from one feedback to the next to be looked at as a longer way
+_AS_LATE = 0.15  # of the leap: how far the next delay may differ from it
+_MORE = 1.5  # times what a queue of that length would have let through
 _EMPTY = 5.0  # ms below which the queue counts as empty
 _SHORTEST_BUSY = 0.02  # s
 _BUSY = 0.5  # s of a busy period over which the link's rate is measured
@@ -68,15 +73,17 @@ class _Trend:
 
 class DelayDetector:
     """Fed with the groups of each feedback. `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback
-    lie apart) in seconds.
+    lie apart) in seconds. `restless` is how far, in ms, delays step back and forth from one feedback to the next: those
+    of a radio link, which holds everything for a while. A queue goes one way for longer.
 
-    `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was.
+    `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was. `mistaken`
+    is true when a queue that stood has proved to be none, or none of ours: the way has become longer, say.
     """
 
     __slots__ = (
-        "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_over",
-        "_sent", "_standing", "_standing_cuts", "_threshold", "_trend", "busy", "growth", "jitter", "queue",
-        "state",
+        "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_over",
+        "_quickest", "_sent", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy", "growth",
+        "jitter", "mistaken", "queue", "restless", "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -88,15 +95,20 @@ class DelayDetector:
         self._trend = _Trend()
         self._base = self._base_before = float("inf")  # shortest delay of this window and of the one before
         self._base_end = float("-inf")
+        self._quickest = float("-inf")  # s: the shortest delay of the feedback before
+        self._leap: tuple[float, int] | None = None  # s by which it grew in one feedback, with so many bytes
         self._sent = self._arrival = float("-inf")
         self._backlog = 0.0  # bytes in the virtual queue
         self._over = 0  # samples in a row that showed over-use
         self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
         self._standing_cuts = 0
         self._excess = 0.0  # ms
-        self._begin, self._bytes = 0.0, 0  # of the busy period
+        self._begin: float | None = None  # of the busy period
+        self._bytes = 0
         self.busy: float | None = None
-        self.queue = self.growth = self.jitter = 0.0
+        self.mistaken = False
+        self.queue = self.growth = self.jitter = self.restless = 0.0
+        self._step = 0.0  # ms: the last step of the delay from one feedback to the next
         self.state = State.NORMAL
 
     def update(self, groups: list[Group], octets: int, estimate: float) -> State:
@@ -128,12 +140,37 @@ class DelayDetector:
         self._backlog, self._sent = backlog, sent
         smoothing = max(_SMOOTHING, 1 / (self._trend.samples + 1))
         self.jitter += smoothing * (max(longest - shortest - own / rate, 0.0) - self.jitter)
+        longer = self._lengthened(quickest, octets, newest)
+        if longer:
+            self._shift(longer)
+            shortest = max(shortest, self._base)
         base = self._shortest_of_window(shortest, newest)
+        self.mistaken = longer > 0
         self.queue = (quickest - base) * 1000
-        self._measure(octets, newest)
+        self._measure(octets, groups[0], newest)
         self._judge(max(excess - base, 0.0) * 1000, newest)
         self._arrival = newest
         return self.state
+
+    def _lengthened(self, quickest: float, octets: int, arrival: float) -> float:
+        """By how many seconds the way has become longer at one go (another route, a satellite); 0 when it has not.
+
+        A queue that grew so much within one feedback would be that of a link slow enough to need the time for what came
+        with it. When then more comes, as late and no later, it is not.
+        """
+        before, self._quickest = self._quickest, quickest
+        leap, self._leap = self._leap, None
+        if quickest - before > _LEAP and before > float("-inf"):
+            self._leap = quickest - before, octets
+            return 0.0
+        if leap is None or abs(quickest - before) >= _AS_LATE * leap[0]:
+            return 0.0
+        return leap[0] if octets * leap[0] > _MORE * leap[1] * (arrival - self._arrival) else 0.0
+
+    def _shift(self, seconds: float) -> None:
+        """What was taken for a queue is the way itself."""
+        self._base = self._base_before = min(self._base, self._base_before) + seconds
+        self._trend, self._over, self._excess = _Trend(), 0, 0.0
 
     def _shortest_of_window(self, shortest: float, arrival: float) -> float:
         if arrival >= self._base_end:
@@ -143,11 +180,13 @@ class DelayDetector:
             self._base = shortest
         return min(self._base, self._base_before)
 
-    def _measure(self, octets: int, arrival: float) -> None:
+    def _measure(self, octets: int, first: Group, arrival: float) -> None:
+        """What was delivered since the queue was there: a way that has become longer delivered nothing just before."""
         if self.queue < _EMPTY:
-            self.busy = None
-            self._begin, self._bytes = arrival, 0
+            self.busy = self._begin = None
             return
+        if self._begin is None:
+            self._begin, self._bytes = first[5], -first[2]
         self._bytes += octets
         span = arrival - self._begin
         if span >= _SHORTEST_BUSY:
@@ -155,18 +194,30 @@ class DelayDetector:
         if span > _BUSY:
             self._begin, self._bytes = arrival, 0
 
+    @property
+    def waiting(self) -> float:
+        """ms of `queue` that restlessness does not explain."""
+        return max(0.0, self.queue - 2 * self.restless)
+
+    def _note_step(self, step: float) -> None:
+        back = min(abs(step), abs(self._step)) if step * self._step < 0 else 0.0
+        self._step = step
+        self.restless += (_RESTLESS if back > self.restless else _CALM) * (back - self.restless)
+
     def _judge(self, excess: float, arrival: float) -> None:
         elapsed = arrival - self._arrival
         if elapsed > _LONGEST_GAP:
             self._trend = _Trend()
             elapsed = 0.0
         falling = excess < _SHRINKING * self._excess - _GRAIN
+        self._note_step(excess - self._excess)
         self._excess = excess
         self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
-        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter)
-        over = growth > self._threshold and not falling and self._trend.samples >= _LEAST_SAMPLES
+        least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter, _WAVES * self.restless)
+        over = growth > max(self._threshold, least) and not falling and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0
-        if self._over >= 2 or self._stands(arrival, falling):
+        standing = self._stands(arrival, falling)
+        if self._over >= 2 or standing:
             self.state = State.OVERUSE
         elif growth < -least:
             self.state = State.UNDERUSE
@@ -186,8 +237,8 @@ class DelayDetector:
             return False
         self._standing_cuts += 1
         if self._standing_cuts >= _NOT_OURS:
-            self._base = self._base_before = self._base + self.queue / 1000
-            self._standing_cuts = 0
+            self._shift(self.queue / 1000)
+            self._standing_cuts, self.mistaken = 0, True
             return False
         return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from server.media.bandwidth.delay import DelayDetector
 from server.media.bandwidth.history import Group, History
 from server.media.bandwidth.loss import LossBound
@@ -19,6 +21,7 @@ _LONGEST_RTT = 2.0  # s
 _RTT_SMOOTHING = 0.1
 _UNUSUAL = 0.05  # share of loss above the inherent with which nothing is increased
 _QUEUED = 40.0  # ms of queue with which loss is not inherent, and no probe is sent
+_RESTLESS = 10.0  # ms: on a link like this a cut may have been a false alarm
 
 
 class BandwidthEstimator:
@@ -42,7 +45,7 @@ class BandwidthEstimator:
         self._before: float | None = None  # estimate before an interruption that lasts
         self._silent_cut = float("-inf")
         self._reported_rtt = False
-        self.returns = 0  # interruptions that are over
+        self.returns = 0  # interruptions that are over, and queues that were none
         self.record = self._history.record
 
     # ---- what happens ----------------------------------------------------------------------------------------------
@@ -79,10 +82,14 @@ class BandwidthEstimator:
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
         self._throughput.add(octets, newest_arrival)
         delay.update(groups, octets, rate.in_force(newest_sent))
-        loss.update(newest_sent, octets, history.received, history.lost, delay.queue > _QUEUED)
+        loss.update(newest_sent, octets, history.received, history.lost, delay.waiting > _QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
+        if delay.mistaken:
+            rate.restore()
+            self._prober.hurry(now)
+            self.returns += 1
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
-            self._prober.wait(now, rate.is_near_capacity)
+            self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS)
         probed = self._prober.observe(groups, newest_sent, rate.estimate, loss.inherent, now)
         if probed is not None:
             rate.probed(probed)
@@ -107,7 +114,7 @@ class BandwidthEstimator:
 
     def probe(self, now: float, wanted: float) -> Probe | None:
         """What to send beside the media to find out whether `wanted` bit/s would fit; None for now."""
-        if self._before is not None or self._delay.queue > _QUEUED:
+        if self._before is not None or self._delay.waiting > _QUEUED:
             return None
         wanted = min(wanted, CEILING, self._loss.bound)
         return self._prober.due(now, self.estimate, wanted, self._delay.jitter)
@@ -115,7 +122,7 @@ class BandwidthEstimator:
     def moved(self, now: float) -> None:
         """The subscriber has another address since `now`: what was learnt of the old way does not hold.
 
-        What stood before the old way fell silent stands again, as far as one may begin with it on an unknown way.
+        What stood before the silence of a way that was lost stands again, as far as one may begin with on a new one.
         """
         if self._before is not None:
             self._recover(min(_RESUME * self._before, START))
@@ -153,6 +160,16 @@ class BandwidthEstimator:
         return self._loss.loss
 
     @property
+    def is_full(self) -> bool:
+        """Whether the link has lately shown that it carries no more than about the estimate."""
+        return self._rate.is_near_capacity or self._loss.bound < inf
+
+    @property
+    def inherent_loss(self) -> float:
+        """Share of packets that the link loses however little is sent."""
+        return self._loss.inherent
+
+    @property
     def received(self) -> int:
         """Packets that arrived, by all feedback so far."""
         return self._history.received
@@ -174,8 +191,8 @@ class BandwidthEstimator:
 
     @property
     def queueing_ms(self) -> float:
-        """How long packets wait in the link's queue."""
-        return self._delay.queue
+        """How long packets wait in the link's queue, beside what a restless link makes of it."""
+        return self._delay.waiting
 
     @property
     def in_flight(self) -> int:

@@ -85,7 +85,7 @@ class Prober:
             return None
         whole = probe.size * (1 - inherent)
         for group in groups:
-            if self._size < whole and self._begin <= group[0] <= self._end:
+            if self._size < whole and self._begin <= group[1] and group[0] <= self._end:
                 self._add(group)
         if self._size < whole and newest <= self._end:
             return None

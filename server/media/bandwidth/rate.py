@@ -26,6 +26,7 @@ _QUEUE = 30.0  # ms of queue with which nothing is increased
 _FRAME = 1 / 40  # s: packets are smaller where a frame of this time is
 _DRAINED = 15.0  # ms
 _CAPACITY_MEMORY = 30.0  # s
+_RESTORED = 0.9  # of the estimate before cuts that were a mistake
 _NEAR = 0.8
 _CHANGED = 0.3  # of the capacity: another link, not another measurement
 _WINDOW = 0.2  # s of arrivals that make one measurement of the throughput
@@ -63,6 +64,7 @@ class RateControl:
         "_cut",
         "_drains",
         "_proven",
+        "_unjustified",
         "_updated",
         "capacity",
         "estimate",
@@ -79,6 +81,7 @@ class RateControl:
         self._cut = float("-inf")
         self._before_cut = start  # the estimate by which packets were sent before the last cut
         self._updated = float("-inf")
+        self._unjustified = 0.0  # the estimate before the cuts that have not yet drained a queue
 
     def update(self, delay: DelayDetector, throughput: float | None, inherent: float, lossy: bool, now: float) -> bool:
         """Follow the detector after a feedback; returns whether the estimate was cut.
@@ -90,14 +93,16 @@ class RateControl:
         self._updated = now
         if now > self._capacity_until:
             self.capacity = None
+        if delay.waiting < _QUEUE:
+            self._unjustified = 0.0
         sent = throughput / (1 - inherent) if throughput is not None else None
-        if delay.state is State.OVERUSE or (lossy and delay.queue > _OVERFLOW):
+        if delay.state is State.OVERUSE or (lossy and delay.waiting > _OVERFLOW):
             measured = delay.busy / (1 - inherent) if delay.busy is not None else sent
             if measured is not None and now - self._cut >= max(_INTERVAL, min(self.rtt, 1.0)):
                 self._decrease(measured, delay.queue, now)
                 return True
-        elif delay.state is State.NORMAL and delay.queue < _QUEUE and not lossy and sent is not None:
-            if self._drains and delay.queue < _DRAINED:
+        elif delay.state is State.NORMAL and delay.waiting < _QUEUE and not lossy and sent is not None:
+            if self._drains and delay.waiting < _DRAINED:
                 self._drains = False
                 self._set(max(self.estimate, _BETA * (self.capacity or 0.0)))
             self._increase(sent, elapsed)
@@ -122,6 +127,12 @@ class RateControl:
                 self.capacity = None
         self._proven = True
 
+    def restore(self) -> None:
+        """The cuts of late were made for a queue that is none of ours."""
+        if self._unjustified:
+            self._set(max(self.estimate, _RESTORED * self._unjustified))
+        self.capacity, self._drains, self._unjustified = None, False, 0.0
+
     def interrupted(self, factor: float, now: float) -> None:
         """No feedback: nothing is known, so less is sent."""
         self._set(self.estimate * factor)
@@ -137,6 +148,7 @@ class RateControl:
     def _decrease(self, measured: float, queue: float, now: float) -> None:
         """Below what the link delivers by so much that the queue drains soon; a slight one may be a false alarm, and
         then the estimate is halved at most."""
+        self._unjustified = max(self._unjustified, self.estimate)
         target = measured * max(_SHARPEST, min(_BETA, 1 - queue / 1000 / _DRAIN))
         if queue < _FULL:
             target = max(target, self.estimate / 2)

@@ -1,10 +1,12 @@
 // One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
+import { Playout } from "./playout.js";
 import { Voice } from "./voice.js";
 
 const AUDIO_SLOTS = 3;
 const VIDEO_SLOTS = 12;
+const USUAL_FRAME_MS = 20;
 const LAYERS = [
   { rid: "f", maxBitrate: 1_200_000 },
   { rid: "h", maxBitrate: 400_000, scaleResolutionDownBy: 2 },
@@ -17,6 +19,12 @@ function prefer(transceiver, kind, names) {
   if (codecs.length) transceiver.setCodecPreferences(codecs);
 }
 
+/** The server's answer with copies in the voice's packets or without, and with so much sound in each. */
+function shaped(answer, copies, frameMs) {
+  const turned = copies ? answer.replace(/^(m=audio \d+ \S+) (\d+) (\d+)(?=\r?$)/m, "$1 $3 $2") : answer;
+  return frameMs === USUAL_FRAME_MS ? turned : turned.replace(/^(m=audio .*?)(?=^m=)/ms, `$1a=ptime:${frameMs}\r\n`);
+}
+
 /** The media connection of one join. `onState` gets "connecting", "connected", "disconnected", "failed", "closed". */
 export class Connection {
   constructor({ ice = [], onState }) {
@@ -27,7 +35,8 @@ export class Connection {
     this.pc.addEventListener("connectionstatechange", () => onState(this.pc.connectionState, this));
     const send = { direction: "sendonly" };
     this.microphone = this.pc.addTransceiver("audio", send).sender;
-    this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (on) => this.#sendCopies(on));
+    this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (form) => this.#shapeVoice(form));
+    this.playout = new Playout(this.pc);
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [SCREEN] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
@@ -46,7 +55,7 @@ export class Connection {
 
   /** Takes the server's answer and finds the track of each slot. */
   async accept({ answer, slots }) {
-    this.answer = answer;
+    this.answer = this.shape = answer;
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
     await this.voice.set();
     const byMid = new Map(this.pc.getTransceivers().map((transceiver) => [transceiver.mid, transceiver.receiver.track]));
@@ -78,19 +87,21 @@ export class Connection {
     return this.turn;
   }
 
-  /** Bounds the own voice: `kbps` (16 to 32), and `red`: true, false or "auto" whether packets carry copies. */
+  /** Bounds the own voice: `kbps` (16 to 32), `frameMs` of sound in each packet (20, 40 or 60), and `red`: true, false or
+      "auto" whether packets carry copies. */
   setVoice(wish) {
     return this.voice.set(wish);
   }
 
-  /** A browser sends the codec that stands first in the answer's line, the microphone's: Opus, or RED with copies (no
-      `setParameters` switches that). So the page takes the server's answer once more, turned round; the server has no
-      part in it, it takes both at any time. */
-  async #sendCopies(on) {
-    const turned = this.answer.replace(/^(m=audio \d+ \S+) (\d+) (\d+)(?=\r?$)/m, "$1 $3 $2");
-    if (turned === this.answer) return; // this browser has no RED
+  /** A browser sends the codec that stands first in the answer's line, the microphone's: Opus, or RED with copies, and
+      packets as long as its `a=ptime` says (no `setParameters` switches these). So the page takes the server's answer
+      once more, changed; the server has no part in it, it takes all of that at any time. */
+  async #shapeVoice({ copies, frameMs }) {
+    const sdp = shaped(this.answer, copies, frameMs);
+    if (sdp === this.shape) return; // this browser has no RED
+    this.shape = sdp;
     await this.pc.setLocalDescription();
-    await this.pc.setRemoteDescription({ type: "answer", sdp: on ? turned : this.answer });
+    await this.pc.setRemoteDescription({ type: "answer", sdp });
   }
 
   /** Looks for another way to the same server, after a change of network: an ICE restart that asks nobody. The server is
@@ -115,6 +126,7 @@ export class Connection {
   /** Ends it; the server notices at once. */
   close() {
     this.voice.close();
+    this.playout.close();
     this.pc.close();
   }
 

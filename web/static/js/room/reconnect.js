@@ -88,7 +88,7 @@ export class Session extends EventTarget {
     on("meeting.changed", (change) => { this.state.apply(change); this.#checkSeat(); });
     on("meeting.speaking", ({ loudest }) => this.state.speaking(loudest));
     on("meeting.layers", ({ participant, kind, rids }) => { if (participant === this.state.me) this.connection?.sendLayers(kind, rids); });
-    on("meeting.voice", ({ participant, kbps }) => { if (participant === this.state.me) this.connection?.setVoice({ kbps }); });
+    on("meeting.voice", ({ participant, kbps, frame_ms: frameMs }) => { if (participant === this.state.me) this.connection?.setVoice({ kbps, frameMs }); });
     on("meeting.link", (link) => { if (link.participant === this.state.me) this.dispatchEvent(new CustomEvent("link", { detail: link })); });
     on("meeting.said", (message) => this.state.said(message));
     on("meeting.removed", () => this.leaveFor("removed"));
