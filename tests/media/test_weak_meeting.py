@@ -92,7 +92,7 @@ def test_jitter_takes_no_picture_away_for_long() -> None:
 def test_the_ladder_steps_down_within_two_seconds_and_up_within_fifteen(rate: float, word: str, loss: float) -> None:
     """What the page is told; one picture that becomes smaller is still good (`ladder`)."""
     meeting = WeakMeeting(Link(100e6, delay=0.02))
-    meeting.run(8)
+    meeting.run(12)
     ladder = meeting.stage.people[1].ladder
     assert (ladder.rung, ladder.quality) == ("full", "good")
     meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = rate, loss, max(rate * 0.3 / 8, QUEUE)
