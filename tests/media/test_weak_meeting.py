@@ -92,13 +92,13 @@ def test_jitter_takes_no_picture_away_for_long() -> None:
 def test_the_ladder_steps_down_within_two_seconds_and_up_within_fifteen(rate: float, word: str, loss: float) -> None:
     """What the page is told; one picture that becomes smaller is still good (`ladder`)."""
     meeting = WeakMeeting(Link(100e6, delay=0.02))
-    meeting.run(12)
+    meeting.run(8)
     ladder = meeting.stage.people[1].ladder
     assert (ladder.rung, ladder.quality) == ("full", "good")
     meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = rate, loss, max(rate * 0.3 / 8, QUEUE)
     meeting.run(2)
     assert ladder.rung != "full" and ladder.quality == word
     meeting.run(18)
-    meeting.link.rate, meeting.link.loss = 100e6, 0.0
+    meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = 100e6, 0.0, 1e6
     meeting.run(15)
     assert (ladder.rung, ladder.quality) == ("full", "good")
