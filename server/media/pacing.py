@@ -23,6 +23,13 @@ _BESIDE = 44  # bytes beside a packet's template: IP, UDP and SRTP's tag
 Held = tuple["Slot", "Segment", "Packet"]
 
 
+def _is_still_shown(slot: Slot, segment: Segment, packet: Packet) -> bool:
+    """Whether what was held is of use: the slot goes on with it, or has fallen silent after this single picture."""
+    if slot.segment is None:
+        return slot.still
+    return slot.segment is segment or slot.segment_of(packet.index) is segment
+
+
 class Pacer:
     """What is held of one subscriber's pictures; `on` while its link is thin."""
 
@@ -60,8 +67,7 @@ class Pacer:
             size = len(held[2].template) + _BESIDE
             self._bytes -= size
             left -= size
-            slot, segment, packet = held
-            if slot.segment is segment or slot.segment_of(packet.index) is segment:
+            if _is_still_shown(*held):
                 found.append(held)
         return found
 

@@ -130,7 +130,8 @@ class Stage:
         self.now = 1000.0
         self.port = MemoryPort()
         self.events: list[Event] = []
-        self.room = Room("r", Forwarder(self.port), self.events.append)  # type: ignore[arg-type]
+        self.forwarder = Forwarder(self.port)  # type: ignore[arg-type]
+        self.room = Room("r", self.forwarder, self.events.append)
         self.people: dict[str, Person] = {}
         for number, name in enumerate(names, 1):
             person = Person(name, number, self.port, self.now)
@@ -157,6 +158,7 @@ class Stage:
                     self.room.arrived(person.participant, arrived.source, arrived.packet, arrived.level, self.now)
             for source in self.room.take_busy():
                 self.room.pass_on(source, self.now)
+            self.forwarder.release(self.now)
             if step % 5 == 0:
                 self.room.tick(self.now)
             for person in self.people.values():

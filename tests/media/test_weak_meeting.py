@@ -85,3 +85,20 @@ def test_jitter_takes_no_picture_away_for_long() -> None:
     _, seconds = weak(jitter=0.1)
     assert fps(seconds[-4:]) >= 10 and voice(seconds) >= 0.97
     assert {second.width for second in seconds} <= {960, 480}
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+@pytest.mark.parametrize(("rate", "word"), [(250e3, "good"), (100e3, "poor"), (64e3, "poor")])
+def test_the_ladder_steps_down_within_two_seconds_and_up_within_fifteen(rate: float, word: str, loss: float) -> None:
+    """What the page is told; one picture that becomes smaller is still good (`ladder`)."""
+    meeting = WeakMeeting(Link(100e6, delay=0.02))
+    meeting.run(8)
+    ladder = meeting.stage.people[1].ladder
+    assert (ladder.rung, ladder.quality) == ("full", "good")
+    meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = rate, loss, max(rate * 0.3 / 8, QUEUE)
+    meeting.run(2)
+    assert ladder.rung != "full" and ladder.quality == word
+    meeting.run(18)
+    meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = 100e6, 0.0, 1e6
+    meeting.run(15)
+    assert (ladder.rung, ladder.quality) == ("full", "good")

@@ -27,7 +27,7 @@ STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
 _SHRINKING = 0.95  # of the excess before
 _SHRUNK = 0.8  # of the queue before: it is being drained
-_NOT_OURS = 2  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
 _LEAP = 0.1  # s by which a delay must grow from one feedback to the next to be looked at as a longer way
 _AS_LATE = 0.15  # of the leap: how far the next delay may differ from it
 _MORE = 1.5  # times what a queue of that length would have let through
@@ -77,7 +77,7 @@ class DelayDetector:
     of a radio link, which holds everything for a while. A queue goes one way for longer.
 
     `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was. `mistaken`
-    is true when a queue that stood has proved to be none, or none of ours: the way has become longer, say.
+    is true when what looked like a queue has proved to be none: the way has become longer at one go.
     """
 
     __slots__ = (
@@ -238,7 +238,7 @@ class DelayDetector:
         self._standing_cuts += 1
         if self._standing_cuts >= _NOT_OURS:
             self._shift(self.queue / 1000)
-            self._standing_cuts, self.mistaken = 0, True
+            self._standing_cuts = 0
             return False
         return True
 

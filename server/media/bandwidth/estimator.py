@@ -89,7 +89,7 @@ class BandwidthEstimator:
             self._prober.hurry(now)
             self.returns += 1
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
-            self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS)
+            self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS, rate.estimate)
         probed = self._prober.observe(groups, newest_sent, rate.estimate, loss.inherent, now)
         if probed is not None:
             rate.probed(probed)

@@ -26,6 +26,8 @@ _SLACK = 0.02  # s after the duration in which the packets of a probe may leave
 _TIMEOUT = 1.0  # s and a round trip until a probe is given up
 _FIRST_PAUSE = 1.0  # s after a probe that brought nothing
 _LONGEST_PAUSE = 8.0  # s
+_THIN = 300_000.0  # bit/s: who has so little is looked after more often, since it means the most there
+_LONGEST_PAUSE_THIN = 4.0  # s
 _AFTER_CUT = 2.0  # s
 _NEAR_CAPACITY = 8.0  # s after a cut to what the link was seen to carry
 
@@ -74,9 +76,10 @@ class Prober:
         """Probe at the next occasion: the link came back."""
         self._next, self._pause, self.probe = now, _FIRST_PAUSE, None
 
-    def wait(self, now: float, near_capacity: bool) -> None:
-        """The estimate was cut: do not probe into the queue, nor soon for what is known."""
-        self._next = max(self._next, now + (_NEAR_CAPACITY if near_capacity else _AFTER_CUT))
+    def wait(self, now: float, near_capacity: bool, estimate: float) -> None:
+        """The estimate was cut to this: do not probe into the queue, nor soon for what is known."""
+        known = _LONGEST_PAUSE_THIN if estimate < _THIN else _NEAR_CAPACITY
+        self._next = max(self._next, now + (known if near_capacity else _AFTER_CUT))
 
     def observe(self, groups: list[Group], newest: float, estimate: float, inherent: float, now: float) -> float | None:
         """Groups of a feedback, which spoke of packets until `newest`; the measured rate in bit/s when it is known."""
@@ -127,4 +130,4 @@ class Prober:
             self._next, self._pause = now, _FIRST_PAUSE
         else:
             self._next = now + self._pause
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE_THIN if estimate < _THIN else _LONGEST_PAUSE)

@@ -129,10 +129,10 @@ def test_probes_that_bring_nothing_become_rare() -> None:
 
 def test_after_a_cut_the_queue_is_left_alone() -> None:
     prober = Prober()
-    prober.wait(1.0, near_capacity=False)
+    prober.wait(1.0, near_capacity=False, estimate=1e6)
     assert prober.due(2.9, 1e6, 20e6, 0.0) is None
     ask(prober, 3.0, 1e6, 20e6)
     prober = Prober()
-    prober.wait(1.0, near_capacity=True)
+    prober.wait(1.0, near_capacity=True, estimate=1e6)
     assert prober.due(8.9, 1e6, 20e6, 0.0) is None
     ask(prober, 9.0, 1e6, 20e6)
