@@ -88,6 +88,7 @@ class Participant:
         self.wants: dict[int, Want] = {}
         self.demands: list[Demand] = []
         self.arranged_for = 0.0  # the estimate of its link for which its slots were arranged, in bit/s
+        self.arranged_at = float("-inf")
         self.watched: frozenset[tuple[str, Picture, str]] = frozenset()  # whose picture, its kind, its layer
         self.allocation = Allocation()
         self.ladder = Ladder()

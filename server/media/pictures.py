@@ -57,6 +57,18 @@ class Pictures:
         if watched != participant.watched:
             participant.watched, self._changed = watched, True
 
+    @staticmethod
+    def settled(participant: Participant, now: float) -> bool:
+        """Whether it is shown the best of all that it wishes for, whole, and all of it arrives."""
+        for demand in participant.demands:
+            option, slot = participant.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
+            source, segment = slot.showing, slot.segment
+            if option is None or source is None or segment is None or slot.awaiting is not None:
+                return False
+            if not (option.rid == source.rid == demand.ideal) or segment.cap != ALL or not source.live(now):
+                return False
+        return True
+
     def demands(self, participant: Participant, now: float) -> list[Demand]:
         """The wishes that can be served, each with the ways to do so."""
         return [

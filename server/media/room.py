@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
 FOLLOW_EVERY = 0.5  # s
+ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
 
 
 class RoomSink(Protocol):
@@ -201,7 +202,7 @@ class Room:
     def arrange(self, participant: Participant, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
-        participant.arranged_for = participant.downlink.estimate
+        participant.arranged_for, participant.arranged_at = participant.downlink.estimate, now
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
@@ -335,11 +336,22 @@ class Room:
             if (participant.name, kind) in self._live and not paused and not participant.uplink.live(kind, now):
                 self._set_live(participant.name, kind, False)
                 self._rearrange(participant.name, now)
-        self.arrange(participant, now)
+        if not self._stays(participant, now):
+            self.arrange(participant, now)
         self._tell_link(participant, now)
         if participant.state == "connected" and participant.voice != self.voice.form:
             participant.voice = self.voice.form
             self._tell(telling.voice_wanted(participant))
+
+    def _stays(self, participant: Participant, now: float) -> bool:
+        """Whether a new arrangement would be the present one, for all that is seen at a glance.
+
+        In a large room that is so for most, most of the time, and arranging is what costs most of all that is not
+        forwarding.
+        """
+        if now - participant.arranged_at > ARRANGED_EVERY or participant.downlink.estimate < self.needed(participant):
+            return False
+        return self.pictures.settled(participant, now)
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
