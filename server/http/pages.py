@@ -111,6 +111,7 @@ class Renderer:
             "csrf": csrf_token(who.session_id) if who else "",
             "nav": self._nav(request, who, language, badges) if who else [],
             "request_path": request.path,
+            "answers_form": request.method == "POST",  # loading such a page again would send the form again
             "now": store.clock(),
             "head_seq": request.get(HEAD_SEQ, 0),
         }

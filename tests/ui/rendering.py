@@ -87,11 +87,12 @@ class Pages:
             assert environment.loader
             environment.loader = jinja2.ChoiceLoader([jinja2.DictLoader(SHELLS), environment.loader])
 
-    def render(self, template: str, language: str = "vi") -> str:
+    def render(self, template: str, language: str = "vi", *, answers_form: bool = False) -> str:
         signed_in = template != "sign_in.html"
         context = {
             "csrf": "0" * 40,
             "request_path": "/directives",
+            "answers_form": answers_form,
             "now": NOW,
             "head_seq": 12,
             "me": ME if signed_in else None,
@@ -105,7 +106,8 @@ class Pages:
         return self.renderer._environments[language].get_template(template).render(context)
 
     async def page(self, request: web.Request) -> web.Response:
-        text = self.render(request.match_info["template"], request.query.get("language", "vi"))
+        answers = "answer" in request.query
+        text = self.render(request.match_info["template"], request.query.get("language", "vi"), answers_form=answers)
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
     async def meetings(self, _: web.Request) -> web.Response:

@@ -87,7 +87,7 @@ def test_a_first_page_s_files_leave_room_for_its_text() -> None:
 
 def _shell_modules() -> set[str]:
     """Modules that base.html loads, and those they import."""
-    wanted, found = ["app.js", "live.js", "theme-early.js"], set()
+    wanted, found = ["app.js", "live.js", "early.js"], set()
     while wanted:
         name = wanted.pop()
         path = WEB / "static/js" / name

@@ -190,7 +190,7 @@ def test_the_leader_issues_by_keyboard_alone(app: DemoApp, browser: Browser) -> 
     assert skip is not None
     assert skip.words == "Đến nội dung chính"
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'main'")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
     stops = tab_to(page, "Ban hành")
     assert len(stops) <= 5, "past the two buttons of the page, the way to all and the draft itself"
     page.keyboard.press("Enter")

@@ -1,0 +1,117 @@
+"""A page whose modules or style sheets did not all arrive is loaded again, a few times; it says when that is no use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
+
+from tests.e2e.harness import CHROMIUM
+from tests.ui.rendering import served
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+LINE = "#incomplete"
+# app.js, which runs only when all that it imports is there, has seen the dark theme.
+ALL_RUN = "() => document.querySelector('[data-theme-toggle]').getAttribute('aria-pressed') === 'true'"
+FORGOTTEN = "() => sessionStorage.getItem('giaoban:reloads') === null"
+LOADS = 4  # the first and three more
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    async with served() as url:
+        yield url
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        await chromium.close()
+
+
+class Visit:
+    """A page on a network that loses the first `broken` answers of one file; `loads` counts how often it was opened."""
+
+    def __init__(self, page: Page, file: str, broken: float) -> None:
+        self.page, self.file, self.broken, self.loads = page, file, broken, 0
+        page.on("domcontentloaded", self._loaded)
+
+    def _loaded(self, _: Page) -> None:
+        self.loads += 1
+
+    async def _lose(self, route: Route) -> None:
+        if self.broken > 0:
+            self.broken -= 1
+            await route.abort("internetdisconnected")
+        else:
+            await route.continue_()
+
+    async def open(self, url: str) -> None:
+        await self.page.route(f"**{self.file}*", self._lose)
+        await self.page.goto(url, wait_until="commit")
+
+
+async def visit(browser: Browser, url: str, file: str, broken: float) -> Visit:
+    page = await browser.new_page(locale="vi-VN", color_scheme="dark")
+    made = Visit(page, file, broken)
+    await made.open(url)
+    return made
+
+
+@pytest.mark.parametrize("file", ["/static/js/app.js", "/static/js/time.js", "/static/css/forms.css"])
+async def test_once_is_mended_without_a_word(address: str, browser: Browser, file: str) -> None:
+    """A module of the page itself, one that only others import, a style sheet."""
+    seen = await visit(browser, address + "style_guide.html", file, 1)
+    await seen.page.wait_for_function("() => performance.getEntriesByType('navigation')[0].type === 'reload'")
+    await seen.page.wait_for_function(ALL_RUN)
+    await seen.page.wait_for_load_state("load")
+    assert seen.loads == 2
+    await expect(seen.page.locator(LINE)).to_be_hidden()
+    await seen.page.wait_for_function(FORGOTTEN)
+
+
+async def test_what_is_always_lost_is_told_and_not_asked_for_for_ever(address: str, browser: Browser) -> None:
+    seen = await visit(browser, address + "room.html", "/static/js/live.js", float("inf"))
+    line = seen.page.locator(LINE)
+    await expect(line).to_be_visible(timeout=15_000)
+    await expect(line).to_contain_text("Trang chưa tải hết vì mạng chập chờn.")
+    assert seen.loads == LOADS
+    await seen.page.wait_for_timeout(4500)  # longer than the longest pause
+    assert seen.loads == LOADS
+    seen.broken = 0
+    await line.get_by_role("button", name="Tải lại").click()
+    await seen.page.wait_for_function(FORGOTTEN)
+    assert seen.loads == LOADS + 1
+    await expect(line).to_be_hidden()
+
+
+async def test_what_was_typed_into_is_left_alone(address: str, browser: Browser) -> None:
+    seen = await visit(browser, address + "sign_in.html", "/static/js/app.js", float("inf"))
+    await seen.page.locator("[name=username]").press_sequentially("camthuy")
+    await expect(seen.page.locator(LINE)).to_be_visible()
+    assert seen.loads == 1
+    assert await seen.page.locator("[name=username]").input_value() == "camthuy"
+
+
+async def test_an_answer_to_a_form_is_never_asked_for_again(address: str, browser: Browser) -> None:
+    seen = await visit(browser, address + "style_guide.html?answer", "/static/js/app.js", float("inf"))
+    await expect(seen.page.locator(LINE)).to_be_visible()
+    assert await seen.page.locator(f"{LINE} button").count() == 0
+    assert seen.loads == 1
+
+
+async def test_without_the_server_it_waits_for_it(address: str, browser: Browser) -> None:
+    """A reload would take away even what is there."""
+    seen = await visit(browser, address + "style_guide.html?language=en", "/static/js/app.js", float("inf"))
+    await seen.page.wait_for_load_state("domcontentloaded")
+    await seen.page.context.set_offline(True)
+    await expect(seen.page.locator(LINE)).to_contain_text("This page has not loaded completely")
+    assert seen.loads == 1
+    seen.broken = 0
+    await seen.page.context.set_offline(False)
+    await seen.page.wait_for_function(ALL_RUN, timeout=15_000)
+    assert seen.loads == 2
+    await expect(seen.page.locator(LINE)).to_be_hidden()
