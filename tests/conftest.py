@@ -1,7 +1,7 @@
 """Fixtures of all tests: a settable clock, a database with the demo district, and clients signed in as its people.
 
-SQLite by default, each test on its own copy of a database file that is seeded once. With TEST_POSTGRES_URL set to
-a URL, each test gets its own schema there.
+Each test works on its own copy of a database that is seeded once: a SQLite file, or, with TEST_POSTGRES_URL set to the
+URL of a server whose user may create databases, a database there. Tests that use no database are left out there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from server.config import ROOT, Access, Database, Media, Settings, Storage
 from server.http.csrf import csrf_token
 from server.store import Store, schema
 from server.units.import_ import District, import_tree, read_district
+from tests import witness
 
 PASSWORD = demo.DEFAULT_PASSWORD
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
@@ -132,20 +133,73 @@ def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way."""
+    if POSTGRES:
+        others = [item for item in items if "settings" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def pytest_runtest_setup() -> None:
+    witness.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the browsers' pages and the servers said, too."""
+    report = yield
+    if report.failed:
+        report.sections += witness.accounts()
+    return report
+
+
+class _Templates:
+    """The databases on the PostgreSQL server of which each test gets a copy."""
+
+    def __init__(self, district: District) -> None:
+        self._district = district
+        self._mark = secrets.token_hex(4)
+        self._copies = 0
+        self._made: dict[bool, str] = {}
+        self._engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+
+    def copy(self, seeded: bool) -> str:
+        """A new database with all tables, and with the demo district if `seeded`; gives its name."""
+        if seeded not in self._made:
+            name = f"template_{self._mark}_{'seeded' if seeded else 'empty'}"
+            self.execute(f"CREATE DATABASE {name}")
+            store = Store(self.url(name), clock=lambda: START)
+            if seeded:
+                _seed(store, self._district)
+            else:
+                store.create_schema()
+            store.close()
+            self._made[seeded] = name
+        self._copies += 1
+        name = f"test_{self._mark}_{self._copies}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {self._made[seeded]} STRATEGY FILE_COPY")
+        return name
+
+    def execute(self, statement: str) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    @staticmethod
+    def url(name: str) -> str:
+        return sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def _templates(demo_file: District) -> _Templates:
+    return _Templates(demo_file)
+
+
 def _postgres_url(request: pytest.FixtureRequest) -> str:
-    name = f"t_{secrets.token_hex(6)}"
-    engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-
-    def drop() -> None:
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
-        engine.dispose()
-
-    request.addfinalizer(drop)
-    url = sa.make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={name}"})
-    return url.render_as_string(hide_password=False)
+    templates: _Templates = request.getfixturevalue("_templates")
+    name = templates.copy("district" in request.fixturenames)
+    request.addfinalizer(lambda: templates.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+    return templates.url(name)
 
 
 @pytest.fixture
@@ -161,19 +215,12 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-def store(
-    settings: Settings, clock: Clock, tmp_path: Path, demo_file: District, request: pytest.FixtureRequest
-) -> Iterator[Store]:
+def store(settings: Settings, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
     """A database with all tables; the demo district is in it if the test asks for `district` (or a client)."""
-    wants_district = "district" in request.fixturenames
     if not POSTGRES:
-        source = request.getfixturevalue("_seeded_file" if wants_district else "_empty_file")
-        shutil.copy(source, tmp_path / "giaoban.db")
+        source = "_seeded_file" if "district" in request.fixturenames else "_empty_file"
+        shutil.copy(request.getfixturevalue(source), tmp_path / "giaoban.db")
     made = Store(settings.database_url(), clock=clock)
-    if POSTGRES:
-        made.create_schema()
-        if wants_district:
-            _seed(made, demo_file)
     yield made
     made.close()
 

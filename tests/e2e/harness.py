@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from server.config import ROOT
 from server.store import Store, schema
 from server.store.migrate import migrate
 from server.units.import_ import import_tree, read_district
+from tests import witness
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -47,6 +49,7 @@ FLAGS = [
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 ]
+SERVED_FILE = re.compile(r"^.* GET /(?:static|vendor)/\S+ (?:200|304) .*\n", re.MULTILINE)
 T = TypeVar("T")
 
 
@@ -80,6 +83,10 @@ class App:
         self.url = f"http://{address}:{self.port}"
         self.socket = folder / "media.sock"
         self.control: subprocess.Popen[bytes] | None = None
+        self._witnesses = (
+            witness.add(lambda: f"server {self.url}", lambda: SERVED_FILE.sub("", self.log())),
+            witness.add(lambda: f"media nodes of {self.url}", self.media_log),
+        )
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GIAOBAN_")},
             "GIAOBAN_HTTP_HOST": address,
@@ -110,6 +117,7 @@ class App:
 
     def start(self) -> None:
         """Start the control process and wait until all its parts are ready."""
+        self._witnesses_over(False)
         log = (self.folder / "control.log").open("ab")
         self.control = subprocess.Popen(
             [sys.executable, *self.command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
@@ -130,6 +138,7 @@ class App:
 
     def stop(self) -> None:
         """End both processes cleanly; what is left of the node is killed."""
+        self._witnesses_over(True)
         if self.control is not None and self.control.poll() is None:
             self.control.terminate()
             try:
@@ -139,6 +148,10 @@ class App:
                 self.control.wait()
         for pid in self.media_pids():
             os.kill(pid, signal.SIGKILL)
+
+    def _witnesses_over(self, over: bool) -> None:
+        for one in self._witnesses:
+            one.over = over
 
     def kill_control(self) -> None:
         """kill -9 of the control process; the media node goes on."""
@@ -241,6 +254,7 @@ def chromium(*flags: str, wrapper: list[str] | None = None) -> Iterator[Browser]
     with sync_playwright() as playwright:
         program = wrapper[0] if wrapper else CHROMIUM
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        witness.watch(browser)
         try:
             yield browser
         finally:
@@ -252,6 +266,7 @@ def chromium_beside(browser: Browser, *flags: str, without: Sequence[str]) -> It
     """One more, started as `browser` was, with more flags and without some of ours."""
     kept = [flag for flag in FLAGS if flag not in without]
     other = browser.browser_type.launch(executable_path=CHROMIUM, args=[*kept, *flags])
+    witness.watch(other)
     try:
         yield other
     finally:

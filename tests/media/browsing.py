@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from server.config import ROOT
 from server.media import protocol as p
+from tests import witness
 from tests.e2e.harness import CHROMIUM
 from tests.e2e.harness import FLAGS as COMMON_FLAGS
 from tests.media.driving import NodeProcess, node_process
@@ -119,6 +120,7 @@ async def meeting_of_pages(folder: Path) -> AsyncIterator[Meeting]:
     async with node_process(folder) as node, async_playwright() as playwright:
         await node.control.do(p.OpenRoom(room="r"))
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        witness.watch(browser)
         yield Meeting(node, browser, f"http://127.0.0.1:{runner.addresses[0][1]}/")
         await browser.close()
     await runner.cleanup()

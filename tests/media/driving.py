@@ -13,6 +13,7 @@ from typing import TypeVar
 from server.config import ROOT
 from server.media import protocol as p
 from server.media.policing import Bounds
+from tests import witness
 
 A = TypeVar("A", bound=p.Answer)
 E = TypeVar("E", bound=p.Event)
@@ -123,6 +124,7 @@ async def node_process(
     command += ["--downlink-mbit", str(bounds.downlink_mbit)]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     node = NodeProcess(process, socket, log)
+    heard = witness.add(lambda: f"media node {process.pid}", lambda: node.log)
     try:
         node.control = await Control.connect(socket)
         yield node
@@ -130,3 +132,4 @@ async def node_process(
         if process.returncode is None:
             process.terminate()
             await asyncio.wait_for(process.wait(), 10)
+        heard.over = True

@@ -12,6 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from server.media import protocol as p
+from tests import witness
 from tests.e2e.harness import CHROMIUM
 from tests.e2e.harness import FLAGS as COMMON_FLAGS
 from tests.media.driving import NodeProcess, node_process
@@ -86,6 +87,7 @@ async def meeting(tmp_path: Path) -> AsyncIterator[Meeting]:
     async with node_process(tmp_path) as node, async_playwright() as playwright:
         await node.control.do(p.OpenRoom(room="r"))
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        witness.watch(browser)
         yield Meeting(node, browser, f"http://127.0.0.1:{port}/index.html")
         await browser.close()
     await runner.cleanup()

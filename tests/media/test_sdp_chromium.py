@@ -9,6 +9,7 @@ from playwright.async_api import Page, async_playwright
 
 from server.media.sdp import Offer, parse_offer
 from server.media.sdp_answer import SlotStream, build_answer
+from tests import witness
 from tests.e2e.harness import CHROMIUM, FLAGS
 
 OFFER = """async ({sending, audio, video, data}) => {
@@ -45,6 +46,7 @@ ACCEPT = """async (sdp) => {
 async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        witness.watch(browser)
         page = await browser.new_page()
         await page.route(
             "https://giaoban.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html")

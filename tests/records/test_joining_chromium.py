@@ -15,6 +15,7 @@ from playwright.async_api import Page, async_playwright
 from server.media.segment import Segment
 from server.records.facts import RecordingFacts
 from server.records.joining import join
+from tests import witness
 from tests.e2e.harness import CHROMIUM, FLAGS
 from tests.media.material import BLUE, GREEN, RED, Colour, alike, pictures, record, tone
 from tests.records.making import BEGIN, ended
@@ -80,6 +81,7 @@ async def page(joined: Path) -> AsyncIterator[Page]:
     flags = [*FLAGS, "--autoplay-policy=no-user-gesture-required"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        witness.watch(browser)
         page = await browser.new_page()
         await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
         for _try in range(200):

@@ -16,6 +16,7 @@ from server.records import finding, service
 from server.records.archive import Archiver
 from server.records.views import ChapterLine
 from server.store import Store
+from tests import witness
 from tests.e2e.harness import CHROMIUM, FLAGS
 from tests.records.making import BEGIN, demo_webm, ended, make_record
 
@@ -41,6 +42,7 @@ async def page(page_as: Any, app_client: Any) -> AsyncIterator[Page]:
     url = str(app_client.make_url("/"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        witness.watch(browser)
         context = await browser.new_context(base_url=url, viewport={"width": 1366, "height": 768})
         await context.add_cookies([{"name": "session", "value": clerk.secret, "url": url}])
         yield await context.new_page()

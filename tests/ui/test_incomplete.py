@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
+from tests import witness
 from tests.e2e.harness import CHROMIUM
 from tests.ui.rendering import served
 
@@ -28,6 +29,7 @@ async def address() -> AsyncIterator[str]:
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        witness.watch(chromium)
         yield chromium
         await chromium.close()
 

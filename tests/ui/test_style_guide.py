@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from server.config import ROOT
+from tests import witness
 from tests.ui.rendering import served
 
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
@@ -51,6 +52,7 @@ async def address() -> AsyncIterator[str]:
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        witness.watch(chromium)
         yield chromium
         await chromium.close()
 
