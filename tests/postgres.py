@@ -43,6 +43,7 @@ def postgres_cluster() -> Iterator[str]:
             **quiet,
         )
         options = f"-c listen_addresses='' -c unix_socket_directories={top} -c max_connections=60"
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"  # no test cuts the power
         start = [_bin("pg_ctl"), "-D", data, "-w", "-t", "30", "-l", top / "log", "-o", options, "start"]
         subprocess.run(start, check=True, **quiet)
         try:
