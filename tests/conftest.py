@@ -31,6 +31,7 @@ from tests import witness
 
 PASSWORD = demo.DEFAULT_PASSWORD
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
+BROWSERS = "meetings of browsers"
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # Tuesday 24/11/2026, 08:00 in Vietnam
 
 
@@ -133,12 +134,26 @@ def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way."""
+    """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way.
+
+    Where two processes share the work, meetings of browsers begin first and stay in one: never two at a time.
+    """
     if POSTGRES:
-        others = [item for item in items if "settings" not in getattr(item, "fixturenames", ())]
+        others = [item for item in items if "store" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: _group(item) != BROWSERS)
+
+
+def _group(item: pytest.Item) -> str:
+    meets = item.path.parent.name in ("e2e", "peers") or (
+        item.path.parent.name == "media" and (item.path.stem.endswith("_chromium") or item.path.stem == "test_abuse")
+    )
+    return BROWSERS if meets else item.nodeid.partition("::")[0]
 
 
 def pytest_runtest_setup() -> None:

@@ -16,12 +16,13 @@ FOLDERS = (
     "tests/records",
     "tests/test_permissions.py",
 )
+PARALLEL = ("-n", "2", "--dist", "loadgroup")
 
 
 def main() -> int:
     with postgres_cluster() as cluster:
         environment = {**os.environ, "TEST_POSTGRES_URL": new_database(cluster, "giaoban_tests")}
-        command = [sys.executable, "-m", "pytest", "-m", "not sqlite_only", *FOLDERS, *sys.argv[1:]]
+        command = [sys.executable, "-m", "pytest", *PARALLEL, "-m", "not sqlite_only", *FOLDERS, *sys.argv[1:]]
         return subprocess.run(command, env=environment, check=False).returncode
 
 

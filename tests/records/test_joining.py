@@ -39,6 +39,8 @@ from tests.media.material import (
 from tests.privileges import small_disk
 from tests.records.making import BEGIN, ended
 
+pytestmark = pytest.mark.sqlite_only
+
 
 def second(number: float) -> dt.datetime:
     return BEGIN + dt.timedelta(seconds=number)

@@ -20,6 +20,8 @@ from tests.e2e.harness import CHROMIUM, FLAGS
 from tests.media.material import BLUE, GREEN, RED, Colour, alike, pictures, record, tone
 from tests.records.making import BEGIN, ended
 
+pytestmark = pytest.mark.sqlite_only
+
 HTML = "<!doctype html><body><video id=player src=/media preload=auto></video>"
 PLAY = """async ([from, to]) => {
   const p = document.getElementById("player");

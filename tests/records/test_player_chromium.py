@@ -20,6 +20,8 @@ from tests import witness
 from tests.e2e.harness import CHROMIUM, FLAGS
 from tests.records.making import BEGIN, demo_webm, ended, make_record
 
+pytestmark = pytest.mark.sqlite_only
+
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 CHAPTERS = [
     ChapterLine(start_ms=0, title="Mở đầu", kind="agenda"),
