@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp web/node_modules/.stamp
 
 test: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder
 	@echo "Once more on PostgreSQL: everything that works with the database ..."
 	$(BIN)/python -m tests.with_postgres
 

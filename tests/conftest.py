@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import ClientResponse, CookieJar, DummyCookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from xdist.scheduler import LoadScopeScheduling
 
 from server.accounts import demo, service, sessions
 from server.accounts.identify import COOKIE, SIGN_INS
@@ -134,26 +135,39 @@ def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way.
 
-    Where two processes share the work, meetings of browsers begin first and stay in one: never two at a time.
+    Meetings of browsers come first, then what else takes long, so that processes that share the work end together.
     """
     if POSTGRES:
         others = [item for item in items if "store" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _group(item) != BROWSERS)
+    items.sort(key=lambda item: (_scope(item.nodeid) != BROWSERS, item.path.parent.name not in ("ui", "e2e")))
 
 
-def _group(item: pytest.Item) -> str:
-    meets = item.path.parent.name in ("e2e", "peers") or (
-        item.path.parent.name == "media" and (item.path.stem.endswith("_chromium") or item.path.stem == "test_abuse")
-    )
-    return BROWSERS if meets else item.nodeid.partition("::")[0]
+def _scope(nodeid: str) -> str:
+    """What stays together: the tests of a file, and all meetings of browsers, for two at once are too much."""
+    file = Path(nodeid.partition("::")[0])
+    meets = {
+        "e2e": file.stem != "test_directive",
+        "media": file.stem == "test_abuse" or file.stem.endswith("_chromium"),
+        "peers": True,
+    }
+    return BROWSERS if meets.get(file.parent.name) else str(file)
+
+
+class _Scopes(LoadScopeScheduling):
+    """Where processes share the work (pytest-xdist), each takes a whole scope at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scopes:
+    """Called where `-n` is given."""
+    return _Scopes(config, log)
 
 
 def pytest_runtest_setup() -> None:

@@ -16,7 +16,7 @@ FOLDERS = (
     "tests/records",
     "tests/test_permissions.py",
 )
-PARALLEL = ("-n", "2", "--dist", "loadgroup")
+PARALLEL = ("-n", "2", "--no-loadscope-reorder")
 
 
 def main() -> int:
