@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+NOBODY = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
+
 
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
@@ -18,8 +20,9 @@ def _ip(*arguments: str) -> None:
 class Link:
     """`here` is our address, `there` the browser's; programs run over there with `command`."""
 
-    def __init__(self, namespace: str, here: str, there: str, device: str) -> None:
-        self.namespace, self.here, self.there, self.device = namespace, here, there, device
+    def __init__(self, namespace: str, here: str, there: str, devices: tuple[str, str]) -> None:
+        self.namespace, self.here, self.there = namespace, here, there
+        self.our_device, self.device = devices
 
     def command(self, *program: str) -> list[str]:
         """The command line that runs a program in the namespace."""
@@ -69,14 +72,18 @@ class Link:
         return self.there
 
     def cut(self) -> None:
-        """Lose every packet both ways; neither side is told (as when a phone enters a tunnel)."""
-        _ip("-n", self.namespace, "route", "add", "blackhole", f"{self.here}/32")
-        _ip("route", "add", "blackhole", f"{self.there}/32")
+        """Lose every packet both ways; neither side is told (as when a phone enters a tunnel).
+
+        The frames go to a station that is not there. A route or a firewall that drops them would tell the sender, and a
+        browser gives up a socket for that.
+        """
+        _ip("-n", self.namespace, "neigh", "replace", self.here, *NOBODY, "dev", self.device)
+        _ip("neigh", "replace", self.there, *NOBODY, "dev", self.our_device)
 
     def mend(self) -> None:
         """Let packets through again."""
-        _ip("-n", self.namespace, "route", "del", "blackhole", f"{self.here}/32")
-        _ip("route", "del", "blackhole", f"{self.there}/32")
+        _ip("-n", self.namespace, "neigh", "del", self.here, "dev", self.device)
+        _ip("neigh", "del", self.there, "dev", self.our_device)
 
 
 @contextmanager
@@ -87,7 +94,7 @@ def link() -> Iterator[Link]:
     mark = secrets.token_hex(3)
     namespace, ours, theirs = f"gb-{mark}", f"gba{mark}", f"gbb{mark}"
     subnet = f"10.{64 + secrets.randbelow(63)}.{secrets.randbelow(256)}"
-    made = Link(namespace, f"{subnet}.1", f"{subnet}.2", theirs)
+    made = Link(namespace, f"{subnet}.1", f"{subnet}.2", (ours, theirs))
     _ip("netns", "add", namespace)
     try:
         _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", namespace)
@@ -104,5 +111,4 @@ def link() -> Iterator[Link]:
             _ip("-n", namespace, *arguments)
         yield made
     finally:
-        subprocess.run(["ip", "route", "del", "blackhole", f"{made.there}/32"], check=False, capture_output=True)
         _ip("netns", "del", namespace)

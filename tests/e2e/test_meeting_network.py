@@ -31,7 +31,8 @@ def test_ten_seconds_without_network(far: tuple[App, Link], tmp_path: Path) -> N
     with chromium(secure, wrapper=line.program(tmp_path, CHROMIUM)) as browser:
         chair = enter(app, browser, meeting, "chutich")
         commune = enter(app, browser, meeting, "camthuy")
-        seat, other = figures(commune)["me"], figures(chair)["me"]
+        joined = figures(commune)
+        seat, other = joined["me"], figures(chair)["me"]
         sees(commune, other)
         line.cut()
         time.sleep(LOST_SECONDS)
@@ -44,7 +45,8 @@ def test_ten_seconds_without_network(far: tuple[App, Link], tmp_path: Path) -> N
         begin = time.monotonic()
         until(lambda: _fresh(figures(commune), other, before), 15, "pictures again")
         took = time.monotonic() - begin
-        assert figures(commune)["me"] == seat
+        now = figures(commune)
+        assert (now["me"], now["session"]) == (seat, joined["session"]), "no second join"
         assert took <= BACK_SECONDS, f"{took:.1f} s"
         until(lambda: [p[2] for p in figures(chair)["people"]] == [True, True], what="both are in the room")
 

@@ -4,8 +4,8 @@ import { onState, send } from "../channel.js";
 import { Connection } from "./connection.js";
 import { iceServers } from "./ice.js";
 
-const PATIENCE_MS = 4000; // a connection that is "disconnected" often comes back by itself
-const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again
+const PATIENCE_MS = 2500; // a connection that is "disconnected" often comes back by itself
+const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again: only then may it be given up
 const LOOK_MS = 1000;
 const STILL_LOOKS = 2; // so many looks without a packet after there were some: the way is gone, long before ICE says so
 const FLOWING = 20; // packets: more than the handshake takes, so something flowed
@@ -148,17 +148,22 @@ export class Session extends EventTarget {
     }
     if (name === "disconnected" || name === "failed") {
       this.dispatchEvent(new CustomEvent("lost"));
-      if (name === "disconnected") from.findWay();
-      this.#rejoinSoon(name === "failed" ? 0 : PATIENCE_MS);
+      if (name === "failed") return this.#rejoinSoon(0);
+      from.findWay();
+      this.#soon(PATIENCE_MS, () => this.#resume());
     }
   }
 
   #rejoinSoon(delay) {
+    this.#soon(delay, () => this.join());
+  }
+
+  /** Does it after a while, unless the connection has come back by then. */
+  #soon(delay, step) {
     if (this.phase !== "inside") return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      if (delay >= AFTER_RETURN_MS && this.connection.pc.connectionState === "connected") return;
-      this.join();
+      if (delay < AFTER_RETURN_MS || this.connection.pc.connectionState !== "connected") step();
     }, delay);
   }
 }
