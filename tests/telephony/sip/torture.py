@@ -12,7 +12,7 @@ DATA = Path(__file__).parent.parent / "data" / "rfc4475.txt"
 
 ANSWERS: dict[str, tuple[int | None, str]] = {
     # 3.1.1 valid messages
-    "wsinv": (200, "line folding and spaces everywhere are right"),
+    "wsinv": (481, "line folding and spaces everywhere are right; it names a call that is not"),
     "intmeth": (501, "a method that nobody knows"),
     "esc01": (200, "escapes in URIs"),
     "escnull": (405, "we keep no registrations"),
