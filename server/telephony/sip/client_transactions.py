@@ -92,6 +92,9 @@ class ClientTransaction:
         if self._go(Event.TIMEOUT):
             self._on_response(None, now)
 
+    def cancelled(self, now: float) -> None:
+        """CANCEL was sent; only an INVITE minds."""
+
     def broken(self, now: float) -> None:
         """The connection that it went by is gone."""
         if self._go(Event.BROKEN):

@@ -110,10 +110,13 @@ class TransactionLayer:
         found = self._servers.get(key_of_cancelled(cancel))
         return found if isinstance(found, InviteServerTransaction) else None
 
-    def connection_lost(self, connection: int, now: float) -> None:
-        """What went by a connection is not answered any more."""
-        for transaction in [one for one in self._clients.values() if one.peer.connection == connection]:
-            transaction.broken(now)
+    def connection_lost(self, lost: Peer, now: float) -> None:
+        """What went by a connection is not answered any more; a peer without one stands for whatever led there."""
+        for transaction in list(self._clients.values()):
+            peer = transaction.peer
+            there = (peer.transport, peer.host, peer.port) == (lost.transport, lost.host, lost.port)
+            if peer.reliable and (peer.connection == lost.connection if peer.connection else there):
+                transaction.broken(now)
 
     # ---- what arrives
 

@@ -33,11 +33,15 @@ class Timers:
     def __init__(self) -> None:
         self._queue: list[tuple[float, int, Timer]] = []
         self._order = count()
+        self.on_earlier: Action | None = None  # told of a time before all others
 
     def at(self, when: float, action: Action) -> Timer:
         """Do something at `when`; the action gets the time at which it is done."""
         timer = Timer(action)
-        heapq.heappush(self._queue, (when, next(self._order), timer))
+        entry = (when, next(self._order), timer)
+        heapq.heappush(self._queue, entry)
+        if self.on_earlier is not None and self._queue[0] is entry:
+            self.on_earlier(when)
         return timer
 
     def next(self) -> float | None:

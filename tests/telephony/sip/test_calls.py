@@ -85,7 +85,7 @@ def test_a_call_that_rings_too_long_is_taken_back() -> None:
     wire.run(19)
     assert call.state is CallState.CALLING
     wire.run(60)
-    assert [line.split(" ")[0] for line in wire.lines(19)][0] == "CANCEL"
+    assert next(line.split(" ")[0] for line in wire.lines(19)) == "CANCEL"
     assert (caller.ended[call.id].reason, caller.ended[call.id].by_us) == ("No answer", True)
     assert callee.ended[callee.calls[0].id].status == 487
     assert caller.idle and callee.idle

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from server.telephony.sip import layer as layers
 from server.telephony.sip.layer import TransactionLayer
 from server.telephony.sip.message import Request, Response, parse
+from server.telephony.sip.peer import Peer
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.states import CLIENT, INVITE_CLIENT, INVITE_SERVER, SERVER, Event, State
 from tests.telephony.sip.making import request
@@ -101,8 +102,8 @@ def test_a_lost_connection_ends_what_went_by_it() -> None:
     wire = Wire(transport="tcp")
     client = Client(wire)
     client.ask("INVITE")
-    client.layer.connection_lost(7, 1.0)
-    client.layer.connection_lost(8, 1.0)
+    client.layer.connection_lost(wire.peer(THEIRS), 1.0)
+    client.layer.connection_lost(Peer("tcp", THEIRS, 5060, 8), 1.0)
     assert client.told == [(1.0, None)]
     wire.run(100)
     assert len(client.layer) == 0
@@ -222,7 +223,7 @@ def test_a_cancel_finds_its_invite() -> None:
 def test_answers_go_where_the_via_wants_them_at_the_address_that_it_came_from(via: str, port: int) -> None:
     wire = Wire()
     server = Server(wire, {"OPTIONS": [(0, 200)]})
-    server.layer.receive(request("OPTIONS", Via=via), layers.Peer("udp", OURS, 40_000), 0.0)
+    server.layer.receive(request("OPTIONS", Via=via), Peer("udp", OURS, 40_000), 0.0)
     wire.run(1)
     assert [(to.host, to.port) for _, _, to in wire.sent] == [(OURS, port)]
 
