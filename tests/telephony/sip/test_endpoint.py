@@ -16,44 +16,17 @@ from server.telephony.sip import admission as admissions
 from server.telephony.sip import streams
 from server.telephony.sip.admission import Admission
 from server.telephony.sip.agent import Agent
-from server.telephony.sip.call import Call, CallState, Ending
+from server.telephony.sip.call import CallState, Ending
 from server.telephony.sip.endpoint import Endpoint, Listening
 from server.telephony.sip.headers import Address
-from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.message import Response, parse
 from server.telephony.sip.outgoing import OutgoingCall
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.uri import read_uri
+from tests.telephony.answering import Answering
 from tests.telephony.sip.making import SDP, request
 
 TRUNK, STRANGER = "127.0.0.1", "127.0.0.2"
-
-
-class Answering:
-    """Takes every call."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.endings: list[Ending] = []
-        self.changed = asyncio.Event()
-
-    def on_call(self, call: IncomingCall, now: float) -> None:
-        self.calls.append(call)
-        call.ring(now)
-        call.answer(SDP, now)
-
-    def on_ringing(self, call: OutgoingCall, description: bytes, now: float) -> None:
-        self.changed.set()
-
-    def on_up(self, call: Call, description: bytes, now: float) -> None:
-        self.changed.set()
-
-    def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
-        return SDP
-
-    def on_ended(self, call: Call, ending: Ending, now: float) -> None:
-        self.endings.append(ending)
-        self.changed.set()
 
 
 Open = Callable[..., Awaitable[tuple[Endpoint, Answering]]]
@@ -74,13 +47,6 @@ async def opened() -> AsyncIterator[Open]:
     yield one
     for endpoint in made:
         await endpoint.close()
-
-
-async def until(phone: Answering, true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            phone.changed.clear()
-            await phone.changed.wait()
 
 
 def call(agent: Agent, transport: str, port: int, now: float) -> OutgoingCall:
@@ -107,12 +73,12 @@ async def test_a_call_over_each_transport(transport: str, opened: Open, tmp_path
     here, caller = await opened(**tls)
     there, callee = await opened(**tls)
     outgoing = call(here.agent, transport, there.port(transport), here.now)
-    await until(caller, lambda: outgoing.state is CallState.UP)
-    await until(callee, lambda: bool(callee.calls) and callee.calls[0].state is CallState.UP)
+    await caller.until(lambda: outgoing.state is CallState.UP)
+    await callee.until(lambda: bool(callee.calls) and callee.calls[0].state is CallState.UP)
     assert outgoing.dialog is not None
     assert outgoing.dialog.target.transport == transport
     callee.calls[0].hang_up(there.now)
-    await until(caller, lambda: len(caller.endings) == 1)
+    await caller.until(lambda: len(caller.endings) == 1)
     assert caller.endings == [Ending(200, "BYE", False)]
     assert not here.agent.calls and not there.agent.calls
 
@@ -122,7 +88,7 @@ async def test_a_trunk_with_another_name_is_not_spoken_to(opened: Open, tmp_path
     here, caller = await opened(client_tls=client, tls_names={TRUNK: "another.vn"})
     there, callee = await opened(tls_port=0, server_tls=server)
     call(here.agent, "tls", there.port("tls"), here.now)
-    await until(caller, lambda: len(caller.endings) == 1)
+    await caller.until(lambda: len(caller.endings) == 1)
     assert caller.endings[0].status == 408
     assert callee.calls == []
 
@@ -133,7 +99,7 @@ async def test_a_refused_connection_ends_the_call_at_once(opened: Open) -> None:
         port = listening.getsockname()[1]
     began = here.now
     call(here.agent, "tcp", port, here.now)
-    await until(caller, lambda: len(caller.endings) == 1)
+    await caller.until(lambda: len(caller.endings) == 1)
     assert here.now - began < 2
 
 
@@ -141,7 +107,7 @@ async def test_a_call_outlives_its_connection(opened: Open) -> None:
     here, caller = await opened()
     there, callee = await opened()
     outgoing = call(here.agent, "tcp", there.port("tcp"), here.now)
-    await until(callee, lambda: bool(callee.calls) and callee.calls[0].state is CallState.UP)
+    await callee.until(lambda: bool(callee.calls) and callee.calls[0].state is CallState.UP)
     for connection in list(there._streams["tcp"]._connections.values()):
         connection.abort()
     async with asyncio.timeout(5):
@@ -149,7 +115,7 @@ async def test_a_call_outlives_its_connection(opened: Open) -> None:
             await asyncio.sleep(0.01)
     assert outgoing.state is CallState.UP
     callee.calls[0].hang_up(there.now)
-    await until(caller, lambda: len(caller.endings) == 1)
+    await caller.until(lambda: len(caller.endings) == 1)
     assert caller.endings == [Ending(200, "BYE", False)]
 
 
