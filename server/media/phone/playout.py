@@ -14,8 +14,8 @@ from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec
 from server.media.rtp import unwrap
 
-SHORTEST, LONGEST = 0.02, 0.2  # s that sound waits at least and at most
 _MARGIN = 0.005  # s that the slowest packet comes before its time
+SHORTEST, LONGEST = FRAME_TIME + _MARGIN, 0.2  # s that sound waits at least and at most
 _BUCKET, _BUCKETS = 1.0, 6  # s, and how many of them are looked back at
 _CONCEALED = 3  # frames in a row that are made up before a gap is silence
 _MOST_WAITING = 100  # packets
@@ -60,9 +60,9 @@ class _Transit:
         return min((bucket.least for bucket in self._buckets), default=None)
 
     def wait(self) -> float:
-        """How long sound must wait for the slowest."""
+        """How long sound must wait: a frame is taken whole, so its end must be there, of the slowest packet too."""
         spread = max(bucket.most for bucket in self._buckets) - (self.base or 0.0)
-        return min(max(spread + _MARGIN, SHORTEST), LONGEST)
+        return min(SHORTEST + spread, LONGEST)
 
 
 class Playout:
