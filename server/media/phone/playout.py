@@ -6,6 +6,7 @@ long sound must wait. What is played is moved to where it belongs: at once in a 
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from server.media.rtp import unwrap
 _MARGIN = 0.005  # s that the slowest packet comes before its time
 SHORTEST, LONGEST = FRAME_TIME + _MARGIN, 0.2  # s that sound waits at least and at most
 _BUCKET, _BUCKETS = 1.0, 6  # s, and how many of them are looked back at
+_STRAGGLERS = 3  # so many of the slowest packets tell what to wait for: fewer are not worth the wait
 _CONCEALED = 3  # frames in a row that are made up before a gap is silence
 _MOST_WAITING = 100  # packets
 _ANOTHER_CLOCK = 2.0  # s off: the sender began anew
@@ -29,11 +31,11 @@ _QUIET = 180.0  # root mean square of 16-bit samples that count as a pause (-45 
 
 @dataclass
 class _Bucket:
-    """The quickest and slowest packet of a second: seconds of our clock less seconds of theirs."""
+    """The quickest packet of a second and the slowest few: seconds of our clock less seconds of theirs."""
 
     end: float
     least: float
-    most: float
+    most: list[float]
 
 
 class _Transit:
@@ -49,10 +51,12 @@ class _Transit:
     def note(self, transit: float, now: float) -> None:
         """A packet came."""
         if not self._buckets or now >= self._buckets[-1].end:
-            self._buckets.append(_Bucket(now + _BUCKET, transit, transit))
+            self._buckets.append(_Bucket(now + _BUCKET, transit, []))
             del self._buckets[:-_BUCKETS]
         bucket = self._buckets[-1]
-        bucket.least, bucket.most = min(bucket.least, transit), max(bucket.most, transit)
+        bucket.least = min(bucket.least, transit)
+        insort(bucket.most, transit)
+        del bucket.most[:-_STRAGGLERS]
 
     @property
     def base(self) -> float | None:
@@ -61,7 +65,8 @@ class _Transit:
 
     def wait(self) -> float:
         """How long sound must wait: a frame is taken whole, so its end must be there, of the slowest packet too."""
-        spread = max(bucket.most for bucket in self._buckets) - (self.base or 0.0)
+        slowest = sorted(transit for bucket in self._buckets for transit in bucket.most)
+        spread = slowest[max(-_STRAGGLERS, -len(slowest))] - (self.base or 0.0)
         return min(SHORTEST + spread, LONGEST)
 
 
