@@ -17,6 +17,7 @@ NEEDED = {
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
     "nft": (lambda: bool(shutil.which("nft")), "nftables"),
     "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
+    "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }
 

@@ -1,0 +1,175 @@
+"""The packets of one telephone call (RTP, RFC 3550; SRTP with keys of the description, RFC 4568). Sans-IO.
+
+In: keys pressed, and sound as far as it may be heard. Out: a payload each 20 ms. What is agreed may change at any time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pylibsrtp import Error, Policy, Session
+
+from server.errors import ProtocolError
+from server.media.ice import Address
+from server.media.opus import Samples
+from server.media.phone.codecs import FRAME_TIME, Codec, codec
+from server.media.phone.events import Keypad
+from server.media.phone.latch import Latch
+from server.media.phone.playout import Playout
+from server.media.rtp import RtpPacket, build_header, is_rtcp
+
+KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
+
+_PROFILES = {
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Master keys with salt of both ways, and the suite that both use."""
+
+    suite: str
+    ours: bytes
+    theirs: bytes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What was agreed on a call's sound: the codec's name, payload types each way, and where theirs comes from.
+
+    `events` and `noise` None: the telephone has no such thing. `named` None: it is found by its packets.
+    """
+
+    codec: str
+    sending: int
+    receiving: int
+    events: int | None = None
+    noise: int | None = None
+    named: Address | None = None
+    sends: bool = True
+    keys: Keys | None = None
+
+
+class Leg:
+    """One call. `on_key` is told of each key once.
+
+    `heard_at` is when the last packet of theirs was believed, `malformed` counts those that could not be read.
+    """
+
+    def __init__(self, terms: Terms, send: Callable[[bytes, Address], None], on_key: Callable[[str], None]) -> None:
+        """Raises ValueError when a key or suite does not fit."""
+        self.terms = terms
+        self.talks = False
+        self.heard_at: float | None = None
+        self.malformed = self.received = self.sent = 0
+        self._send, self._on_key = send, on_key
+        self._latch = Latch(terms.named)
+        self._ssrc = secrets.randbits(32)
+        self._sequence = secrets.randbits(15)
+        self._timestamp = secrets.randbits(31)
+        self._first = True
+        self._hush_until = float("-inf")
+        self._keypad = Keypad()
+        self._in: Session | None = None
+        self._out: Session | None = None
+        self._codec: Codec = codec(terms.codec)
+        self._playout = Playout(self._codec)
+        self._secure(terms)
+
+    @property
+    def rate(self) -> int:
+        """Of the samples that `take` gives."""
+        return self._codec.rate
+
+    @property
+    def address(self) -> Address | None:
+        """Where its sound goes."""
+        return self._latch.address
+
+    @property
+    def strangers(self) -> int:
+        """Packets of third parties."""
+        return self._latch.others
+
+    def _secure(self, terms: Terms) -> None:
+        if terms.keys is None:
+            self._in = self._out = None
+            return
+        try:
+            profile = _PROFILES[terms.keys.suite]
+            theirs = Policy(key=terms.keys.theirs, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile)
+            ours = Policy(key=terms.keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
+            self._in, self._out = Session(theirs), Session(ours)
+        except (KeyError, TypeError, ValueError, Error) as error:
+            raise ValueError(f"the keys do not fit {terms.keys.suite}") from error
+
+    def change(self, terms: Terms) -> None:
+        """Other terms (re-INVITE). Raises ValueError as at the beginning; then nothing has changed."""
+        if terms.keys != self.terms.keys:
+            self._secure(terms)
+        if terms.codec != self.terms.codec:
+            self._codec = codec(terms.codec)
+            self._playout = Playout(self._codec)
+        self._latch.name(terms.named)
+        self.terms = terms
+
+    def talk(self, allowed: bool) -> None:
+        """Whether its sound may be heard: given the floor, and not muted."""
+        if allowed and not self.talks:
+            self._playout = Playout(self._codec)
+        self.talks = allowed
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        """A datagram at its port; from anybody."""
+        if is_rtcp(data):
+            return
+        try:
+            if self._in is not None:
+                data = self._in.unprotect(data)
+            packet = RtpPacket.parse(data)
+        except (Error, ProtocolError):
+            self.malformed += 1
+            return
+        kind, terms = packet.payload_type, self.terms
+        if kind not in (terms.receiving, terms.events, terms.noise, terms.sending):
+            self.malformed += 1
+        elif self._latch.admits(source, packet.ssrc, packet.sequence, now):
+            self.heard_at = now
+            self.received += 1
+            if kind == terms.events:
+                self._key(packet, now)
+            elif kind != terms.noise and self.talks and now >= self._hush_until:
+                self._playout.push(packet.payload, packet.timestamp, now)
+
+    def _key(self, packet: RtpPacket, now: float) -> None:
+        self._hush_until = now + KEY_HUSH
+        try:
+            key = self._keypad.hear(packet.payload, packet.timestamp)
+        except ProtocolError:
+            self.malformed += 1
+            return
+        if key is not None:
+            self._on_key(key)
+
+    def take(self, now: float) -> Samples | None:
+        """Its next 20 ms, None when it is silent or may not be heard."""
+        return self._playout.take(now) if self.talks else None
+
+    def give(self, payload: bytes) -> None:
+        """20 ms for its ear. Time passes for it also when nothing can be sent."""
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + round(self._codec.clock * FRAME_TIME)) & 0xFFFF_FFFF
+        address = self._latch.address
+        if not payload or not self.terms.sends or address is None:
+            return
+        marker, self._first = 0x80 if self._first else 0, False
+        header = build_header(self.terms.sending, marker, self._sequence, self._timestamp, self._ssrc)
+        data = header + payload
+        self._send(self._out.protect(data) if self._out is not None else data, address)
+        self.sent += 1

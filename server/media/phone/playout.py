@@ -1,0 +1,230 @@
+"""A telephone's sound in even steps of 20 ms (a jitter buffer): late, lost, doubled and drifting packets come in.
+
+Sans-IO. The quickest packets of the last seconds tell the offset between the sender's clock and ours, the slowest how
+long sound must wait. What is played is moved to where it belongs: at once in a pause, by stretching while it sounds.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.media.opus import Samples
+from server.media.phone.codecs import FRAME_TIME, Codec
+from server.media.rtp import unwrap
+
+_MARGIN = 0.005  # s that the slowest packet comes before its time
+SHORTEST, LONGEST = FRAME_TIME + _MARGIN, 0.2  # s that sound waits at least and at most
+_BUCKET, _BUCKETS = 1.0, 6  # s, and how many of them are looked back at
+_STRAGGLERS = 3  # so many of the slowest packets tell what to wait for: fewer are not worth the wait
+_CONCEALED = 3  # frames in a row that are made up before a gap is silence
+_MOST_WAITING = 100  # packets
+_ANOTHER_CLOCK = 2.0  # s off: the sender began anew
+_ALL_LATE = 5  # packets in a row that came too late to be played: the sender's clock stood still in a pause
+_LEAP = 0.1  # s off that no stretching mends
+_NEAR = 0.002  # s off that need no mending
+_STRETCH = 0.04  # of a frame: hardly to be heard
+_QUIET = 180.0  # root mean square of 16-bit samples that count as a pause (-45 dB)
+
+
+@dataclass
+class _Bucket:
+    """The quickest packet of a second and the slowest few: seconds of our clock less seconds of theirs."""
+
+    end: float
+    least: float
+    most: list[float]
+
+
+class _Transit:
+    """What the packets' arrival tells of a line."""
+
+    def __init__(self) -> None:
+        self._buckets: list[_Bucket] = []
+
+    def restart(self) -> None:
+        """Another clock."""
+        self._buckets.clear()
+
+    def note(self, transit: float, now: float) -> None:
+        """A packet came."""
+        if not self._buckets or now >= self._buckets[-1].end:
+            self._buckets.append(_Bucket(now + _BUCKET, transit, []))
+            del self._buckets[:-_BUCKETS]
+        bucket = self._buckets[-1]
+        bucket.least = min(bucket.least, transit)
+        insort(bucket.most, transit)
+        del bucket.most[:-_STRAGGLERS]
+
+    @property
+    def base(self) -> float | None:
+        """Of the quickest; None before anything came."""
+        return min((bucket.least for bucket in self._buckets), default=None)
+
+    def wait(self) -> float:
+        """How long sound must wait: a frame is taken whole, so its end must be there, of the slowest packet too."""
+        slowest = sorted(transit for bucket in self._buckets for transit in bucket.most)
+        spread = slowest[max(-_STRAGGLERS, -len(slowest))] - (self.base or 0.0)
+        return min(SHORTEST + spread, LONGEST)
+
+
+class Playout:
+    """One voice. Positions are in units of the codec's clock, unwrapped.
+
+    `late` counts packets that came after their time, `concealed` frames that were made up.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._frame = round(codec.rate * FRAME_TIME)
+        self._ratio = codec.rate / codec.clock
+        self._waiting: dict[int, bytes] = {}
+        self._newest: int | None = None
+        self._cursor: int | None = None  # what is decoded next, None in a pause
+        self._ready: Samples = np.zeros(0, np.int16)
+        self._transit = _Transit()
+        self._last: Samples = np.zeros(self._frame, np.int16)
+        self._gap = _CONCEALED
+        self._late_in_a_row = 0
+        self.late = self.concealed = 0
+
+    @property
+    def delay(self) -> float:
+        """Seconds that sound waits here at present."""
+        return self._transit.wait() if self._transit.base is not None else 0.0
+
+    def push(self, payload: bytes, timestamp: int, now: float) -> None:
+        """A packet that arrived."""
+        length = self._codec.duration(payload)
+        if not length:
+            return
+        at = timestamp if self._newest is None else unwrap(timestamp, self._newest, 32)
+        self._note(at, now)
+        if at + length <= (self._due(now) if self._cursor is None else self._cursor):
+            self.late += 1
+            self._late_in_a_row += 1
+            if self._late_in_a_row < _ALL_LATE:
+                return
+            self._restart(at, now)
+        self._late_in_a_row = 0
+        self._waiting[at] = payload
+        if len(self._waiting) > _MOST_WAITING:
+            del self._waiting[min(self._waiting)]
+
+    def _note(self, at: int, now: float) -> None:
+        transit = now - at / self._codec.clock
+        base = self._transit.base
+        if base is not None and abs(transit - base) > _ANOTHER_CLOCK:
+            self._restart(at, now)
+        else:
+            self._transit.note(transit, now)
+            self._newest = max(self._newest or at, at)
+
+    def _restart(self, at: int, now: float) -> None:
+        self._transit.restart()
+        self._transit.note(now - at / self._codec.clock, now)
+        self._waiting.clear()
+        self._cursor, self._newest = None, at
+        self._ready = self._ready[:0]
+
+    def take(self, now: float) -> Samples | None:
+        """The next 20 ms, to be called every 20 ms; None is silence."""
+        if self._transit.base is None:
+            return None
+        due = self._due(now)
+        if self._cursor is None and not self._begin(due):
+            return None
+        wanted = self._wanted(due)
+        while self._ready.size < wanted and self._decode_next(wanted - self._ready.size):
+            pass
+        taken, self._ready = self._ready[:wanted], self._ready[wanted:]
+        if not taken.size:
+            return None
+        self._last = self._fit(taken, wanted)
+        return self._last if self._last.any() else None
+
+    def _due(self, now: float) -> int:
+        """The position that should be played at `now`."""
+        return round((now - (self._transit.base or 0.0) - self._transit.wait()) * self._codec.clock)
+
+    def _begin(self, due: int) -> bool:
+        """After a pause: whether the next packet's time has come within this frame."""
+        for at in [at for at in self._waiting if at + self._codec.duration(self._waiting[at]) <= due]:
+            del self._waiting[at]
+        if min(self._waiting, default=due + self._codec.clock) >= due + FRAME_TIME * self._codec.clock:
+            return False
+        self._cursor = due
+        self._gap = _CONCEALED
+        return True
+
+    def _wanted(self, due: int) -> int:
+        """How many samples make this frame, so that what is played gets nearer to what is due."""
+        ahead = (self._place() - due) / self._codec.clock
+        if abs(ahead) <= _NEAR:
+            return self._frame
+        if abs(ahead) > _LEAP or float(np.sqrt(np.mean(self._last.astype(np.float32) ** 2))) < _QUIET:
+            self._move(due, ahead)
+            return self._frame
+        most = _STRETCH * self._frame
+        return self._frame - round(min(max(ahead * self._codec.rate, -most), most))
+
+    def _place(self) -> int:
+        """The position of the next sample to be played."""
+        return (self._cursor or 0) - round(self._ready.size / self._ratio)
+
+    def _move(self, due: int, ahead: float) -> None:
+        if ahead > 0:
+            silence = np.zeros(round(ahead * self._codec.rate), np.int16)
+            self._ready = np.concatenate((silence, self._ready))
+            return
+        dropped = round(-ahead * self._codec.rate)
+        if dropped <= self._ready.size:
+            self._ready = self._ready[dropped:]
+        else:
+            self._cursor, self._ready = due, self._ready[:0]
+
+    def _fit(self, samples: Samples, wanted: int) -> Samples:
+        """A frame out of a little more or less than one."""
+        if samples.size < wanted:
+            samples = np.concatenate((samples, np.zeros(wanted - samples.size, np.int16)))
+        if samples.size == self._frame:
+            return samples
+        places = np.linspace(0, samples.size - 1, self._frame)
+        return np.interp(places, np.arange(samples.size), samples).astype(np.int16)
+
+    def _decode_next(self, missing: int) -> bool:
+        """Append what comes next; false when there is nothing more to append."""
+        cursor = self._cursor or 0
+        at = min(self._waiting, default=None)
+        if at is None or at > cursor:
+            return self._fill(cursor, at, missing)
+        samples = self._codec.decode(self._waiting.pop(at))
+        if samples is not None:
+            samples = samples[round((cursor - at) * self._ratio) :]
+            if samples.size:
+                self._append(samples)
+        self._gap = 0
+        return True
+
+    def _fill(self, cursor: int, at: int | None, missing: int) -> bool:
+        """A packet is missing: make it up, or be silent until the next one."""
+        if self._gap >= _CONCEALED and at is None:
+            self._cursor = None
+            return False
+        room = missing if at is None else min(missing, max(round((at - cursor) * self._ratio), 1))
+        if self._gap >= _CONCEALED:
+            self._append(np.zeros(room, np.int16))
+            return True
+        self._gap += 1
+        self.concealed += 1
+        made = self._codec.conceal()
+        if made is None:
+            made = (self._last * 0.8).astype(np.int16)
+        self._append(made[:room])
+        return True
+
+    def _append(self, samples: Samples) -> None:
+        self._ready = np.concatenate((self._ready, samples)) if self._ready.size else samples
+        self._cursor = (self._cursor or 0) + max(round(samples.size / self._ratio), 1)

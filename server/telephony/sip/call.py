@@ -1,0 +1,392 @@
+"""A call (RFC 3261 §13-15): what incoming and outgoing ones have in common once there is a dialog."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from server.errors import ProtocolError
+from server.telephony.sip import session as sessions
+from server.telephony.sip.asking import Asking
+from server.telephony.sip.digest import Credentials
+from server.telephony.sip.message import Message, Request, Response
+from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
+from server.telephony.sip.session import Session
+from server.telephony.sip.timers import TIMEOUT, Repeating, Timer
+
+if TYPE_CHECKING:
+    from server.telephony.sip.agent import Agent
+    from server.telephony.sip.dialog import Dialog
+
+log = logging.getLogger(__name__)
+
+SDP = "application/sdp"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+
+_CAUSE = re.compile(r"Q\.850[ \t]*;[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})", re.IGNORECASE)
+
+
+class CallState(Enum):
+    """OFFERED and ANSWERED are an incoming call's, CALLING an outgoing one's."""
+
+    OFFERED = auto()
+    CALLING = auto()
+    ANSWERED = auto()
+    UP = auto()
+    ENDED = auto()
+
+
+AFTER: dict[CallState, frozenset[CallState]] = {
+    CallState.OFFERED: frozenset({CallState.ANSWERED, CallState.ENDED}),
+    CallState.CALLING: frozenset({CallState.UP, CallState.ENDED}),
+    CallState.ANSWERED: frozenset({CallState.UP, CallState.ENDED}),
+    CallState.UP: frozenset({CallState.ENDED}),
+    CallState.ENDED: frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a call ended: the status of the answer that ended it (200 for BYE), words, Q.850's cause, and whose doing."""
+
+    status: int
+    reason: str
+    by_us: bool
+    cause: int | None = None
+
+
+class Acceptance:
+    """A 2xx to INVITE: repeated until it is acknowledged, on any transport (§13.3.1.4)."""
+
+    def __init__(
+        self,
+        call: Call,
+        transaction: InviteServerTransaction,
+        response: Response,
+        owes_answer: bool,
+        now: float,
+    ) -> None:
+        self.number = transaction.request.cseq.number
+        self.owes_answer = owes_answer
+        self._transaction, self._response = transaction, response
+        transaction.on_ack = call.acknowledged
+        transaction.respond(response, now)
+        self._repeating = Repeating(call.agent.timers, now, self._again)
+        self._timer = call.agent.timers.at(now + TIMEOUT, call.unacknowledged)
+
+    def _again(self, now: float) -> None:
+        self._transaction.respond(self._response, now)
+
+    def stop(self) -> None:
+        """It is acknowledged, or nobody is there."""
+        self._repeating.stop()
+        self._timer.cancel()
+
+
+class Call:
+    """One call. `description` is what we last said of our sound (SDP); `mark` is for whoever handles the call."""
+
+    def __init__(self, agent: Agent, state: CallState, credentials: Credentials | None = None) -> None:
+        self.id = secrets.token_hex(8)
+        self.agent = agent
+        self.state = state
+        self.dialog: Dialog | None = None
+        self.description = b""
+        self.mark: object = None
+        self._credentials = credentials
+        self._acceptance: Acceptance | None = None
+        self._asking: Asking | None = None  # our re-INVITE
+        self._ack: tuple[int, bytes] | None = None
+        self._session: Session | None = None
+        self._session_timer: Timer | None = None
+        self._retry: Timer | None = None
+        self._peer_updates = False
+        self._bye_wanted = False
+
+    def set_state(self, state: CallState) -> None:
+        """Go on. Raises ProtocolError when no call goes this way."""
+        if state not in AFTER[self.state]:
+            raise ProtocolError(f"a call cannot go from {self.state.name} to {state.name}")
+        log.debug("call %s: %s -> %s", self.id, self.state.name, state.name)
+        self.state = state
+
+    def end(self, ending: Ending, now: float) -> None:
+        """It is over; its handler is told. Once."""
+        if self.state is CallState.ENDED:
+            return
+        self.set_state(CallState.ENDED)
+        for timer in (self._session_timer, self._retry):
+            if timer is not None:
+                timer.cancel()
+        log.info("call %s ended: %d %s", self.id, ending.status, ending.reason)
+        if self._acceptance is None or not self._bye_wanted:
+            self._forget()
+        self.agent.phone.on_ended(self, ending, now)
+
+    def _forget(self) -> None:
+        if self._acceptance is not None:
+            self._acceptance.stop()
+            self._acceptance = None
+        self.agent.ended(self)
+
+    # ---- what the other side says
+
+    def receive(self, transaction: ServerTransaction, now: float) -> None:
+        """A request within the dialog; INVITE, UPDATE, BYE or what the agent answers for all."""
+        request = transaction.request
+        if self.dialog is None or not self.dialog.accepts(request):
+            self.agent.refuse(transaction, 500, now)
+        elif request.method == "BYE":
+            self.agent.respond(transaction, request.response(200), now)
+            self.end(Ending(200, "BYE", False, cause_of(request)), now)
+        elif isinstance(transaction, InviteServerTransaction):
+            self._reinvited(transaction, self.dialog, now)
+        elif request.method == "UPDATE":
+            self._updated(transaction, self.dialog, now)
+        else:
+            self.agent.answer_any(transaction, now)
+
+    def _changed(
+        self, transaction: ServerTransaction, dialog: Dialog, now: float, offers: bool
+    ) -> tuple[Session | None, bytes] | None:
+        """What INVITE and UPDATE have in common: the timer agreed on and our description. None when refused."""
+        request = transaction.request
+        if offers and (self._asking is not None or self.state is not CallState.UP):
+            self.agent.refuse(transaction, 491, now)
+            return None
+        try:
+            agreed = sessions.asked(request)
+            dialog.refresh(request)
+        except sessions.TooShortError:
+            self.agent.refuse(transaction, 422, now, ("Min-SE", str(sessions.SHORTEST)))
+            return None
+        except ProtocolError:
+            self.agent.refuse(transaction, 400, now)
+            return None
+        body = b""
+        if offers:
+            description = self.agent.phone.on_offer(self, request.body, now)
+            if description is None:
+                self.agent.refuse(transaction, 488, now)
+                return None
+            self.description = body = description
+        return agreed, body
+
+    def _reinvited(self, transaction: InviteServerTransaction, dialog: Dialog, now: float) -> None:
+        changed = self._changed(transaction, dialog, now, offers=True)
+        if changed is None:
+            return
+        response = self._success(transaction.request, *changed)
+        if self._acceptance is not None:
+            self._acceptance.stop()
+        self._acceptance = Acceptance(self, transaction, response, not transaction.request.body, now)
+        self.keep_session(changed[0], now)
+
+    def _updated(self, transaction: ServerTransaction, dialog: Dialog, now: float) -> None:
+        changed = self._changed(transaction, dialog, now, offers=bool(transaction.request.body))
+        if changed is not None:
+            self.agent.respond(transaction, self._success(transaction.request, *changed), now)
+            self.keep_session(changed[0], now)
+
+    def _success(self, request: Request, agreed: Session | None, body: bytes) -> Response:
+        """A 2xx with all that belongs into it."""
+        assert self.dialog is not None  # noqa: S101
+        response = request.response(200, tag=self.dialog.local.tag)
+        for value in request.all("Record-Route"):
+            response.add("Record-Route", value)
+        self.agent.introduce(response, self.dialog.peer)
+        if agreed is not None:
+            response.add("Session-Expires", sessions.write(agreed, uac=False))
+            if not agreed.refreshed_by_us:
+                response.add("Require", "timer")
+        describe(response, body)
+        return response
+
+    def acknowledged(self, ack: Request, now: float) -> None:
+        """ACK for a 2xx of ours."""
+        acceptance = self._acceptance
+        if acceptance is None or ack.cseq.number != acceptance.number:
+            return
+        acceptance.stop()
+        self._acceptance = None
+        if self.state is CallState.ANSWERED:
+            self.set_state(CallState.UP)
+            self.agent.phone.on_up(self, ack.body if acceptance.owes_answer else b"", now)
+        elif acceptance.owes_answer and ack.body and self.state is CallState.UP:
+            self.agent.phone.on_up(self, ack.body, now)
+        if self._bye_wanted:
+            self._bye(now)
+            self._forget()
+
+    def unacknowledged(self, now: float) -> None:
+        """Nobody acknowledged our 2xx for 64*T1: the call is ended (§13.3.1.4)."""
+        self._bye(now)
+        self._forget()
+        self.end(Ending(408, "No ACK", False), now)
+
+    # ---- what we say
+
+    def hang_up(self, now: float, reason: str = "") -> None:
+        """End it: by BYE, but not before our 2xx was acknowledged (§15)."""
+        if self.state is CallState.UP:
+            self._bye(now, reason)
+        elif self.state is CallState.ANSWERED:
+            self._bye_wanted = True
+        self.end(Ending(200, reason or "BYE", True), now)
+
+    def _bye(self, now: float, reason: str = "") -> None:
+        self._bye_wanted = False
+        if self.dialog is not None:
+            bye = self.dialog.request("BYE")
+            if reason:
+                bye.add("Reason", f'SIP;cause=200;text="{reason}"')
+            self.ask(bye, lambda response, now: None, now)
+
+    def ask(self, request: Request, on_response: Callable[[Response | None, float], None], now: float) -> Asking:
+        """Send a request within the dialog."""
+        dialog = self.dialog
+        assert dialog is not None  # noqa: S101
+
+        def next_number() -> int:
+            dialog.local_seq += 1
+            return dialog.local_seq
+
+        peer = self.agent.route(dialog)
+        return Asking(self.agent.layer, request, peer, on_response, now, self._credentials, next_number)
+
+    def reinvite(self, description: bytes, now: float) -> None:
+        """Offer another description: hold, resume, another address. Its handler's `on_up` gets the answer.
+
+        Raises ProtocolError when the call is not up; while an offer is on its way, the newer goes after it.
+        """
+        if self.state is not CallState.UP or self.dialog is None:
+            raise ProtocolError("only a call that is up can be changed")
+        if self._asking is not None or self._acceptance is not None:
+            self._reinvite_later(description, now)
+            return
+        request = self.dialog.request("INVITE")
+        self.agent.introduce(request, self.dialog.peer)
+        if self._session is not None:
+            request.add("Session-Expires", sessions.write(self._session, uac=True))
+        describe(request, description)
+
+        def answered(response: Response | None, now: float) -> None:
+            self._reinvite_answered(description, response, now)
+
+        self._asking = self.ask(request, answered, now)
+
+    def _reinvite_later(self, description: bytes, now: float) -> None:
+        """Both sides asked at once (§14.1): the caller waits longer, so that one of them is first."""
+        ours = self.agent.chose(self)
+        wait = random.uniform(2.1, 4.0) if ours else random.uniform(0.0, 2.0)  # noqa: S311
+        if self._retry is not None:
+            self._retry.cancel()
+
+        def again(now: float) -> None:
+            if self.state is CallState.UP:
+                self.reinvite(description, now)
+
+        self._retry = self.agent.timers.at(now + wait, again)
+
+    def _reinvite_answered(self, description: bytes, response: Response | None, now: float) -> None:
+        if response is not None and response.status < 200:
+            return
+        if response is not None and response.status < 300:
+            self._reinvite_accepted(description, response, now)
+            return
+        self._asking = None
+        if response is not None and response.status == 491:
+            self._reinvite_later(description, now)
+        elif response is None or response.status in (408, 481):  # §12.2.1.2: the other side knows of no call
+            if self.state is not CallState.ENDED:
+                self._bye(now)
+            self.end(Ending(response.status if response else 408, "Lost", False), now)
+        else:
+            log.info("call %s: a new description was refused: %d", self.id, response.status)
+
+    def _reinvite_accepted(self, description: bytes, response: Response, now: float) -> None:
+        if self._asking is None:  # our ACK got lost
+            self.acknowledge(response.cseq.number, now)
+            return
+        self._asking = None
+        dialog = self.dialog
+        assert dialog is not None  # noqa: S101
+        dialog.refresh(response)
+        self.acknowledge(response.cseq.number, now)
+        if self.state is CallState.UP:
+            self.description = description
+            self.keep_session(sessions.answered(response), now)
+            self.agent.phone.on_up(self, response.body, now)
+
+    def acknowledge(self, number: int, now: float) -> None:
+        """ACK a 2xx: built once, sent for each repetition (§13.2.2.4)."""
+        dialog = self.dialog
+        assert dialog is not None  # noqa: S101
+        peer = self.agent.route(dialog)
+        if self._ack is None or self._ack[0] != number:
+            ack = dialog.request("ACK", number)
+            self.agent.layer.add_via(ack, peer)
+            self._ack = (number, ack.encode())
+        self.agent.layer.send(self._ack[1], peer)
+
+    # ---- session timer
+
+    def keep_session(self, agreed: Session | None, now: float) -> None:
+        """Refresh, or end without a refresh, by what was agreed."""
+        if self._session_timer is not None:
+            self._session_timer.cancel()
+            self._session_timer = None
+        self._session = agreed
+        if agreed is None or self.state is CallState.ENDED:
+            return
+        wait, action = (
+            (agreed.refresh_after, self._refresh) if agreed.refreshed_by_us else (agreed.end_after, self._expired)
+        )
+        self._session_timer = self.agent.timers.at(now + wait, action)
+
+    def _refresh(self, now: float) -> None:
+        if self.state is not CallState.UP or self.dialog is None or self._session is None:
+            return
+        if self._peer_updates:
+            update = self.dialog.request("UPDATE")
+            self.agent.introduce(update, self.dialog.peer)
+            update.add("Session-Expires", sessions.write(self._session, uac=True))
+            self.ask(update, self._refreshed, now)
+        else:
+            self.reinvite(self.description, now)
+        self._session_timer = self.agent.timers.at(now + self._session.end_after / 2, self._expired)
+
+    def _refreshed(self, response: Response | None, now: float) -> None:
+        if response is None or response.status in (408, 481):
+            self._bye(now)
+            self.end(Ending(408, "Lost", False), now)
+        elif 200 <= response.status < 300 and self.dialog is not None:
+            self.dialog.refresh(response)
+            self.keep_session(sessions.answered(response) or self._session, now)
+
+    def _expired(self, now: float) -> None:
+        self._bye(now, "Session expired")
+        self.end(Ending(408, "Session expired", False), now)
+
+    def note_abilities(self, message: Message) -> None:
+        """Whether the other side takes UPDATE."""
+        self._peer_updates = "UPDATE" in message.items("Allow")
+
+
+def describe(message: Message, body: bytes) -> None:
+    """Put a description into a message."""
+    if body:
+        message.add("Content-Type", SDP)
+        message.body = body
+
+
+def cause_of(message: Message) -> int | None:
+    """The telephone network's cause (Q.850) in Reason (RFC 3326)."""
+    match = _CAUSE.search(message.get("Reason") or "")
+    return int(match[1]) if match else None

@@ -1,0 +1,106 @@
+"""A dialog (RFC 3261 §12): what both sides remember between the requests of a call."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from server.errors import ProtocolError
+from server.telephony.sip.headers import Address, read_address
+from server.telephony.sip.message import Request, Response
+from server.telephony.sip.peer import Peer
+from server.telephony.sip.uri import Uri
+
+Id = tuple[str, str, str]
+"""Call-ID, our tag, theirs."""
+
+
+def new_tag() -> str:
+    """64 random bits (§19.3)."""
+    return secrets.token_hex(8)
+
+
+@dataclass
+class Dialog:
+    """`local` and `remote` carry their tags; `target` is their Contact, `routes` the way there, nearest first.
+
+    `peer` is the element next to us that the dialog began with.
+    """
+
+    call_id: str
+    local: Address
+    remote: Address
+    target: Uri
+    peer: Peer
+    routes: list[str] = field(default_factory=list)
+    local_seq: int = 0
+    remote_seq: int = -1
+
+    @classmethod
+    def of_request(cls, request: Request, tag: str, peer: Peer) -> Dialog:
+        """The dialog that our 2xx or 1xx to an INVITE begins (§12.1.1). Raises ProtocolError without a target."""
+        return cls(
+            request.call_id,
+            request.to.with_tag(tag),
+            request.sender,
+            _target(request, request.sender.uri),
+            peer,
+            request.items("Record-Route"),
+            secrets.randbelow(2**16),
+            request.cseq.number,
+        )
+
+    @classmethod
+    def of_response(cls, request: Request, response: Response, peer: Peer) -> Dialog:
+        """The dialog that a 2xx to our INVITE begins (§12.1.2); its Record-Route is walked the other way round."""
+        routes = response.items("Record-Route")[::-1]
+        target = _target(response, request.uri)
+        return cls(request.call_id, request.sender, response.to, target, peer, routes, request.cseq.number)
+
+    @property
+    def id(self) -> Id:
+        """What its messages name."""
+        return self.call_id, self.local.tag, self.remote.tag
+
+    @property
+    def next_hop(self) -> Uri:
+        """Where its requests go next: the first route, or the other side itself (§8.1.2, §12.2.1.1)."""
+        return read_address(self.routes[0]).uri if self.routes else self.target
+
+    def request(self, method: str, number: int | None = None) -> Request:
+        """A request within it (§12.2.1.1). ACK takes the `number` of its INVITE; others get the next one."""
+        if number is None:
+            self.local_seq += 1
+            number = self.local_seq
+        target, routes = str(self.target), list(self.routes)
+        if routes and "lr" not in read_address(routes[0]).uri.parameters:  # a strict router of RFC 2543
+            target, routes = str(read_address(routes[0]).uri), [*routes[1:], f"<{self.target}>"]
+        request = Request(method, target)
+        request.add("Max-Forwards", 70)
+        for route in routes:
+            request.add("Route", route)
+        request.add("From", self.local)
+        request.add("To", self.remote)
+        request.add("Call-ID", self.call_id)
+        request.add("CSeq", f"{number} {method}")
+        return request
+
+    def accepts(self, request: Request) -> bool:
+        """Whether a request of theirs comes in order; then it is noted (§12.2.2)."""
+        if request.cseq.number <= self.remote_seq:
+            return False
+        self.remote_seq = request.cseq.number
+        return True
+
+    def refresh(self, message: Request | Response) -> None:
+        """A target refresh (§12.2): INVITE and UPDATE, and what is answered to them, move the target."""
+        self.target = _target(message, self.target)
+
+
+def _target(message: Request | Response, otherwise: Uri) -> Uri:
+    for contact in message.contacts:
+        if contact.uri.known:
+            return contact.uri
+    if isinstance(message, Request) and message.via.by_3261 and message.method == "INVITE":
+        raise ProtocolError("Contact is missing")
+    return otherwise

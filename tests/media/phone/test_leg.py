@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from pylibsrtp import Policy, Session
+
+from server.media.ice import Address
+from server.media.phone.codecs import codec
+from server.media.phone.events import press
+from server.media.phone.leg import KEY_HUSH, Keys, Leg, Terms
+from server.media.rtp import RtpPacket, build_header
+
+NAMED, THIEF = ("203.0.113.5", 4_000), ("192.0.2.66", 9)
+TERMS = Terms("PCMA", 8, 8, events=96, noise=13, named=NAMED)
+LOUD = codec("PCMA").encode(np.full(160, 8_000, np.int16))
+
+
+class Line:
+    """A leg and the telephone at its other end."""
+
+    def __init__(self, terms: Terms = TERMS) -> None:
+        self.sent: list[tuple[bytes, Address]] = []
+        self.keys: list[str] = []
+        self.leg = Leg(terms, lambda data, to: self.sent.append((data, to)), self.keys.append)
+        self.number = 65_530
+
+    def say(self, payload: bytes, now: float, kind: int = 8, source: Address = NAMED, at: int | None = None) -> None:
+        self.leg.receive(self.packet(payload, kind, at), source, now)
+
+    def packet(self, payload: bytes, kind: int = 8, at: int | None = None) -> bytes:
+        self.number += 1
+        timestamp = self.number * 160 if at is None else at
+        return build_header(kind, 0, self.number, timestamp, 7) + payload
+
+    def listen(self, seconds: float, begin: float = 0.0, source: Address = NAMED) -> int:
+        """Frames heard of sound that comes all the time."""
+        heard = 0
+        for n in range(round(seconds * 50)):
+            self.say(LOUD, begin + n * 0.02, source=source)
+            heard += self.leg.take(begin + n * 0.02 + 0.001) is not None
+        return heard
+
+
+def test_sound_is_heard_only_with_the_floor() -> None:
+    line = Line()
+    assert line.listen(1) == 0
+    line.leg.talk(True)
+    assert line.listen(1, 1.0) > 45
+    line.leg.talk(False)
+    assert line.listen(1, 2.0) == 0
+    assert line.leg.received == 150
+
+
+def test_keys_are_told_without_the_floor_too_and_hush_the_sound() -> None:
+    line = Line()
+    line.leg.talk(True)
+    line.listen(0.5)
+    for n in range(5):
+        line.say(press("9", 160 * n, n == 4), 0.5 + n * 0.02, kind=96, at=5_000)
+    assert line.keys == ["9"]
+    before = line.leg._playout._newest
+    line.say(LOUD, 0.58 + KEY_HUSH / 2)
+    assert line.leg._playout._newest == before
+    line.leg.talk(False)
+    line.say(press("#", 160, False), 1.0, kind=96, at=50_000)
+    assert line.keys == ["9", "#"]
+
+
+def test_what_it_hears_is_numbered_and_goes_where_it_is() -> None:
+    line = Line()
+    for _ in range(3):
+        line.leg.give(LOUD)
+    line.leg.give(b"")
+    line.leg.give(LOUD)
+    packets = [RtpPacket.parse(data) for data, _ in line.sent]
+    assert {to for _, to in line.sent} == {NAMED}
+    steps = [(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(packets)]
+    assert steps == [1, 1, 2]
+    assert [(b.timestamp - a.timestamp) for a, b in itertools.pairwise(packets)] == [160, 160, 320]
+    assert [bool(packet.marker) for packet in packets] == [True, False, False, False]
+    assert {(packet.payload_type, packet.payload, packet.ssrc) for packet in packets} == {(8, LOUD, packets[0].ssrc)}
+
+
+def test_a_telephone_that_named_no_address_is_sent_to_when_it_is_heard() -> None:
+    line = Line(Terms("PCMA", 8, 8))
+    line.leg.give(LOUD)
+    assert line.sent == []
+    line.listen(0.2, source=THIEF)
+    line.leg.give(LOUD)
+    assert line.sent[0][1] == THIEF
+
+
+def test_third_parties_are_not_heard() -> None:
+    line = Line()
+    line.leg.talk(True)
+    line.listen(0.2)
+    for n in range(50):
+        line.say(press("1", 160, False), 0.2 + n * 0.001, kind=96, source=THIEF, at=n * 9_000)
+    assert (line.keys, line.leg.strangers) == ([], 50)
+    line.leg.give(LOUD)
+    assert line.sent[-1][1] == NAMED
+
+
+def test_on_hold_nothing_is_sent_and_afterwards_time_has_passed() -> None:
+    line = Line()
+    line.leg.give(LOUD)
+    line.leg.change(Terms("PCMA", 8, 8, named=NAMED, sends=False))
+    for _ in range(9):
+        line.leg.give(LOUD)
+    line.leg.change(TERMS)
+    line.leg.give(LOUD)
+    first, second = (RtpPacket.parse(data) for data, _ in line.sent)
+    assert second.timestamp - first.timestamp == 1_600
+
+
+def test_another_codec_and_address() -> None:
+    line = Line()
+    line.leg.talk(True)
+    line.listen(0.3)
+    line.leg.change(Terms("G722", 9, 9, named=THIEF))
+    assert line.leg.rate == 16_000
+    assert line.leg.address == THIEF
+    g722 = codec("G722")
+    for n in range(30):
+        line.say(g722.encode(np.full(320, 8_000, np.int16)), 1 + n * 0.02, kind=9, source=THIEF)
+        frame = line.leg.take(1 + n * 0.02 + 0.001)
+    assert frame is not None and frame.size == 320
+
+
+def keyed(suite: str, size: int) -> tuple[Keys, Session, Session]:
+    ours, theirs = bytes(range(size)), bytes(range(1, size + 1))
+    profile = {
+        "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+        "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+        "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+        "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+    }[suite]
+    out = Session(Policy(key=theirs, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+    back = Session(Policy(key=ours, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+    return Keys(suite, ours, theirs), out, back
+
+
+@pytest.mark.parametrize(
+    ("suite", "size"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", 30),
+        ("AES_CM_128_HMAC_SHA1_32", 30),
+        ("AEAD_AES_128_GCM", 28),
+        ("AEAD_AES_256_GCM", 44),
+    ],
+)
+def test_srtp(suite: str, size: int) -> None:
+    keys, out, back = keyed(suite, size)
+    line = Line(Terms("PCMA", 8, 8, events=96, keys=keys))
+    line.leg.talk(True)
+    for n in range(20):
+        line.leg.receive(out.protect(line.packet(LOUD)), THIEF, n * 0.02)
+    assert line.leg.received == 17
+    assert line.leg.address == THIEF, "a source that proves itself is followed like any other"
+    line.leg.give(LOUD)
+    assert RtpPacket.parse(back.unprotect(line.sent[0][0])).payload == LOUD
+    line.leg.receive(line.packet(press("1", 1, False), 96, 9), THIEF, 1.0)
+    assert (line.keys, line.leg.malformed) == ([], 1)
+
+
+def test_keys_that_do_not_fit_change_nothing() -> None:
+    with pytest.raises(ValueError, match="AEAD"):
+        Line(Terms("PCMA", 8, 8, keys=Keys("AEAD_AES_128_GCM", b"short", b"short")))
+    line = Line()
+    with pytest.raises(ValueError, match="F8"):
+        line.leg.change(Terms("PCMU", 0, 0, keys=Keys("F8", bytes(30), bytes(30))))
+    assert line.leg.terms == TERMS
+
+
+def test_what_is_no_rtp_is_counted() -> None:
+    line = Line()
+    for data in (b"", b"x" * 11, bytes(40), b"\x80\x08" + bytes(3), b"\x80\x7f" + bytes(30), b"\xbf\x08" + bytes(30)):
+        line.leg.receive(data, NAMED, 0.0)
+    line.say(b"\1", 0.1, kind=96)
+    line.leg.receive(b"\x80\xc8" + bytes(30), NAMED, 0.0)  # RTCP
+    assert line.leg.malformed == 7
+    assert line.keys == []
