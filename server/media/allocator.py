@@ -21,9 +21,10 @@ STILL_RATE = 25_000  # bit/s: a key frame of 320×180 every few seconds
 
 HOLD = 5.0  # s from any change to a raise
 LONGEST_HOLD = 10.0
-NOTHING_HOLD = 2.5  # s from a change after which there was no moving picture
+NOTHING_HOLD = 2.5  # s from a change after which no picture moves
 SHORT_HOLD = 0.8
 YOUNG = 6.0  # s
+MUCH_MORE = 4.0  # times the budget of the last change: another link
 RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
 CALM = 60.0  # s without such a failure after which the hold is `HOLD` again
 TOLERANCE = 1.08  # rates swing: what is shown may cost so much of the budget before it is lowered
@@ -109,6 +110,7 @@ class Allocation:
         self._raised = float("-inf")
         self._failed = float("-inf")
         self._hold = HOLD
+        self._budget = float("inf")  # that the present choice was made for, when it waits to be raised
 
     def decide(self, demands: Sequence[Demand], budget: float, now: float) -> Choice:
         """What to show from now on, at `budget` bit/s for pictures."""
@@ -122,12 +124,14 @@ class Allocation:
             if now - self._raised < RAISE_FAILED:
                 self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
             self._wished = float("-inf")  # now the link is known
+            self._budget = budget
             self._set(fit(demands, budget), now)
-        elif now - self._changed >= self._held(kept, now):
+        elif now - self._changed >= self._held(kept, budget, now):
             self.choice = kept
             better = fit(demands, budget * HEADROOM)
             if cost(better) > cost(kept) or len(better) > len(kept):
                 self._raised = now
+                self._budget = budget
                 self._set(better, now)
             elif now - self._failed > CALM:
                 self._hold = HOLD
@@ -135,11 +139,14 @@ class Allocation:
             self.choice = kept
         return self.choice
 
-    def _held(self, kept: Choice, now: float) -> float:
-        """Seconds from the last change to a raise: less where the person waits for a first picture."""
+    def _held(self, kept: Choice, budget: float, now: float) -> float:
+        """Seconds from the last change to a raise: less where the person waits for a first picture, and on a link that
+        has become another.
+        """
         if now - self._wished < YOUNG:
             return SHORT_HOLD
-        return self._hold if any(option.cap != STILL for option in kept.values()) else NOTHING_HOLD
+        moves = any(option.cap != STILL for option in kept.values())
+        return self._hold if moves and budget <= MUCH_MORE * self._budget else NOTHING_HOLD
 
     def anew(self) -> None:
         """The link is back, or is another one: the next decision waits for nothing."""

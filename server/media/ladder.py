@@ -17,10 +17,11 @@ from collections.abc import Sequence
 
 from server.media.allocator import STILL, Choice, Demand
 from server.media.protocol import Quality, Rung
+from server.media.voices import THINNEST
 
 DOWN = 0.8  # s, looked at once a second
 UP = 3.0  # s
-VOICE_RATE = 28_000  # bit/s below which even one voice with its headers does not fit
+VOICE_RATE = THINNEST.rate()  # bit/s below which even one voice with its headers does not fit
 VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps
 POOR_UPLINK = 0.15  # share lost of what the participant itself sends
 FAIR_UPLINK = 0.05

@@ -26,8 +26,9 @@ class Form(NamedTuple):
 
 
 USUAL = Form(32, 20)
+THINNEST = Form(16, 60)
 _STEPS = (  # below so many bit/s of the weakest link
-    (50_000.0, Form(16, 60)),
+    (50_000.0, THINNEST),
     (80_000.0, Form(16, 40)),
     (130_000.0, Form(24, 40)),
 )

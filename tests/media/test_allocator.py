@@ -13,6 +13,8 @@ from server.media.allocator import (
     ALL,
     HOLD,
     LONGEST_HOLD,
+    MUCH_MORE,
+    NOTHING_HOLD,
     SHORT_HOLD,
     STILL,
     STILL_RATE,
@@ -170,3 +172,20 @@ def test_an_estimate_that_swings_makes_at_most_one_switch_in_five_seconds() -> N
 
 def test_all_layers_are_all_temporal_layers() -> None:
     assert max(option.cap for option in CAMERA) == ALL
+
+
+def test_a_link_that_has_become_another_is_used_soon() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 500_000, 0.0)
+    allocation.decide([camera(0)], 60_000, 10.0)
+    later = 10.1 + NOTHING_HOLD
+    assert named(allocation.decide([camera(0)], 60_000 * MUCH_MORE, later)) == {0: "q0"}
+    assert named(allocation.decide([camera(0)], 500_000, later + 0.1)) == {0: "h2"}, "it waits for no hold"
+
+
+def test_who_sees_nothing_that_moves_waits_less() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 500_000, 0.0)
+    allocation.decide([camera(0)], 40_000, 10.0)
+    assert named(allocation.decide([camera(0)], 70_000, 9.9 + NOTHING_HOLD)) == {0: "q-1"}
+    assert named(allocation.decide([camera(0)], 70_000, 10.1 + NOTHING_HOLD)) == {0: "q0"}

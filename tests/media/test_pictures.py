@@ -139,7 +139,7 @@ def test_what_is_too_much_is_lowered_at_once_and_raised_later(stage: Stage, link
     stage.room.follow(stage["v"].participant, stage.now)
     stage.run(0.5)
     assert shown(stage) == ["h", "h"]
-    link.carries("v", 5e6)
+    link.carries("v", 2.4e6)
     stage.run(HOLD - 1)
     assert shown(stage) == ["h", "h"]
     stage.run(2.5)
@@ -197,7 +197,7 @@ def test_people_are_told_within_two_seconds_and_when_it_is_good_again(stage: Sta
 
 def test_sound_alone_is_told_as_a_weak_link(stage: Stage, link: Link) -> None:
     look(stage, "a")
-    link.carries("v", VOICE)
+    link.carries("v", VOICE / 2)
     stage.run(3)
     told = take(stage, LinkChanged)[-1]
     assert (told.quality, told.rung, told.paused) == ("poor", "sound", [0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from server.media.bandwidth.delay import DelayDetector, State
 
 START = 600_000.0  # bit/s
-FLOOR = 30_000.0
+FLOOR = 20_000.0
 CEILING = 20_000_000.0
 HEADROOM = 1.5
 _HEADROOM_LEAST = 10_000.0  # bit/s
