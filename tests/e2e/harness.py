@@ -265,10 +265,12 @@ def chromium(*flags: str, wrapper: list[str] | None = None) -> Iterator[Browser]
 
 
 @contextmanager
-def chromium_beside(browser: Browser, *flags: str, without: Sequence[str]) -> Iterator[Browser]:
-    """One more, started as `browser` was, with more flags and without some of ours."""
+def chromium_beside(
+    browser: Browser, *flags: str, without: Sequence[str] = (), program: str = CHROMIUM
+) -> Iterator[Browser]:
+    """One more, started as `browser` was (or by a `program` that starts it elsewhere), with other flags."""
     kept = [flag for flag in FLAGS if flag not in without]
-    other = browser.browser_type.launch(executable_path=CHROMIUM, args=[*kept, *flags])
+    other = browser.browser_type.launch(executable_path=program, args=[*kept, *flags])
     witness.watch(other)
     try:
         yield other
