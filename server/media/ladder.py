@@ -19,7 +19,7 @@ from server.media.allocator import STILL, Choice, Demand
 from server.media.protocol import Quality, Rung
 from server.media.voices import THINNEST
 
-DOWN = 0.8  # s, looked at once a second
+DOWN = 0.5  # s, looked at with every feedback
 UP = 3.0  # s
 VOICE_RATE = THINNEST.rate()  # bit/s below which even one voice with its headers does not fit
 VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps
@@ -71,6 +71,11 @@ class Ladder:
         self.quality: Quality = "good"
         self._differs: tuple[Rung, Quality] | None = None
         self._since = 0.0
+
+    @property
+    def waits_to_tell(self) -> bool:
+        """Whether it has become worse and was not told yet."""
+        return self._differs is not None and _place(self._differs) > _place((self.rung, self.quality))
 
     def step(self, where: Rung, uplink_loss: float, now: float) -> bool:
         """Take note of where the participant stands; true when it is to be told."""

@@ -228,6 +228,8 @@ class Room:
 
     def follow(self, participant: Participant, now: float) -> None:
         """Its link was found to carry less: what is too much for it is lowered now."""
+        if participant.ladder.waits_to_tell:
+            self._tell_link(participant, now)
         if participant.downlink.estimate >= participant.arranged_for:
             return
         if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):

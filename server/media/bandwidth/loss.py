@@ -20,8 +20,9 @@ _LONGEST = 2.0  # s
 _MEMORY = 16  # observations
 _FADE = 0.9  # weight of an observation against the one after it
 NEGLIGIBLE = 0.02  # share of packets below which nothing is fitted
-_EVIDENCE = 6.0  # log-likelihood by which a capacity must explain the losses better
+_EVIDENCE = 9.0  # log-likelihood by which a capacity must explain the losses better
 _FASTER = 1.02  # how much faster than on average was sent where losses were, if it is not chance
+_FEWEST_LOSSY = 4  # observations with losses that may speak for a capacity: fewer are soon explained by chance
 HOPELESS = 0.4  # share lost over some observations at which less is sent, whatever the cause
 _LEAST, _MOST = 0.001, 0.5  # inherent loss that is thought possible
 _CANDIDATES = (0.9, 1.0)  # of the delivered rate
@@ -86,7 +87,8 @@ class LossBound:
         self.bound, self.inherent = inf, min(gone / total, _MOST)
         if self.inherent < NEGLIGIBLE:
             return
-        if lossy_rates / gone > _FASTER * rates / total:  # else a capacity could not explain the losses better
+        lossy = sum(lost > NEGLIGIBLE * packets for _, packets, lost in newest_first)
+        if lossy >= _FEWEST_LOSSY and lossy_rates / gone > _FASTER * rates / total:  # else a capacity could not explain the losses better
             self._try_capacities(newest_first, weighted)
         if self.bound == inf and self.loss > HOPELESS:
             self.bound = _delivered(newest_first[:4])
