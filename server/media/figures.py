@@ -49,6 +49,7 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         reported_out=known.received + known.lost,
         missing_out=known.lost,
         estimate_bps=round(down.estimate),
+        queue_ms=known.queueing_ms,
         lost_out=back.lost,
         jitter_ms=up.jitter_ms,
         jitter_out_ms=1000 * back.jitter,

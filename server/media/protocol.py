@@ -226,7 +226,8 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     `in` is what it sends to us, `out` what we send to it. `expected_in` counts what should have come, lost or not;
     `reported_out` what its transport-cc feedback spoke of, `missing_out` those of them that did not arrive. `lost_out`
     is the share that its last receiver report told, for a receiver without such feedback. Jitter and `rtt_ms` are as
-    of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries.
+    of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries,
+    `queue_ms` how long packets wait on the way there.
     `sent` and `shown` are told when a room is asked for; `shown` has the size and layer of each slot's picture.
     """
 
@@ -252,6 +253,7 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     retransmitted: int = 0
     dropped: int = 0
     estimate_bps: int | None = None
+    queue_ms: float = 0.0
     sent: list[LayerStats] = []
     shown: list[LayerStats] = []
 

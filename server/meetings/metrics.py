@@ -41,6 +41,7 @@ class MediaFigures(Collector):
         self._loss = histogram("loss_ratio", "Packets lost on participants' lines", SHARES, "direction")
         self._jitter = histogram("jitter_seconds", "Jitter of participants' lines", DELAYS, "direction")
         self._rate = histogram("kbps", "Rate of participants' lines, kbit/s", RATES, "direction")
+        self._queue = histogram("queue_seconds", "Packets wait on participants' lines, from us to them", DELAYS)
         self._round_trip = histogram("round_trip_seconds", "Round trip of participants' lines", DELAYS)
         registry.register(self)
 
@@ -63,6 +64,7 @@ class MediaFigures(Collector):
         self._jitter.labels("down").observe(after.jitter_out_ms / 1000)
         self._rate.labels("up").observe(kbps(before.bytes_in, after.bytes_in, seconds))
         self._rate.labels("down").observe(kbps(before.bytes_out, after.bytes_out, seconds))
+        self._queue.observe(after.queue_ms / 1000)
         if after.rtt_ms is not None:
             self._round_trip.observe(after.rtt_ms / 1000)
 

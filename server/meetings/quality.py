@@ -38,6 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     kbps_up: int | None = None
     kbps_down: int | None = None
     estimate_kbps: int | None = None
+    queue_ms: int = 0
     nacks: int = 0
     plis: int = 0
     sent: list[LayerStats] = []
@@ -89,6 +90,7 @@ def line(participant: int, before: ParticipantStats | None, after: ParticipantSt
         kbps_up=kbps(before.bytes_in, after.bytes_in, seconds) if before else None,
         kbps_down=kbps(before.bytes_out, after.bytes_out, seconds) if before else None,
         estimate_kbps=None if after.estimate_bps is None else after.estimate_bps // 1000,
+        queue_ms=round(after.queue_ms),
         nacks=after.nacks_in + after.nacks_out,
         plis=after.plis_in + after.plis_out,
         sent=after.sent,

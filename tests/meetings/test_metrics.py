@@ -56,7 +56,7 @@ def test_lines_become_histograms() -> None:
     assert scraped["line_round_trip_seconds_count"] == 0, "one reading has no rate"
     moved = {"expected_in": 100, "lost_in": 3, "reported_out": 200, "missing_out": 30, "bytes_in": 75_000}
     gone = person("new", expected_in=500, lost_in=400)
-    scraped.figures.take(1, stats(person(rtt_ms=120.0, **moved), gone, person("l", "lost")), 103.0)
+    scraped.figures.take(1, stats(person(rtt_ms=120.0, queue_ms=60.0, **moved), gone, person("l", "lost")), 103.0)
     assert scraped['line_loss_ratio_count{direction="up"}'] == 1, "neither a new session nor one that is lost"
     assert scraped['line_loss_ratio_bucket{direction="up",le="0.05"}'] == 1
     assert scraped['line_loss_ratio_bucket{direction="up",le="0.02"}'] == 0
@@ -64,3 +64,4 @@ def test_lines_become_histograms() -> None:
     assert scraped['line_loss_ratio_bucket{direction="down",le="0.2"}'] == 1
     assert scraped['line_kbps_sum{direction="up"}'] == 200
     assert scraped["line_round_trip_seconds_sum"] == 0.12
+    assert scraped["line_queue_seconds_sum"] == 0.06

@@ -45,12 +45,12 @@ def test_a_line_is_the_difference_of_two_readings() -> None:
     before = told(expected_in=1000, lost_in=500, bytes_in=1_000_000, bytes_out=2_000_000, reported_out=50)
     after = told(
         expected_in=1200, lost_in=502, bytes_in=1_250_000, bytes_out=2_500_000, reported_out=250, missing_out=20,
-        rtt_ms=84.6, jitter_ms=3.2, jitter_out_ms=7.9, estimate_bps=900_500, nacks_in=1, nacks_out=2, plis_in=3,
+        rtt_ms=84.6, jitter_ms=3.2, jitter_out_ms=7.9, estimate_bps=900_500, queue_ms=41.6, nacks_in=1, nacks_out=2, plis_in=3,
     )  # fmt: skip
     found = line(7, before, after, 2.0)
     assert found == Line(
         participant=7, quality=Quality.POOR, loss_up=0.01, loss_down=0.1, rtt_ms=85, jitter_up_ms=3, jitter_down_ms=8,
-        kbps_up=1000, kbps_down=2000, estimate_kbps=900, nacks=3, plis=3,
+        kbps_up=1000, kbps_down=2000, estimate_kbps=900, queue_ms=42, nacks=3, plis=3,
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ export class Lines {
       unit: person?.unit_name ?? "", person: person?.name ?? "",
       word: text(`line${line.quality[0].toUpperCase()}${line.quality.slice(1)}`),
       up: rate(line.kbps_up, line.loss_up), down: rate(line.kbps_down, line.loss_down),
-      trip: text("lineTrip", { rtt: known(line.rtt_ms, number), jitter: number(Math.max(line.jitter_up_ms, line.jitter_down_ms)) }),
+      trip: text("lineTrip", { rtt: known(line.rtt_ms, number), jitter: number(Math.max(line.jitter_up_ms, line.jitter_down_ms)), queue: number(line.queue_ms) }),
       sent: sizes(line.sent), shown: sizes(line.shown),
     });
     return row;
