@@ -45,7 +45,8 @@ def test_a_line_is_the_difference_of_two_readings() -> None:
     before = told(expected_in=1000, lost_in=500, bytes_in=1_000_000, bytes_out=2_000_000, reported_out=50)
     after = told(
         expected_in=1200, lost_in=502, bytes_in=1_250_000, bytes_out=2_500_000, reported_out=250, missing_out=20,
-        rtt_ms=84.6, jitter_ms=3.2, jitter_out_ms=7.9, estimate_bps=900_500, queue_ms=41.6, nacks_in=1, nacks_out=2, plis_in=3,
+        rtt_ms=84.6, jitter_ms=3.2, jitter_out_ms=7.9, estimate_bps=900_500, queue_ms=41.6,
+        nacks_in=1, nacks_out=2, plis_in=3,
     )  # fmt: skip
     found = line(7, before, after, 2.0)
     assert found == Line(

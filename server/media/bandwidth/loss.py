@@ -88,7 +88,8 @@ class LossBound:
         if self.inherent < NEGLIGIBLE:
             return
         lossy = sum(lost > NEGLIGIBLE * packets for _, packets, lost in newest_first)
-        if lossy >= _FEWEST_LOSSY and lossy_rates / gone > _FASTER * rates / total:  # else a capacity could not explain the losses better
+        faster = lossy_rates / gone > _FASTER * rates / total  # else a capacity could not explain the losses better
+        if faster and lossy >= _FEWEST_LOSSY:
             self._try_capacities(newest_first, weighted)
         if self.bound == inf and self.loss > HOPELESS:
             self.bound = _delivered(newest_first[:4])
