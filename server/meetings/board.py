@@ -16,6 +16,7 @@ from aiohttp import web
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
 from server.media.protocol import GetStats, ParticipantStats, Stats
+from server.meetings.health import Health, Healths, Report
 from server.meetings.names import number_of, room_of
 from server.meetings.pool import MediaPool
 from server.meetings.quality import Line, line
@@ -33,6 +34,8 @@ class Board:
     def __init__(self, store: Store, pool: MediaPool, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._pool, self._clock = store, pool, clock
         self._readings: dict[int, list[Reading]] = {}
+        self._healths = Healths()
+        self.on_report: Callable[[Report], None] = lambda report: None
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def look(self, who: Principal, meeting_id: int) -> list[Line]:
@@ -44,7 +47,19 @@ class Board:
         async with self._locks[meeting_id]:
             readings = await self._read(meeting_id)
         (then, before), (now, after) = readings[0], readings[-1]
-        return [line(number_of(name), before.get(name), stats, now - then) for name, stats in sorted(after.items())]
+
+        def health(name: str) -> Health | None:
+            return self._healths.of(meeting_id, number_of(name), self._clock())
+
+        return [
+            line(number_of(name), before.get(name), stats, now - then, health(name))
+            for name, stats in sorted(after.items())
+        ]
+
+    def hear(self, meeting_id: int, participant: int, report: Report) -> None:
+        """A participant's page tells how it fares."""
+        self._healths.take(meeting_id, participant, report, self._clock())
+        self.on_report(report)
 
     async def _read(self, meeting_id: int) -> list[Reading]:
         now = self._clock()

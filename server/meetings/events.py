@@ -15,6 +15,7 @@ from server.errors import NotAllowedError
 from server.http.i18n import _
 from server.meetings.board import Board
 from server.meetings.conductor import Conductor, SlotWish
+from server.meetings.health import Report
 from server.meetings.rules import FloorMode
 from server.meetings.service import attend, floor, plan, rows
 from server.meetings.service.attend import Switches, Words
@@ -43,6 +44,12 @@ class SlotsData(_Data, frozen=True, kw_only=True):
     """What the page's video slots shall show; slots not named show nothing."""
 
     wants: Annotated[list[SlotWish], msgspec.Meta(max_length=12)]
+
+
+class HealthData(_Data, frozen=True, kw_only=True):
+    """How the page fares, every ten seconds."""
+
+    report: Report
 
 
 class StateData(_Data, frozen=True, kw_only=True):
@@ -120,12 +127,20 @@ class RoomMessages:
         self.channel.leave(caller.sid, rows.room_name(data.meeting))
         await self.conductor.leave(caller.who, data.meeting)
 
+    def _seat(self, caller: Caller, meeting: int) -> int:
+        """Which participant the page is. Raises NotAllowedError."""
+        seat = self.seats.get(caller.sid)
+        if seat is None or seat[0] != meeting:
+            raise NotAllowedError("not_in_meeting", _("Đồng chí chưa vào họp."))
+        return seat[1]
+
     async def slots(self, caller: Caller, data: SlotsData) -> None:
         """What the page wants to see."""
-        seat = self.seats.get(caller.sid)
-        if seat is None or seat[0] != data.meeting:
-            raise NotAllowedError("not_in_meeting", _("Đồng chí chưa vào họp."))
-        await self.conductor.show(data.meeting, seat[1], data.wants)
+        await self.conductor.show(data.meeting, self._seat(caller, data.meeting), data.wants)
+
+    async def health(self, caller: Caller, data: HealthData) -> None:
+        """How the page fares."""
+        self.board.hear(data.meeting, self._seat(caller, data.meeting), data.report)
 
     async def stats(self, caller: Caller, data: About) -> dict[str, Any]:
         """Everybody's line."""
@@ -211,6 +226,7 @@ class RoomMessages:
             Message("meeting.snapshot", self.snapshot, join, About, "The room as it is; follow it from now on"),
             Message("meeting.leave", self.leave, join, About, "Go out of the room"),
             Message("meeting.slots", self.slots, join, SlotsData, "What the video slots shall show"),
+            Message("meeting.health", self.health, join, HealthData, "How the page fares: freezes, concealment, CPU"),
             Message("meeting.stats", self.stats, Permission.WATCH_LINKS, About, "Everybody's line, every few seconds"),
             Message("meeting.state", self.state, join, StateData, "What is switched on: microphone, camera, screen"),
             Message("meeting.say", self.say, join, Words, "A line of chat"),

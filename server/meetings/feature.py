@@ -57,6 +57,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     figures = MediaFigures(app[REGISTRY], pool.nodes)
     pool.on_stats = lambda number, stats: figures.take(number, stats, time.monotonic())
     app[BOARD] = board = Board(app[STORE], pool)
+    board.on_report = figures.hear
     channel.register(*events.RoomMessages(channel, conductor, board).messages())
     channel.register(*Trials(channel, pool).messages())
     channel.announce(*events.ANNOUNCEMENTS)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from server.media.protocol import ParticipantStats, Stats
+from server.meetings.health import Report
 from server.meetings.placing import NodeFigures
 from server.meetings.quality import kbps, loss_down, loss_up
 
 SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 DELAYS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # s
+CORES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 RATES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)  # kbit/s
 _COUNTERS = {
     "packets_in": "Datagrams received",
@@ -43,6 +45,12 @@ class MediaFigures(Collector):
         self._rate = histogram("kbps", "Rate of participants' lines, kbit/s", RATES, "direction")
         self._queue = histogram("queue_seconds", "Packets wait on participants' lines, from us to them", DELAYS)
         self._round_trip = histogram("round_trip_seconds", "Round trip of participants' lines", DELAYS)
+        self._freezes = Counter("giaoban_page_freezes", "Pictures that stood still", registry=registry)
+        self._frozen = Counter("giaoban_page_frozen_seconds", "How long they stood still", registry=registry)
+        self._concealed = Histogram(
+            "giaoban_page_concealed_ratio", "Share of voices concealed", buckets=SHARES, registry=registry
+        )
+        self._cpu = Histogram("giaoban_page_cpu_cores", "Cores that code pictures", buckets=CORES, registry=registry)
         registry.register(self)
 
     def take(self, number: int, stats: Stats, now: float) -> None:
@@ -55,6 +63,13 @@ class MediaFigures(Collector):
         for entry in stats.participants:
             if entry.state == "connected" and entry.session in known:
                 self._observe(known[entry.session], entry, now - before[0])
+
+    def hear(self, report: Report) -> None:
+        """A participant's page tells how it fares."""
+        self._freezes.inc(report.freezes)
+        self._frozen.inc(report.frozen)
+        self._concealed.observe(report.concealed)
+        self._cpu.observe(report.cpu)
 
     def _observe(self, before: ParticipantStats, after: ParticipantStats, seconds: float) -> None:
         for direction, share in (("up", loss_up(before, after)), ("down", loss_down(before, after))):

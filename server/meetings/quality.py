@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from server.media.protocol import LayerStats, ParticipantStats
+from server.meetings.health import Health
 
 LEAST_PACKETS = 20
 """Fewer in the time between two readings tell nothing about loss."""
@@ -26,7 +27,10 @@ class Quality(StrEnum):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One participant's line; `up` is from the place to us. Shares are 0 to 1; None is not known yet."""
+    """One participant's line; `up` is from the place to us. Shares are 0 to 1; None is not known yet.
+
+    What stands between `freezes` and `cpu_short` the participant's page tells, of its last minute (`health.Health`).
+    """
 
     participant: int
     quality: Quality
@@ -41,6 +45,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     queue_ms: int = 0
     nacks: int = 0
     plis: int = 0
+    freezes: int | None = None
+    frozen_s: float | None = None
+    concealed: float | None = None
+    cpu: float | None = None
+    cpu_short: float | None = None
     sent: list[LayerStats] = []
     shown: list[LayerStats] = []
 
@@ -72,8 +81,17 @@ def kbps(before: int, after: int, seconds: float) -> int:
     return round(8 * max(0, after - before) / seconds / 1000)
 
 
-def line(participant: int, before: ParticipantStats | None, after: ParticipantStats, seconds: float) -> Line:
-    """A line between two readings of one session, so many seconds apart; a first reading has no rates yet."""
+def line(
+    participant: int,
+    before: ParticipantStats | None,
+    after: ParticipantStats,
+    seconds: float,
+    health: Health | None = None,
+) -> Line:
+    """A line between two readings of one session, so many seconds apart; a first reading has no rates yet.
+
+    `health` is what the participant's page tells of itself.
+    """
     if before is not None and (before.session != after.session or seconds <= 0):
         before = None
     up = loss_up(before, after) if before else None
@@ -93,6 +111,11 @@ def line(participant: int, before: ParticipantStats | None, after: ParticipantSt
         queue_ms=round(after.queue_ms),
         nacks=after.nacks_in + after.nacks_out,
         plis=after.plis_in + after.plis_out,
+        freezes=health.freezes if health else None,
+        frozen_s=round(health.frozen, 1) if health else None,
+        concealed=health.concealed if health else None,
+        cpu=health.cpu if health else None,
+        cpu_short=health.cpu_short if health else None,
         sent=after.sent,
         shown=after.shown,
     )

@@ -32,6 +32,8 @@ def test_the_chair_sees_everybody_s_line(tmp_path: Path) -> None:
         until(lambda: not row.locator("[data-fill=up]").inner_text().startswith("–"), what="a rate, from two readings")
         assert row.locator(".line-figures").is_visible(), "a fresh reading does not fold them again"
         until(lambda: "×" in row.locator("[data-fill=sent]").inner_text(), what="the layers that it sends")
+        until(lambda: "lần" in row.locator("[data-fill=still]").inner_text(), what="freezes of the last minute")
+        until(lambda: "–" not in row.locator("[data-fill=machine]").inner_text(), 25, "how busy its machine is")
         told = app.call(app.token("quantri"), "GET", f"/api/v1/meetings/{meeting}/lines")["lines"]
         assert {line["participant"] for line in told} == {seat, figures(chair)["me"]}
         assert chair.errors == []  # type: ignore[attr-defined]

@@ -22,10 +22,10 @@ def word(page: Page) -> str:
     return page.locator("[data-link-word]").inner_text()
 
 
-def shows(page: Page, words: str, seconds: float) -> float:
-    """Seconds until the page shows the word."""
+def shows(page: Page, seconds: float, *words: str) -> float:
+    """Seconds until the page shows one of these words."""
     begin = time.monotonic()
-    until(lambda: word(page) == words, seconds, f"{words}, not {word(page)}")
+    until(lambda: word(page) in words, seconds, f"{words}, not {word(page)}")
     return time.monotonic() - begin
 
 
@@ -47,19 +47,20 @@ def test_the_word_follows_the_link_down_and_up(tmp_path: Path) -> None:
             commune = enter(app, far, meeting, "camthuy", width=1366, height=768)
             for other in (chair, village):
                 sees(commune, figures(other)["me"])
-            shows(commune, "Mạng tốt", 20)
+            shows(commune, 20, "Mạng tốt")
             commune.wait_for_timeout(8000)  # until the link is known and the ladder at its top
-            took = {}
-            for words, way in (("Mạng trung bình", 170_000), ("Mạng yếu", 64_000)):
-                weaken(link, Way(delay=0.02, rate=way))
-                took[words] = shows(commune, words, 10)
-                commune.screenshot(path=tmp_path / f"{way}.png")
-                commune.wait_for_timeout(4000)
+            weaken(link, Way(delay=0.02, rate=170_000))
+            first = shows(commune, 10, "Mạng trung bình", "Mạng yếu")  # while its queue drains it may carry nothing
+            shows(commune, 20, "Mạng trung bình")
+            commune.screenshot(path=tmp_path / "fair.png")
+            weaken(link, Way(delay=0.02, rate=64_000))
+            second = shows(commune, 10, "Mạng yếu")
+            commune.screenshot(path=tmp_path / "poor.png")
+            commune.wait_for_timeout(4000)
             weaken(link, GOOD)
-            up = shows(commune, "Mạng tốt", 30)
-            print(f"{took}, up again in {up:.1f} s")
-            for seconds in took.values():
-                assert seconds <= DOWN_SECONDS + LOOK
+            up = shows(commune, 30, "Mạng tốt")
+            print(f"down in {first:.1f} and {second:.1f} s, up again in {up:.1f} s")
+            assert max(first, second) <= DOWN_SECONDS + LOOK
             assert up <= UP_SECONDS + LOOK
             for other in (chair, village):
                 sees(commune, figures(other)["me"])

@@ -7,13 +7,15 @@ changes. So each is played as early as its own buffer allows, and this measures 
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.media.browsing import Meeting, Member, meeting_of_pages, until
+from tests.media.lossy import Relay, at_random
 
 TOGETHER = 80  # ms
 FLASHES = 10
@@ -74,11 +76,25 @@ async def skews(member: Member) -> list[float]:
     return [skew for skew in nearest if abs(skew) < 600]
 
 
-async def test_lips_and_voice_are_shown_together(meeting: Meeting) -> None:
+BAD_LINES = {
+    "good": lambda: None,
+    "jitter": lambda: Relay(delay=waiting(0.085, seed=1)),
+    "loss": lambda: Relay(down=at_random(0.1, seed=1), delay=lambda: 0.02),
+}
+
+
+def waiting(most: float, seed: int) -> Callable[[], float]:
+    """Each datagram waits for another time, up to so many seconds, whatever overtakes it."""
+    chance = random.Random(seed)
+    return lambda: chance.uniform(0, most)
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+async def test_lips_and_voice_are_shown_together(meeting: Meeting, line: str) -> None:
     speaker = await meeting.join("speaker", voice=True, picture=True)
-    viewer = await meeting.join("viewer")
+    viewer = await meeting.join("viewer", relay=BAD_LINES[line]())
     await meeting.show(viewer, "speaker")
-    await asyncio.sleep(4)  # until the buffers have found their depth
+    await asyncio.sleep(8)  # until the buffers have found their depth
     await speaker.page.evaluate(BLINK)
     await viewer.page.evaluate(WATCH)
 

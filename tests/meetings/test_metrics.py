@@ -7,6 +7,7 @@ import re
 from prometheus_client import CollectorRegistry, generate_latest
 
 from server.media.protocol import ParticipantStats, Stats
+from server.meetings.health import Report
 from server.meetings.metrics import MediaFigures
 from server.meetings.placing import NodeFigures
 
@@ -48,6 +49,15 @@ def test_totals_of_each_node() -> None:
     assert scraped['media_dropped_total{kind="video",node="1"}'] == 4
     assert scraped['media_refused_total{node="1",reason="bad_stun"}'] == 3
     assert scraped['media_packets_out_total{node="2"}'] is None, "a node that is away has no figures"
+
+
+def test_pages_that_tell_are_counted() -> None:
+    scraped = Scraped()
+    scraped.figures.hear(Report(seconds=10, freezes=2, frozen=1.5, concealed=0.03, cpu=0.3))
+    scraped.figures.hear(Report(seconds=10))
+    assert scraped["page_freezes_total"] == 2 and scraped["page_frozen_seconds_total"] == 1.5
+    assert scraped['page_concealed_ratio_bucket{le="0.02"}'] == 1
+    assert scraped["page_cpu_cores_sum"] == 0.3
 
 
 def test_lines_become_histograms() -> None:

@@ -59,6 +59,8 @@ export class Lines {
       up: rate(line.kbps_up, line.loss_up), down: rate(line.kbps_down, line.loss_down),
       trip: text("lineTrip", { rtt: known(line.rtt_ms, number), jitter: number(Math.max(line.jitter_up_ms, line.jitter_down_ms)), queue: number(line.queue_ms) }),
       sent: sizes(line.sent), shown: sizes(line.shown),
+      still: text("lineStill", { freezes: known(line.freezes, number), seconds: known(line.frozen_s, number), concealed: known(line.concealed, percent) }),
+      machine: text("lineMachine", { cpu: known(line.cpu, percent), short: known(line.cpu_short, percent) }),
     });
     return row;
   }

@@ -5,6 +5,7 @@ import { Controls } from "./controls.js";
 import { Door } from "./door.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { Grid } from "./grid.js";
+import { Health } from "./health.js";
 import { Lines } from "./lines.js";
 import { Notices, showGone } from "./notices.js";
 import { Panel } from "./panel.js";
@@ -32,6 +33,7 @@ function start() {
   new Roster(room, state);
   new Chair(room, state, meeting, new Panel(room));
   new Lines(room, state, meeting);
+  new Health(session, meeting);
   room.room = { state, session, grid, controls, tracks };
 
   session.addEventListener("joined", async ({ detail }) => {
