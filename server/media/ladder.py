@@ -19,7 +19,7 @@ from server.media.allocator import STILL, Choice, Demand
 from server.media.protocol import Quality, Rung
 from server.media.voices import THINNEST
 
-DOWN = 0.5  # s, looked at with every feedback
+DOWN = 0.25  # s, looked at with every feedback
 UP = 3.0  # s
 VOICE_RATE = THINNEST.rate()  # bit/s below which even one voice with its headers does not fit
 VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps

@@ -15,7 +15,7 @@ from tests.peers.link import Link, Way, emulated
 pytestmark = pytest.mark.timeout(200)
 GOOD = Way(delay=0.02)
 DOWN_SECONDS, UP_SECONDS = 2.0, 15.0
-LOOK = 0.3  # s that the news may take on the weak link itself, and the page to be asked
+NEWS = 1.0  # s that the news of it may take: it comes over the weak link, through the queue that is there at first
 
 
 def word(page: Page) -> str:
@@ -60,8 +60,8 @@ def test_the_word_follows_the_link_down_and_up(tmp_path: Path) -> None:
             weaken(link, GOOD)
             up = shows(commune, 30, "Mạng tốt")
             print(f"down in {first:.1f} and {second:.1f} s, up again in {up:.1f} s")
-            assert max(first, second) <= DOWN_SECONDS + LOOK
-            assert up <= UP_SECONDS + LOOK
+            assert max(first, second) <= DOWN_SECONDS + NEWS
+            assert up <= UP_SECONDS + NEWS
             for other in (chair, village):
                 sees(commune, figures(other)["me"])
             assert commune.errors == []  # type: ignore[attr-defined]

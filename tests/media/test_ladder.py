@@ -56,7 +56,7 @@ def test_worse_is_told_soon_and_better_later() -> None:
 
 def test_a_short_dip_is_not_told() -> None:
     ladder = Ladder()
-    told = [ladder.step("one" if now % 1 < 0.5 else "full", 0.0, now) for now in (n / 10 for n in range(100))]
+    told = [ladder.step("one" if now % 1 < 0.2 else "full", 0.0, now) for now in (n / 10 for n in range(100))]
     assert not any(told)
 
 
