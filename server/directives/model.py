@@ -49,6 +49,7 @@ delivery_table = Table(
     sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
     sa.Column("role", sa.String(10), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("state_before", sa.String(20)),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("deadline", UtcDateTime),
     sa.Column("sent_at", UtcDateTime, nullable=False),
@@ -68,7 +69,8 @@ delivery_table = Table(
     sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
     sa.Index(None, "unit_id", "state"),
 )
-"""`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework."""
+"""`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
+`state_before` is set while a recall is undecided."""
 
 response_table = Table(
     "response",

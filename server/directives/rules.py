@@ -1,14 +1,15 @@
 """What may happen to a delivery, as a table; and how timeliness is computed from dates: pure.
 
 A delivery is one directive × one recipient unit (DOMAIN, A delivery). A step that the table does not hold is illegal
-and changes nothing; a receipt that comes late never moves a state back.
+and changes nothing; a receipt that comes late never moves a state back. `docs/directives.md` is drawn from this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class State(StrEnum):
@@ -25,6 +26,10 @@ class State(StrEnum):
     REWORK = "REWORK"
     COMPLETED = "COMPLETED"
     CLOSED_INFO = "CLOSED_INFO"
+    RECALL_PENDING = "RECALL_PENDING"
+    RECALLED = "RECALLED"
+    SUPERSEDED = "SUPERSEDED"
+    WAIVED = "WAIVED"
 
 
 class Event(StrEnum):
@@ -40,6 +45,25 @@ class Event(StrEnum):
     REPORT = "report"
     ACCEPT = "accept"
     SEND_BACK = "send_back"
+    ASK_EXTENSION = "ask_extension"
+    GRANT_EXTENSION = "grant_extension"
+    REFUSE_EXTENSION = "refuse_extension"
+    RECALL = "recall"
+    AGREE_RECALL = "agree_recall"
+    REFUSE_RECALL = "refuse_recall"
+    SUPERSEDE = "supersede"
+    WAIVE = "waive"
+
+
+class Actor(StrEnum):
+    """Who makes an event happen."""
+
+    DEVICE = "device"
+    READER = "reader"
+    CLERK = "clerk"
+    LEADER = "leader"
+    ASSIGNEE = "assignee"
+    ISSUER = "issuer"
 
 
 class DirectiveState(StrEnum):
@@ -88,30 +112,88 @@ class IllegalStepError(Exception):
         self.event = event
 
 
-_UNREGISTERED = {
+class _Back(Enum):
+    BACK = "the state before"
+
+
+BACK = _Back.BACK
+"""Instead of a state: where the delivery stood before its recall was asked for."""
+
+Target = State | _Back
+_UNREGISTERED: dict[Event, Target] = {
     Event.REGISTER: State.REGISTERED,
     Event.REGISTER_INFO: State.CLOSED_INFO,
     Event.RETURN: State.RETURNED,
 }
-_STEPS: dict[State, dict[Event, State]] = {
-    State.SENT: {Event.ARRIVE: State.ARRIVED, Event.SEE: State.SEEN, **_UNREGISTERED},
-    State.ARRIVED: {Event.SEE: State.SEEN, **_UNREGISTERED},
-    State.SEEN: _UNREGISTERED,
-    State.REGISTERED: {Event.ASSIGN: State.ASSIGNED, Event.START: State.IN_PROGRESS, Event.REPORT: State.REPORTED},
-    State.ASSIGNED: {Event.ASSIGN: State.ASSIGNED, Event.START: State.IN_PROGRESS, Event.REPORT: State.REPORTED},
-    State.IN_PROGRESS: {Event.ASSIGN: State.ASSIGNED, Event.REPORT: State.REPORTED},
-    State.REPORTED: {Event.REPORT: State.REPORTED, Event.ACCEPT: State.COMPLETED, Event.SEND_BACK: State.REWORK},
-    State.REWORK: {Event.ASSIGN: State.ASSIGNED, Event.REPORT: State.REPORTED},
-    State.RETURNED: {},
-    State.COMPLETED: {},
-    State.CLOSED_INFO: {},
+_BY_ISSUER: dict[Event, Target] = {
+    Event.RECALL: State.RECALL_PENDING,
+    Event.SUPERSEDE: State.SUPERSEDED,
+    Event.WAIVE: State.WAIVED,
 }
-_RECEIPTS = (Event.ARRIVE, Event.SEE)
+_WORK: dict[Event, Target] = {Event.ASSIGN: State.ASSIGNED, Event.REPORT: State.REPORTED}
+_BEGIN: dict[Event, Target] = {**_WORK, Event.START: State.IN_PROGRESS}
+_EXTENSIONS = (Event.ASK_EXTENSION, Event.GRANT_EXTENSION, Event.REFUSE_EXTENSION)
 
-STATES: dict[State, dict[Event, State]] = {
-    state: {**dict.fromkeys(_RECEIPTS, state), **steps} for state, steps in _STEPS.items()
+
+def _at_work(state: State, steps: Mapping[Event, Target]) -> dict[Event, Target]:
+    return {**steps, **dict.fromkeys(_EXTENSIONS, state), **_BY_ISSUER}
+
+
+_STEPS: dict[State, dict[Event, Target]] = {
+    State.SENT: {Event.ARRIVE: State.ARRIVED, Event.SEE: State.SEEN, **_UNREGISTERED, **_BY_ISSUER},
+    State.ARRIVED: {Event.SEE: State.SEEN, **_UNREGISTERED, **_BY_ISSUER},
+    State.SEEN: {**_UNREGISTERED, **_BY_ISSUER},
+    State.RETURNED: {},
+    State.REGISTERED: _at_work(State.REGISTERED, _BEGIN),
+    State.ASSIGNED: _at_work(State.ASSIGNED, _BEGIN),
+    State.IN_PROGRESS: _at_work(State.IN_PROGRESS, _WORK),
+    State.REPORTED: {
+        Event.REPORT: State.REPORTED,
+        Event.ACCEPT: State.COMPLETED,
+        Event.SEND_BACK: State.REWORK,
+        **_BY_ISSUER,
+    },
+    State.REWORK: _at_work(State.REWORK, _BEGIN),
+    State.COMPLETED: {},
+    State.CLOSED_INFO: {Event.RECALL: State.RECALL_PENDING, Event.SUPERSEDE: State.SUPERSEDED},
+    State.RECALL_PENDING: {
+        Event.AGREE_RECALL: State.RECALLED,
+        Event.REFUSE_RECALL: BACK,
+        Event.SUPERSEDE: State.SUPERSEDED,
+    },
+    State.RECALLED: {},
+    State.SUPERSEDED: {},
+    State.WAIVED: {},
+}
+RECEIPTS = frozenset({Event.ARRIVE, Event.SEE})
+"""What a device or a reader lets us know; it may come late, twice or never, and is never refused."""
+
+STATES: dict[State, dict[Event, Target]] = {
+    state: {**dict.fromkeys(RECEIPTS, state), **steps} for state, steps in _STEPS.items()
 }
 """State × event → state. A receipt is known in every state; where nothing else is written it changes nothing."""
+
+ACTORS: Mapping[Event, Actor] = {
+    Event.ARRIVE: Actor.DEVICE,
+    Event.SEE: Actor.READER,
+    Event.REGISTER: Actor.CLERK,
+    Event.REGISTER_INFO: Actor.CLERK,
+    Event.RETURN: Actor.CLERK,
+    Event.ASSIGN: Actor.LEADER,
+    Event.START: Actor.ASSIGNEE,
+    Event.REPORT: Actor.ASSIGNEE,
+    Event.ASK_EXTENSION: Actor.ASSIGNEE,
+    Event.AGREE_RECALL: Actor.CLERK,
+    Event.REFUSE_RECALL: Actor.CLERK,
+    Event.ACCEPT: Actor.ISSUER,
+    Event.SEND_BACK: Actor.ISSUER,
+    Event.GRANT_EXTENSION: Actor.ISSUER,
+    Event.REFUSE_EXTENSION: Actor.ISSUER,
+    Event.RECALL: Actor.ISSUER,
+    Event.SUPERSEDE: Actor.ISSUER,
+    Event.WAIVE: Actor.ISSUER,
+}
+"""Who makes each event happen; a village head is clerk, leader and assignee of the village in one."""
 
 EDXML_CODES: Mapping[State, str] = {
     State.ARRIVED: "01",
@@ -122,25 +204,51 @@ EDXML_CODES: Mapping[State, str] = {
     State.IN_PROGRESS: "05",
     State.REWORK: "05",
     State.COMPLETED: "06",
+    State.RECALL_PENDING: "13",
+    State.RECALLED: "15",
 }
 """Status codes of the exchange format edXML (QCVN 102:2016); states without one are our own."""
 
 UNREGISTERED = frozenset({State.SENT, State.ARRIVED, State.SEEN})
 """The unit has no duty to handle it yet (Nghị định 30/2020, Điều 22)."""
 
-CLOSED = frozenset({State.RETURNED, State.COMPLETED, State.CLOSED_INFO})
+FINAL = frozenset({State.RETURNED, State.COMPLETED, State.RECALLED, State.SUPERSEDED, State.WAIVED})
+"""Nothing leads out of these."""
+
+CLOSED = FINAL | {State.CLOSED_INFO}
 """Nothing more is expected of the recipient."""
 
 
-def next_state(state: State, event: Event) -> State:
-    """The state after an event. Raises IllegalStepError."""
-    try:
-        return STATES[state][event]
-    except KeyError:
-        raise IllegalStepError(state, event) from None
+@dataclass(frozen=True)
+class Position:
+    """Where a delivery stands; `before` is where it stood when its undecided recall was asked for."""
+
+    state: State
+    before: State | None = None
+
+    @property
+    def underlying(self) -> State:
+        """Where the delivery stands apart from an undecided recall."""
+        return self.before or self.state
 
 
-def possible(state: State, events: Iterable[Event]) -> frozenset[Event]:
+def advance(position: Position, event: Event) -> Position:
+    """The position after an event. Raises IllegalStepError.
+
+    A receipt during an undecided recall moves what lies under it: a refused recall goes back to there.
+    """
+    state, before = position.state, position.before
+    target = STATES[state].get(event)
+    if target is None:
+        raise IllegalStepError(state, event)
+    if before is not None and event in RECEIPTS:
+        return Position(state, advance(Position(before), event).state)
+    if target is _Back.BACK:
+        return Position(position.underlying)
+    return Position(target, state if target is State.RECALL_PENDING else None)
+
+
+def possible(state: State, events: Iterable[Event] = Event) -> frozenset[Event]:
     """Those of `events` that the table holds for the state."""
     return frozenset(event for event in events if event in STATES[state])
 

@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.directives.rules import (
+    ACTORS,
     CLOSED,
     EDXML_CODES,
+    FINAL,
+    RECEIPTS,
     STATES,
     UNREGISTERED,
     Event,
     IllegalStepError,
+    Position,
     RecipientRole,
     State,
     Timeliness,
-    next_state,
-    possible,
+    advance,
     registering,
     timeliness,
 )
@@ -47,6 +50,16 @@ LEGAL = [
     ("REPORTED", "accept", "COMPLETED"),
     ("REPORTED", "send_back", "REWORK"),
     ("REWORK", "report", "REPORTED"),
+    ("REWORK", "start", "IN_PROGRESS"),
+    ("ASSIGNED", "ask_extension", "ASSIGNED"),
+    ("REWORK", "grant_extension", "REWORK"),
+    ("IN_PROGRESS", "refuse_extension", "IN_PROGRESS"),
+    ("SENT", "recall", "RECALL_PENDING"),
+    ("REPORTED", "recall", "RECALL_PENDING"),
+    ("CLOSED_INFO", "recall", "RECALL_PENDING"),
+    ("SEEN", "supersede", "SUPERSEDED"),
+    ("CLOSED_INFO", "supersede", "SUPERSEDED"),
+    ("IN_PROGRESS", "waive", "WAIVED"),
 ]
 ILLEGAL = [
     ("SENT", "report"),
@@ -61,63 +74,112 @@ ILLEGAL = [
     ("RETURNED", "register"),
     ("RETURNED", "report"),
     ("CLOSED_INFO", "report"),
+    ("CLOSED_INFO", "waive"),
+    ("COMPLETED", "recall"),
+    ("COMPLETED", "supersede"),
+    ("COMPLETED", "waive"),
+    ("RETURNED", "recall"),
+    ("SEEN", "ask_extension"),
+    ("REPORTED", "ask_extension"),
+    ("SENT", "agree_recall"),
+    ("RECALLED", "refuse_recall"),
+    ("WAIVED", "report"),
+    ("SUPERSEDED", "recall"),
 ]
 
 
 @pytest.mark.parametrize(("state", "event", "after"), LEGAL)
 def test_a_legal_step(state: str, event: str, after: str) -> None:
-    assert next_state(State(state), Event(event)) is State(after)
+    assert advance(Position(State(state)), Event(event)).state is State(after)
 
 
 @pytest.mark.parametrize(("state", "event"), ILLEGAL)
 def test_an_illegal_step_is_refused(state: str, event: str) -> None:
     with pytest.raises(IllegalStepError, match=f"{event} is not possible in {state}"):
-        next_state(State(state), Event(event))
+        advance(Position(State(state)), Event(event))
 
 
-@pytest.mark.parametrize("state", [state for state in State if state not in (State.SENT, State.ARRIVED)])
+@pytest.mark.parametrize("state", sorted(set(State) - {State.SENT, State.ARRIVED, State.RECALL_PENDING}))
 def test_a_late_receipt_never_moves_a_state_back(state: State) -> None:
-    assert next_state(state, Event.ARRIVE) is state
-    assert next_state(state, Event.SEE) is state
+    for receipt in RECEIPTS:
+        assert advance(Position(state), receipt) == Position(state)
 
 
 def test_arriving_twice_changes_nothing() -> None:
-    assert next_state(State.ARRIVED, Event.ARRIVE) is State.ARRIVED
+    assert advance(Position(State.ARRIVED), Event.ARRIVE) == Position(State.ARRIVED)
 
 
 def test_every_state_is_in_the_table_and_can_be_reached() -> None:
     assert set(STATES) == set(State)
     reached = {State.SENT}
     for _ in State:
-        reached |= {after for state in reached for after in STATES[state].values()}
+        reached |= {after for state in reached for after in STATES[state].values() if isinstance(after, State)}
     assert reached == set(State)
 
 
-@pytest.mark.parametrize("state", sorted(CLOSED))
-def test_a_closed_delivery_stays_closed(state: State) -> None:
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_a_final_state_stays(state: State) -> None:
     assert set(STATES[state].values()) == {state}
 
 
-@given(st.lists(st.sampled_from(Event)))
-def test_in_any_order_a_delivery_is_never_unregistered_again(events: list[Event]) -> None:
-    state, registered = State.SENT, False
+def test_every_event_is_somebodys_and_stands_in_the_table() -> None:
+    assert set(ACTORS) == set(Event) == {event for steps in STATES.values() for event in steps}
+
+
+def run(events: list[Event]) -> list[Position]:
+    """Every position on the way; what is illegal changes nothing."""
+    found = [Position(State.SENT)]
     for event in events:
-        before = state
         try:
-            state = next_state(state, event)
+            found.append(advance(found[-1], event))
         except IllegalStepError:
-            assert state is before
-        registered = registered or state not in UNREGISTERED
-        assert not (registered and state in UNREGISTERED)
+            found.append(found[-1])
+    return found
+
+
+@given(st.lists(st.sampled_from(Event), max_size=40))
+def test_in_any_order_a_delivery_is_never_unregistered_again(events: list[Event]) -> None:
+    registered = False
+    for position in run(events):
+        registered = registered or position.underlying not in UNREGISTERED
+        assert not (registered and position.underlying in UNREGISTERED)
+
+
+@given(st.lists(st.sampled_from(Event), max_size=40))
+def test_a_place_to_go_back_to_is_kept_only_while_a_recall_is_undecided(events: list[Event]) -> None:
+    for position in run(events):
+        assert (position.before is not None) == (position.state is State.RECALL_PENDING)
+        assert position.before not in FINAL | {State.RECALL_PENDING}
+
+
+@given(st.lists(st.sampled_from(Event), max_size=40))
+def test_nothing_leads_out_of_a_final_state(events: list[Event]) -> None:
+    ended = [position.state for position in run(events) if position.state in FINAL]
+    assert len(set(ended)) <= 1
+
+
+@given(st.lists(st.sampled_from(Event), max_size=30))
+def test_a_refused_recall_goes_back_to_where_it_was(events: list[Event]) -> None:
+    before = run(events)[-1]
+    if Event.RECALL in STATES[before.state]:
+        asked = advance(before, Event.RECALL)
+        assert advance(asked, Event.REFUSE_RECALL) == before
+        receipt = advance(advance(asked, Event.SEE), Event.REFUSE_RECALL)
+        assert receipt == advance(before, Event.SEE)  # what was seen meanwhile counts
+
+
+def test_work_closes_by_the_issuer_or_by_returning_it_only() -> None:
+    closing = {event for steps in STATES.values() for event, after in steps.items() if after in CLOSED}
+    assert {e.value for e in closing - RECEIPTS} == {
+        *("accept", "return", "register_info", "agree_recall", "supersede", "waive")
+    }
 
 
 @given(st.lists(st.sampled_from(Event)))
 def test_receipts_may_be_left_out_or_come_late_without_another_outcome(events: list[Event]) -> None:
     def outcome(sequence: list[Event]) -> State:
-        state = State.SENT
-        for event in sequence:
-            state = next_state(state, event) if possible(state, [event]) else state
-        return State.SEEN if state in UNREGISTERED else state
+        position = run(sequence)[-1]
+        return State.SEEN if position.state in UNREGISTERED else position.state
 
     receipts = {Event.ARRIVE, Event.SEE}
     assert outcome([*events, Event.SEE]) == outcome([e for e in events if e not in receipts] + [Event.SEE])
@@ -138,6 +200,8 @@ def test_the_codes_of_the_exchange_format() -> None:
         "IN_PROGRESS": "05",
         "REWORK": "05",
         "COMPLETED": "06",
+        "RECALL_PENDING": "13",
+        "RECALLED": "15",
     }
 
 

@@ -14,7 +14,7 @@ from server.accounts.principal import Principal
 from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark, clean_text, has_hidden_marks
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
-from server.directives.rules import Event, RecipientRole, ReturnReason, State, next_state, registering
+from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, advance, registering
 from server.directives.service.access import delivery_to_us
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
@@ -34,23 +34,30 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
 
     One UPDATE for all units; gives how many deliveries moved. A delivery that is further already is left alone.
     """
-    after = next_state(State.SENT, Event.ARRIVE)
-    sent = tx.all(
-        sa.select(v.id, v.unit_id, v.seq).where(v.unit_id.in_(list(acknowledged)), v.state == State.SENT.value)
-    )
+    pending = Position(State.RECALL_PENDING, State.SENT)
+    return _arrive(tx, acknowledged, Position(State.SENT)) + _arrive(tx, acknowledged, pending)
+
+
+def _arrive(tx: Transaction, acknowledged: Mapping[int, int], before: Position) -> int:
+    """Those that stand at `before`."""
+    after = advance(before, Event.ARRIVE)
+    under = v.state_before.is_(None) if before.before is None else v.state_before == before.before.value
+    stands = sa.and_(v.state == before.state.value, under)
+    sent = tx.all(sa.select(v.id, v.unit_id, v.seq).where(v.unit_id.in_(list(acknowledged)), stands))
     ids = [row.id for row in sent if row.seq <= acknowledged[row.unit_id]]
     if not ids:
         return 0
+    places = {"state": after.state.value, "state_before": after.before and after.before.value}
     moved = tx.execute(
         sa.update(delivery_table)
-        .where(v.id.in_(ids), v.state == State.SENT.value)
-        .values(state=after.value, arrived_at=tx.now)
+        .where(v.id.in_(ids), stands)
+        .values(**places, arrived_at=tx.now)
         .returning(v.id, v.directive_id, v.unit_id)
     ).all()
     if moved:
-        history = {"event": Event.ARRIVE.value, "before": State.SENT.value, "after": after.value, "at": tx.now}
-        tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **history} for row in moved])
-        _tell_issuers(tx, sorted((row.directive_id, row.unit_id) for row in moved), after)
+        names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
+        tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, "at": tx.now} for row in moved])
+        _tell_issuers(tx, sorted((row.directive_id, row.unit_id) for row in moved), after.state)
     return len(moved)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.model import change_table, delivery_table
-from server.directives.rules import Event, IllegalStepError, State, next_state
+from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, advance
 from server.directives.service.problems import wrong_state
 from server.store import Transaction
 
@@ -18,27 +18,33 @@ def step(
     tx: Transaction, delivery: Any, event: Event, who: Principal, *, note: str | None = None, **values: Any
 ) -> State:
     """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing."""
-    before = State(delivery.state)
+    before = position_of(delivery)
     try:
-        after = next_state(before, event)
+        after = advance(before, event)
     except IllegalStepError as error:
         raise wrong_state() from error
-    if after is before and event is not Event.REPORT:
-        return before
-    tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(state=after.value, **values))
+    if after == before and event in RECEIPTS:
+        return before.state
+    places = {"state": after.state.value, "state_before": after.before and after.before.value}
+    tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(**places, **values))
     tx.insert(
         change_table,
         delivery_id=delivery.id,
         event=event.value,
-        before=before.value,
-        after=after.value,
+        before=before.state.value,
+        after=after.state.value,
         at=tx.now,
         account_id=who.account_id,
         account_name=who.name,
         note=note,
     )
-    tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after, to_units=[delivery.unit_id])
-    return after
+    tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after.state, to_units=[delivery.unit_id])
+    return after.state
+
+
+def position_of(delivery: Any) -> Position:
+    """Where a delivery's row stands in the table."""
+    return Position(State(delivery.state), State(delivery.state_before) if delivery.state_before else None)
 
 
 def tell(

@@ -1,0 +1,43 @@
+"""The drawing in the documentation is that of the table, whole and current."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from server.directives import drawing
+from server.directives.rules import STATES, Event, State
+
+
+def test_the_committed_drawing_is_current() -> None:
+    text = drawing.DOCUMENT.read_text("utf-8")
+    assert drawing.renewed(text) == text, "run python -m server.directives.drawing"
+
+
+def test_every_step_that_leads_elsewhere_is_drawn() -> None:
+    drawn = set(re.findall(r"(\w+) --> (\w+): (\w+)", drawing.drawing()))
+    for state, steps in STATES.items():
+        for event, target in steps.items():
+            if target is state:
+                continue
+            after = target.value if isinstance(target, State) else "OPEN"
+            assert (state.value, after, event.value) in drawn or ("OPEN", after, event.value) in drawn
+    assert len(drawn) > 25
+
+
+def test_every_event_stands_in_the_table() -> None:
+    listed = set(re.findall(r"\| ([a-z_]+) \| [a-z]+ \| [\w ]+ \|$", drawing.table(), re.MULTILINE))
+    assert listed == {event.value for event in Event}
+    assert all(f"`{state}`" in drawing.table() for state in State)
+
+
+def test_renewing_a_document_changes_only_what_is_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "x.md"
+    file.write_text(f"before\n{drawing.BEGIN}\nold\n{drawing.END}\nafter\n", "utf-8")
+    drawing.main(file)
+    assert file.read_text("utf-8") == f"before\n{drawing.section()}\nafter\n"
+    file.write_text("no marks", "utf-8")
+    with pytest.raises(ValueError, match="no place"):
+        drawing.main(file)
