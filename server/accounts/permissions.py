@@ -44,6 +44,7 @@ class Permission(StrEnum):
     REGISTER_DELIVERY = "register_delivery"
     ANSWER_DELIVERY = "answer_delivery"
     REVIEW_RESPONSE = "review_response"
+    WITHDRAW_DIRECTIVE = "withdraw_directive"
     JOIN_MEETING = "join_meeting"
     PLAN_MEETING = "plan_meeting"
     CHAIR_MEETING = "chair_meeting"
@@ -70,6 +71,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.REGISTER_DELIVERY: frozenset({Role.CLERK, Role.CADRE, Role.VILLAGE_HEAD}),
     Permission.ANSWER_DELIVERY: _WORKERS,
     Permission.REVIEW_RESPONSE: frozenset({Role.LEADER, Role.CLERK}),
+    Permission.WITHDRAW_DIRECTIVE: frozenset({Role.LEADER}),
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),

@@ -13,14 +13,15 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
-from server.directives.forms import ComposeForm, draft_of, values_of, values_typed
+from server.directives.forms import ComposeForm, draft_of, values_of, values_related, values_typed
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
+from server.directives.rules import Relation
 from server.directives.service.problems import MESSAGES
 from server.directives.shapes import Attachment, Command, Directive, DirectiveDone, DraftInput, Upload
 from server.directives.uploads import read_uploads
 from server.errors import ConflictError, TooLargeError, UserError
-from server.http import STORE, Route, principal, read_body, render, see_other
+from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, in_context, translate
 from server.http.pages import now_of
 from server.http.reading import path_id
@@ -38,6 +39,13 @@ COMMON = (
     DocumentType.GIAY_MOI,
     DocumentType.CONG_DIEN,
 )
+
+
+class NewQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The issued directive that a new one is to replace or correct."""
+
+    replaces: int | None = None
+    corrects: int | None = None
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -102,6 +110,8 @@ async def show_form(
     """The compose page with values, and with what is wrong with them."""
     who, policy = principal(request), request.app[POLICY]
     problems = _problems(request, error) if error else []
+    earlier = int(values["related"] or 0)
+    related = await request.app[STORE].read(service.number_texts, who, [earlier]) if earlier else {}
     kinds = [*COMMON, *(kind for kind in DocumentType if kind not in COMMON)]
     groups = [
         {
@@ -117,6 +127,7 @@ async def show_form(
         "values": values,
         "problems": problems,
         "errors": dict(reversed(problems)),
+        "related_number": related.get(earlier, ""),
         "kind_options": [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds],
         "notations": msgspec.json.encode(offered.notations).decode(),
         "tree": offered.nodes(),
@@ -131,9 +142,14 @@ async def show_form(
 
 
 async def get_new(request: web.Request) -> web.Response:
-    """An empty form; the first working day's end is suggested as the deadline."""
-    policy = request.app[POLICY]
+    """An empty form; the first working day's end is suggested as the deadline. With `?replaces=` that of another."""
+    policy, wanted = request.app[POLICY], read_query(request, NewQuery)
     offered = await request.app[STORE].read(choices, principal(request), policy)
+    if earlier := wanted.replaces or wanted.corrects:
+        opened = await request.app[STORE].read(service.open_directive, principal(request), policy, earlier)
+        relation = Relation.REPLACES if wanted.replaces else Relation.CORRECTS
+        subject = translate(request, _("Đính chính văn bản số {number}"), number=opened.directive.number_text)
+        return await show_form(request, offered, values_related(relation, opened.directive, policy.zone, subject))
     suggested = policy.day_deadline(now_of(request), 1).astimezone(policy.zone)
     values = {
         "kind": DocumentType.CONG_VAN.value,
@@ -145,6 +161,8 @@ async def get_new(request: web.Request) -> web.Response:
         "recipients": [],
         "lead": "",
         "info": [],
+        "relation": "",
+        "related": "",
     }
     return await show_form(request, offered, values)
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
-from server.directives import api, home, pages, service
+from server.directives import api, home, pages, service, withdrawing
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
@@ -49,7 +49,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.on_ack.append(receipts.note)
     channel.may_watch["board"] = board_watch(store)
     channel.announce(*ANNOUNCEMENTS)
-    add_routes(app, [*api.ROUTES, *pages.ROUTES])
+    add_routes(app, [*api.ROUTES, *pages.ROUTES, *withdrawing.ROUTES])
     app[RENDERER].nav.extend(
         [
             NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20, _("Chỉ đạo")),

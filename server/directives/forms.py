@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from server.directives.documents import DocumentType, Urgency
-from server.directives.rules import RecipientRole
+from server.directives.rules import RecipientRole, Relation
 from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Recipient, Words
 from server.errors import UserError
 from server.http.formats import parse_local
@@ -32,6 +32,8 @@ class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     info_groups: list[str] = []
     secrecy: Words = ""
     files_keep: list[int] = []
+    relation: Relation | None = None
+    related: int | None = None
     command_id: CommandId = ""
     action: str = "save"
 
@@ -66,6 +68,8 @@ def draft_of(form: ComposeForm, groups: Mapping[str, Sequence[int]], zone: ZoneI
         deadline=deadline,
         recipients=recipients_of(form, groups),
         secrecy=form.secrecy,
+        relation=form.relation,
+        related=form.related,
         command_id=form.command_id,
     )
 
@@ -87,6 +91,8 @@ def values_of(directive: Directive, zone: ZoneInfo) -> dict[str, Any]:
         "recipients": [*lead, *by_role[RecipientRole.EXECUTE], *by_role[RecipientRole.ASSIST]],
         "lead": lead[0] if lead else "",
         "info": by_role[RecipientRole.INFO],
+        "relation": directive.relation.value if directive.relation else "",
+        "related": directive.related or "",
     }
 
 
@@ -102,4 +108,14 @@ def values_typed(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> dict
         "recipients": _united(form.recipients, form.recipients_groups, groups),
         "lead": form.lead or "",
         "info": _united(form.info, form.info_groups, groups),
+        "relation": form.relation.value if form.relation else "",
+        "related": form.related or "",
     }
+
+
+def values_related(relation: Relation, earlier: Directive, zone: ZoneInfo, subject: str) -> dict[str, Any]:
+    """What the form of a replacement or a correction begins with; `subject` is that of a correction."""
+    values = values_of(earlier, zone) | {"relation": relation.value, "related": earlier.id, "notation": ""}
+    if relation is Relation.CORRECTS:
+        values |= {"kind": DocumentType.CONG_VAN.value, "subject": subject, "body": "", "deadline": ""}
+    return values

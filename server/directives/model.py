@@ -28,9 +28,12 @@ directive_table = Table(
     sa.Column("signer_name", sa.String(50)),
     sa.Column("signer_position", sa.String(100)),
     sa.Column("issued_at", UtcDateTime),
+    sa.Column("relation", sa.String(20)),
+    sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
     sa.UniqueConstraint("unit_id", "year", "number"),
     sa.Index(None, "unit_id", "state"),
 )
+"""`relation` says what it is to the earlier directive `related_id`, if it is anything to one."""
 
 recipient_table = Table(
     "directive_recipient",
@@ -65,6 +68,7 @@ delivery_table = Table(
     sa.Column("returned_at", UtcDateTime),
     sa.Column("return_reason", sa.String(20)),
     sa.Column("return_note", sa.String(1000)),
+    sa.Column("recall_asked_at", UtcDateTime),
     sa.UniqueConstraint("directive_id", "unit_id"),
     sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
     sa.Index(None, "unit_id", "state"),

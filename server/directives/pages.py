@@ -90,17 +90,22 @@ async def get_directive(request: web.Request) -> web.Response:
     if opened.delivery is not None and opened.delivery.seen_at is None:
         await store.write(service.see, who, path_id(request))
         opened = await store.read(service.open_directive, who, policy, path_id(request))
-    return await _show(request, opened)
+    return await show_directive(request, opened)
 
 
-async def _show(request: web.Request, opened: Opened, error: UserError | None = None, typed: str = "") -> web.Response:
+async def show_directive(
+    request: web.Request, opened: Opened, error: UserError | None = None, typed: str = ""
+) -> web.Response:
+    """The page of a directive, with what is wrong and what was typed."""
     problem = (error.field or "", translate(request, error.message, **error.params)) if error else None
     context: dict[str, Any] = {
         "directive": opened.directive,
         "delivery": opened.delivery,
         "board": opened.board,
         "counts": opened.counts,
+        "chain": opened.chain,
         "can": _possible(opened.delivery),
+        "may_recall": any(Event.RECALL in possible(one.state) for one in opened.board or ()),
         "reasons": [(reason.value, translate(request, text)) for reason, text in RETURN_REASONS.items()],
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
         "limit": request.app[POLICY].attachment_limit,
@@ -120,7 +125,7 @@ async def _show(request: web.Request, opened: Opened, error: UserError | None = 
 def _possible(delivery: Delivery | None) -> set[str]:
     if delivery is None:
         return set()
-    return {event.value for event in possible(delivery.state, Event)}
+    return {event.value for event in possible(delivery.state)}
 
 
 async def get_board(request: web.Request) -> web.Response:
@@ -158,14 +163,17 @@ async def post_report(request: web.Request) -> web.Response:
         raise
     except UserError as error:
         opened = await store.read(service.open_directive, who, policy, path_id(request))
-        return await _show(request, opened, error, data.text)
+        return await show_directive(request, opened, error, data.text)
     return see_other(f"/directives/{path_id(request)}")
 
 
-async def _show_delivery(request: web.Request, error: UserError | None = None, note: str = "") -> web.Response:
+async def show_delivery(request: web.Request, error: UserError | None = None, note: str = "") -> web.Response:
+    """The issuer's page of one delivery, with what is wrong and what was typed."""
     who, policy = principal(request), request.app[POLICY]
     directive, delivery = await request.app[STORE].read(service.open_delivery, who, policy, path_id(request))
     context = {
+        "chain": await request.app[STORE].read(service.chain, who, directive.id),
+        "can": _possible(delivery),
         "directive": directive,
         "delivery": delivery,
         "may_review": who.may(Permission.REVIEW_RESPONSE) and delivery.state is State.REPORTED,
@@ -180,7 +188,7 @@ async def _show_delivery(request: web.Request, error: UserError | None = None, n
 
 async def get_delivery(request: web.Request) -> web.Response:
     """One unit's answers and history, for the issuer."""
-    return await _show_delivery(request)
+    return await show_delivery(request)
 
 
 async def post_accept(request: web.Request) -> web.Response:
@@ -200,10 +208,10 @@ async def post_send_back(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        return await _show_delivery(request, error, form.note)
+        return await show_delivery(request, error, form.note)
     except ValueError:
         wrong = UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline")
-        return await _show_delivery(request, wrong, form.note)
+        return await show_delivery(request, wrong, form.note)
     return see_other(f"/directives/{done.directive}")
 
 

@@ -83,6 +83,14 @@ class RecipientRole(StrEnum):
     INFO = "info"
 
 
+class Relation(StrEnum):
+    """What a directive is to an earlier one: a replacement has the same form (Nghị định 30/2020, Điều 18)."""
+
+    REPLACES = "replaces"
+    CORRECTS = "corrects"
+    FORWARDS = "forwards"
+
+
 class ReturnReason(StrEnum):
     """Why a unit returns a document before it registers it (DOMAIN, `RETURNED`)."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from server.directives.documents import DocumentType, Urgency
-from server.directives.rules import DirectiveState, RecipientRole, ReturnReason, State, Timeliness
+from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Timeliness
 
 CommandId = Annotated[str, msgspec.Meta(max_length=64)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -26,7 +26,8 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     """A draft as a whole. An empty `notation` takes the organ's usual one; `secrecy` must be empty.
 
-    `command_id` is made by the client, one for each command: a repeat gets the first answer.
+    `command_id` is made by the client, one for each command: a repeat gets the first answer. `relation` says what it
+    is to the directive `related`, an issued one of the same unit.
     """
 
     kind: DocumentType
@@ -37,6 +38,8 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     deadline: Moment | None = None
     recipients: list[Recipient] = []
     secrecy: Words = ""
+    relation: Relation | None = None
+    related: int | None = None
     command_id: CommandId = ""
 
 
@@ -69,6 +72,29 @@ class SendBackInput(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class RecallInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask recipients to give a document up; without `units` all who still have it."""
+
+    note: Words
+    units: list[int] = []
+    command_id: CommandId = ""
+
+
+class RecallAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`agree` says that this unit has destroyed its copy; a refusal needs a note."""
+
+    agree: bool
+    note: Words = ""
+    command_id: CommandId = ""
+
+
+class WaiveInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Free a unit from the work, with the reason."""
+
+    note: Words
+    command_id: CommandId = ""
+
+
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """A checked file that stands in the file store."""
 
@@ -93,6 +119,14 @@ class DeliveryDone(msgspec.Struct, frozen=True, kw_only=True):
     directive: int
     state: State
     registry_number: int | None = None
+
+
+class RecallDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many recipients were asked, and how many have nothing to give up (completed, returned, withdrawn)."""
+
+    id: int
+    asked: int
+    left: int
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +197,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     reported: int = 0
     completed: int = 0
     returned: int = 0
+    withdrawn: int = 0
     overdue: int = 0
 
 
@@ -187,6 +222,21 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     attachments: list[Attachment]
     recipients: list[Recipient]
+    relation: Relation | None = None
+    related: int | None = None
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of a chain: what it is to the document `related` of the same chain."""
+
+    directive: int
+    number_text: str
+    kind: DocumentType
+    subject: str
+    unit_name: str
+    issued_at: datetime
+    relation: Relation | None
+    related: int | None
 
 
 class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,3 +287,4 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     delivery: Delivery | None = None
     board: list[Delivery] | None = None
     counts: Counts | None = None
+    chain: list[Link] = []

@@ -15,13 +15,17 @@ from server.directives.service.reading import (
     waiting,
 )
 from server.directives.service.receive import arrived, register, report, return_delivery, see
+from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
+from server.directives.service.withdraw import answer_recall, recall, waive
 
 __all__ = [
     "DraftError",
     "accept",
+    "answer_recall",
     "arrived",
     "attach",
+    "chain",
     "create_and_issue",
     "create_draft",
     "delete_draft",
@@ -32,10 +36,12 @@ __all__ = [
     "issue",
     "late",
     "may_watch_board",
+    "number_texts",
     "open_delivery",
     "open_directive",
     "outbox",
     "reachable",
+    "recall",
     "register",
     "report",
     "return_delivery",
@@ -44,4 +50,5 @@ __all__ = [
     "submit",
     "unread",
     "waiting",
+    "waive",
 ]

@@ -49,6 +49,12 @@ def delivery_to_us(tx: Transaction, who: Principal, directive_id: int, *, lock: 
     return row
 
 
+def deliveries_of(tx: Transaction, directive_id: int) -> list[Any]:
+    """All deliveries of a directive, locked in the order of their ids."""
+    query = BOTH.where(v.directive_id == directive_id).order_by(v.id)
+    return tx.all(query.with_for_update(of=delivery_table))
+
+
 def delivery_of_ours(tx: Transaction, who: Principal, delivery_id: int) -> Any:
     """A delivery, locked, of a directive that the person's own unit issued."""
     row = tx.one(BOTH.where(v.id == delivery_id, d.unit_id == who.unit_id).with_for_update(of=delivery_table))

@@ -10,7 +10,7 @@ from server.accounts import service as accounts
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import attachment_table, change_table, recipient_table, response_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, RecipientRole, State
+from server.directives.rules import DirectiveState, RecipientRole, Relation, State
 from server.directives.service import standing
 from server.directives.shapes import Attachment, Change, Delivery, Directive, Recipient, Response
 from server.store import Transaction
@@ -42,6 +42,8 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         changed_at=row.changed_at,
         attachments=[attachment_shape(file) for file in files],
         recipients=[Recipient(unit=x.unit_id, role=RecipientRole(x.role)) for x in recipients],
+        relation=Relation(row.relation) if row.relation else None,
+        related=row.related_id,
     )
 
 

@@ -17,6 +17,7 @@ from server.directives.rules import DirectiveState
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.problems import DraftError
+from server.directives.service.relations import check_relation
 from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Upload
 from server.errors import NotFoundError, UserError
 from server.http.i18n import _
@@ -64,6 +65,7 @@ def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> Non
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(recipient.unit not in allowed for recipient in draft.recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
+    problems += check_relation(tx, who, draft.relation, draft.related, draft.kind)
     if problems:
         raise DraftError(problems)
 
@@ -101,6 +103,8 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
         "body": draft.body,
         "urgency": draft.urgency.value,
         "deadline": draft.deadline,
+        "relation": draft.relation and draft.relation.value,
+        "related_id": draft.related if draft.relation else None,
         "changed_at": tx.now,
     }
 

@@ -12,12 +12,14 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
 from server.directives.model import delivery_table, directive_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, RecipientRole, State
+from server.directives.rules import DirectiveState, RecipientRole, Relation, State
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable
 from server.directives.service.numbers import OUT, take_number
 from server.directives.service.problems import DraftError
+from server.directives.service.relations import check_relation
+from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, Upload
 from server.store import Transaction
 from server.units import service as units
@@ -80,6 +82,8 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
         )
     )
     _deliver(tx, row, recipients, {"number": number_text, "unit_name": own.name})
+    if row.relation == Relation.REPLACES:
+        supersede(tx, who, row.related_id, number_text)
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
 
 
@@ -90,6 +94,8 @@ def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(unit not in allowed for unit, _role in recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
+    relation = Relation(row.relation) if row.relation else None
+    problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind))
     if problems:
         raise DraftError(problems)
     return recipients

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.directives.documents import Problem
+from server.directives.rules import State
 from server.errors import ConflictError, NotFoundError, UserError
 from server.http.i18n import _
 
@@ -26,6 +27,9 @@ MESSAGES = {
     "no_recipients": _("Xin chọn ít nhất một nơi nhận."),
     "past_deadline": _("Hạn trả lời phải sau lúc ban hành."),
     "unknown_recipient": _("Có nơi nhận không thuộc phạm vi gửi của đơn vị."),
+    "unknown_related": _("Không có văn bản đã ban hành nào của đơn vị để thay thế hay đính chính."),
+    "other_form": _("Văn bản thay thế phải cùng loại với văn bản được thay thế (Nghị định 30/2020/NĐ-CP, Điều 18)."),
+    "replaced_already": _("Văn bản này đã được thay thế rồi. Xin thay thế văn bản mới nhất."),
 }
 
 
@@ -43,8 +47,17 @@ def no_directive() -> NotFoundError:
     return NotFoundError("no_directive", _("Không có văn bản này."))
 
 
-def wrong_state() -> ConflictError:
-    """The state table has no such step."""
-    return ConflictError(
-        "wrong_state", _("Việc này không làm được ở trạng thái hiện nay của văn bản. Xin tải lại trang.")
-    )
+_REFUSALS = {
+    State.COMPLETED: _("Đơn vị đã hoàn thành văn bản này nên việc này không làm được nữa."),
+    State.RETURNED: _("Đơn vị đã trả lại văn bản này nên việc này không làm được nữa."),
+    State.RECALLED: _("Văn bản đã được thu hồi nên việc này không làm được nữa."),
+    State.SUPERSEDED: _("Văn bản đã được thay thế bằng văn bản khác. Xin làm theo văn bản mới."),
+    State.WAIVED: _("Đơn vị đã được miễn thực hiện văn bản này."),
+    State.RECALL_PENDING: _("Nơi ban hành đang xin thu hồi văn bản. Xin trả lời việc thu hồi trước."),
+}
+_NOT_NOW = _("Việc này không làm được ở trạng thái hiện nay của văn bản. Xin tải lại trang.")
+
+
+def wrong_state(state: State | None = None) -> ConflictError:
+    """The state table has no such step from `state`."""
+    return ConflictError("wrong_state", _REFUSALS.get(state, _NOT_NOW) if state else _NOT_NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
@@ -21,6 +22,7 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.assemble import attachment_shape, delivery_shape, directive_shape
 from server.directives.service.problems import no_directive
+from server.directives.service.relations import chain
 from server.directives.shapes import (
     Attachment,
     Counts,
@@ -135,16 +137,18 @@ def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id
     if row.unit_id != who.unit_id:
         delivery = delivery_to_us(tx, who, directive_id)
         own = delivery_shape(tx, policy, delivery, who.acting.unit_name, history=True)
-        return Opened(directive=directive_shape(tx, row), delivery=own)
+        shown = directive_shape(tx, row)
+        if own.state is State.RECALLED:  # the unit has destroyed its copy: it knows of the document, not what it says
+            shown = msgspec.structs.replace(shown, body="", attachments=[])
+        return Opened(directive=shown, delivery=own, chain=chain(tx, who, directive_id))
     directive_of_ours(tx, who, directive_id)
     if row.state != DirectiveState.ISSUED:
         if not who.may(Permission.DRAFT_DIRECTIVE):
             raise no_directive()
         return Opened(directive=directive_shape(tx, row))
     board = _board(tx, policy, row)
-    return Opened(
-        directive=directive_shape(tx, row), board=board, counts=standing.counts_of(tx, policy, {row.id: row})[row.id]
-    )
+    counts = standing.counts_of(tx, policy, {row.id: row})[row.id]
+    return Opened(directive=directive_shape(tx, row), board=board, counts=counts, chain=chain(tx, who, directive_id))
 
 
 def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: int) -> tuple[Directive, Delivery]:
@@ -180,8 +184,10 @@ def download(tx: Transaction, who: Principal, attachment_id: int) -> Attachment:
     if directive.unit_id == who.unit_id:
         if directive.state != DirectiveState.ISSUED and not who.may(Permission.DRAFT_DIRECTIVE):
             raise found
-    elif tx.one(sa.select(v.id).where(v.directive_id == directive.id, v.unit_id == who.unit_id)) is None:
-        raise found
+    else:
+        ours = tx.one(sa.select(v.state).where(v.directive_id == directive.id, v.unit_id == who.unit_id))
+        if ours is None or ours.state == State.RECALLED:
+            raise found
     return attachment_shape(row)
 
 

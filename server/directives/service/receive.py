@@ -18,6 +18,7 @@ from server.directives.rules import Event, Position, RecipientRole, ReturnReason
 from server.directives.service.access import delivery_to_us
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
+from server.directives.service.notes import note_of
 from server.directives.service.numbers import IN, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.steps import step, tell
@@ -107,9 +108,9 @@ def return_delivery(tx: Transaction, who: Principal, directive_id: int, data: Re
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
-        note = clean_text(data.note)
+        note = note_of(data.note)
         values = {"returned_at": tx.now, "return_reason": ReturnReason(data.reason).value, "return_note": note}
-        return _done(row, step(tx, row, Event.RETURN, who, note=note or None, **values))
+        return _done(row, step(tx, row, Event.RETURN, who, note=note, **values))
 
     return _once(tx, who, data.command_id, ["return", directive_id, msgspec.to_builtins(data)], work)
 

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import clean_text
 from server.directives.model import response_table
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours
 from server.directives.service.commands import once
+from server.directives.service.notes import note_of
 from server.directives.service.steps import step
 from server.directives.shapes import DeliveryDone, SendBackInput
 from server.errors import UserError
@@ -40,8 +40,8 @@ def send_back(tx: Transaction, who: Principal, delivery_id: int, data: SendBackI
 
     def work() -> DeliveryDone:
         row = delivery_of_ours(tx, who, delivery_id)
-        note = clean_text(data.note)
-        if not note:
+        note = note_of(data.note)
+        if note is None:
             raise UserError("no_note", _("Xin ghi rõ cần bổ sung gì."), field="note")
         if data.deadline is not None and data.deadline <= tx.now:
             raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")

@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from server.directives.documents import Urgency
 from server.directives.model import delivery_table
 from server.directives.policy import Policy
-from server.directives.rules import EDXML_CODES, UNREGISTERED, RecipientRole, State, Timeliness, timeliness
+from server.directives.rules import EDXML_CODES, FINAL, UNREGISTERED, RecipientRole, State, Timeliness, timeliness
 from server.directives.shapes import Counts
 from server.store import Transaction
 
 v = delivery_table.c
 _ANSWERED = (State.REPORTED, State.COMPLETED)
+_WITHDRAWN = (State.RECALLED, State.SUPERSEDED, State.WAIVED)
+_UNTIMED = FINAL - {State.COMPLETED}
 
 
 def edxml(state: State) -> str:
@@ -28,9 +30,12 @@ def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeli
     """When a delivery's next duty is due and how that stands: first to register (T1), then to answer (T3)."""
     state, urgency = State(row.state), Urgency(row.urgency)
     notice = None
-    if state is State.RETURNED:
+    if state in _UNTIMED:
         return None, Timeliness.NONE
-    if state in UNREGISTERED or row.role == RecipientRole.INFO or row.deadline is None:
+    if state is State.RECALL_PENDING:
+        due, done = policy.register_due(row.recall_asked_at, urgency), None
+        notice = (due - row.recall_asked_at) / 4
+    elif state in UNREGISTERED or row.role == RecipientRole.INFO or row.deadline is None:
         due = policy.register_due(row.sent_at, urgency)
         done = row.registered_at
         if state in UNREGISTERED and row.deadline is not None:
@@ -52,6 +57,7 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
             v.role,
             v.deadline,
             v.sent_at,
+            v.recall_asked_at,
             sa.func.count().label("sent"),
             sa.func.count(v.arrived_at).label("arrived"),
             sa.func.count(v.seen_at).label("seen"),
@@ -60,7 +66,7 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
             sa.func.max(v.reported_at).label("reported_at"),
         )
         .where(v.directive_id.in_(list(directives)))
-        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at)
+        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at)
     )
     found = {directive: dict.fromkeys(Counts.__struct_fields__, 0) for directive in directives}
     for group in groups:
@@ -70,6 +76,7 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
         counts["reported"] += group.sent if state in _ANSWERED else 0
         counts["completed"] += group.sent if state is State.COMPLETED else 0
         counts["returned"] += group.sent if state is State.RETURNED else 0
+        counts["withdrawn"] += group.sent if state in _WITHDRAWN else 0
         facts = _Group(group, directives[group.directive_id].urgency)
         counts["overdue"] += group.sent if of(policy, facts, tx.now)[1] is Timeliness.OVERDUE else 0
     return {directive: Counts(**counts) for directive, counts in found.items()}
@@ -81,4 +88,5 @@ class _Group:
     def __init__(self, group: Any, urgency: str) -> None:
         self.state, self.role, self.deadline = group.state, group.role, group.deadline
         self.sent_at, self.registered_at, self.reported_at = group.sent_at, group.registered_at, group.reported_at
+        self.recall_asked_at = group.recall_asked_at
         self.urgency = urgency

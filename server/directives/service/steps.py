@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ def step(
     try:
         after = advance(before, event)
     except IllegalStepError as error:
-        raise wrong_state() from error
+        raise wrong_state(before.state) from error
     if after == before and event in RECEIPTS:
         return before.state
     places = {"state": after.state.value, "state_before": after.before and after.before.value}
@@ -40,6 +40,39 @@ def step(
     )
     tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after.state, to_units=[delivery.unit_id])
     return after.state
+
+
+def step_all(
+    tx: Transaction, deliveries: Sequence[Any], event: Event, who: Principal, *, note: str | None = None, **values: Any
+) -> None:
+    """Move locked deliveries of one directive that the table lets move by `event`: one statement for each way.
+
+    Raises ConflictError if one may not, and then changes none.
+    """
+    ways: dict[tuple[Position, Position], list[Any]] = {}
+    for delivery in deliveries:
+        before = position_of(delivery)
+        try:
+            ways.setdefault((before, advance(before, event)), []).append(delivery)
+        except IllegalStepError as error:
+            raise wrong_state(error.state) from error
+    common = {"event": event.value, "at": tx.now, "account_id": who.account_id, "account_name": who.name, "note": note}
+    for (before, after), rows in ways.items():
+        places = {"state": after.state.value, "state_before": after.before and after.before.value}
+        mine = delivery_table.c.id.in_([row.id for row in rows])
+        tx.execute(sa.update(delivery_table).where(mine).values(**places, **values))
+        names = {"before": before.state.value, "after": after.state.value}
+        tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, **common} for row in rows])
+    for state, rows in _by_state(ways).items():
+        units = [row.unit_id for row in rows]
+        tell(tx, rows[0].directive_id, rows[0].issuer_id, units, state, to_units=units)
+
+
+def _by_state(ways: dict[tuple[Position, Position], list[Any]]) -> dict[State, list[Any]]:
+    found: dict[State, list[Any]] = {}
+    for (_before, after), rows in ways.items():
+        found.setdefault(after.state, []).extend(rows)
+    return found
 
 
 def position_of(delivery: Any) -> Position:

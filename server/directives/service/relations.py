@@ -1,0 +1,77 @@
+"""What documents are to each other: which may replace or correct which, and the chain that a reader may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.principal import Principal
+from server.directives.documents import DocumentType, Problem
+from server.directives.rules import DirectiveState, Relation
+from server.directives.service.access import d, v
+from server.directives.shapes import Link
+from server.store import Transaction
+from server.units import service as units
+
+MOST_LINKS = 100
+_ISSUED = d.state == DirectiveState.ISSUED.value
+_COLUMNS = (d.id, d.number_text, d.kind, d.subject, d.unit_id, d.issued_at, d.relation, d.related_id)
+
+
+def check_relation(
+    tx: Transaction, who: Principal, relation: Relation | None, related: int | None, kind: DocumentType
+) -> list[Problem]:
+    """What is wrong with a draft that is to be something to an earlier directive."""
+    if relation is None:
+        return []
+    row = tx.one(sa.select(d.kind).where(d.id == related, d.unit_id == who.unit_id, _ISSUED)) if related else None
+    if row is None:
+        return [Problem("related", "unknown_related")]
+    if relation is not Relation.REPLACES:
+        return []
+    found = [Problem("kind", "other_form")] if row.kind != kind.value else []
+    replaced = sa.select(d.id).where(d.related_id == related, d.relation == Relation.REPLACES.value, _ISSUED)
+    return [*found, Problem("related", "replaced_already")] if tx.one(replaced) is not None else found
+
+
+def number_texts(tx: Transaction, who: Principal, directive_ids: Iterable[int]) -> dict[int, str]:
+    """Numbers of issued directives of the person's unit, by id."""
+    wanted = d.id.in_(sorted(set(directive_ids)))
+    rows = tx.all(sa.select(d.id, d.number_text).where(wanted, d.unit_id == who.unit_id, _ISSUED))
+    return {row.id: row.number_text for row in rows}
+
+
+def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
+    """All documents tied to one, in the order of their issue, as far as the person's unit issued or received them.
+
+    Empty for a document that stands alone.
+    """
+    received = sa.select(v.directive_id).where(v.unit_id == who.unit_id)
+    visible = sa.and_(_ISSUED, sa.or_(d.unit_id == who.unit_id, d.id.in_(received)))
+    found: dict[int, Any] = {}
+    near, looked_at = {directive_id}, {directive_id}
+    while near and len(found) < MOST_LINKS:
+        tied = sa.or_(d.id.in_(near), d.related_id.in_(near))
+        rows = tx.all(sa.select(*_COLUMNS).where(visible, tied).order_by(d.id).limit(MOST_LINKS))
+        found.update((row.id, row) for row in rows)
+        near = {end for row in rows for end in (row.id, row.related_id) if end} - looked_at
+        looked_at |= near
+    if len(found) < 2:
+        return []
+    names = units.units_by_ids(tx, [row.unit_id for row in found.values()])
+    return [_link(row, names[row.unit_id].name) for row in sorted(found.values(), key=lambda r: (r.issued_at, r.id))]
+
+
+def _link(row: Any, unit_name: str) -> Link:
+    return Link(
+        directive=row.id,
+        number_text=row.number_text,
+        kind=DocumentType(row.kind),
+        subject=row.subject,
+        unit_name=unit_name,
+        issued_at=row.issued_at,
+        relation=Relation(row.relation) if row.relation else None,
+        related=row.related_id,
+    )
