@@ -45,6 +45,7 @@ class Permission(StrEnum):
     ANSWER_DELIVERY = "answer_delivery"
     REVIEW_RESPONSE = "review_response"
     WITHDRAW_DIRECTIVE = "withdraw_directive"
+    NAME_POSTS = "name_posts"
     JOIN_MEETING = "join_meeting"
     PLAN_MEETING = "plan_meeting"
     CHAIR_MEETING = "chair_meeting"
@@ -72,6 +73,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.ANSWER_DELIVERY: _WORKERS,
     Permission.REVIEW_RESPONSE: frozenset({Role.LEADER, Role.CLERK}),
     Permission.WITHDRAW_DIRECTIVE: frozenset({Role.LEADER}),
+    Permission.NAME_POSTS: frozenset({Role.LEADER, Role.CLERK}),
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),

@@ -109,3 +109,20 @@ def notice_before(due: datetime, begin: datetime, notice: str, calendar: Working
         day -= timedelta(days=1)
         number -= calendar.is_working_day(day)
     return due - calendar.end_of(day)
+
+
+def after_quiet(at: datetime, begin: time, end: time, calendar: WorkingCalendar, *, days_off: bool) -> datetime:
+    """`at`, or the end of the quiet hours (and with `days_off` of the days not worked) that it falls into."""
+    local = at.astimezone(calendar.zone)
+    day, clock = local.date(), local.time()
+    over_night = begin > end
+    in_evening = clock >= begin and (over_night or clock < end)
+    in_morning = over_night and clock < end
+    is_off = days_off and not calendar.is_working_day(day)
+    if not (in_evening or in_morning or is_off):
+        return at
+    if (in_evening and over_night) or (is_off and not in_morning):
+        day += timedelta(days=1)
+    if days_off:
+        day = calendar.working_day_after(day, 0)
+    return datetime.combine(day, end, calendar.zone)

@@ -10,10 +10,11 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
-from server.directives import api, home, pages, service, withdrawing
+from server.directives import api, home, pages, posting, service, timing, withdrawing
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
+from server.directives.sweeper import Sweeper
 from server.home.cards import HOME_CARDS
 from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
@@ -45,15 +46,23 @@ def set_up(app: web.Application, channel: Channel) -> None:
         yield
         await receipts.close()
 
-    app.cleanup_ctx.append(end_receipts)
+    sweeper = Sweeper(store, app[POLICY])
+
+    async def run_sweeper(_app: web.Application) -> AsyncIterator[None]:
+        sweeper.start()
+        yield
+        await sweeper.close()
+
+    app.cleanup_ctx.extend([end_receipts, run_sweeper])
     channel.on_ack.append(receipts.note)
     channel.may_watch["board"] = board_watch(store)
     channel.announce(*ANNOUNCEMENTS)
-    add_routes(app, [*api.ROUTES, *pages.ROUTES, *withdrawing.ROUTES])
+    add_routes(app, [*api.ROUTES, *pages.ROUTES, *withdrawing.ROUTES, *timing.ROUTES, *posting.ROUTES])
     app[RENDERER].nav.extend(
         [
             NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20, _("Chỉ đạo")),
             NavItem(OUTBOX, _("Chỉ đạo đi"), "send", Permission.FOLLOW_DIRECTIVE, 21, _("Gửi đi")),
+            NavItem("/directives/posts", _("Phân công trực"), "users", Permission.NAME_POSTS, 75),
         ]
     )
     app[RENDERER].badges.append(_badges)

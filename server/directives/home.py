@@ -10,7 +10,7 @@ from server.accounts.permissions import Permission, Role
 from server.directives import service
 from server.directives.keys import POLICY
 from server.directives.rules import UNREGISTERED
-from server.directives.shapes import ReceivedLine
+from server.directives.shapes import AlarmLine, ReceivedLine
 from server.home.cards import HomeCard, NextThing
 from server.http import STORE, principal
 from server.http.i18n import _, translate
@@ -26,6 +26,21 @@ async def late_card(request: web.Request) -> HomeCard | None:
     lines = await request.app[STORE].read(service.late, who, request.app[POLICY])
     context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
     return HomeCard(template="directives/home_late.html", order=12, context=context) if lines else None
+
+
+async def alarm_card(request: web.Request) -> HomeCard | None:
+    """What was raised for this person and still holds, one line for each directive, clock and side."""
+    who = principal(request)
+    if not who.may(Permission.READ_DIRECTIVES):
+        return None
+    lines = await request.app[STORE].read(service.my_alarms, who, request.app[POLICY])
+    if not lines:
+        return None
+    groups: dict[tuple[int, str, bool], list[AlarmLine]] = {}
+    for line in lines:
+        groups.setdefault((line.directive, line.clock, line.duty.of_issuer), []).append(line)
+    context = {"groups": list(groups.values())[:MOST_LINES], "ids": [line.id for line in lines]}
+    return HomeCard(template="directives/home_alarms.html", order=8, context=context)
 
 
 async def due_card(request: web.Request) -> HomeCard | None:
@@ -81,4 +96,4 @@ async def boards_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_boards.html", order=50, context=context) if issued else None
 
 
-CARDS = (late_card, due_card, sign_card, boards_card)
+CARDS = (alarm_card, late_card, due_card, sign_card, boards_card)

@@ -69,12 +69,15 @@ delivery_table = Table(
     sa.Column("return_reason", sa.String(20)),
     sa.Column("return_note", sa.String(1000)),
     sa.Column("recall_asked_at", UtcDateTime),
+    sa.Column("extension_asked_at", UtcDateTime),
+    sa.Column("alarm_at", UtcDateTime, index=True),
     sa.UniqueConstraint("directive_id", "unit_id"),
     sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
     sa.Index(None, "unit_id", "state"),
 )
 """`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
-`state_before` is set while a recall is undecided."""
+`state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At `alarm_at` the sweeper
+looks at it next; it follows from the other columns and the rules, so any earlier moment does no harm."""
 
 response_table = Table(
     "response",
@@ -122,8 +125,72 @@ change_table = Table(
     sa.Column("account_id", sa.ForeignKey("account.id")),
     sa.Column("account_name", sa.String(50)),
     sa.Column("note", sa.String(1000)),
+    sa.Column("deadline", UtcDateTime),
 )
-"""The history: one row for each change of a state; without an account a device did it."""
+"""The history: one row for each change; without an account a device did it. `deadline` is the new one, if any."""
+
+extension_table = Table(
+    "extension",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False, index=True),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("asked_by", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.Column("deadline_before", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("decided_at", UtcDateTime),
+    sa.Column("decided_by", sa.ForeignKey("account.id")),
+    sa.Column("granted", sa.Boolean),
+    sa.Column("note", sa.String(1000)),
+)
+"""Requests for more time; one that was never decided moved nothing."""
+
+alarm_table = Table(
+    "alarm",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False),
+    sa.Column("clock", sa.String(20), nullable=False),
+    sa.Column("due", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("duty", sa.String(20), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("raised_at", UtcDateTime, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("delivery_id", "clock", "due", "kind", "step"),
+)
+"""Each reminder and escalation that came due, once: `at` by the rules, `raised_at` by the sweeper; `told` is false for
+a reminder that a later one had overtaken."""
+
+addressee_table = Table(
+    "alarm_addressee",
+    metadata,
+    sa.Column("alarm_id", sa.ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("acknowledged_at", UtcDateTime),
+    sa.Index(None, "account_id", "acknowledged_at"),
+)
+"""Whom an alarm was for, by name."""
+
+holder_table = Table(
+    "post_holder",
+    metadata,
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), primary_key=True),
+    sa.Column("post", sa.String(20), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("place", sa.Integer, nullable=False),
+)
+"""People whom a unit has named for a post, in their order."""
+
+sweep_table = Table(
+    "sweep",
+    metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("value", sa.String(100), nullable=False),
+)
+"""By which rules (`policy`, a digest) the open deliveries were last scheduled."""
 
 counter_table = Table(
     "register_counter",

@@ -109,6 +109,7 @@ async def show_directive(
         "reasons": [(reason.value, translate(request, text)) for reason, text in RETURN_REASONS.items()],
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
         "limit": request.app[POLICY].attachment_limit,
+        "quick": compose.quick_days(request),
         "command_id": secrets.token_hex(16),
         "problem": problem,
         "typed": typed,

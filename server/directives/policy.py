@@ -4,29 +4,64 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, datetime, time
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from server.directives.clocks import WorkingCalendar, check_span, due_after, notice_before
+from server.directives.clocks import WorkingCalendar, after_quiet, check_span, due_after, notice_before
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
+from server.directives.posts import Duty
 
+_CLOCKS = ("register", "assign", "respond", "review")
 Hours = Annotated[list[list[time]], msgspec.Meta(min_length=1)]
 
 
+Missed = list[tuple[str, Duty]]
+"""How long after the time has passed, and whom it is told."""
+
+
 class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Spans of one urgency: T1 register, T2 assign after T1, T3 respond if the issuer names no day; due soon."""
+    """Spans of one urgency: T1 register, T2 assign after T1, T3 respond if the issuer names no day, T4 review.
+
+    `soon` and `remind` come before T3; the `*_missed` say who is told when a time has passed. With `quiet` nobody is
+    told in quiet hours.
+    """
 
     register_by: str
     assign_by: str
     respond_by: str
+    review_by: str
     soon: str
+    remind: list[str]
+    quiet: bool
+    register_missed: Missed
+    assign_missed: Missed
+    respond_missed: Missed
+    review_missed: Missed
 
     def __post_init__(self) -> None:
-        for span in (self.register_by, self.assign_by, self.respond_by, self.soon.replace("%", "m")):
+        before = [span.replace("%", "m") for span in (self.soon, *self.remind)]
+        after = [span for name in _CLOCKS for span, _duty in getattr(self, f"{name}_missed")]
+        for span in (self.register_by, self.assign_by, self.respond_by, self.review_by, *before, *after):
             check_span(span)
+
+    def missed(self, clock: str) -> Missed:
+        """Who is told when a clock has run out; a recall counts as T1, the decision on an extension as T4."""
+        name = {"recall": "register", "extension": "review"}.get(clock, clock)
+        found: Missed = getattr(self, f"{name}_missed")
+        return found
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hours in which nobody is told what can wait; with `days_off` neither on days that are not worked."""
+
+    begin: time
+    end: time
+    days_off: bool
 
 
 class Numbering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +86,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     calendar: str
     most_attachments: int
+    quiet: Quiet
     clocks: dict[Urgency, Clocks]
     numbering: dict[str, Numbering]
     organs: dict[str, str] = {}
@@ -65,6 +101,9 @@ class Policy:
         self.attachment_limit = attachment_limit
         days = {**dict.fromkeys(calendar.worked, True), **dict.fromkeys(calendar.off, False)}
         self.calendar = WorkingCalendar(zone, [(h[0], h[1]) for h in calendar.hours], days)
+        self.digest = sha256(msgspec.json.encode([file, calendar, str(zone)], order="deterministic")).hexdigest()
+        """Changes when any rule changes: what was scheduled by the old rules is then looked at again."""
+        self._due = lru_cache(4096)(lambda begin, span: due_after(begin, span, self.calendar))
 
     def year(self, moment: datetime) -> int:
         """The register's year: numbers begin anew on 1 January, local time."""
@@ -86,7 +125,22 @@ class Policy:
 
     def register_due(self, sent: datetime, urgency: Urgency) -> datetime:
         """T1: until when a recipient registers."""
-        return due_after(sent, self.file.clocks[urgency].register_by, self.calendar)
+        return self._due(sent, self.file.clocks[urgency].register_by)
+
+    def assign_due(self, registered: datetime, urgency: Urgency) -> datetime:
+        """T2: until when a leader names who works on it."""
+        return self._due(registered, self.file.clocks[urgency].assign_by)
+
+    def review_due(self, reported: datetime, urgency: Urgency) -> datetime:
+        """T4: until when the issuer judges an answer or a request."""
+        return self._due(reported, self.file.clocks[urgency].review_by)
+
+    def after_quiet_hours(self, at: datetime, urgency: Urgency) -> datetime:
+        """The moment itself, or the end of the quiet hours that it falls into."""
+        quiet = self.file.quiet
+        if not self.file.clocks[urgency].quiet:
+            return at
+        return after_quiet(at, quiet.begin, quiet.end, self.calendar, days_off=quiet.days_off)
 
     def suggested_deadline(self, now: datetime, urgency: Urgency) -> datetime:
         """T3 that the form suggests."""

@@ -107,6 +107,7 @@ class Timeliness(StrEnum):
     ON_TIME = "ON_TIME"
     SOON = "SOON"
     OVERDUE = "OVERDUE"
+    WAITING = "WAITING"
     DONE_ON_TIME = "DONE_ON_TIME"
     DONE_LATE = "DONE_LATE"
 
@@ -266,12 +267,17 @@ def registering(role: RecipientRole) -> Event:
     return Event.REGISTER_INFO if role is RecipientRole.INFO else Event.REGISTER
 
 
-def timeliness(due: datetime | None, done: datetime | None, now: datetime, notice: timedelta) -> Timeliness:
-    """How a duty stands at `now`; `notice` is how long before `due` it counts as due soon."""
+def timeliness(
+    due: datetime | None, done: datetime | None, now: datetime, notice: timedelta, *, asked: bool = False
+) -> Timeliness:
+    """How a duty stands at `now`; `notice` is how long before `due` it counts as due soon.
+
+    `asked` says that more time was asked for in time and is not decided: what is late meanwhile waits for the issuer.
+    """
     if due is None:
         return Timeliness.NONE
     if done is not None:
         return Timeliness.DONE_ON_TIME if done <= due else Timeliness.DONE_LATE
     if now > due:
-        return Timeliness.OVERDUE
+        return Timeliness.WAITING if asked else Timeliness.OVERDUE
     return Timeliness.SOON if due - now <= notice else Timeliness.ON_TIME

@@ -7,8 +7,11 @@ from typing import Annotated
 
 import msgspec
 
+from server.directives.ball import Holder
 from server.directives.documents import DocumentType, Urgency
+from server.directives.posts import Duty, Post
 from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Timeliness
+from server.directives.running import AlarmKind, ClockName
 
 CommandId = Annotated[str, msgspec.Meta(max_length=64)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -95,6 +98,36 @@ class WaiveInput(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class ExtensionInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for more time, before the deadline."""
+
+    reason: Words
+    until: Moment
+    command_id: CommandId = ""
+
+
+class ExtensionDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """Grant a request (`until` another date than was asked for), or refuse it with a note."""
+
+    grant: bool
+    note: Words = ""
+    until: Moment | None = None
+    command_id: CommandId = ""
+
+
+class PostsInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Name people of the unit for a post, in their order."""
+
+    post: Post
+    accounts: list[int] = []
+
+
+class AlarmsInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Alarms that the person has taken note of."""
+
+    ids: Annotated[list[int], msgspec.Meta(max_length=500)]
+
+
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """A checked file that stands in the file store."""
 
@@ -127,6 +160,12 @@ class RecallDone(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     asked: int
     left: int
+
+
+class AlarmDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many alarms are off the person's list now."""
+
+    acknowledged: int
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +201,34 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class Extension(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for more time; `granted` is null until the issuer decides, and stays so if the unit answered first."""
+
+    asked_at: datetime
+    reason: str
+    deadline_before: datetime
+    until: datetime
+    pending: bool
+    granted: bool | None
+    decided_at: datetime | None
+    note: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a delivery's time: whose turn it was, and whether it was late by their own clock."""
+
+    holder: Holder
+    begin: datetime
+    end: datetime
+    late: bool
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One directive × one recipient unit. `due` is the deadline of what the unit has to do next."""
+    """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
+
+    `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
+    for; `held` on the issuer's board too.
+    """
 
     id: int
     unit: int
@@ -183,6 +248,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     return_reason: str
     return_note: str
+    first_deadline: datetime | None = None
+    held: list[Held] = []
+    extensions: list[Extension] = []
     responses: list[Response] = []
     changes: list[Change] = []
 
@@ -264,6 +332,46 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime | None
     changed_at: datetime
     counts: Counts
+
+
+class PostHolders(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is named for a post (account ids), and the names of those who are told now."""
+
+    post: Post
+    named: list[int]
+    told: list[str]
+
+
+class UnitPosts(msgspec.Struct, frozen=True, kw_only=True):
+    """The posts of a unit, and its people who may be named."""
+
+    unit: int
+    people: list[tuple[int, str]]
+    posts: list[PostHolders]
+
+
+class AlarmLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A reminder or an escalation that still holds, for one person."""
+
+    id: int
+    delivery: int
+    directive: int
+    number_text: str
+    subject: str
+    unit: int
+    unit_name: str
+    urgency: Urgency
+    clock: ClockName
+    kind: AlarmKind
+    duty: Duty
+    due: datetime
+    raised_at: datetime
+
+
+class Alarms(msgspec.Struct, frozen=True, kw_only=True):
+    """What was raised for the person and still holds, newest first."""
+
+    alarms: list[AlarmLine]
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_timedelta
 
 WEEKDAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
+LENGTHS = (("ngày", "day", 86_400), ("giờ", "hour", 3_600), ("phút", "minute", 60))
 SPANS = (("ngày", "day", 86_400), ("giờ", "hour", 3600), ("phút", "minute", 60))  # as in time.js
 WEEKDAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -58,6 +59,16 @@ class Formats:
         vietnamese, english, length = next((span for span in SPANS if seconds >= span[2] * 1.2), SPANS[-1])
         count = int(seconds // length)
         return f"{count} {english}{'s' * (count != 1)}" if self.language == "en" else f"{count} {vietnamese}"
+
+    def lasting(self, seconds: float) -> str:
+        """How long something took, in its two largest units: “2 ngày 3 giờ”, “15 phút”."""
+        left, words = int(seconds), []
+        for vietnamese, english, length in LENGTHS:
+            count, left = divmod(left, length)
+            if count:
+                plural = "s" if count != 1 else ""
+                words.append(f"{count} {english}{plural}" if self.language == "en" else f"{count} {vietnamese}")
+        return " ".join(words[:2]) or ("under a minute" if self.language == "en" else "dưới 1 phút")
 
     def filesize(self, value: int) -> str:
         """1,2 MB."""

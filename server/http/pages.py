@@ -23,6 +23,9 @@ from server.http.keys import HEAD_SEQ, LANGUAGE, PRINCIPAL, STORE
 from server.http.static import StaticFiles
 
 TEMPLATES = ROOT / "web" / "templates"
+FILTERS = (
+    *("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "span", "lasting", "filesize"),
+)
 ICONS = ROOT / "web" / "node_modules" / "lucide-static" / "icons"
 Badges = Callable[[web.Request], Awaitable[Mapping[str, int]]]
 
@@ -75,7 +78,18 @@ class Renderer:
             pgettext=lambda context, word: text(in_context(context, word)),
         )
         formats = Formats(language, self.zone)
-        for name in ("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "span", "filesize"):
+        for name in (
+            "date",
+            "time",
+            "datetime",
+            "form_datetime",
+            "duration",
+            "number",
+            "relative",
+            "span",
+            "lasting",
+            "filesize",
+        ):
             environment.filters[name] = getattr(formats, name)
         environment.globals.update(icon=self.icon, url_for_static=self.static.url, lang=language, demo=self.demo)
         return environment

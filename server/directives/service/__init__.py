@@ -1,7 +1,10 @@
 """Use cases of directives; other features call these, never the tables."""
 
+from server.directives.service.alarms import acknowledge_alarms, my_alarms, reschedule, sweep
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
+from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
+from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError
 from server.directives.service.reading import (
     download,
@@ -22,12 +25,15 @@ from server.directives.service.withdraw import answer_recall, recall, waive
 __all__ = [
     "DraftError",
     "accept",
+    "acknowledge_alarms",
     "answer_recall",
     "arrived",
+    "ask_extension",
     "attach",
     "chain",
     "create_and_issue",
     "create_draft",
+    "decide_extension",
     "delete_draft",
     "detach",
     "download",
@@ -36,18 +42,23 @@ __all__ = [
     "issue",
     "late",
     "may_watch_board",
+    "my_alarms",
+    "name_holders",
     "number_texts",
     "open_delivery",
     "open_directive",
     "outbox",
+    "posts_of",
     "reachable",
     "recall",
     "register",
     "report",
+    "reschedule",
     "return_delivery",
     "see",
     "send_back",
     "submit",
+    "sweep",
     "unread",
     "waiting",
     "waive",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from server.accounts import service as accounts
+from server.directives.ball import pieces
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import attachment_table, change_table, recipient_table, response_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State
 from server.directives.service import standing
-from server.directives.shapes import Attachment, Change, Delivery, Directive, Recipient, Response
+from server.directives.service.extensions import extensions_of
+from server.directives.shapes import Attachment, Change, Delivery, Directive, Held, Recipient, Response
 from server.store import Transaction
 from server.units import service as units
 
@@ -52,9 +55,18 @@ def attachment_shape(row: Any) -> Attachment:
     return Attachment(id=row.id, name=row.name, content_type=row.content_type, size=row.size, sha256=row.sha256)
 
 
-def delivery_shape(tx: Transaction, policy: Policy, row: Any, unit_name: str, *, history: bool = False) -> Delivery:
-    """A row of `BOTH` as people see it now; with its answers and history if asked."""
+def delivery_shape(
+    tx: Transaction,
+    policy: Policy,
+    row: Any,
+    unit_name: str,
+    *,
+    history: bool = False,
+    changes: Sequence[Any] | None = None,
+) -> Delivery:
+    """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when."""
     due, timeliness = standing.of(policy, row, tx.now)
+    rows = changes_of(tx, [row.id]).get(row.id, []) if history else changes
     return Delivery(
         id=row.id,
         unit=row.unit_id,
@@ -74,9 +86,19 @@ def delivery_shape(tx: Transaction, policy: Policy, row: Any, unit_name: str, *,
         completed_at=row.completed_at,
         return_reason=row.return_reason or "",
         return_note=row.return_note or "",
+        first_deadline=None if row.role == RecipientRole.INFO else row.directive_deadline,
+        held=_held(tx, policy, row, rows) if rows is not None else [],
+        extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],
-        changes=_changes(tx, row.id) if history else [],
+        changes=[_change(one) for one in rows or ()] if history else [],
     )
+
+
+def _held(tx: Transaction, policy: Policy, row: Any, changes: Sequence[Any]) -> list[Held]:
+    first = None if row.role == RecipientRole.INFO else row.directive_deadline
+    assigns = row.registry_number is not None
+    found = pieces(policy, Urgency(row.urgency), row.sent_at, first, changes, tx.now, assigns=assigns)
+    return [Held(holder=piece.holder, begin=piece.begin, end=piece.end, late=piece.late) for piece in found]
 
 
 def _responses(tx: Transaction, delivery_id: int) -> list[Response]:
@@ -97,16 +119,20 @@ def _responses(tx: Transaction, delivery_id: int) -> list[Response]:
     ]
 
 
-def _changes(tx: Transaction, delivery_id: int) -> list[Change]:
-    c = change_table.c
-    return [
-        Change(
-            event=row.event,
-            before=State(row.before),
-            after=State(row.after),
-            at=row.at,
-            person=row.account_name or "",
-            note=row.note or "",
-        )
-        for row in tx.all(sa.select(change_table).where(c.delivery_id == delivery_id).order_by(c.id))
-    ]
+def changes_of(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The history of deliveries, each in its order; one without any change is left out."""
+    c, found = change_table.c, dict[int, list[Any]]()
+    for row in tx.all(sa.select(change_table).where(c.delivery_id.in_(delivery_ids)).order_by(c.delivery_id, c.id)):
+        found.setdefault(row.delivery_id, []).append(row)
+    return found
+
+
+def _change(row: Any) -> Change:
+    return Change(
+        event=row.event,
+        before=State(row.before),
+        after=State(row.after),
+        at=row.at,
+        person=row.account_name or "",
+        note=row.note or "",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from server.directives.documents import DocumentType, DraftFacts, Problem, check
 from server.directives.model import delivery_table, directive_table, recipient_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State
+from server.directives.running import Facts, alarms
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable
@@ -81,7 +83,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
             changed_at=tx.now,
         )
     )
-    _deliver(tx, row, recipients, {"number": number_text, "unit_name": own.name})
+    _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     if row.relation == Relation.REPLACES:
         supersede(tx, who, row.related_id, number_text)
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
@@ -101,7 +103,7 @@ def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
     return recipients
 
 
-def _deliver(tx: Transaction, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
+def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
     """One delivery and one event for each recipient, the delivery holding the event's number."""
     body = {
         "directive": row.id,
@@ -114,6 +116,7 @@ def _deliver(tx: Transaction, row: Any, recipients: Recipients, names: dict[str,
     }
     events = tx.emit_each("directive.issued", {unit: {**body, "role": role.value} for unit, role in recipients})
     numbers = {event.unit_id: event.seq for event in events}
+    looks = {role: _first_alarm(policy, row, role, tx.now) for role in {role for _unit, role in recipients}}
     tx.execute(
         sa.insert(delivery_table),
         [
@@ -125,7 +128,14 @@ def _deliver(tx: Transaction, row: Any, recipients: Recipients, names: dict[str,
                 "seq": numbers[unit],
                 "deadline": None if role is RecipientRole.INFO else row.deadline,
                 "sent_at": tx.now,
+                "alarm_at": looks[role],
             }
             for unit, role in recipients
         ],
     )
+
+
+def _first_alarm(policy: Policy, row: Any, role: RecipientRole, now: datetime) -> datetime | None:
+    """When the sweeper looks first at a delivery that is sent now."""
+    deadline = None if role is RecipientRole.INFO else row.deadline
+    return min((alarm.at for alarm in alarms(policy, Facts(role, row.urgency, now, deadline))), default=None)

@@ -20,7 +20,7 @@ from server.directives.policy import Policy
 from server.directives.rules import CLOSED, DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
-from server.directives.service.assemble import attachment_shape, delivery_shape, directive_shape
+from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
 from server.directives.shapes import (
@@ -42,6 +42,8 @@ from server.units import service as units
 MOST_OPEN = 500
 MOST_WATCHED = 5_000
 PAGE = 50
+MOST_BARS = 300
+"""A board of more recipients shows who held the ball only on each delivery's own page."""
 
 
 def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False) -> Inbox:
@@ -203,5 +205,10 @@ def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
     places = {unit.id: place for place, unit in enumerate(units.tree(tx, day).ordered())}
     names = units.units_by_ids(tx, [row.unit_id for row in rows], day)
     rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
-    board = [delivery_shape(tx, policy, row, names[row.unit_id].name) for row in rows]
+    bars = len(rows) <= MOST_BARS
+    history = changes_of(tx, [row.id for row in rows]) if bars else {}
+    board = [
+        delivery_shape(tx, policy, row, names[row.unit_id].name, changes=history.get(row.id, []) if bars else None)
+        for row in rows
+    ]
     return sorted(board, key=lambda delivery: delivery.timeliness is not Timeliness.OVERDUE)

@@ -45,7 +45,7 @@ def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeli
         due, done = row.deadline, row.reported_at if state in _ANSWERED else None
     if notice is None:
         notice = due - policy.soon_at(due, row.sent_at, urgency)
-    return due, timeliness(due, done, now, notice)
+    return due, timeliness(due, done, now, notice, asked=row.extension_asked_at is not None)
 
 
 def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) -> dict[int, Counts]:
@@ -58,6 +58,7 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
             v.deadline,
             v.sent_at,
             v.recall_asked_at,
+            v.extension_asked_at,
             sa.func.count().label("sent"),
             sa.func.count(v.arrived_at).label("arrived"),
             sa.func.count(v.seen_at).label("seen"),
@@ -66,7 +67,7 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
             sa.func.max(v.reported_at).label("reported_at"),
         )
         .where(v.directive_id.in_(list(directives)))
-        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at)
+        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at)
     )
     found = {directive: dict.fromkeys(Counts.__struct_fields__, 0) for directive in directives}
     for group in groups:
@@ -88,5 +89,5 @@ class _Group:
     def __init__(self, group: Any, urgency: str) -> None:
         self.state, self.role, self.deadline = group.state, group.role, group.deadline
         self.sent_at, self.registered_at, self.reported_at = group.sent_at, group.registered_at, group.reported_at
-        self.recall_asked_at = group.recall_asked_at
+        self.recall_asked_at, self.extension_asked_at = group.recall_asked_at, group.extension_asked_at
         self.urgency = urgency

@@ -13,11 +13,17 @@ from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position,
 from server.directives.service.problems import wrong_state
 from server.store import Transaction
 
+_ENDS_REQUEST = frozenset({Event.REPORT, Event.GRANT_EXTENSION, Event.REFUSE_EXTENSION})
+"""After these no request for more time is undecided."""
+
 
 def step(
     tx: Transaction, delivery: Any, event: Event, who: Principal, *, note: str | None = None, **values: Any
 ) -> State:
-    """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing."""
+    """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing.
+
+    Its clocks may be others now, so the sweeper looks at it again.
+    """
     before = position_of(delivery)
     try:
         after = advance(before, event)
@@ -25,8 +31,10 @@ def step(
         raise wrong_state(before.state) from error
     if after == before and event in RECEIPTS:
         return before.state
-    places = {"state": after.state.value, "state_before": after.before and after.before.value}
-    tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(**places, **values))
+    values = {**_places(after), "alarm_at": tx.now, **values}
+    if event in _ENDS_REQUEST:
+        values["extension_asked_at"] = None
+    tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(**values))
     tx.insert(
         change_table,
         delivery_id=delivery.id,
@@ -37,6 +45,7 @@ def step(
         account_id=who.account_id,
         account_name=who.name,
         note=note,
+        deadline=values.get("deadline"),
     )
     tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after.state, to_units=[delivery.unit_id])
     return after.state
@@ -58,14 +67,17 @@ def step_all(
             raise wrong_state(error.state) from error
     common = {"event": event.value, "at": tx.now, "account_id": who.account_id, "account_name": who.name, "note": note}
     for (before, after), rows in ways.items():
-        places = {"state": after.state.value, "state_before": after.before and after.before.value}
         mine = delivery_table.c.id.in_([row.id for row in rows])
-        tx.execute(sa.update(delivery_table).where(mine).values(**places, **values))
+        tx.execute(sa.update(delivery_table).where(mine).values(**{**_places(after), "alarm_at": tx.now, **values}))
         names = {"before": before.state.value, "after": after.state.value}
         tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, **common} for row in rows])
     for state, rows in _by_state(ways).items():
         units = [row.unit_id for row in rows]
         tell(tx, rows[0].directive_id, rows[0].issuer_id, units, state, to_units=units)
+
+
+def _places(after: Position) -> dict[str, str | None]:
+    return {"state": after.state.value, "state_before": after.before and after.before.value}
 
 
 def _by_state(ways: dict[tuple[Position, Position], list[Any]]) -> dict[State, list[Any]]:

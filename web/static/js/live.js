@@ -2,7 +2,7 @@
 
 import { onState } from "./channel.js";
 import "./meetings.js";
-import { word } from "./page.js";
+import { accountId, word } from "./page.js";
 import { ring, startSound } from "./sound.js";
 import { raiseTitleCount } from "./title.js";
 import { toast } from "./toast.js";
@@ -41,5 +41,19 @@ document.addEventListener("giaoban:directive.issued", ({ detail }) => {
     action: detail.href ? { label: word("open"), href: detail.href } : null,
   });
 });
+
+// A reminder or an escalation rings for those it names; all others of the unit find it on their pages.
+for (const [kind, text] of [["reminder", "reminder"], ["escalated", "escalated"]]) {
+  document.addEventListener(`giaoban:delivery.${kind}`, ({ detail }) => {
+    if (!(detail.accounts ?? []).map(String).includes(accountId)) return;
+    raiseTitleCount();
+    ring(kind === "escalated");
+    toast(word(text, { subject: detail.subject ?? "" }), {
+      iconName: "bell",
+      stay: Infinity,
+      action: detail.href ? { label: word("open"), href: detail.href } : null,
+    });
+  });
+}
 
 startSound();

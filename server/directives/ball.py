@@ -1,0 +1,147 @@
+"""Who held the ball when: every minute of a delivery belongs to the network, clerk, leader, assignee or issuer: pure.
+
+Each is judged by their own clock: network and clerk by T1, the leader by T2, the assignee by the deadline in force then
+(T3), the issuer by T4. Time beyond a deadline with an undecided request for more time belongs to the issuer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from server.directives.documents import Urgency
+from server.directives.policy import Policy
+from server.directives.rules import CLOSED, Event, Position, State, advance
+
+
+class Holder(StrEnum):
+    """Whose turn it was."""
+
+    NETWORK = "network"
+    CLERK = "clerk"
+    LEADER = "leader"
+    ASSIGNEE = "assignee"
+    ISSUER = "issuer"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of time with one holder, all of it in time or all of it late."""
+
+    holder: Holder
+    begin: datetime
+    end: datetime
+    late: bool
+
+    @property
+    def length(self) -> timedelta:
+        """How long it lasted."""
+        return self.end - self.begin
+
+
+class Happened(Protocol):
+    """A line of the history."""
+
+    event: str
+    at: datetime
+    deadline: datetime | None
+
+
+@dataclass(frozen=True)
+class _Stand:
+    """How things stand between two lines of the history."""
+
+    position: Position
+    since: datetime
+    deadline: datetime | None
+    asked_at: datetime | None = None
+    registered_at: datetime | None = None
+
+
+def pieces(
+    policy: Policy,
+    urgency: Urgency,
+    sent_at: datetime,
+    deadline: datetime | None,
+    changes: Iterable[Happened],
+    now: datetime,
+    *,
+    assigns: bool,
+) -> list[Piece]:
+    """The time from `sent_at` until the delivery was closed, or until now, without a gap.
+
+    `deadline` is the first one; `assigns` says whether a leader names who works on it (a village does not).
+    """
+    found: list[Piece] = []
+    stand = _Stand(Position(State.SENT), sent_at, deadline)
+    for change in changes:
+        after = _after(stand, change)
+        if (after.position, after.deadline, after.asked_at) != (stand.position, stand.deadline, stand.asked_at):
+            found += _cut(stand, change.at, _turn(policy, urgency, stand, sent_at, assigns=assigns))
+            stand = replace(after, since=change.at)
+    if stand.position.state not in CLOSED:
+        found += _cut(stand, now, _turn(policy, urgency, stand, sent_at, assigns=assigns))
+    return list(_joined(found))
+
+
+def _after(stand: _Stand, change: Happened) -> _Stand:
+    event = Event(change.event)
+    asked = stand.asked_at
+    if event is Event.ASK_EXTENSION:
+        asked = change.at
+    elif event in (Event.GRANT_EXTENSION, Event.REFUSE_EXTENSION, Event.REPORT):
+        asked = None
+    registered = change.at if event in (Event.REGISTER, Event.REGISTER_INFO) else stand.registered_at
+    return _Stand(advance(stand.position, event), stand.since, change.deadline or stand.deadline, asked, registered)
+
+
+def _turn(
+    policy: Policy, urgency: Urgency, stand: _Stand, sent_at: datetime, *, assigns: bool
+) -> tuple[Holder, datetime | None, Holder]:
+    """Whose turn it is, until when in time, and who is charged with what is beyond."""
+    state = stand.position.state
+    if state in (State.SENT, State.ARRIVED, State.SEEN):
+        holder = Holder.NETWORK if state is State.SENT else Holder.CLERK
+        return holder, policy.register_due(sent_at, urgency), holder
+    if state is State.RECALL_PENDING:
+        return Holder.CLERK, policy.register_due(stand.since, urgency), Holder.CLERK
+    if state is State.REPORTED:
+        return Holder.ISSUER, policy.review_due(stand.since, urgency), Holder.ISSUER
+    if state is State.REGISTERED and assigns and stand.registered_at and not stand.asked_at:
+        return Holder.LEADER, policy.assign_due(stand.registered_at, urgency), Holder.LEADER
+    return Holder.ASSIGNEE, stand.deadline, Holder.ISSUER if stand.asked_at else Holder.ASSIGNEE
+
+
+def _cut(stand: _Stand, end: datetime, turn: tuple[Holder, datetime | None, Holder]) -> Iterator[Piece]:
+    holder, due, charged = turn
+    edge = end if due is None else min(max(due, stand.since), end)
+    yield Piece(holder, stand.since, edge, late=False)
+    yield Piece(charged, edge, end, late=True)
+
+
+def _joined(found: Sequence[Piece]) -> Iterator[Piece]:
+    """Without empty pieces, and equal neighbours as one."""
+    last: Piece | None = None
+    for piece in found:
+        if piece.begin >= piece.end:
+            continue
+        if last is not None and (last.holder, last.late) == (piece.holder, piece.late):
+            last = replace(last, end=piece.end)
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last
+
+
+def held(found: Iterable[Piece]) -> dict[Holder, tuple[timedelta, timedelta]]:
+    """How long each held it in all, and how much of that late."""
+    sums: dict[Holder, tuple[timedelta, timedelta]] = {}
+    for piece in found:
+        whole, late = sums.get(piece.holder, (timedelta(0), timedelta(0)))
+        sums[piece.holder] = (whole + piece.length, late + (piece.length if piece.late else timedelta(0)))
+    return sums

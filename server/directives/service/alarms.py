@@ -1,0 +1,174 @@
+"""The sweeper's work: whatever came due is raised once, however many processes sweep, and caught up after a downtime.
+
+Nothing is scheduled in memory. Each delivery has the moment at which it must be looked at next; what is due then
+follows from its dates and the rules, and a unique key keeps each alarm single.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from server.accounts.principal import Principal
+from server.directives.documents import Urgency
+from server.directives.model import addressee_table, alarm_table, delivery_table, sweep_table
+from server.directives.policy import Policy
+from server.directives.posts import Duty
+from server.directives.rules import CLOSED
+from server.directives.running import Alarm, AlarmKind, ClockName, alarms, running, to_tell
+from server.directives.service.access import BOTH, d, v
+from server.directives.service.posts import Directory
+from server.directives.shapes import AlarmDone, AlarmLine
+from server.store import Transaction
+from server.units import service as units
+
+BATCH = 200
+MOST_LINES = 200
+a, to = alarm_table.c, addressee_table.c
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """An alarm that this sweep was the first to raise."""
+
+    id: int
+    alarm: Alarm
+    delivery: Any
+    people: list[int]
+
+
+def sweep(tx: Transaction, policy: Policy, limit: int = BATCH) -> int:
+    """Raise what is due of at most `limit` deliveries; gives how many were looked at."""
+    query = BOTH.add_columns(d.number_text, d.subject).where(v.alarm_at <= tx.now).order_by(v.alarm_at).limit(limit)
+    rows = tx.all(query.with_for_update(of=delivery_table, skip_locked=True))
+    if not rows:
+        return 0
+    plans = {row.id: alarms(policy, row) for row in rows}
+    due = {row.id: [alarm for alarm in plans[row.id] if alarm.at <= tx.now] for row in rows}
+    raised = _raise(tx, rows, due)
+    _schedule(tx, {key: next((one.at for one in plan if one.at > tx.now), None) for key, plan in plans.items()})
+    _tell(tx, raised)
+    return len(rows)
+
+
+def reschedule(tx: Transaction, policy: Policy) -> int:
+    """After a change of the rules: look at every open delivery again. Gives how many; 0 if the rules are the same."""
+    s = sweep_table.c
+    before = tx.one(sa.select(s.value).where(s.name == "policy"))
+    if before is not None and before.value == policy.digest:
+        return 0
+    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(sweep_table)
+    values = {"value": policy.digest}
+    tx.execute(insert.values(name="policy", **values).on_conflict_do_update(index_elements=["name"], set_=values))
+    is_open = v.state.not_in([state.value for state in CLOSED])
+    return int(tx.execute(sa.update(delivery_table).where(is_open).values(alarm_at=tx.now)).rowcount)
+
+
+def _raise(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]]) -> list[Raised]:
+    wanted = [(row, alarm) for row in rows for alarm in due[row.id]]
+    if not wanted:
+        return []
+    told = {(key, alarm) for key, found in due.items() for alarm in to_tell(found)}
+    directory = Directory(tx, {unit for row, _alarm in wanted for unit in (row.unit_id, row.issuer_id)})
+    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(alarm_table)
+    raised = []
+    for row, alarm in wanted:
+        values = {"clock": alarm.clock.value, "due": alarm.due, "kind": alarm.kind.value, "step": alarm.step}
+        values |= {"duty": alarm.duty.value, "at": alarm.at, "raised_at": tx.now, "told": (row.id, alarm) in told}
+        made = tx.execute(
+            insert.values(delivery_id=row.id, **values).on_conflict_do_nothing().returning(a.id)
+        ).scalar_one_or_none()
+        if made is not None and values["told"]:
+            raised.append(Raised(made, alarm, row, directory.addressees(alarm.duty, row, {})))
+    people = [{"alarm_id": one.id, "account_id": account} for one in raised for account in one.people]
+    if people:
+        tx.execute(sa.insert(addressee_table), people)
+    return raised
+
+
+def _schedule(tx: Transaction, moments: Mapping[int, datetime | None]) -> None:
+    by_moment: dict[datetime | None, list[int]] = {}
+    for key, moment in moments.items():
+        by_moment.setdefault(moment, []).append(key)
+    for moment, keys in by_moment.items():
+        tx.execute(sa.update(delivery_table).where(v.id.in_(keys)).values(alarm_at=moment))
+
+
+def _tell(tx: Transaction, raised: Sequence[Raised]) -> None:
+    """One event for all units of a directive that the issuer hears of together, one for each recipient otherwise."""
+    groups: dict[tuple[Any, ...], list[Raised]] = {}
+    for one in raised:
+        issuer, row = one.alarm.duty.of_issuer, one.delivery
+        to_unit = row.issuer_id if issuer else row.unit_id
+        key = (one.alarm.kind, one.alarm.clock, one.alarm.duty, row.directive_id, to_unit)
+        groups.setdefault(key, []).append(one)
+    names = units.units_by_ids(tx, [one.delivery.unit_id for one in raised])
+    for (kind, clock, duty, directive, unit), found in groups.items():
+        row, people = found[0].delivery, sorted({account for one in found for account in one.people})
+        body = {
+            "directive": directive,
+            "number": row.number_text,
+            "subject": row.subject,
+            "urgency": row.urgency,
+            "clock": clock.value,
+            "duty": duty.value,
+            "due": found[0].alarm.due,
+            "units": [one.delivery.unit_id for one in found],
+            "unit_names": [names[one.delivery.unit_id].short_name for one in found[:5]],
+            "accounts": people,
+            "href": f"/directives/{directive}",
+        }
+        tx.emit("delivery.reminder" if kind is AlarmKind.REMINDER else "delivery.escalated", [unit], body)
+
+
+def my_alarms(tx: Transaction, who: Principal, policy: Policy) -> list[AlarmLine]:
+    """What was raised for this person in this unit and still holds: nobody has acted, and it was not acknowledged."""
+    rows = tx.all(
+        BOTH.add_columns(
+            *(a.id.label("alarm_id"), a.clock, a.due, a.kind, a.duty, a.raised_at, d.number_text, d.subject)
+        )
+        .join(alarm_table, a.delivery_id == v.id)
+        .join(addressee_table, to.alarm_id == a.id)
+        .where(to.account_id == who.account_id, to.acknowledged_at.is_(None))
+        .order_by(a.raised_at.desc())
+        .limit(MOST_LINES)
+    )
+    rows = [row for row in rows if _still_holds(policy, row) and who.unit_id == _side(row)]
+    names = units.units_by_ids(tx, [row.unit_id for row in rows])
+    return [
+        AlarmLine(
+            id=row.alarm_id,
+            delivery=row.id,
+            directive=row.directive_id,
+            number_text=row.number_text,
+            subject=row.subject,
+            unit=row.unit_id,
+            unit_name=names[row.unit_id].name,
+            urgency=Urgency(row.urgency),
+            clock=ClockName(row.clock),
+            kind=AlarmKind(row.kind),
+            duty=Duty(row.duty),
+            due=row.due,
+            raised_at=row.raised_at,
+        )
+        for row in rows
+    ]
+
+
+def _still_holds(policy: Policy, row: Any) -> bool:
+    return any((one.clock, one.due) == (row.clock, row.due) for one in running(policy, row))
+
+
+def _side(row: Any) -> int:
+    return int(row.issuer_id if Duty(row.duty).of_issuer else row.unit_id)
+
+
+def acknowledge_alarms(tx: Transaction, who: Principal, ids: Sequence[int]) -> AlarmDone:
+    """The person knows of these; the escalation goes on until somebody acts."""
+    mine = sa.and_(to.account_id == who.account_id, to.alarm_id.in_(list(ids)), to.acknowledged_at.is_(None))
+    done = tx.execute(sa.update(addressee_table).where(mine).values(acknowledged_at=tx.now))
+    return AlarmDone(acknowledged=int(done.rowcount))

@@ -1,0 +1,49 @@
+"""Raises reminders and escalations: one small task, which may run in any number of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from server.directives import service
+from server.directives.policy import Policy
+from server.store import Store
+
+log = logging.getLogger("giaoban.directives")
+PAUSE_SECONDS = 5.0
+
+
+class Sweeper:
+    """Sweeps every few seconds until it is closed; a failure is logged and tried again."""
+
+    def __init__(self, store: Store, policy: Policy, pause: float = PAUSE_SECONDS) -> None:
+        self._store = store
+        self._policy = policy
+        self._pause = pause
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """End after what runs."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        scheduled = False
+        while True:
+            try:
+                if not scheduled:
+                    count = await self._store.write(service.reschedule, self._policy)
+                    scheduled = True
+                    if count:
+                        log.info("rules have changed: %d open deliveries are scheduled anew", count)
+                looked_at = True
+                while looked_at:  # batch by batch, so that others can write between them
+                    looked_at = bool(await self._store.write(service.sweep, self._policy))
+            except Exception:
+                log.exception("reminders could not be raised; trying again")
+            await asyncio.sleep(self._pause)
