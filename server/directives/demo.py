@@ -14,8 +14,8 @@ from server.directives import service
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
-from server.directives.rules import RecipientRole
-from server.directives.shapes import DraftInput, Recipient, ReportInput
+from server.directives.rules import RecipientRole, Relation
+from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Recipient, ReportInput
 from server.store import Transaction, events
 from server.units import service as units
 
@@ -116,6 +116,7 @@ def seed(tx: Transaction, policy: Policy) -> None:
     service.submit(tx, clerk, service.create_draft(tx, clerk, policy, waiting).id)
     tx.now = now
     _to_villages(tx, policy, now)
+    _afterwards(tx, policy, leader, clerks, now)
     tx.now = now
 
 
@@ -174,6 +175,40 @@ def _play(
 
 def _head(tx: Transaction, unit_id: int) -> int:
     return events.head(tx.connection, unit_id)
+
+
+def _afterwards(tx: Transaction, policy: Policy, leader: Principal, clerks: Sequence[Principal], now: datetime) -> None:
+    """What comes after an issue: a document with its replacement, a recall, and a request for more time."""
+    d = directive_table.c
+    tx.now = now - timedelta(hours=50)
+    wrong = DraftInput(
+        kind=DocumentType.THONG_BAO,
+        subject="Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 (ghi nhầm ngày tiêm của xã Cam Hiếu)",
+        body="Các xã, thị trấn thông báo đến hộ chăn nuôi và bố trí người dẫn đường cho tổ tiêm phòng.",
+        recipients=_to(clerks, RecipientRole.EXECUTE),
+        deadline=_due(policy, now, 96),
+    )
+    old = service.create_and_issue(tx, leader, policy, wrong).id
+    tx.now += timedelta(hours=20)
+    right = msgspec.structs.replace(
+        wrong,
+        subject="Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 năm 2026",
+        relation=Relation.REPLACES,
+        related=old,
+    )
+    new = service.create_and_issue(tx, leader, policy, right).id
+    tx.now += timedelta(hours=1)
+    service.register(tx, clerks[0], policy, new)
+    service.recall(
+        tx, leader, new, RecallInput(note="Thị trấn tiêm cùng đợt với tổ của tỉnh", units=[clerks[0].unit_id])
+    )
+    tx.now = now - timedelta(hours=2)
+    poverty = tx.one(sa.select(d.id).where(d.subject == _EXAMPLES[1].subject))
+    asked = ExtensionInput(
+        reason="Hai thôn bị ngập, cán bộ chưa đến được từng hộ", until=_due(policy, now, 24 * 5) or now
+    )
+    if poverty is not None:
+        service.ask_extension(tx, clerks[4], poverty.id, asked)
 
 
 def _to_villages(tx: Transaction, policy: Policy, now: datetime) -> None:

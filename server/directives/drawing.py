@@ -1,15 +1,31 @@
-"""The state table drawn in `docs/directives.md`: `python -m server.directives.drawing` renews it."""
+"""The tables of states and clocks drawn in `docs/directives.md`: `python -m server.directives.drawing` renews them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from server.config import ROOT
+from server.directives.policy import Policy, load_policy
 from server.directives.rules import ACTORS, BACK, EDXML_CODES, FINAL, RECEIPTS, STATES, Event, State
 
 DOCUMENT = ROOT / "docs" / "directives.md"
 BEGIN, END = "<!-- drawn from rules.py: begin -->", "<!-- drawn from rules.py: end -->"
+CLOCKS_BEGIN, CLOCKS_END = "<!-- drawn from directives.toml: begin -->", "<!-- drawn from directives.toml: end -->"
+_CLOCK_ROWS = {
+    "register_by": "T1, register by",
+    "assign_by": "T2, assign by, after T1",
+    "respond_by": "T3, the deadline that the form suggests",
+    "review_by": "T4, the issuer's review",
+    "remind": "reminders before T3",
+    "quiet": "in quiet hours",
+    "register_missed": "T1 missed",
+    "assign_missed": "T2 missed",
+    "respond_missed": "T3 missed",
+    "review_missed": "T4 missed",
+}
 _BY_ISSUER = (Event.RECALL, Event.SUPERSEDE, Event.WAIVE)
 _OPEN = frozenset(state for state in State if set(_BY_ISSUER) <= set(STATES[state]))
 
@@ -63,23 +79,47 @@ def _is_idle(state: State, event: Event, after: str) -> bool:
     return event in RECEIPTS and after == state.value
 
 
-def section() -> str:
-    """What stands between the two marks."""
-    return f"{BEGIN}\n\n```mermaid\n{drawing()}\n```\n\n{table()}\n\n{END}"
+def clock_table(policy: Policy) -> str:
+    """The clocks of each urgency as they are configured, spans as in `config/directives.toml`."""
+    clocks = policy.file.clocks
+    lines = [f"| | {' | '.join(urgency.value for urgency in clocks)} |", f"|---|{'---|' * len(clocks)}"]
+    for name, words in _CLOCK_ROWS.items():
+        cells = [_cell(getattr(one, name)) for one in clocks.values()]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def renewed(text: str) -> str:
-    """The document with its drawn part as the table is now. Raises ValueError where the marks are missing."""
-    head, begin, rest = text.partition(BEGIN)
-    _old, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{DOCUMENT.name} has no place for the drawing")
-    return head + section() + tail
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "wait" if value else "told"
+    if isinstance(value, str):
+        return value
+    return ", ".join(one if isinstance(one, str) else f"{one[1]} +{one[0]}" for one in value)
+
+
+def sections(policy: Policy) -> dict[tuple[str, str], str]:
+    """What stands between each pair of marks."""
+    return {
+        (BEGIN, END): f"```mermaid\n{drawing()}\n```\n\n{table()}",
+        (CLOCKS_BEGIN, CLOCKS_END): clock_table(policy),
+    }
+
+
+def renewed(text: str, policy: Policy) -> str:
+    """The document with its drawn parts as the tables are now. Raises ValueError where the marks are missing."""
+    for (mark, close), content in sections(policy).items():
+        head, begin, rest = text.partition(mark)
+        _old, end, tail = rest.partition(close)
+        if not begin or not end:
+            raise ValueError(f"{DOCUMENT.name} has no place for a drawn part")
+        text = f"{head}{mark}\n\n{content}\n\n{close}{tail}"
+    return text
 
 
 def main(document: Path = DOCUMENT) -> None:
     """Renew the document."""
-    document.write_text(renewed(document.read_text("utf-8")), "utf-8")
+    policy = load_policy(ROOT / "config", ZoneInfo("Asia/Ho_Chi_Minh"), 0)
+    document.write_text(renewed(document.read_text("utf-8"), policy), "utf-8")
 
 
 if __name__ == "__main__":

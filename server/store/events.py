@@ -53,6 +53,20 @@ def take_numbers(connection: sa.Connection, unit_ids: Sequence[int]) -> dict[int
     return {row.unit_id: row.seq for row in connection.execute(statement, rows)}
 
 
+def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:
+    """Lock the counters of units in one order, for a transaction that tells several things to several of them.
+
+    Two such transactions then wait for each other instead of standing in each other's way. SQLite has one writer.
+    """
+    wanted = sorted(set(unit_ids))
+    if connection.dialect.name != "postgresql" or not wanted:
+        return
+    rows = [{"unit_id": unit, "seq": 0} for unit in wanted]
+    connection.execute(postgresql.insert(unit_sequence).on_conflict_do_nothing(), rows)
+    mine = sa.select(unit_sequence.c.unit_id).where(unit_sequence.c.unit_id.in_(wanted))
+    connection.execute(mine.order_by(unit_sequence.c.unit_id).with_for_update()).all()
+
+
 def append(
     connection: sa.Connection, kind: str, bodies: Mapping[int, Mapping[str, Any]], now: datetime
 ) -> list[StoredEvent]:

@@ -29,6 +29,9 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 OnCommit = Callable[[Sequence[StoredEvent], Sequence[tuple[str, dict[str, Any]]]], None]
 log = logging.getLogger(__name__)
+TRIES = 4
+_TRY_AGAIN = {"40P01", "40001"}
+"""SQLSTATE of a deadlock and of a serialization failure: the transaction is as if it had never begun."""
 
 
 def utc_now() -> datetime:
@@ -120,6 +123,18 @@ class Store:
         return await self.read(lambda tx: events.since(tx.connection, unit_id, seq))
 
     def _write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, Transaction]:
+        for left in reversed(range(TRIES)):
+            try:
+                return self._write_once(work, *args, **kwargs)
+            except sa.exc.OperationalError as error:
+                if not left or getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                    raise
+                log.info("two transactions stood in each other's way; trying again: %s", error.orig)
+        raise AssertionError("unreachable")
+
+    def _write_once(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[T, Transaction]:
         with self._timed("write"), _values_that_fit(), self.engine.connect() as connection:

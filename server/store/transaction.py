@@ -42,6 +42,10 @@ class Transaction:
         """Tell every one of `units` the same, durably: one numbered event each."""
         self.emit_each(kind, dict.fromkeys(units, body))
 
+    def will_tell(self, units: Iterable[int]) -> None:
+        """Before telling several things to several units: take their turns in one order."""
+        events.lock_units(self.connection, units)
+
     def emit_each(self, kind: str, bodies: Mapping[int, Mapping[str, Any]]) -> list[StoredEvent]:
         """Tell each unit its own body; gives the events with their numbers."""
         made = events.append(self.connection, kind, bodies, self.now)

@@ -9,11 +9,12 @@ import pytest
 
 from server.directives import drawing
 from server.directives.rules import STATES, Event, State
+from tests.directives.helpers import POLICY
 
 
 def test_the_committed_drawing_is_current() -> None:
     text = drawing.DOCUMENT.read_text("utf-8")
-    assert drawing.renewed(text) == text, "run python -m server.directives.drawing"
+    assert drawing.renewed(text, POLICY) == text, "run python -m server.directives.drawing"
 
 
 def test_every_step_that_leads_elsewhere_is_drawn() -> None:
@@ -33,11 +34,22 @@ def test_every_event_stands_in_the_table() -> None:
     assert all(f"`{state}`" in drawing.table() for state in State)
 
 
+def test_the_clock_table_has_every_urgency_and_span() -> None:
+    table = drawing.clock_table(POLICY)
+    assert table.startswith("| | NORMAL | URGENT | VERY_URGENT | FLASH |")
+    assert "| T1, register by | 1wd | 2wh | 60m | 15m |" in table
+    assert "chair +5m, issuer_deputy +10m, issuer_chair +15m" in table
+
+
 def test_renewing_a_document_changes_only_what_is_drawn(tmp_path: Path) -> None:
     file = tmp_path / "x.md"
-    file.write_text(f"before\n{drawing.BEGIN}\nold\n{drawing.END}\nafter\n", "utf-8")
+    clocks = f"{drawing.CLOCKS_BEGIN}{drawing.CLOCKS_END}"
+    file.write_text(f"before\n{drawing.BEGIN}\nold\n{drawing.END}\nafter\n{clocks}", "utf-8")
     drawing.main(file)
-    assert file.read_text("utf-8") == f"before\n{drawing.section()}\nafter\n"
+    text = file.read_text("utf-8")
+    assert (text.startswith("before\n<!--"), "-->\nafter\n<!--" in text, "\nold\n" in text) == (True, True, False)
+    assert drawing.table() in text
+    assert drawing.clock_table(POLICY) in text
     file.write_text("no marks", "utf-8")
     with pytest.raises(ValueError, match="no place"):
         drawing.main(file)

@@ -93,3 +93,41 @@ def test_a_time_without_zone_is_refused() -> None:
         column.process_bind_param(datetime(2026, 1, 1), dialect)
     stored = column.process_bind_param(NOW, dialect)
     assert column.process_result_value(stored, dialect) == NOW
+
+
+class Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+@pytest.mark.parametrize("failures", [1, 3, 4])
+async def test_a_deadlock_is_tried_again_and_leaves_nothing_behind(plain_store: Store, failures: int) -> None:
+    left = failures
+
+    def work(tx: Transaction) -> str:
+        nonlocal left
+        emit(tx, [1], "a")
+        if left:
+            left -= 1
+            raise sa.exc.OperationalError("INSERT", {}, Deadlock())
+        return "done"
+
+    if failures < 4:
+        assert await plain_store.write(work) == "done"
+        assert [e.seq for e in await plain_store.since(1, 0)] == [1]
+    else:
+        with pytest.raises(sa.exc.OperationalError):
+            await plain_store.write(work)
+        assert await plain_store.since(1, 0) == []
+
+
+async def test_other_failures_of_the_database_are_not_tried_again(plain_store: Store) -> None:
+    tries = 0
+
+    def work(_tx: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        raise sa.exc.OperationalError("INSERT", {}, Exception("disk full"))
+
+    with pytest.raises(sa.exc.OperationalError):
+        await plain_store.write(work)
+    assert tries == 1

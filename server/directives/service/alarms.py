@@ -107,6 +107,7 @@ def _tell(tx: Transaction, raised: Sequence[Raised]) -> None:
         key = (one.alarm.kind, one.alarm.clock, one.alarm.duty, row.directive_id, to_unit)
         groups.setdefault(key, []).append(one)
     names = units.units_by_ids(tx, [one.delivery.unit_id for one in raised])
+    tx.will_tell(key[-1] for key in groups)
     for (kind, clock, duty, directive, unit), found in groups.items():
         row, people = found[0].delivery, sorted({account for one in found for account in one.people})
         body = {

@@ -71,6 +71,7 @@ def step_all(
         tx.execute(sa.update(delivery_table).where(mine).values(**{**_places(after), "alarm_at": tx.now, **values}))
         names = {"before": before.state.value, "after": after.state.value}
         tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, **common} for row in rows])
+    tx.will_tell([unit for row in deliveries for unit in (row.unit_id, row.issuer_id)])
     for state, rows in _by_state(ways).items():
         units = [row.unit_id for row in rows]
         tell(tx, rows[0].directive_id, rows[0].issuer_id, units, state, to_units=units)
