@@ -46,6 +46,7 @@ class Permission(StrEnum):
     REVIEW_RESPONSE = "review_response"
     WITHDRAW_DIRECTIVE = "withdraw_directive"
     NAME_POSTS = "name_posts"
+    ASSIGN_DELIVERY = "assign_delivery"
     JOIN_MEETING = "join_meeting"
     PLAN_MEETING = "plan_meeting"
     CHAIR_MEETING = "chair_meeting"
@@ -74,6 +75,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.REVIEW_RESPONSE: frozenset({Role.LEADER, Role.CLERK}),
     Permission.WITHDRAW_DIRECTIVE: frozenset({Role.LEADER}),
     Permission.NAME_POSTS: frozenset({Role.LEADER, Role.CLERK}),
+    Permission.ASSIGN_DELIVERY: frozenset({Role.LEADER}),
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),

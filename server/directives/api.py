@@ -34,9 +34,10 @@ _ID = "{id:\\d+}"
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Open deliveries, or those that are done."""
+    """Open deliveries, or those that are done; with `mine` those that the person is named for."""
 
     done: bool = False
+    mine: bool = False
 
 
 class OutboxQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +67,8 @@ class OpenedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_received(request: web.Request) -> web.Response:
     """Directives that came to the unit."""
-    done = read_query(request, InboxQuery).done
-    found = await request.app[STORE].read(service.inbox, principal(request), request.app[POLICY], done=done)
+    query, who = read_query(request, InboxQuery), principal(request)
+    found = await request.app[STORE].read(service.inbox, who, request.app[POLICY], done=query.done, mine=query.mine)
     return json_reply(found)
 
 

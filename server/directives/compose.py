@@ -13,7 +13,7 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
-from server.directives.forms import ComposeForm, draft_of, values_of, values_related, values_typed
+from server.directives.forms import ComposeForm, draft_of, values_forwarded, values_of, values_related, values_typed
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.rules import Relation
@@ -42,10 +42,11 @@ COMMON = (
 
 
 class NewQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """The issued directive that a new one is to replace or correct."""
+    """The directive that a new one is to replace, to correct, or to carry on to units below."""
 
     replaces: int | None = None
     corrects: int | None = None
+    forwards: int | None = None
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -145,8 +146,12 @@ async def get_new(request: web.Request) -> web.Response:
     """An empty form; the first working day's end is suggested as the deadline. With `?replaces=` that of another."""
     policy, wanted = request.app[POLICY], read_query(request, NewQuery)
     offered = await request.app[STORE].read(choices, principal(request), policy)
-    if earlier := wanted.replaces or wanted.corrects:
+    if earlier := wanted.replaces or wanted.corrects or wanted.forwards:
         opened = await request.app[STORE].read(service.open_directive, principal(request), policy, earlier)
+        if wanted.forwards:
+            below = [unit.id for unit in offered.allowed if unit.level == "village"]
+            values = values_forwarded(opened, below, policy.zone)
+            return await show_form(request, offered, values)
         relation = Relation.REPLACES if wanted.replaces else Relation.CORRECTS
         subject = translate(request, _("Đính chính văn bản số {number}"), number=opened.directive.number_text)
         return await show_form(request, offered, values_related(relation, opened.directive, policy.zone, subject))

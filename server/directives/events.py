@@ -19,6 +19,7 @@ ANNOUNCEMENTS = (
     Announcement("directive.issued", "A directive came to the unit", durable=True),
     Announcement("directive.waiting", "A draft of the unit waits for its leader", durable=True),
     Announcement("delivery.changed", "Deliveries of a directive changed state", durable=True),
+    Announcement("delivery.assigned", "The leader named people for a delivery: `accounts`", durable=True),
     Announcement("delivery.reminder", "A deadline of the unit is near; `accounts` are those it is for", durable=True),
     Announcement("delivery.escalated", "A time has passed and nobody has acted; `accounts` are told", durable=True),
     Announcement("board.changed", "The watched board of a directive changed"),

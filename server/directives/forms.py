@@ -10,7 +10,7 @@ import msgspec
 
 from server.directives.documents import DocumentType, Urgency
 from server.directives.rules import RecipientRole, Relation
-from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Recipient, Words
+from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Opened, Recipient, Words
 from server.errors import UserError
 from server.http.formats import parse_local
 from server.http.i18n import _
@@ -119,3 +119,19 @@ def values_related(relation: Relation, earlier: Directive, zone: ZoneInfo, subje
     if relation is Relation.CORRECTS:
         values |= {"kind": DocumentType.CONG_VAN.value, "subject": subject, "body": "", "deadline": ""}
     return values
+
+
+def values_forwarded(opened: Opened, below: Sequence[int], zone: ZoneInfo) -> dict[str, Any]:
+    """What the form begins with when a unit carries on to those below what it has received: due when it is itself."""
+    due = opened.delivery.deadline if opened.delivery else None
+    local = due.astimezone(zone) if due else None
+    return values_of(opened.directive, zone) | {
+        "kind": DocumentType.THONG_BAO.value,
+        "notation": "",
+        "deadline": f"{local:%Y-%m-%dT%H:%M}" if local else "",
+        "recipients": list(below),
+        "lead": "",
+        "info": [],
+        "relation": Relation.FORWARDS.value,
+        "related": opened.directive.id,
+    }

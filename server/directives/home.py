@@ -9,7 +9,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission, Role
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.rules import UNREGISTERED
+from server.directives.rules import UNREGISTERED, State
 from server.directives.shapes import AlarmLine, ReceivedLine
 from server.home.cards import HomeCard, NextThing
 from server.http import STORE, principal
@@ -60,7 +60,7 @@ async def due_card(request: web.Request) -> HomeCard | None:
 def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
     line = next((line for line in lines if line.delivery.state in UNREGISTERED), None)
     if line is None:
-        return None
+        return _done_button(request, lines)
     return NextThing(
         lead=translate(request, _("Có chỉ đạo mới")),
         what=line.subject,
@@ -70,6 +70,22 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
         icon="check",
         post=True,
         fields={"command_id": secrets.token_hex(16)},
+    )
+
+
+def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
+    """What was confirmed and has a deadline: it is done with one more tap."""
+    at_work = (State.REGISTERED, State.IN_PROGRESS)
+    line = next((line for line in lines if line.delivery.state in at_work and line.delivery.deadline), None)
+    if line is None:
+        return None
+    return NextThing(
+        lead=translate(request, _("Việc đang làm")),
+        what=line.subject,
+        when=f"{line.number_text} · {line.unit_name}",
+        button=translate(request, _("XEM VÀ BÁO XONG")),
+        href=f"/directives/{line.directive}",
+        icon="check",
     )
 
 

@@ -146,6 +146,19 @@ extension_table = Table(
 )
 """Requests for more time; one that was never decided moved nothing."""
 
+assignment_table = Table(
+    "assignment",
+    metadata,
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("part", sa.String(10), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("assigned_by", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("note", sa.String(1000)),
+    sa.Index(None, "account_id"),
+)
+"""Who works on a delivery now: `part` is `lead` or `assist`; who did before is in the history."""
+
 alarm_table = Table(
     "alarm",
     metadata,

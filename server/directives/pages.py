@@ -64,11 +64,13 @@ def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list
 async def get_inbox(request: web.Request) -> web.Response:
     """What came to the unit, by what is due next."""
     who, policy = principal(request), request.app[POLICY]
-    done = read_query(request, InboxQuery).done
-    lines = (await request.app[STORE].read(service.inbox, who, policy, done=done)).deliveries
+    query = read_query(request, InboxQuery)
+    done, mine = query.done, query.mine
+    lines = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
     sections = [("", lines)] if done and lines else by_due(lines, now_of(request), policy)
     context = {
         "done": done,
+        "mine": mine,
         "sections": [(translate(request, title) if title else "", found) for title, found in sections],
         "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
         "command_id": secrets.token_hex(16),
@@ -116,6 +118,8 @@ async def show_directive(
     }
     if opened.delivery is not None:
         template = "directives/received.html"
+        if Event.ASSIGN in possible(opened.delivery.state) and principal(request).may(Permission.ASSIGN_DELIVERY):
+            context["colleagues"] = await request.app[STORE].read(service.colleagues, principal(request))
     else:
         template = "directives/draft.html" if opened.board is None else "directives/board.html"
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])

@@ -115,6 +115,15 @@ class ExtensionDecision(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class AssignInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Who leads the work and who assists (account ids), with a note for them."""
+
+    lead: int
+    assists: Annotated[list[int], msgspec.Meta(max_length=50)] = []
+    note: Words = ""
+    command_id: CommandId = ""
+
+
 class PostsInput(msgspec.Struct, frozen=True, kw_only=True):
     """Name people of the unit for a post, in their order."""
 
@@ -223,6 +232,28 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     late: bool
 
 
+class Assigned(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who works on a delivery."""
+
+    account: int
+    name: str
+    lead: bool
+    note: str
+
+
+class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How far those are whom a unit has forwarded a delivery to; `directive` is the newest document that did so.
+
+    `open` counts those who must still do something: as long as there is one, the parent is not completed.
+    """
+
+    directive: int
+    sent: int
+    open: int
+    registered: int
+    reported: int
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
@@ -249,6 +280,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     return_reason: str
     return_note: str
     first_deadline: datetime | None = None
+    assigned: list[Assigned] = []
+    children: ChildCounts | None = None
     held: list[Held] = []
     extensions: list[Extension] = []
     responses: list[Response] = []

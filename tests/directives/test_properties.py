@@ -22,6 +22,10 @@ from server.directives.model import change_table, command_table, delivery_table,
 from server.directives.rules import FINAL, UNREGISTERED, Position, Relation, ReturnReason, State, advance
 from server.directives.service.steps import position_of
 from server.directives.shapes import (
+    AssignInput,
+    Command,
+    ExtensionDecision,
+    ExtensionInput,
     RecallAnswer,
     RecallInput,
     ReportInput,
@@ -38,7 +42,7 @@ from tests.directives.helpers import POLICY, draft, issue
 
 ACTIONS = (
     *("arrived", "see", "register", "return", "report", "accept", "send_back"),
-    *("recall", "agree", "refuse", "waive", "replace"),
+    *("recall", "agree", "refuse", "waive", "replace", "assign", "start", "ask", "grant", "deny"),
 )
 steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 4)), max_size=14)
 CHANGED = "delivery.changed"
@@ -53,6 +57,7 @@ class World:
         who = {name: store.read_now(accounts.principal_of, name) for name in ("chutich", "vanthu", "camthuy")}
         self.leader, self.clerk, self.cadre = who["chutich"], who["vanthu"], who["camthuy"]
         self.unit = self.cadre.unit_id
+        self.boss = store.read_now(accounts.principal_of, "chutich.camthuy")
         self.other = store.read_now(accounts.principal_of, "camhieu").unit_id
         self.directive = issue(store, self.leader, [self.unit]).id
         self.delivery = self.row().id
@@ -84,6 +89,18 @@ class World:
             case "agree" | "refuse":
                 answer = RecallAnswer(agree=action == "agree", note="x", command_id=command)
                 return write(service.answer_recall, self.cadre, directive, answer)
+            case "assign":
+                named = AssignInput(lead=self.cadre.account_id, note="x", command_id=command)
+                return write(service.assign, self.boss, directive, named)
+            case "start":
+                return write(service.start, self.cadre, directive, Command(command_id=command))
+            case "ask":
+                more = self.clock() + timedelta(days=9)
+                data = ExtensionInput(reason="x", until=more, command_id=command)
+                return write(service.ask_extension, self.cadre, directive, data)
+            case "grant" | "deny":
+                decision = ExtensionDecision(grant=action == "grant", note="x", command_id=command)
+                return write(service.decide_extension, self.clerk, self.delivery, decision)
             case "waive":
                 return write(service.waive, self.leader, self.delivery, WaiveInput(note="x", command_id=command))
             case "replace":

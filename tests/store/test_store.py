@@ -95,7 +95,7 @@ def test_a_time_without_zone_is_refused() -> None:
     assert column.process_result_value(stored, dialect) == NOW
 
 
-class Deadlock(Exception):
+class DeadlockError(Exception):
     sqlstate = "40P01"
 
 
@@ -108,7 +108,7 @@ async def test_a_deadlock_is_tried_again_and_leaves_nothing_behind(plain_store: 
         emit(tx, [1], "a")
         if left:
             left -= 1
-            raise sa.exc.OperationalError("INSERT", {}, Deadlock())
+            raise sa.exc.OperationalError("INSERT", {}, DeadlockError())
         return "done"
 
     if failures < 4:

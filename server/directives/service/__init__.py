@@ -1,6 +1,7 @@
 """Use cases of directives; other features call these, never the tables."""
 
 from server.directives.service.alarms import acknowledge_alarms, my_alarms, reschedule, sweep
+from server.directives.service.assign import assign, colleagues, start
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
@@ -29,8 +30,10 @@ __all__ = [
     "answer_recall",
     "arrived",
     "ask_extension",
+    "assign",
     "attach",
     "chain",
+    "colleagues",
     "create_and_issue",
     "create_draft",
     "decide_extension",
@@ -57,6 +60,7 @@ __all__ = [
     "return_delivery",
     "see",
     "send_back",
+    "start",
     "submit",
     "sweep",
     "unread",

@@ -22,6 +22,7 @@ from server.directives.posts import Duty
 from server.directives.rules import CLOSED
 from server.directives.running import Alarm, AlarmKind, ClockName, alarms, running, to_tell
 from server.directives.service.access import BOTH, d, v
+from server.directives.service.assign import assigned
 from server.directives.service.posts import Directory
 from server.directives.shapes import AlarmDone, AlarmLine
 from server.store import Transaction
@@ -75,6 +76,8 @@ def _raise(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]])
     told = {(key, alarm) for key, found in due.items() for alarm in to_tell(found)}
     directory = Directory(tx, {unit for row, _alarm in wanted for unit in (row.unit_id, row.issuer_id)})
     insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(alarm_table)
+    on_it = assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE])
+    working = {key: [one.account for one in people] for key, people in on_it.items()}
     raised = []
     for row, alarm in wanted:
         values = {"clock": alarm.clock.value, "due": alarm.due, "kind": alarm.kind.value, "step": alarm.step}
@@ -83,7 +86,7 @@ def _raise(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]])
             insert.values(delivery_id=row.id, **values).on_conflict_do_nothing().returning(a.id)
         ).scalar_one_or_none()
         if made is not None and values["told"]:
-            raised.append(Raised(made, alarm, row, directory.addressees(alarm.duty, row, {})))
+            raised.append(Raised(made, alarm, row, directory.addressees(alarm.duty, row, working)))
     people = [{"alarm_id": one.id, "account_id": account} for one in raised for account in one.people]
     if people:
         tx.execute(sa.insert(addressee_table), people)

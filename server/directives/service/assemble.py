@@ -14,7 +14,9 @@ from server.directives.model import attachment_table, change_table, recipient_ta
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State
 from server.directives.service import standing
+from server.directives.service.assign import assigned
 from server.directives.service.extensions import extensions_of
+from server.directives.service.forward import children_of
 from server.directives.shapes import Attachment, Change, Delivery, Directive, Held, Recipient, Response
 from server.store import Transaction
 from server.units import service as units
@@ -87,6 +89,8 @@ def delivery_shape(
         return_reason=row.return_reason or "",
         return_note=row.return_note or "",
         first_deadline=None if row.role == RecipientRole.INFO else row.directive_deadline,
+        assigned=assigned(tx, [row.id]).get(row.id, []) if history else [],
+        children=children_of(tx, [row]).get(row.id) if history else None,
         held=_held(tx, policy, row, rows) if rows is not None else [],
         extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],

@@ -13,9 +13,10 @@ from server.accounts.principal import Principal
 from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
 from server.directives.model import attachment_table, directive_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState
+from server.directives.rules import DirectiveState, Relation
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
+from server.directives.service.forward import copy_attachments
 from server.directives.service.problems import DraftError
 from server.directives.service.relations import check_relation
 from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Upload
@@ -65,7 +66,7 @@ def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> Non
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(recipient.unit not in allowed for recipient in draft.recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
-    problems += check_relation(tx, who, draft.relation, draft.related, draft.kind)
+    problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline)
     if problems:
         raise DraftError(problems)
 
@@ -89,6 +90,8 @@ def create_draft(
             **_columns(tx, clean),
         )
         _set_recipients(tx, directive_id, clean)
+        if clean.relation is Relation.FORWARDS:
+            copy_attachments(tx, who, clean, directive_id)
         add_attachments(tx, who, policy, uploads, directive_id=directive_id)
         return DirectiveDone(id=directive_id, state=DirectiveState.DRAFT)
 

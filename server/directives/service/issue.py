@@ -97,7 +97,7 @@ def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
     if any(unit not in allowed for unit, _role in recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
-    problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind))
+    problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline)
     if problems:
         raise DraftError(problems)
     return recipients

@@ -27,6 +27,8 @@ MESSAGES = {
     "no_recipients": _("Xin chọn ít nhất một nơi nhận."),
     "past_deadline": _("Hạn trả lời phải sau lúc ban hành."),
     "unknown_recipient": _("Có nơi nhận không thuộc phạm vi gửi của đơn vị."),
+    "not_forwardable": _("Chỉ triển khai tiếp được văn bản mà đơn vị đã tiếp nhận và chưa kết thúc."),
+    "after_parent": _("Hạn của văn bản triển khai không được sau hạn mà cấp trên giao cho đơn vị."),
     "unknown_related": _("Không có văn bản đã ban hành nào của đơn vị để thay thế hay đính chính."),
     "other_form": _("Văn bản thay thế phải cùng loại với văn bản được thay thế (Nghị định 30/2020/NĐ-CP, Điều 18)."),
     "replaced_already": _("Văn bản này đã được thay thế rồi. Xin thay thế văn bản mới nhất."),

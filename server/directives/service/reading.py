@@ -11,6 +11,7 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import (
+    assignment_table,
     attachment_table,
     delivery_table,
     directive_table,
@@ -46,11 +47,14 @@ MOST_BARS = 300
 """A board of more recipients shows who held the ball only on each delivery's own page."""
 
 
-def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False) -> Inbox:
-    """The unit's deliveries: open ones by what is due next, or the newest that are done."""
+def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False, mine: bool = False) -> Inbox:
+    """The unit's deliveries: open ones by what is due next, or the newest that are done; `mine` those named for."""
     closed = [state.value for state in (*CLOSED, State.REPORTED)]
     wanted = v.state.in_(closed) if done else v.state.not_in(closed)
     query = BOTH.add_columns(d.number_text, d.kind, d.subject, d.issued_at).where(v.unit_id == who.unit_id, wanted)
+    if mine:
+        s = assignment_table.c
+        query = query.where(v.id.in_(sa.select(s.delivery_id).where(s.account_id == who.account_id)))
     rows = tx.all(query.order_by(v.sent_at.desc()).limit(PAGE if done else MOST_OPEN))
     names = units.units_by_ids(tx, [row.issuer_id for row in rows])
     own = who.acting.unit_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Problem
 from server.directives.rules import DirectiveState, Relation
 from server.directives.service.access import d, v
+from server.directives.service.forward import check_forward
 from server.directives.shapes import Link
 from server.store import Transaction
 from server.units import service as units
@@ -21,11 +23,18 @@ _COLUMNS = (d.id, d.number_text, d.kind, d.subject, d.unit_id, d.issued_at, d.re
 
 
 def check_relation(
-    tx: Transaction, who: Principal, relation: Relation | None, related: int | None, kind: DocumentType
+    tx: Transaction,
+    who: Principal,
+    relation: Relation | None,
+    related: int | None,
+    kind: DocumentType,
+    deadline: datetime | None,
 ) -> list[Problem]:
     """What is wrong with a draft that is to be something to an earlier directive."""
     if relation is None:
         return []
+    if relation is Relation.FORWARDS:
+        return check_forward(tx, who, related, deadline)
     row = tx.one(sa.select(d.kind).where(d.id == related, d.unit_id == who.unit_id, _ISSUED)) if related else None
     if row is None:
         return [Problem("related", "unknown_related")]
@@ -37,9 +46,9 @@ def check_relation(
 
 
 def number_texts(tx: Transaction, who: Principal, directive_ids: Iterable[int]) -> dict[int, str]:
-    """Numbers of issued directives of the person's unit, by id."""
+    """Numbers of directives that the person's unit issued or received, by id."""
     wanted = d.id.in_(sorted(set(directive_ids)))
-    rows = tx.all(sa.select(d.id, d.number_text).where(wanted, d.unit_id == who.unit_id, _ISSUED))
+    rows = tx.all(sa.select(d.id, d.number_text).where(wanted, _visible(who)))
     return {row.id: row.number_text for row in rows}
 
 
@@ -48,8 +57,7 @@ def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
 
     Empty for a document that stands alone.
     """
-    received = sa.select(v.directive_id).where(v.unit_id == who.unit_id)
-    visible = sa.and_(_ISSUED, sa.or_(d.unit_id == who.unit_id, d.id.in_(received)))
+    visible = _visible(who)
     found: dict[int, Any] = {}
     near, looked_at = {directive_id}, {directive_id}
     while near and len(found) < MOST_LINKS:
@@ -62,6 +70,11 @@ def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
         return []
     names = units.units_by_ids(tx, [row.unit_id for row in found.values()])
     return [_link(row, names[row.unit_id].name) for row in sorted(found.values(), key=lambda r: (r.issued_at, r.id))]
+
+
+def _visible(who: Principal) -> sa.ColumnElement[bool]:
+    received = sa.select(v.directive_id).where(v.unit_id == who.unit_id)
+    return sa.and_(_ISSUED, sa.or_(d.unit_id == who.unit_id, d.id.in_(received)))
 
 
 def _link(row: Any, unit_name: str) -> Link:

@@ -13,6 +13,7 @@ from server.directives.model import response_table
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours
 from server.directives.service.commands import once
+from server.directives.service.forward import require_no_open_children
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
 from server.directives.shapes import DeliveryDone, SendBackInput
@@ -27,6 +28,7 @@ def accept(tx: Transaction, who: Principal, delivery_id: int, command_id: str = 
 
     def work() -> DeliveryDone:
         row = delivery_of_ours(tx, who, delivery_id)
+        require_no_open_children(tx, row)
         state = step(tx, row, Event.ACCEPT, who, completed_at=tx.now)
         _judge(tx, who, row, accepted=True, note=None)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
