@@ -1,0 +1,157 @@
+"""The short way of events: the same bytes in the same order, the queue where something waits, stalled ones cut off.
+
+These tests also hold the private names that `server/channel/direct.py` touches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientSession, WSMsgType
+from engineio import packet as engine
+
+from server.channel import direct
+from server.channel.channel import event_body, packed
+from server.channel.direct import RoomIndex, event_text, frame_of
+from server.store import StoredEvent, Transaction
+from tests.channel.test_channel import Harness, harness, until
+from tests.conftest import START
+
+assert harness
+
+
+def emit(tx: Transaction, units: list[int], text: str) -> None:
+    tx.emit("test.happened", units, {"text": text})
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_frame_says_its_length(size: int) -> None:
+    frame = frame_of("x" * size)
+    head = {True: 2, size >= 126: 4, size >= 65_536: 10}[True]
+    assert len(frame) == head + size
+    assert frame[0] == 0x81
+    assert int.from_bytes(frame[2:head]) == size if head > 2 else frame[1] == size
+
+
+@pytest.mark.parametrize("body", [{}, {"subject": "Ứng phó “mưa lũ”\n\u2028", "n": [1, None]}])
+def test_a_packed_event_is_the_same_as_one_read_and_written(body: dict[str, Any]) -> None:
+    event = StoredEvent(7, 12, "test.happened", msgspec.Raw(msgspec.json.encode(body)), START)
+    assert msgspec.json.decode(packed(event)) == event_body(event)
+    text = event_text(event.kind, packed(event))
+    assert engine.Packet(encoded_packet=text).packet_type == engine.MESSAGE
+    assert msgspec.json.decode(text[2:]) == ["test.happened", event_body(event)]
+
+
+async def test_events_come_straight_and_in_order(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+    await harness.connect("leader.1", heard)
+    queued: list[Any] = []
+    send_packet = harness.channel.sio.eio.send_packet
+
+    async def noted(sid: str, packet: Any) -> None:
+        queued.append(packet)
+        await send_packet(sid, packet)
+
+    monkeypatch.setattr(harness.channel.sio.eio, "send_packet", noted)
+    for number in range(20):
+        await harness.store.write(emit, [1], str(number))
+    await until(lambda: len(heard) == 20)
+    assert [body["text"] for _name, body in heard] == [str(number) for number in range(20)]
+    assert not queued
+
+
+async def test_what_waits_in_the_queue_is_not_overtaken(harness: Harness) -> None:
+    heard: list[Any] = []
+    await harness.connect("leader.1", heard)
+    sio = harness.channel.sio
+    (owner,) = sio.eio.sockets.values()
+    await owner.send(engine.Packet(engine.MESSAGE, '2["slow",{"n":1}]'))  # taken by nobody yet
+    assert not owner.direct.write(frame_of('42["fast",{"n":2}]'))
+    await direct.send_text(sio, "unit:1", '42["fast",{"n":2}]')
+    await until(lambda: len(heard) == 2)
+    assert [name for name, _body in heard] == ["slow", "fast"]
+    await until(lambda: owner.queue._unfinished_tasks == 0)
+    assert owner.direct.write(frame_of('42["again",{}]'))
+    await until(lambda: len(heard) == 3)
+
+
+async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "STALL_SECONDS", 0.3)
+    heard: list[Any] = []
+    await harness.connect("leader.2", heard)
+    url = harness.server.make_url("/socket.io/?EIO=4&transport=websocket")
+    async with ClientSession() as session, session.ws_connect(url) as stalled:
+        await stalled.receive()
+        await stalled.send_str('40{"token":"leader.1"}')
+        await stalled.receive()
+        connection = stalled.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled._response.connection.transport.pause_reading()  # type: ignore[union-attr]
+        begin = asyncio.get_running_loop().time()
+        for number in range(60):
+            await harness.store.write(emit, [1, 2], f"{number} " + "x" * 200_000)
+        await until(lambda: len(heard) == 60)
+        assert asyncio.get_running_loop().time() - begin < 4
+        await until(lambda: len(harness.channel.presence.connected()) == 1)
+    missed = await harness.store.since(1, 0)
+    assert len(missed) == 60  # nothing of what it missed is lost
+
+
+async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harness) -> None:
+    heard: list[tuple[int, int]] = []
+    harness.channel.on_ack.append(lambda who, seq: heard.append((who.unit_id, seq)))
+    client = await harness.connect("leader.1")
+    await client.emit("channel.ack", {"seq": 7})
+    await until(lambda: heard == [(1, 7)])
+    assert await client.call("channel.ack", {"seq": 8}, timeout=5) == {"ok": True}  # with an answer: the usual way
+    assert heard == [(1, 7), (1, 8)]
+    for wrong in ({"seq": "x"}, {"seq": 1.5}, {}, {"seq": 1, "more": 2}, [1], "x", None, {"seq": 2**70}):
+        await client.emit("channel.ack", wrong)
+    refused = await client.call("channel.ack", {"seq": "x"}, timeout=5)
+    assert refused["error"]["code"] == "invalid_input"
+    assert all(isinstance(seq, int) for _unit, seq in heard)
+
+
+async def test_an_acknowledgement_before_the_sign_in_is_nothing(harness: Harness) -> None:
+    heard: list[int] = []
+    harness.channel.on_ack.append(lambda _who, seq: heard.append(seq))
+    url = harness.server.make_url("/socket.io/?EIO=4&transport=websocket")
+    async with ClientSession() as session, session.ws_connect(url) as early:
+        await early.receive()
+        await early.send_str('42["channel.ack",{"seq":7}]')
+        await early.send_str('40{"token":"nobody"}')
+        answer = await early.receive(timeout=5)
+        assert answer.type is WSMsgType.TEXT
+        assert heard == []
+
+
+async def test_polling_goes_the_usual_way(harness: Harness) -> None:
+    import socketio
+
+    heard: list[Any] = []
+    client = socketio.AsyncClient(reconnection=False)
+    harness.clients.append(client)
+    client.on("*", lambda name, body=None: heard.append((name, body)))
+    await client.connect(str(harness.server.make_url("/")), auth={"token": "leader.1"}, transports=["polling"])
+    await harness.store.write(emit, [1], "a")
+    await until(lambda: len(heard) == 1)
+
+
+async def test_who_leaves_is_out_of_all_rooms(harness: Harness) -> None:
+    manager = harness.channel.sio.manager
+    assert isinstance(manager, RoomIndex)
+    first, second = await harness.connect("leader.1"), await harness.connect("leader.1")
+    assert len(list(manager.get_participants("/", "unit:1"))) == 2
+    await first.disconnect()
+    await until(lambda: len(list(manager.get_participants("/", "unit:1"))) == 1)
+    await second.disconnect()
+    await until(lambda: "unit:1" not in manager.rooms.get("/", {}))
+    await until(lambda: not manager._rooms_of)
+    assert not harness.channel._by_connection
+    assert not harness.channel._connections
