@@ -1,8 +1,8 @@
 """Frames written straight to idle connections, and acknowledgements read without a task each (DESIGN, The channel).
 
 python-socketio does handshakes, rooms and all slow cases; this is the short way for one event to a thousand units. What
-it touches of the private names of Engine.IO and aiohttp stands here alone. Both are pinned, and a test fails when one of
-these names moves (`tests/channel/test_direct.py`).
+it touches of the private names of Engine.IO and aiohttp stands here alone. Both are pinned, and a test fails when one
+of these names moves (`tests/channel/test_direct.py`).
 """
 
 from __future__ import annotations

@@ -13,12 +13,15 @@ from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
 from server.directives.shapes import (
     Attachment,
+    CheckResult,
     Command,
     Delivery,
     DeliveryDone,
     Directive,
     DirectiveDone,
     DraftInput,
+    Gap,
+    GapInput,
     Inbox,
     Opened,
     Outbox,
@@ -116,6 +119,24 @@ async def issue(request: web.Request) -> web.Response:
     return json_reply(done)
 
 
+async def check(request: web.Request) -> web.Response:
+    """What the issuer should know first: the same asked already, and whether the recipients can carry it."""
+    draft, who = await read_body(request, DraftInput), principal(request)
+    return json_reply(await request.app[STORE].read(service.check_before_issue, who, request.app[POLICY], draft))
+
+
+async def check_draft(request: web.Request) -> web.Response:
+    """The same for a stored draft, its files included."""
+    who, policy = principal(request), request.app[POLICY]
+    return json_reply(await request.app[STORE].read(service.check_stored, who, policy, path_id(request)))
+
+
+async def leave_out(request: web.Request) -> web.Response:
+    """Declare numbers of a register that are left out."""
+    data, who = await read_body(request, GapInput), principal(request)
+    return json_reply(await request.app[STORE].write(service.declare_gap, who, request.app[POLICY], data), 201)
+
+
 async def attach(request: web.Request) -> web.Response:
     """Add files to a draft: a multipart form with `files`."""
     uploads = await read_uploads(request)
@@ -188,6 +209,9 @@ ROUTES = [
     Route("GET", "/api/v1/deliveries", list_received, _READ, query=InboxQuery, answer=Inbox),
     Route("GET", "/api/v1/directives", list_sent, _FOLLOW, query=OutboxQuery, answer=Outbox),
     Route("POST", "/api/v1/directives", create, _DRAFT, query=CreateQuery, body=DraftInput, answer=DirectiveDone),
+    Route("POST", "/api/v1/directives/check", check, _DRAFT, body=DraftInput, answer=CheckResult),
+    Route("GET", f"{_D}/check", check_draft, _DRAFT, answer=CheckResult),
+    Route("POST", "/api/v1/registers/gaps", leave_out, Permission.WITHDRAW_DIRECTIVE, body=GapInput, answer=Gap),
     Route("GET", _D, get_one, _READ, answer=Opened),
     Route("PUT", _D, edit, _DRAFT, body=DraftInput, answer=DirectiveDone),
     Route("DELETE", _D, delete, _DRAFT),

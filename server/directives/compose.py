@@ -18,7 +18,15 @@ from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.rules import Relation
 from server.directives.service.problems import MESSAGES
-from server.directives.shapes import Attachment, Command, Directive, DirectiveDone, DraftInput, Upload
+from server.directives.shapes import (
+    Attachment,
+    CheckResult,
+    CommandId,
+    Directive,
+    DirectiveDone,
+    DraftInput,
+    Upload,
+)
 from server.directives.uploads import read_uploads
 from server.errors import ConflictError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
@@ -39,6 +47,13 @@ COMMON = (
     DocumentType.GIAY_MOI,
     DocumentType.CONG_DIEN,
 )
+
+
+class IssueForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The leader's one click; `confirmed` once what should be known first was shown."""
+
+    command_id: CommandId = ""
+    confirmed: bool = False
 
 
 class NewQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +122,9 @@ async def show_form(
     draft: int | None = None,
     files: Sequence[Attachment] = (),
     error: UserError | None = None,
+    found: CheckResult | None = None,
 ) -> web.Response:
-    """The compose page with values, and with what is wrong with them."""
+    """The compose page with values, with what is wrong with them, or with what should be known before the click."""
     who, policy = principal(request), request.app[POLICY]
     problems = _problems(request, error) if error else []
     earlier = int(values["related"] or 0)
@@ -127,6 +143,7 @@ async def show_form(
         "files": files,
         "values": values,
         "problems": problems,
+        "found": found,
         "errors": dict(reversed(problems)),
         "related_number": related.get(earlier, ""),
         "kind_options": [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds],
@@ -215,6 +232,12 @@ async def post_compose(request: web.Request) -> web.Response:
         draft, uploads = draft_of(form, groups, policy.zone), await read_uploads(request)
         saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
         draft_id = saved.id
+        if form.action in ("issue", "submit") and not form.confirmed:
+            found = await store.read(service.before_issue, who, policy, saved.id)
+            if found.warns:
+                kept = (await store.read(service.open_directive, who, policy, saved.id)).directive.attachments
+                typed = values_typed(form, groups)
+                return await show_form(request, offered, typed, draft=saved.id, files=kept, found=found)
         if form.action == "issue":
             await store.write(service.issue, who, policy, saved.id, form.command_id and f"issue:{form.command_id}"[:64])
         elif form.action == "submit":
@@ -230,10 +253,12 @@ async def post_compose(request: web.Request) -> web.Response:
 
 
 async def post_issue(request: web.Request) -> web.Response:
-    """One click of the leader. What is missing brings the form with the reason."""
+    """One click of the leader. What is missing brings the form; what should be known first, the draft's page."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    command = await read_body(request, Command)
+    command = await read_body(request, IssueForm)
     try:
+        if not command.confirmed and (await store.read(service.before_issue, who, policy, path_id(request))).warns:
+            return see_other(f"/directives/{path_id(request)}")
         await store.write(service.issue, who, policy, path_id(request), command.command_id)
     except service.DraftError as error:
         opened = await store.read(service.open_directive, who, policy, path_id(request))

@@ -36,6 +36,7 @@ class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     related: int | None = None
     command_id: CommandId = ""
     action: str = "save"
+    confirmed: bool = False
 
 
 def _united(ids: Sequence[int], keys: Sequence[str], groups: Mapping[str, Sequence[int]]) -> list[int]:

@@ -215,6 +215,23 @@ counter_table = Table(
 )
 """The last number of each register: `out` for documents issued, `in` for documents received (số đến)."""
 
+gap_table = Table(
+    "number_gap",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("register", sa.String(10), nullable=False),
+    sa.Column("year", sa.Integer, nullable=False),
+    sa.Column("first", sa.Integer, nullable=False),
+    sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("account_name", sa.String(50), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("unit_id", "register", "year", "first"),
+)
+"""Numbers that were left out on purpose, with who said so and why."""
+
 command_table = Table(
     "directive_command",
     metadata,

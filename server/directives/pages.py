@@ -122,6 +122,9 @@ async def show_directive(
             context["colleagues"] = await request.app[STORE].read(service.colleagues, principal(request))
     else:
         template = "directives/draft.html" if opened.board is None else "directives/board.html"
+        if opened.board is None:
+            who, policy = principal(request), request.app[POLICY]
+            context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
         context["recipients"] = [units[to.unit].name for to in opened.directive.recipients]
     return await render(request, template, context, status=error.status if error else 200)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -122,6 +123,14 @@ class AssignInput(msgspec.Struct, frozen=True, kw_only=True):
     assists: Annotated[list[int], msgspec.Meta(max_length=50)] = []
     note: Words = ""
     command_id: CommandId = ""
+
+
+class GapInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Leave out the next numbers of a register up to `until`, with the reason."""
+
+    until: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    note: Words
+    register: Literal["out", "in"] = "out"
 
 
 class PostsInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -405,6 +414,66 @@ class Alarms(msgspec.Struct, frozen=True, kw_only=True):
     """What was raised for the person and still holds, newest first."""
 
     alarms: list[AlarmLine]
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers `first` to `last` that a register does not have."""
+
+    register: str
+    year: int
+    first: int
+    last: int
+    reason: str
+    at: datetime
+    person: str
+
+
+class DuplicateWhy(StrEnum):
+    """Which of the three layers found it."""
+
+    NUMBER = "number"
+    FILE = "file"
+    SUBJECT = "subject"
+
+
+class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that may ask the same already."""
+
+    directive: int
+    why: DuplicateWhy
+    number_text: str
+    subject: str
+    unit_name: str
+    issued_at: datetime
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipient with much due on the same day; `first` is the first day that is free enough."""
+
+    unit: int
+    unit_name: str
+    open: int
+    due_that_day: int
+    first: datetime
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What the issuer should know before the click; nothing of it forbids the issue.
+
+    `day_off`: the deadline falls on a day that is not worked; `short`: it is sooner than one must even register (T1).
+    """
+
+    duplicates: list[Duplicate] = []
+    day_off: bool = False
+    short: bool = False
+    working_hours: float | None = None
+    loads: list[Load] = []
+    first_feasible: datetime | None = None
+
+    @property
+    def warns(self) -> bool:
+        """Whether there is anything to consider."""
+        return bool(self.duplicates or self.day_off or self.short or self.loads)
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,11 @@
 
 from server.directives.service.alarms import acknowledge_alarms, my_alarms, reschedule, sweep
 from server.directives.service.assign import assign, colleagues, start
+from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
+from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError
 from server.directives.service.reading import (
@@ -32,15 +34,20 @@ __all__ = [
     "ask_extension",
     "assign",
     "attach",
+    "before_issue",
     "chain",
+    "check_before_issue",
+    "check_stored",
     "colleagues",
     "create_and_issue",
     "create_draft",
     "decide_extension",
+    "declare_gap",
     "delete_draft",
     "detach",
     "download",
     "edit_draft",
+    "gaps_of",
     "inbox",
     "issue",
     "late",

@@ -13,13 +13,13 @@ from server.accounts.principal import Principal
 from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
 from server.directives.model import attachment_table, directive_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, Relation
+from server.directives.rules import DirectiveState, RecipientRole, Relation
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.forward import copy_attachments
 from server.directives.service.problems import DraftError
 from server.directives.service.relations import check_relation
-from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Upload
+from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Recipient, Upload
 from server.errors import NotFoundError, UserError
 from server.http.i18n import _
 from server.store import Transaction
@@ -117,6 +117,13 @@ def _set_recipients(tx: Transaction, directive_id: int, draft: DraftInput) -> No
     rows = [{"directive_id": directive_id, "unit_id": r.unit, "role": r.role.value} for r in draft.recipients]
     if rows:
         tx.execute(sa.insert(recipient_table), rows)
+
+
+def recipients_of(tx: Transaction, directive_id: int) -> list[Recipient]:
+    """Who a draft will go to."""
+    r = recipient_table.c
+    rows = tx.all(sa.select(recipient_table).where(r.directive_id == directive_id).order_by(r.unit_id))
+    return [Recipient(unit=row.unit_id, role=RecipientRole(row.role)) for row in rows]
 
 
 def edit_draft(

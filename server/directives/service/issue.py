@@ -37,6 +37,11 @@ def issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int, co
     )
 
 
+def require_fit(tx: Transaction, who: Principal, directive_id: int) -> None:
+    """Raise DraftError with all that keeps a draft from being issued."""
+    _check(tx, who, draft_of_ours(tx, who, directive_id))
+
+
 def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
     """Hand a draft to the leader, who is told. It must be fit to be issued. Raises DraftError, ConflictError."""
     row = draft_of_ours(tx, who, directive_id)

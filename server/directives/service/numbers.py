@@ -1,13 +1,22 @@
-"""Register numbers: 1, 2, 3 … for each register, organ and year, without gaps (Nghị định 30/2020, Điều 15)."""
+"""Register numbers: 1, 2, 3 … for each register, organ and year (Nghị định 30/2020, Điều 15); gaps are declared."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from server.directives.model import counter_table
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.model import counter_table, gap_table
+from server.directives.policy import Policy
+from server.directives.service.notes import reason_of
+from server.directives.shapes import Gap, GapInput
+from server.errors import ConflictError, UserError
+from server.http.i18n import _
 from server.store import Transaction
 
 OUT, IN = "out", "in"
+MOST_LEFT_OUT = 1_000
 
 
 def take_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
@@ -19,3 +28,51 @@ def take_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
         .returning(counter_table.c.last)
     )
     return int(tx.execute(statement).scalar_one())
+
+
+def peek_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
+    """The number that would be next; another may take it first."""
+    c = counter_table.c
+    mine = sa.and_(c.register == register, c.unit_id == unit_id, c.year == year)
+    row = tx.one(sa.select(c.last).where(mine))
+    return (row.last if row else 0) + 1
+
+
+def declare_gap(tx: Transaction, who: Principal, policy: Policy, data: GapInput) -> Gap:
+    """Leave out the numbers up to `until`, which stand on paper or were lost, and say why. Raises ConflictError."""
+    who.require(Permission.WITHDRAW_DIRECTIVE)
+    reason, year = reason_of(data.note), policy.year(tx.now)
+    first = take_number(tx, data.register, who.unit_id, year)  # locks the counter until the end
+    if data.until < first:
+        text = _("Sổ đã đến số {last}; chỉ khai được các số sau đó.")
+        raise ConflictError("number_taken", text, last=first - 1)
+    if data.until - first >= MOST_LEFT_OUT:
+        raise UserError("gap_too_wide", _("Mỗi lần khai bỏ nhiều nhất {most} số."), field="until", most=MOST_LEFT_OUT)
+    c = counter_table.c
+    mine = sa.and_(c.register == data.register, c.unit_id == who.unit_id, c.year == year)
+    tx.execute(sa.update(counter_table).where(mine).values(last=data.until))
+    gap = Gap(
+        register=data.register, year=year, first=first, last=data.until, reason=reason, at=tx.now, person=who.name
+    )
+    values = {name: getattr(gap, name) for name in ("register", "year", "first", "last", "reason", "at")}
+    tx.insert(gap_table, unit_id=who.unit_id, account_id=who.account_id, account_name=who.name, **values)
+    return gap
+
+
+def gaps_of(tx: Transaction, unit_id: int, register: str, year: int) -> list[Gap]:
+    """The declared gaps of a register, in their order."""
+    g = gap_table.c
+    mine = sa.and_(g.unit_id == unit_id, g.register == register, g.year == year)
+    rows = tx.all(sa.select(gap_table).where(mine).order_by(g.first))
+    return [
+        Gap(
+            register=row.register,
+            year=row.year,
+            first=row.first,
+            last=row.last,
+            reason=row.reason,
+            at=row.at,
+            person=row.account_name,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,155 @@
+"""Before the click: whether the same was asked already, and whether the recipients can carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.documents import DocumentType, Urgency, clean_text
+from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
+from server.directives.model import attachment_table, directive_table
+from server.directives.policy import Policy
+from server.directives.rules import CLOSED, DirectiveState, RecipientRole, Relation
+from server.directives.service.access import d, directive_of_ours, v
+from server.directives.service.drafts import recipients_of
+from server.directives.service.issue import require_fit
+from server.directives.service.numbers import OUT, peek_number
+from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
+from server.store import Transaction
+from server.units import service as units
+
+LOOK_BACK = timedelta(days=60)
+MOST_CANDIDATES = 500
+MOST_SHOWN = 5
+_ISSUED = d.state == DirectiveState.ISSUED.value
+
+
+def check_before_issue(
+    tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None = None
+) -> CheckResult:
+    """What the issuer should know first; `directive_id` is the stored draft, whose files count."""
+    who.require(Permission.DRAFT_DIRECTIVE)
+    if directive_id is not None:
+        directive_of_ours(tx, who, directive_id)
+    recipients = [one.unit for one in draft.recipients]
+    duplicates = [
+        *_same_number(tx, who, policy, draft),
+        *_same_files(tx, directive_id),
+        *_alike(tx, who, draft, recipients),
+    ]
+    seen: dict[int, Duplicate] = {}
+    for one in duplicates:
+        seen.setdefault(one.directive, one)
+    busy = [one.unit for one in draft.recipients if one.role is not RecipientRole.INFO]
+    return CheckResult(
+        duplicates=list(seen.values())[:MOST_SHOWN], **_load(tx, policy, busy, draft) if draft.deadline else {}
+    )
+
+
+def _same_number(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> list[Duplicate]:
+    """Layer 1: same number, notation and organ (Nghị định 30/2020, Phụ lục VI), such as after a declared gap."""
+    own = units.unit(tx, who.unit_id)
+    notation = clean_text(draft.notation) or policy.notation(draft.kind, own.bloc.value, own.code)
+    text = policy.number_text(peek_number(tx, OUT, who.unit_id, policy.year(tx.now)), notation, own.bloc.value)
+    year = d.year == policy.year(tx.now)
+    rows = tx.all(sa.select(directive_table).where(_ISSUED, d.unit_id == who.unit_id, d.number_text == text, year))
+    return _shapes(tx, rows, DuplicateWhy.NUMBER)
+
+
+def _same_files(tx: Transaction, directive_id: int | None) -> list[Duplicate]:
+    """Layer 2: a file that went out before, by its SHA-256, from any organ."""
+    if directive_id is None:
+        return []
+    a = attachment_table.c
+    mine = sa.select(a.sha256).where(a.directive_id == directive_id)
+    same = sa.select(a.directive_id).where(a.sha256.in_(mine), a.directive_id != directive_id)
+    related = sa.select(d.related_id).where(d.id == directive_id, d.related_id.is_not(None))
+    query = sa.select(directive_table).where(_ISSUED, d.id.in_(same), d.id.not_in(related))
+    return _shapes(tx, tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
+
+
+def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
+    """Layer 3: a like subject to some of the same recipients not long ago, from Party, government or Front."""
+    if not recipients or not draft.subject.strip():
+        return []
+    to_them = sa.select(v.directive_id).where(v.unit_id.in_(list(recipients)), v.sent_at > tx.now - LOOK_BACK)
+    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, d.id.in_(to_them))
+    if draft.relation is not None and draft.related is not None:
+        query = query.where(d.id != draft.related)
+    rows = tx.all(query.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
+    scored = [(likeness(draft.subject, row.subject), row) for row in rows]
+    close = sorted((pair for pair in scored if pair[0] >= ALIKE), key=lambda pair: -pair[0])
+    return _shapes(tx, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
+
+
+def _shapes(tx: Transaction, rows: Iterable[Any], why: DuplicateWhy) -> list[Duplicate]:
+    found = list(rows)
+    names = units.units_by_ids(tx, [row.unit_id for row in found])
+    return [
+        Duplicate(
+            directive=row.id,
+            why=why,
+            number_text=row.number_text,
+            subject=row.subject,
+            unit_name=names[row.unit_id].name,
+            issued_at=row.issued_at,
+        )
+        for row in found
+    ]
+
+
+def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: DraftInput) -> dict[str, Any]:
+    """Each recipient's open work, what is due the same day, and the first date that all of them can keep."""
+    deadline, calendar = draft.deadline, policy.calendar
+    if deadline is None or deadline <= tx.now or not recipients:
+        return {}
+    most, day = policy.file.most_due_a_day, deadline.astimezone(policy.zone).date()
+    is_open = v.state.not_in([state.value for state in CLOSED])
+    rows = tx.all(sa.select(v.unit_id, v.deadline).where(v.unit_id.in_(list(recipients)), is_open))
+    names = units.units_by_ids(tx, recipients)
+    loads, feasible = [], []
+    earliest = policy.suggested_deadline(tx.now, draft.urgency).astimezone(policy.zone).date()
+    for unit in recipients:
+        theirs = [row.deadline for row in rows if row.unit_id == unit]
+        due_on = days_of([moment for moment in theirs if moment is not None], calendar)
+        first = first_feasible(calendar, earliest, due_on, most)
+        feasible.append(first)
+        if due_on.get(day, 0) >= most:
+            name = names[unit].name if unit in names else ""
+            loads.append(Load(unit=unit, unit_name=name, open=len(theirs), due_that_day=due_on[day], first=first))
+    return {
+        "day_off": not calendar.is_working_day(day),
+        "short": deadline < policy.register_due(tx.now, draft.urgency),
+        "working_hours": round(working_time_left(calendar, tx.now, deadline), 1),
+        "loads": sorted(loads, key=lambda load: -load.due_that_day),
+        "first_feasible": max(feasible),
+    }
+
+
+def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:
+    """The same for a stored draft."""
+    row = directive_of_ours(tx, who, directive_id)
+    draft = DraftInput(
+        kind=DocumentType(row.kind),
+        subject=row.subject,
+        notation=row.notation,
+        urgency=Urgency(row.urgency),
+        deadline=row.deadline,
+        recipients=recipients_of(tx, directive_id),
+        relation=Relation(row.relation) if row.relation else None,
+        related=row.related_id,
+    )
+    return check_before_issue(tx, who, policy, draft, directive_id)
+
+
+def before_issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:
+    """What is to be shown between the click and the issue; nothing once it is issued. Raises DraftError."""
+    if directive_of_ours(tx, who, directive_id).state == DirectiveState.ISSUED:
+        return CheckResult()
+    require_fit(tx, who, directive_id)
+    return check_stored(tx, who, policy, directive_id)
