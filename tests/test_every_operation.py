@@ -19,6 +19,7 @@ from aiohttp import ClientResponse, web
 
 from server.accounts.identify import COOKIE
 from server.accounts.permissions import Role
+from server.directives.sweeper import Sweeper
 from server.http.middleware import SAFE_METHODS
 from server.http.routes import ROUTES, Route
 from server.meetings.service import plan
@@ -177,6 +178,12 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     made = Watch(tmp_path / "giaoban.db")
     yield made
     made._connection.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reminders come by themselves, seconds after a step: they would look like a change by what was refused."""
+    monkeypatch.setattr(Sweeper, "start", lambda self: None)
 
 
 @pytest.fixture
