@@ -11,6 +11,7 @@ from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
+from server.directives.question_forms import read_report
 from server.directives.shapes import (
     Attachment,
     CheckResult,
@@ -31,6 +32,7 @@ from server.directives.shapes import (
 )
 from server.directives.uploads import read_uploads
 from server.http import STORE, Route, json_reply, principal, read_body, read_query
+from server.http.i18n import decimal_mark
 from server.http.reading import path_id
 
 _ID = "{id:\\d+}"
@@ -175,8 +177,9 @@ async def send_return(request: web.Request) -> web.Response:
 
 
 async def report(request: web.Request) -> web.Response:
-    """Answer: JSON, or a multipart form with `text`, `command_id` and `files`."""
-    data, uploads = await read_body(request, ReportInput), await read_uploads(request)
+    """Answer: JSON, or a multipart form with `text`, `command_id`, `files`, and `q1`, `q2` … for the questions."""
+    questions = await request.app[STORE].read(service.questions_to_us, principal(request), path_id(request))
+    data, uploads = await read_report(request, questions, decimal_mark(request))
     done = await request.app[STORE].write(
         service.report, principal(request), request.app[POLICY], path_id(request), data, uploads
     )

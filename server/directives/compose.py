@@ -16,8 +16,9 @@ from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
 from server.directives.forms import ComposeForm, draft_of, values_forwarded, values_of, values_related, values_typed
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
+from server.directives.question_forms import lines_typed, read_questions
 from server.directives.rules import Relation
-from server.directives.service.problems import MESSAGES
+from server.directives.service.problems import problem_texts
 from server.directives.shapes import (
     Attachment,
     CheckResult,
@@ -32,7 +33,7 @@ from server.errors import ConflictError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, in_context, translate
 from server.http.pages import now_of
-from server.http.reading import path_id
+from server.http.reading import path_id, read_form
 from server.store import Transaction
 from server.units import service as units
 from server.units.service import Group, Tree, UnitInfo
@@ -100,12 +101,6 @@ def choices(tx: Transaction, who: Principal, policy: Policy) -> Choices:
     return Choices(units.tree(tx), allowed, [group for group in among if group.unit_ids], notations)
 
 
-def _problems(request: web.Request, error: UserError) -> list[tuple[str, str]]:
-    if isinstance(error, service.DraftError):
-        return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
-    return [(error.field or "", translate(request, error.message, **error.params))]
-
-
 def quick_days(request: web.Request) -> list[tuple[str, str]]:
     """Usual deadlines, as the date field's buttons take them."""
     policy, now = request.app[POLICY], now_of(request)
@@ -126,7 +121,7 @@ async def show_form(
 ) -> web.Response:
     """The compose page with values, with what is wrong with them, or with what should be known before the click."""
     who, policy = principal(request), request.app[POLICY]
-    problems = _problems(request, error) if error else []
+    problems = problem_texts(request, error) if error else []
     earlier = int(values["related"] or 0)
     related = await request.app[STORE].read(service.number_texts, who, [earlier]) if earlier else {}
     kinds = [*COMMON, *(kind for kind in DocumentType if kind not in COMMON)]
@@ -185,6 +180,7 @@ async def get_new(request: web.Request) -> web.Response:
         "info": [],
         "relation": "",
         "related": "",
+        "questions": [],
     }
     return await show_form(request, offered, values)
 
@@ -226,17 +222,18 @@ async def post_compose(request: web.Request) -> web.Response:
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
     draft_id = path_id(request) if "id" in request.match_info else None
     form = await read_body(request, ComposeForm)
+    values = await read_form(request)
     offered = await store.read(choices, who, policy)
     groups = offered.group_ids()
     try:
-        draft, uploads = draft_of(form, groups, policy.zone), await read_uploads(request)
+        draft, uploads = draft_of(form, groups, policy.zone, read_questions(values)), await read_uploads(request)
         saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
         draft_id = saved.id
         if form.action in ("issue", "submit") and not form.confirmed:
             found = await store.read(service.before_issue, who, policy, saved.id)
             if found.warns:
                 kept = (await store.read(service.open_directive, who, policy, saved.id)).directive.attachments
-                typed = values_typed(form, groups)
+                typed = values_typed(form, groups, lines_typed(values))
                 return await show_form(request, offered, typed, draft=saved.id, files=kept, found=found)
         if form.action == "issue":
             await store.write(service.issue, who, policy, saved.id, form.command_id and f"issue:{form.command_id}"[:64])
@@ -248,7 +245,9 @@ async def post_compose(request: web.Request) -> web.Response:
         files: Sequence[Attachment] = ()
         if draft_id is not None:
             files = (await store.read(service.open_directive, who, policy, draft_id)).directive.attachments
-        return await show_form(request, offered, values_typed(form, groups), draft=draft_id, files=files, error=error)
+        return await show_form(
+            request, offered, values_typed(form, groups, lines_typed(values)), draft=draft_id, files=files, error=error
+        )
     return see_other(f"/directives/{saved.id}")
 
 

@@ -14,6 +14,7 @@ from server.directives import service
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
+from server.directives.questions import Answer, Question, QuestionKind
 from server.directives.rules import RecipientRole, Relation
 from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Recipient, ReportInput
 from server.store import Transaction, events
@@ -38,6 +39,7 @@ class _Example(msgspec.Struct, frozen=True, kw_only=True):
     registered: int = 8
     reported: int = 0
     accepted: int = 0
+    questions: list[Question] = []
 
 
 _EXAMPLES = (
@@ -75,6 +77,21 @@ _EXAMPLES = (
         seen=6,
         registered=5,
         reported=2,
+        questions=[
+            Question(kind=QuestionKind.NUMBER, label="Số hộ cần di dời", unit="hộ"),
+            Question(
+                kind=QuestionKind.CHOICE,
+                label="Đơn vị đã trực ban 24/24 giờ chưa?",
+                parts=["Đã trực", "Chưa trực"],
+            ),
+            Question(
+                kind=QuestionKind.TABLE,
+                label="Các ngầm tràn, điểm ngập phải cắt đường",
+                parts=["Tên, vị trí", "Mức ngập (m)"],
+                required=False,
+            ),
+            Question(kind=QuestionKind.FILE, label="Ảnh hiện trường", required=False),
+        ],
     ),
     _Example(
         kind=DocumentType.THONG_BAO,
@@ -154,6 +171,7 @@ def _play(
         urgency=example.urgency,
         deadline=_due(policy, now, example.due_in_hours),
         recipients=_to(clerks, example.role),
+        questions=example.questions,
     )
     directive = service.create_and_issue(tx, leader, policy, draft).id
     for place, clerk in enumerate(clerks):
@@ -167,10 +185,21 @@ def _play(
             service.register(tx, clerk, policy, directive)
     for place, clerk in enumerate(clerks[: example.reported]):
         tx.now = begin + pace * (12 + 2 * place)
-        done = service.report(tx, clerk, policy, directive, ReportInput(text=_ANSWER))
+        done = service.report(tx, clerk, policy, directive, ReportInput(text=_ANSWER, answers=_answers(example, place)))
         if place < example.accepted:
             tx.now += pace
             service.accept(tx, leader, done.id)
+
+
+def _answers(example: _Example, place: int) -> list[Answer]:
+    """What the commune at `place` answers to the questions about the flood."""
+    if not example.questions:
+        return []
+    return [
+        Answer(question=1, number=34 + 12 * place),
+        Answer(question=2, text="Đã trực"),
+        Answer(question=3, rows=[["Ngầm tràn thôn 3", "0,6"], ["Đường vào trường tiểu học", "0,4"]][: 1 + place]),
+    ]
 
 
 def _head(tx: Transaction, unit_id: int) -> int:

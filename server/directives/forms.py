@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from server.directives.documents import DocumentType, Urgency
+from server.directives.question_forms import lines_of
+from server.directives.questions import Question
 from server.directives.rules import RecipientRole, Relation
 from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Opened, Recipient, Words
 from server.errors import UserError
@@ -54,7 +56,9 @@ def recipients_of(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> lis
     return chosen + [Recipient(unit=unit, role=RecipientRole.INFO) for unit in told]
 
 
-def draft_of(form: ComposeForm, groups: Mapping[str, Sequence[int]], zone: ZoneInfo) -> DraftInput:
+def draft_of(
+    form: ComposeForm, groups: Mapping[str, Sequence[int]], zone: ZoneInfo, questions: list[Question]
+) -> DraftInput:
     """The draft that the form means. Raises UserError for a deadline that is no time."""
     try:
         deadline = parse_local(form.deadline, zone) if form.deadline else None
@@ -71,6 +75,7 @@ def draft_of(form: ComposeForm, groups: Mapping[str, Sequence[int]], zone: ZoneI
         secrecy=form.secrecy,
         relation=form.relation,
         related=form.related,
+        questions=questions,
         command_id=form.command_id,
     )
 
@@ -94,10 +99,13 @@ def values_of(directive: Directive, zone: ZoneInfo) -> dict[str, Any]:
         "info": by_role[RecipientRole.INFO],
         "relation": directive.relation.value if directive.relation else "",
         "related": directive.related or "",
+        "questions": lines_of(directive.questions),
     }
 
 
-def values_typed(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+def values_typed(
+    form: ComposeForm, groups: Mapping[str, Sequence[int]], questions: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     """What was typed, to be shown again after an error."""
     return {
         "kind": form.kind.value,
@@ -111,6 +119,7 @@ def values_typed(form: ComposeForm, groups: Mapping[str, Sequence[int]]) -> dict
         "info": _united(form.info, form.info_groups, groups),
         "relation": form.relation.value if form.relation else "",
         "related": form.related or "",
+        "questions": questions,
     }
 
 
@@ -118,7 +127,7 @@ def values_related(relation: Relation, earlier: Directive, zone: ZoneInfo, subje
     """What the form of a replacement or a correction begins with; `subject` is that of a correction."""
     values = values_of(earlier, zone) | {"relation": relation.value, "related": earlier.id, "notation": ""}
     if relation is Relation.CORRECTS:
-        values |= {"kind": DocumentType.CONG_VAN.value, "subject": subject, "body": "", "deadline": ""}
+        values |= {"kind": DocumentType.CONG_VAN.value, "subject": subject, "body": "", "deadline": "", "questions": []}
     return values
 
 

@@ -30,10 +30,11 @@ directive_table = Table(
     sa.Column("issued_at", UtcDateTime),
     sa.Column("relation", sa.String(20)),
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
+    sa.Column("questions", sa.Text),
     sa.UniqueConstraint("unit_id", "year", "number"),
     sa.Index(None, "unit_id", "state"),
 )
-"""`relation` says what it is to the earlier directive `related_id`, if it is anything to one."""
+"""`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON."""
 
 recipient_table = Table(
     "directive_recipient",
@@ -93,9 +94,11 @@ response_table = Table(
     sa.Column("judged_at", UtcDateTime),
     sa.Column("judged_by", sa.ForeignKey("account.id")),
     sa.Column("note", sa.String(1000)),
+    sa.Column("answers", sa.Text),
     sa.UniqueConstraint("delivery_id", "version"),
 )
-"""Answers of a recipient; `accepted` is unknown until the issuer decides. T3 is judged by `at` of the accepted one."""
+"""Answers of a recipient, those to questions as JSON; `accepted` is unknown until the issuer decides. T3 is judged by
+`at` of the accepted one."""
 
 attachment_table = Table(
     "attachment",
@@ -109,9 +112,11 @@ attachment_table = Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("question", sa.Integer),
     sa.CheckConstraint("(directive_id IS NULL) <> (response_id IS NULL)", name="one_owner"),
 )
-"""A file of a directive or of a response; its bytes stand in the file store under their SHA-256."""
+"""A file of a directive or of a response; its bytes stand in the file store under their SHA-256.
+`question` is the number of the question that it answers, if it does."""
 
 change_table = Table(
     "delivery_change",

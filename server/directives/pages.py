@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +16,16 @@ from server.directives.api import InboxQuery, OutboxQuery
 from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
+from server.directives.question_forms import read_report, typed_answers
 from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, Timeliness, possible
-from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReportInput, ReturnInput, SendBackInput
-from server.directives.uploads import read_uploads
+from server.directives.service.problems import problem_texts
+from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReturnInput, SendBackInput
 from server.errors import ConflictError, NotFoundError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
-from server.http.i18n import _, translate
+from server.http.i18n import _, decimal_mark, translate
 from server.http.pages import now_of
-from server.http.reading import path_id
+from server.http.reading import path_id, read_form
 from server.units.service import units_by_ids
 
 SECTIONS = (_("Quá hạn"), _("Hôm nay"), _("Tuần này"), _("Sau đó"))
@@ -96,10 +97,14 @@ async def get_directive(request: web.Request) -> web.Response:
 
 
 async def show_directive(
-    request: web.Request, opened: Opened, error: UserError | None = None, typed: str = ""
+    request: web.Request,
+    opened: Opened,
+    error: UserError | None = None,
+    typed: str = "",
+    answers: Mapping[int, Any] | None = None,
 ) -> web.Response:
-    """The page of a directive, with what is wrong and what was typed."""
-    problem = (error.field or "", translate(request, error.message, **error.params)) if error else None
+    """The page of a directive, with what is wrong and what was typed; `answers` by their questions."""
+    problems = problem_texts(request, error) if error else []
     context: dict[str, Any] = {
         "directive": opened.directive,
         "delivery": opened.delivery,
@@ -113,8 +118,11 @@ async def show_directive(
         "limit": request.app[POLICY].attachment_limit,
         "quick": compose.quick_days(request),
         "command_id": secrets.token_hex(16),
-        "problem": problem,
+        "problems": problems,
+        "problem": problems[0] if problems else None,
         "typed": typed,
+        "answers": opened.answers,
+        "answered": _answered(opened.delivery) if answers is None else answers,
     }
     if opened.delivery is not None:
         template = "directives/received.html"
@@ -130,6 +138,12 @@ async def show_directive(
     return await render(request, template, context, status=error.status if error else 200)
 
 
+def _answered(delivery: Delivery | None) -> dict[int, Any]:
+    """What the form of the next answer begins with: the last one."""
+    last = delivery.responses[0].answers if delivery and delivery.responses else []
+    return {one.question: one.rows or (one.text if one.number is None else one.number) for one in last}
+
+
 def _possible(delivery: Delivery | None) -> set[str]:
     if delivery is None:
         return set()
@@ -142,7 +156,12 @@ async def get_board(request: web.Request) -> web.Response:
     opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
     if opened.board is None:  # a draft, or the unit only received it
         raise NotFoundError("no_board", _("Văn bản này không có bảng theo dõi của đơn vị đồng chí."))
-    context = {"directive": opened.directive, "board": opened.board, "counts": opened.counts}
+    context = {
+        "directive": opened.directive,
+        "board": opened.board,
+        "counts": opened.counts,
+        "answers": opened.answers,
+    }
     return await render(request, "directives/board_part.html", context)
 
 
@@ -163,15 +182,18 @@ async def post_return(request: web.Request) -> web.Response:
 async def post_report(request: web.Request) -> web.Response:
     """Answer it."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    data = await read_body(request, ReportInput)
+    questions = await store.read(service.questions_to_us, who, path_id(request))
+    values = await read_form(request)
     try:
-        uploads = await read_uploads(request)
+        data, uploads = await read_report(request, questions, decimal_mark(request))
         await store.write(service.report, who, policy, path_id(request), data, uploads)
     except (ConflictError, TooLargeError):
         raise
     except UserError as error:
         opened = await store.read(service.open_directive, who, policy, path_id(request))
-        return await show_directive(request, opened, error, data.text)
+        text = values.get("text", "")
+        typed = text if isinstance(text, str) else ""
+        return await show_directive(request, opened, error, typed, typed_answers(values))
     return see_other(f"/directives/{path_id(request)}")
 
 

@@ -11,6 +11,7 @@ import msgspec
 from server.directives.ball import Holder
 from server.directives.documents import DocumentType, Urgency
 from server.directives.posts import Duty, Post
+from server.directives.questions import Answer, Question, Tally
 from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Timeliness
 from server.directives.running import AlarmKind, ClockName
 
@@ -44,6 +45,7 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     secrecy: Words = ""
     relation: Relation | None = None
     related: int | None = None
+    questions: list[Question] = []
     command_id: CommandId = ""
 
 
@@ -62,9 +64,10 @@ class ReturnInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportInput(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer; files are sent beside it as a form."""
+    """An answer: free text, and answers to the questions; files are sent beside it as a form."""
 
     text: LongText = ""
+    answers: Annotated[list[Answer], msgspec.Meta(max_length=100)] = []
     command_id: CommandId = ""
 
 
@@ -147,12 +150,13 @@ class AlarmsInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked file that stands in the file store."""
+    """A checked file that stands in the file store; `question` is the number of the question that it answers."""
 
     name: str
     content_type: str
     size: int
     sha256: str
+    question: int | None = None
 
 
 class DirectiveDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +198,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     size: int
     sha256: str
+    question: int | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +211,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     accepted: bool | None
     note: str
     attachments: list[Attachment]
+    answers: list[Answer] = []
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,6 +340,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     recipients: list[Recipient]
     relation: Relation | None = None
     related: int | None = None
+    questions: list[Question] = []
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -491,10 +498,11 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board."""
+    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers."""
 
     directive: Directive
     delivery: Delivery | None = None
     board: list[Delivery] | None = None
     counts: Counts | None = None
     chain: list[Link] = []
+    answers: list[Tally] = []

@@ -49,6 +49,12 @@ class Formats:
         text = f"{value:,}"
         return text if self.language == "en" else text.replace(",", "\0").replace(".", ",").replace("\0", ".")
 
+    def figure(self, value: float | str) -> str:
+        """1.927 or 2,5, as one types it; what somebody has typed stays as it is."""
+        if isinstance(value, str):
+            return value
+        return self.number(int(value) if value == int(value) else round(value, 6))
+
     def relative(self, value: dt.datetime, now: dt.datetime) -> str:
         """“trong 12 phút nữa”, “3 ngày trước”."""
         return format_timedelta(value - now, add_direction=True, locale=self.language, threshold=1.2)

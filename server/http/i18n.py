@@ -58,6 +58,11 @@ def choose_language(request: web.Request) -> str:
     return who.language if who and who.language in LANGUAGES else "vi"
 
 
+def decimal_mark(request: web.Request) -> str:
+    """What stands before the fraction of a number that this person types."""
+    return "." if (request.get(LANGUAGE) or choose_language(request)) == "en" else ","
+
+
 def translate(request: web.Request, text: str, **fields: object) -> str:
     """A text in the language of the request, its fields filled."""
     language = request.get(LANGUAGE) or choose_language(request)

@@ -24,7 +24,19 @@ from server.http.static import StaticFiles
 
 TEMPLATES = ROOT / "web" / "templates"
 FILTERS = (
-    *("date", "time", "datetime", "form_datetime", "duration", "number", "relative", "span", "lasting", "filesize"),
+    *(
+        "date",
+        "time",
+        "datetime",
+        "form_datetime",
+        "duration",
+        "number",
+        "relative",
+        "span",
+        "lasting",
+        "figure",
+        "filesize",
+    ),
 )
 ICONS = ROOT / "web" / "node_modules" / "lucide-static" / "icons"
 Badges = Callable[[web.Request], Awaitable[Mapping[str, int]]]
@@ -88,6 +100,7 @@ class Renderer:
             "relative",
             "span",
             "lasting",
+            "figure",
             "filesize",
         ):
             environment.filters[name] = getattr(formats, name)

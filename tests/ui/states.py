@@ -30,6 +30,19 @@ def _fill(**fields: str) -> Step:
     return do
 
 
+def _ask(kind: str, label: str, detail: str) -> Step:
+    """Write the last question of the compose form, and begin another."""
+
+    def do(page: Page) -> None:
+        line = page.locator("[data-question]").last
+        line.locator("select").first.select_option(kind)
+        line.locator("[name=question_label]").fill(label)
+        line.locator("[name=question_detail]").fill(detail)
+        page.locator("[data-grow=question-lines]").click()
+
+    return do
+
+
 def _after(*steps: Step) -> Step:
     def do(page: Page) -> None:
         for step in steps:
@@ -115,6 +128,17 @@ STATES = (
     State("board-chain", "chutich", "/directives/out", ("tiêm phòng gia súc, gia cầm đợt 2 năm",)),
     State("compose-replaces", "vanthu", "/directives/out", ("tiêm phòng gia súc, gia cầm đợt 2 năm", "Đính chính")),
     State("posts", "chutich.camthuy", "/directives/posts"),
+    State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
+    State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "Triển khai xuống")),
+    State(
+        "compose-questions",
+        "vanthu",
+        "/directives/new",
+        do=_after(
+            _open("#f-questions > summary"), _ask("table", "Các ngầm tràn phải cắt đường", "Vị trí; Mức ngập (m)")
+        ),
+    ),
+    State("board-answers", "chutich", "/directives/out", (FLOOD,), _open("#tally-3 > summary")),
     State("draft-waiting", "chutich", "/directives/out", (FIRE,)),
     State("draft-clerk", "vanthu", "/directives/out", (FIRE,)),
     State("compose", "vanthu", "/directives/new"),

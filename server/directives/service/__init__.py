@@ -1,6 +1,7 @@
 """Use cases of directives; other features call these, never the tables."""
 
 from server.directives.service.alarms import acknowledge_alarms, my_alarms, reschedule, sweep
+from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
@@ -20,7 +21,7 @@ from server.directives.service.reading import (
     unread,
     waiting,
 )
-from server.directives.service.receive import arrived, register, report, return_delivery, see
+from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.withdraw import answer_recall, recall, waive
@@ -59,6 +60,7 @@ __all__ = [
     "open_directive",
     "outbox",
     "posts_of",
+    "questions_to_us",
     "reachable",
     "recall",
     "register",
@@ -70,6 +72,7 @@ __all__ = [
     "start",
     "submit",
     "sweep",
+    "tallies",
     "unread",
     "waiting",
     "waive",

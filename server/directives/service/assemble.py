@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from server.accounts import service as accounts
@@ -12,6 +13,7 @@ from server.directives.ball import pieces
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import attachment_table, change_table, recipient_table, response_table
 from server.directives.policy import Policy
+from server.directives.questions import Answer, Question
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State
 from server.directives.service import standing
 from server.directives.service.assign import assigned
@@ -49,12 +51,24 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         recipients=[Recipient(unit=x.unit_id, role=RecipientRole(x.role)) for x in recipients],
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
+        questions=questions_in(row.questions),
     )
 
 
 def attachment_shape(row: Any) -> Attachment:
     """A row of `attachment`."""
-    return Attachment(id=row.id, name=row.name, content_type=row.content_type, size=row.size, sha256=row.sha256)
+    names = ("id", "name", "content_type", "size", "sha256", "question")
+    return Attachment(**{name: getattr(row, name) for name in names})
+
+
+def questions_in(stored: str | None) -> list[Question]:
+    """What the column `questions` holds."""
+    return msgspec.json.decode(stored, type=list[Question]) if stored else []
+
+
+def answers_in(stored: str | None) -> list[Answer]:
+    """What the column `answers` holds."""
+    return msgspec.json.decode(stored, type=list[Answer]) if stored else []
 
 
 def delivery_shape(
@@ -118,6 +132,7 @@ def _responses(tx: Transaction, delivery_id: int) -> list[Response]:
             accepted=row.accepted,
             note=row.note or "",
             attachments=[attachment_shape(file) for file in files if file.response_id == row.id],
+            answers=answers_in(row.answers),
         )
         for row in rows
     ]

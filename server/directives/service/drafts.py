@@ -13,6 +13,7 @@ from server.accounts.principal import Principal
 from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
 from server.directives.model import attachment_table, directive_table, recipient_table
 from server.directives.policy import Policy
+from server.directives.questions import check_questions, clean_question
 from server.directives.rules import DirectiveState, RecipientRole, Relation
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
@@ -56,13 +57,17 @@ def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -
         own = units.unit(tx, who.unit_id)
         notation = policy.notation(draft.kind, own.bloc.value, own.code)
     return msgspec.structs.replace(
-        draft, notation=notation, subject=clean_text(draft.subject), body=clean_text(draft.body)
+        draft,
+        notation=notation,
+        subject=clean_text(draft.subject),
+        body=clean_text(draft.body),
+        questions=[clean_question(question) for question in draft.questions],
     )
 
 
 def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> None:
     """Raises DraftError with all that is wrong."""
-    problems = check_draft(facts_of(draft))
+    problems = check_draft(facts_of(draft)) + check_questions(draft.questions)
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(recipient.unit not in allowed for recipient in draft.recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
@@ -108,6 +113,7 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
         "deadline": draft.deadline,
         "relation": draft.relation and draft.relation.value,
         "related_id": draft.related if draft.relation else None,
+        "questions": msgspec.json.encode(draft.questions).decode() if draft.questions else None,
         "changed_at": tx.now,
     }
 

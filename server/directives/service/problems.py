@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aiohttp import web
+
 from server.directives.documents import Problem
 from server.directives.rules import State
 from server.errors import ConflictError, NotFoundError, UserError
-from server.http.i18n import _
+from server.http.i18n import _, translate
 
 MESSAGES = {
     "too_long": _("Nội dung dài quá {limit} chữ. Xin rút gọn."),
@@ -31,6 +33,18 @@ MESSAGES = {
     "after_parent": _("Hạn của văn bản triển khai không được sau hạn mà cấp trên giao cho đơn vị."),
     "unknown_related": _("Không có văn bản đã ban hành nào của đơn vị để thay thế hay đính chính."),
     "other_form": _("Văn bản thay thế phải cùng loại với văn bản được thay thế (Nghị định 30/2020/NĐ-CP, Điều 18)."),
+    "too_many_questions": _("Một văn bản có nhiều nhất {limit} câu hỏi."),
+    "no_question_label": _("Có câu hỏi chưa viết nội dung."),
+    "question_too_long": _("Có câu hỏi, lựa chọn hoặc tên cột dài quá {limit} chữ."),
+    "part_twice": _("Có lựa chọn hoặc cột viết hai lần trong một câu hỏi."),
+    "bad_choices": _("Câu hỏi chọn một cần từ 2 đến {limit} lựa chọn, cách nhau bằng dấu chấm phẩy."),
+    "bad_columns": _("Câu hỏi dạng bảng cần từ 1 đến {limit} cột, cách nhau bằng dấu chấm phẩy."),
+    "unknown_question": _("Văn bản không có câu hỏi số {limit}, hoặc câu này được trả lời hai lần."),
+    "no_answer": _("Xin trả lời câu này."),
+    "wrong_answer": _("Câu trả lời không đúng dạng mà câu hỏi yêu cầu."),
+    "bad_number": _("Xin nhập một con số, ví dụ 1.250 hoặc 2,5."),
+    "bad_choice": _("Xin chọn một trong các lựa chọn đã cho."),
+    "too_many_rows": _("Bảng có nhiều nhất {limit} dòng."),
     "replaced_already": _("Văn bản này đã được thay thế rồi. Xin thay thế văn bản mới nhất."),
 }
 
@@ -42,6 +56,13 @@ class DraftError(UserError):
         first = problems[0]
         super().__init__(first.code, MESSAGES[first.code], field=first.field, limit=first.limit)
         self.problems = problems
+
+
+def problem_texts(request: web.Request, error: UserError) -> list[tuple[str, str]]:
+    """Form fields and what is wrong with them, in the person's language."""
+    if isinstance(error, DraftError):
+        return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
+    return [(error.field or "", translate(request, error.message, **error.params))]
 
 
 def no_directive() -> NotFoundError:

@@ -21,6 +21,7 @@ from server.directives.policy import Policy
 from server.directives.rules import CLOSED, DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
+from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
@@ -145,7 +146,7 @@ def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id
         own = delivery_shape(tx, policy, delivery, who.acting.unit_name, history=True)
         shown = directive_shape(tx, row)
         if own.state is State.RECALLED:  # the unit has destroyed its copy: it knows of the document, not what it says
-            shown = msgspec.structs.replace(shown, body="", attachments=[])
+            shown = msgspec.structs.replace(shown, body="", attachments=[], questions=[])
         return Opened(directive=shown, delivery=own, chain=chain(tx, who, directive_id))
     directive_of_ours(tx, who, directive_id)
     if row.state != DirectiveState.ISSUED:
@@ -154,7 +155,9 @@ def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id
         return Opened(directive=directive_shape(tx, row))
     board = _board(tx, policy, row)
     counts = standing.counts_of(tx, policy, {row.id: row})[row.id]
-    return Opened(directive=directive_shape(tx, row), board=board, counts=counts, chain=chain(tx, who, directive_id))
+    shown, names = directive_shape(tx, row), {one.unit: one.unit_name for one in board}
+    answers = tallies(tx, row.id, shown.questions, names)
+    return Opened(directive=shown, board=board, counts=counts, chain=chain(tx, who, directive_id), answers=answers)
 
 
 def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: int) -> tuple[Directive, Delivery]:

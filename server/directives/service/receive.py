@@ -14,8 +14,10 @@ from server.accounts.principal import Principal
 from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark, clean_text, has_hidden_marks
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
+from server.directives.questions import Answer, Question, check_answers, clean_answers
 from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, advance, registering
 from server.directives.service.access import delivery_to_us
+from server.directives.service.assemble import questions_in
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
 from server.directives.service.notes import note_of
@@ -128,7 +130,8 @@ def report(
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
-        text = _check_answer(data.text, uploads)
+        answers = clean_answers(data.answers)
+        text = _check_report(data.text, questions_of(tx, row.directive_id), answers, uploads)
         state = step(tx, row, Event.REPORT, who, reported_at=tx.now)
         r = response_table.c
         last = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == row.id))
@@ -140,6 +143,7 @@ def report(
             account_id=who.account_id,
             author_name=who.name,
             at=tx.now,
+            answers=msgspec.json.encode(answers).decode() if answers else None,
         )
         add_attachments(tx, who, policy, uploads, response_id=response_id)
         return _done(row, state, row.registry_number)
@@ -148,15 +152,31 @@ def report(
     return _once(tx, who, data.command_id, content, work)
 
 
-def _check_answer(text: str, uploads: Sequence[Upload]) -> str:
+def questions_of(tx: Transaction, directive_id: int) -> list[Question]:
+    """The questions of a directive."""
+    d = directive_table.c
+    row = tx.one(sa.select(d.questions).where(d.id == directive_id))
+    return questions_in(row.questions if row else None)
+
+
+def questions_to_us(tx: Transaction, who: Principal, directive_id: int) -> list[Question]:
+    """The questions that the person's unit is to answer. Raises NotFoundError."""
+    delivery_to_us(tx, who, directive_id)
+    return questions_of(tx, directive_id)
+
+
+def _check_report(
+    text: str, questions: Sequence[Question], answers: Sequence[Answer], uploads: Sequence[Upload]
+) -> str:
     clean = clean_text(text)
-    if not clean and not uploads:
-        raise UserError("empty_report", _("Xin viết nội dung báo cáo hoặc kèm tệp."), field="text")
     problems = [Problem("text", "too_long", BODY_LENGTH)] if len(clean) > BODY_LENGTH else []
     if has_hidden_marks(clean):
         problems.append(Problem("text", "hidden_marks"))
     if bears_secrecy_mark(clean):
         problems.append(Problem("text", "secret"))
+    problems += check_answers(questions, answers, {one.question for one in uploads if one.question is not None})
+    if not problems and not clean and not uploads and not answers:
+        raise UserError("empty_report", _("Xin viết nội dung báo cáo hoặc kèm tệp."), field="text")
     if problems:
         raise DraftError(problems)
     return clean

@@ -3,6 +3,7 @@
 import { startDialogs } from "./dialog.js";
 import { startFields } from "./fields.js";
 import { startForms } from "./forms.js";
+import { startGrowing } from "./grow.js";
 import { startLists } from "./lists.js";
 import { startRecipients } from "./recipients.js";
 import { startTabs } from "./tabs.js";
@@ -16,4 +17,5 @@ startLists();
 startTabs();
 startFields();
 startRecipients();
+startGrowing();
 startForms();

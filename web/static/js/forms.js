@@ -4,6 +4,7 @@
 //   form[data-forget]           forgets everything kept (sign-out)
 
 import { accountId, word } from "./page.js";
+import { grow, growing } from "./grow.js";
 import { keysFrom, recall, remember } from "./store.js";
 import { toast } from "./toast.js";
 
@@ -21,9 +22,14 @@ function restore(form) {
   const text = recall(keyOf(form));
   if (!text) return;
   let changed = false;
+  const seen = new Map();  // several fields may have one name: the lines of a list that grows
+  const named = (name) => [...form.elements].filter((field) => field.name === name && keepable(field));
   for (const [name, value, checked] of JSON.parse(text)) {
-    const fields = [...form.elements].filter((field) => field.name === name && keepable(field));
-    const field = checked === null ? fields.find((one) => !ticks(one)) : fields.find((one) => one.value === value);
+    const place = seen.get(name) ?? 0;
+    seen.set(name, place + 1);
+    const list = checked === null && place >= named(name).length ? growing(form, name) : null;
+    if (list) grow(list);
+    const field = checked === null ? named(name).filter((one) => !ticks(one))[place] : named(name).find((one) => one.value === value);
     if (!field) continue;
     if (checked === null && field.value !== value) [field.value, changed] = [value, true];
     if (checked !== null && field.checked !== checked) [field.checked, changed] = [checked, true];

@@ -14,6 +14,9 @@ export async function renew(selector, url = location.href) {
   const old = document.querySelector(selector);
   const made = new DOMParser().parseFromString(text, "text/html").querySelector(selector);
   if (!old || !made) return false;
+  for (const open of old.querySelectorAll("details[open][id]")) {
+    made.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+  }
   const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   old.replaceWith(document.adoptNode(made));
   if (focused) made.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
