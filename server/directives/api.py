@@ -21,8 +21,6 @@ from server.directives.shapes import (
     Directive,
     DirectiveDone,
     DraftInput,
-    Gap,
-    GapInput,
     Inbox,
     Opened,
     Outbox,
@@ -133,12 +131,6 @@ async def check_draft(request: web.Request) -> web.Response:
     return json_reply(await request.app[STORE].read(service.check_stored, who, policy, path_id(request)))
 
 
-async def leave_out(request: web.Request) -> web.Response:
-    """Declare numbers of a register that are left out."""
-    data, who = await read_body(request, GapInput), principal(request)
-    return json_reply(await request.app[STORE].write(service.declare_gap, who, request.app[POLICY], data), 201)
-
-
 async def attach(request: web.Request) -> web.Response:
     """Add files to a draft: a multipart form with `files`."""
     uploads = await read_uploads(request)
@@ -214,7 +206,6 @@ ROUTES = [
     Route("POST", "/api/v1/directives", create, _DRAFT, query=CreateQuery, body=DraftInput, answer=DirectiveDone),
     Route("POST", "/api/v1/directives/check", check, _DRAFT, body=DraftInput, answer=CheckResult),
     Route("GET", f"{_D}/check", check_draft, _DRAFT, answer=CheckResult),
-    Route("POST", "/api/v1/registers/gaps", leave_out, Permission.WITHDRAW_DIRECTIVE, body=GapInput, answer=Gap),
     Route("GET", _D, get_one, _READ, answer=Opened),
     Route("PUT", _D, edit, _DRAFT, body=DraftInput, answer=DirectiveDone),
     Route("DELETE", _D, delete, _DRAFT),

@@ -10,7 +10,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
-from server.directives import api, home, pages, posting, service, timing, withdrawing, working
+from server.directives import api, home, pages, posting, registering, service, timing, withdrawing, working
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
@@ -57,11 +57,13 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.on_ack.append(receipts.note)
     channel.may_watch["board"] = board_watch(store)
     channel.announce(*ANNOUNCEMENTS)
-    add_routes(app, [*api.ROUTES, *pages.ROUTES, *withdrawing.ROUTES, *timing.ROUTES, *posting.ROUTES, *working.ROUTES])
+    for part in (api, pages, withdrawing, timing, posting, working, registering):
+        add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [
             NavItem(INBOX, _("Chỉ đạo đến"), "inbox", Permission.READ_DIRECTIVES, 20, _("Chỉ đạo")),
             NavItem(OUTBOX, _("Chỉ đạo đi"), "send", Permission.FOLLOW_DIRECTIVE, 21, _("Gửi đi")),
+            NavItem("/registers", _("Sổ văn bản"), "book-open", Permission.FOLLOW_DIRECTIVE, 70),
             NavItem("/directives/posts", _("Phân công trực"), "users", Permission.NAME_POSTS, 75),
         ]
     )

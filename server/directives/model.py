@@ -31,10 +31,13 @@ directive_table = Table(
     sa.Column("relation", sa.String(20)),
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("questions", sa.Text),
+    sa.Column("search_exact", sa.Text),
+    sa.Column("search_plain", sa.Text),
     sa.UniqueConstraint("unit_id", "year", "number"),
     sa.Index(None, "unit_id", "state"),
 )
-"""`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON."""
+"""`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
+What was issued is searched in `search_exact`, with diacritics, and `search_plain`, without (server/store/search.py)."""
 
 recipient_table = Table(
     "directive_recipient",

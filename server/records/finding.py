@@ -16,7 +16,7 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.errors import NotFoundError
 from server.http.i18n import _
-from server.records import facts, retention, search
+from server.records import facts, retention
 from server.records.model import (
     State,
     custody_event,
@@ -36,7 +36,7 @@ from server.records.views import (
     RecordsPage,
     UnitLine,
 )
-from server.store import Transaction
+from server.store import Transaction, search
 from server.units import service as units
 
 PER_PAGE = 20

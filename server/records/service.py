@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from server.errors import NotFoundError
 from server.http.i18n import _
-from server.records import custody, retention, search
+from server.records import custody, retention
 from server.records.custody import What
 from server.records.facts import EndedMeeting, UnitFacts, from_text, to_text
 from server.records.model import State, record, record_chapter, record_file, record_gap, record_unit
 from server.records.views import ChapterLine, FileLine, GapLine, Problem
-from server.store import Transaction
+from server.store import Transaction, search
 from server.units.rules import day_of
 
 _NOT_SEALED = record.c.sealed_at.is_(None)

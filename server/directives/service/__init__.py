@@ -22,6 +22,7 @@ from server.directives.service.reading import (
     waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
+from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.withdraw import answer_recall, recall, waive
@@ -64,6 +65,8 @@ __all__ = [
     "reachable",
     "recall",
     "register",
+    "register_lines",
+    "register_page",
     "report",
     "reschedule",
     "return_delivery",

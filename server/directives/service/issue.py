@@ -20,6 +20,7 @@ from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable
 from server.directives.service.numbers import OUT, take_number
 from server.directives.service.problems import DraftError
+from server.directives.service.registers import search_texts
 from server.directives.service.relations import check_relation
 from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, Upload
@@ -81,6 +82,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
             year=year,
             number=number,
             number_text=number_text,
+            **search_texts(number_text, row.kind, row.subject, who.name),
             signer_id=who.account_id,
             signer_name=who.name,
             signer_position=who.acting.position,

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from server.records.search import MOST_WORDS, exact, like, plain, terms
+from server.store.search import MOST_WORDS, exact, like, plain, terms
 
 
 def test_plain_takes_every_mark_off() -> None:

@@ -1,0 +1,56 @@
+"""What the registers give: a page of lines with the year's gaps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from server.directives.documents import DocumentType
+from server.directives.rules import State
+from server.directives.shapes import Gap
+
+
+class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines: `out` what was issued, `in` what was received; without a year the present one.
+
+    `words` all occur in the number, type, subject or signer's name: with diacritics exactly so, without them either
+    way.
+    """
+
+    register: Literal["out", "in"] = "out"
+    year: Annotated[int, msgspec.Meta(ge=1, le=9_999)] | None = None
+    words: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    page: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+
+
+class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry: its number in this register, `at` when it was entered; `state` only of what was received."""
+
+    entry: int
+    at: datetime
+    directive: int
+    number_text: str
+    kind: DocumentType
+    subject: str
+    unit_name: str
+    issued_at: datetime
+    signer: str
+    deadline: datetime | None
+    recipients: list[str]
+    state: State | None
+
+
+class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a register, newest first; `gaps` are all of the year, `next_number` the one that comes next."""
+
+    register: str
+    year: int
+    years: list[int]
+    next_number: int
+    total: int
+    page: int
+    pages: int
+    lines: list[RegisterLine]
+    gaps: list[Gap]

@@ -1,0 +1,103 @@
+"""The registers (sổ văn bản đi, đến): a page with search, the Excel file, the numbers left out, and the same as API."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.directives import service
+from server.directives.keys import POLICY
+from server.directives.register_shapes import RegisterPage, RegisterQuery
+from server.directives.service.numbers import OUT
+from server.directives.shapes import Gap, GapInput, Words
+from server.directives.spreadsheet import CONTENT_TYPE, workbook
+from server.errors import UserError
+from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
+from server.http.i18n import _, translate
+
+TITLES = {"out": _("Sổ văn bản đi"), "in": _("Sổ văn bản đến")}
+
+
+async def get_register(request: web.Request) -> web.Response:
+    """A page of a register."""
+    query = read_query(request, RegisterQuery)
+    return json_reply(
+        await request.app[STORE].read(service.register_page, principal(request), request.app[POLICY], query)
+    )
+
+
+async def leave_out(request: web.Request) -> web.Response:
+    """Declare numbers of a register that are left out."""
+    data, who = await read_body(request, GapInput), principal(request)
+    return json_reply(await request.app[STORE].write(service.declare_gap, who, request.app[POLICY], data), 201)
+
+
+async def show_register(request: web.Request) -> web.Response:
+    """The page of a register."""
+    return await _show(request, read_query(request, RegisterQuery))
+
+
+async def _show(
+    request: web.Request, query: RegisterQuery, error: UserError | None = None, typed: dict[str, str] | None = None
+) -> web.Response:
+    found = await request.app[STORE].read(service.register_page, principal(request), request.app[POLICY], query)
+    context: dict[str, Any] = {
+        "found": found,
+        "query": query,
+        "title": translate(request, TITLES[query.register]),
+        "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
+        "typed": typed or {"until": "", "note": ""},
+    }
+    return await render(request, "directives/register.html", context, status=error.status if error else 200)
+
+
+async def export_register(request: web.Request) -> web.Response:
+    """What the search finds as an Excel file; the gaps are in it when nothing is searched."""
+    query, who, policy = read_query(request, RegisterQuery), principal(request), request.app[POLICY]
+    page = await request.app[STORE].read(service.register_page, who, policy, query)
+    lines = await request.app[STORE].read(service.register_lines, who, policy, query)
+    title = f"{translate(request, TITLES[query.register])} {page.year} · {who.acting.unit_name}"
+    gaps = [] if query.words else page.gaps
+    content = await asyncio.to_thread(
+        workbook, query.register, title, lines, gaps, policy.zone, lambda text: translate(request, text)
+    )
+    name = f"so-van-ban-{'di' if query.register == OUT else 'den'}-{page.year}.xlsx"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return web.Response(body=content, content_type=CONTENT_TYPE, headers=headers)
+
+
+class GapForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The page's form, as it was typed."""
+
+    register: Literal["out", "in"] = "out"
+    until: str = ""
+    note: Words = ""
+
+
+async def post_gap(request: web.Request) -> web.Response:
+    """The form of the numbers that are left out. What is refused is shown again."""
+    form = await read_body(request, GapForm)
+    try:
+        if not re.fullmatch("[0-9]{1,6}", form.until.strip()) or int(form.until) < 1:
+            raise UserError("bad_until", _("Xin nhập số cuối cùng được bỏ, ví dụ 15."), field="until")
+        gap = GapInput(register=form.register, until=int(form.until), note=form.note)
+        await request.app[STORE].write(service.declare_gap, principal(request), request.app[POLICY], gap)
+    except UserError as error:
+        typed = {"until": form.until, "note": form.note}
+        return await _show(request, RegisterQuery(register=form.register), error, typed)
+    return see_other(f"/registers?register={form.register}#gaps")
+
+
+_FOLLOW, _LEAVE_OUT = Permission.FOLLOW_DIRECTIVE, Permission.WITHDRAW_DIRECTIVE
+ROUTES = [
+    Route("GET", "/api/v1/registers", get_register, _FOLLOW, query=RegisterQuery, answer=RegisterPage),
+    Route("POST", "/api/v1/registers/gaps", leave_out, _LEAVE_OUT, body=GapInput, answer=Gap),
+    Route("GET", "/registers", show_register, _FOLLOW),
+    Route("GET", "/registers/export", export_register, _FOLLOW),
+    Route("POST", "/registers/gaps", post_gap, _LEAVE_OUT),
+]

@@ -1,0 +1,115 @@
+"""The registers: order, search with and without diacritics, gaps on the page, the Excel file, and whose it is."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from openpyxl import load_workbook
+
+from server.directives import service
+from server.directives.register_shapes import RegisterQuery
+from server.directives.shapes import GapInput
+from server.store import Store
+from tests.conftest import As, DistrictIds, PageAs
+from tests.directives.helpers import POLICY, issue
+
+SUBJECTS = ("Phòng, chống lụt bão xã Cam Thành", "Họp dân thôn Cam Thanh", "=1+1 hộ nghèo 100%")
+
+
+@pytest.fixture
+def filled(store: Store, district: DistrictIds) -> list[int]:
+    """Three directives of the district to one commune, which has registered the first two, the second first."""
+    leader, clerk = district.who("chutich"), district.who("vanthu.camthuy")
+    made = [issue(store, leader, [clerk.unit_id], subject=subject).id for subject in SUBJECTS]
+    for one in (made[1], made[0]):
+        store.write_now(service.register, clerk, POLICY, one)
+    return made
+
+
+def test_each_register_has_its_own_numbers(store: Store, district: DistrictIds, filled: list[int]) -> None:
+    out = store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery())
+    assert [(line.entry, line.number_text) for line in out.lines] == [
+        (3, "03/KH-UBND"),
+        (2, "02/KH-UBND"),
+        (1, "01/KH-UBND"),
+    ]
+    assert out.lines[0].recipients == ["Xã Cam Thủy"]
+    assert (out.year, out.years, out.next_number, out.total) == (2026, [2026], 4, 3)
+    came = store.read_now(service.register_page, district.who("camthuy"), POLICY, RegisterQuery(register="in"))
+    assert [(line.entry, line.directive) for line in came.lines] == [(2, filled[0]), (1, filled[1])]
+    other = store.read_now(service.register_page, district.who("camnghia"), POLICY, RegisterQuery(register="in"))
+    assert (other.total, other.lines) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "entries"),
+    [
+        ("cam thanh", [2, 1]),
+        ("cam thành", [1]),
+        ('"cam thanh"', [2]),
+        ("02/KH", [2]),
+        ("ke hoach", [3, 2, 1]),
+        ("linh họp", [2]),
+        ("100%", [3]),
+        ("1%", []),
+        ("_", []),
+        ("không có", []),
+    ],
+)
+def test_search(store: Store, district: DistrictIds, filled: list[int], words: str, entries: list[int]) -> None:
+    query = RegisterQuery(words=words)
+    found = store.read_now(service.register_page, district.who("vanthu"), POLICY, query)
+    assert [line.entry for line in found.lines] == entries
+    assert store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery(year=2025)).total == 0
+
+
+async def test_the_page_and_the_numbers_left_out(filled: list[int], page_as: PageAs) -> None:
+    leader, clerk, village = await page_as("chutich"), await page_as("vanthu"), await page_as("thon1.camthuy")
+    text = await (await clerk.get("/registers?words=cam+thanh")).text()
+    assert "02/KH-UBND" in text and "03/KH-UBND" not in text and "/registers/gaps" not in text
+    assert (await village.get("/registers")).status == 403
+    for until, note, status, said in (
+        ("", "Sổ giấy", 422, "Xin nhập số cuối cùng được bỏ"),
+        ("ba", "Sổ giấy", 422, "Xin nhập số cuối cùng được bỏ"),
+        ("6", " ", 422, "Xin ghi rõ lý do"),
+        ("2", "Sổ giấy", 409, "Sổ đã đến số 3"),
+    ):
+        wrong = await leader.post("/registers/gaps", {"register": "out", "until": until, "note": note})
+        assert wrong.status == status
+        assert said in await wrong.text()
+    done = await leader.post("/registers/gaps", {"register": "out", "until": "6", "note": "Cấp trên sổ giấy"})
+    assert done.headers["Location"] == "/registers?register=out#gaps"
+    text = await (await leader.get("/registers")).text()
+    assert "<b>4–6</b>: Cấp trên sổ giấy" in text and "Bỏ từ số 7" in text
+    assert (await clerk.post("/registers/gaps", {"until": "9", "note": "a"})).status == 403
+
+
+async def test_the_excel_file(filled: list[int], page_as: PageAs, store: Store, district: DistrictIds) -> None:
+    store.write_now(service.declare_gap, district.who("chutich"), POLICY, GapInput(until=5, note="Sổ giấy"))
+    clerk = await page_as("vanthu")
+    answer = await clerk.get("/registers/export")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="so-van-ban-di-2026.xlsx"'
+    sheet = load_workbook(BytesIO(await answer.read())).worksheets[0]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert rows[0][0] == "Sổ văn bản đi 2026 · UBND huyện"
+    assert [row[0] for row in rows[2:]] == [1, 2, 3, "4–5"]
+    assert rows[2][2:5] == ["01/KH-UBND", "Kế hoạch", SUBJECTS[0]]
+    assert (sheet["E5"].value, sheet["E5"].data_type) == (SUBJECTS[2], "s")
+    searched = await clerk.get("/registers/export?words=hop")
+    rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await searched.read())).worksheets[0]]
+    assert [row[0] for row in rows[2:]] == [2]
+    came = await (await page_as("camthuy")).get("/registers/export?register=in")
+    rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await came.read())).worksheets[0]]
+    assert [(row[0], row[3]) for row in rows[2:]] == [(1, "02/KH-UBND"), (2, "01/KH-UBND")]
+
+
+async def test_the_api_and_wrong_input(filled: list[int], as_: As) -> None:
+    clerk = await as_("vanthu")
+    page = await (await clerk.get("/api/v1/registers?words=lut+bao")).json()
+    assert [line["entry"] for line in page["lines"]] == [1]
+    beyond = await (await clerk.get("/api/v1/registers?page=99")).json()
+    assert (beyond["page"], len(beyond["lines"])) == (1, 3)
+    for query in ("register=sideways", "year=0", "page=0", "words=" + "x" * 201):
+        refused = await clerk.get(f"/api/v1/registers?{query}")
+        assert (refused.status, (await refused.json())["code"]) == (422, "invalid_input")
