@@ -10,7 +10,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
-from server.directives import api, home, pages, posting, registering, service, timing, withdrawing, working
+from server.directives import api, home, pages, posting, registering, service, timing, wall, withdrawing, working
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
@@ -56,8 +56,9 @@ def set_up(app: web.Application, channel: Channel) -> None:
     app.cleanup_ctx.extend([end_receipts, run_sweeper])
     channel.on_ack.append(receipts.note)
     channel.may_watch["board"] = board_watch(store)
+    channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    for part in (api, pages, withdrawing, timing, posting, working, registering):
+    for part in (api, pages, withdrawing, timing, posting, working, registering, wall):
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [

@@ -130,6 +130,7 @@ STATES = (
     State("register-out", "chutich", "/registers", do=_open("#gaps summary")),
     State("register-in", "camthuy", "/registers?register=in"),
     State("register-none", "vanthu", "/registers?words=khong+co"),
+    State("wall", "chutich", "/wall"),
     State("posts", "chutich.camthuy", "/directives/posts"),
     State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
     State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "Triển khai xuống")),

@@ -1,0 +1,14 @@
+// The leader's wall renews itself: when a unit comes or goes, when something changes, and as time passes.
+
+import { onState, watch } from "./channel.js";
+import { calmly, renew } from "./renew.js";
+
+const MINUTE_MS = 60_000;
+const refresh = calmly(() => renew("#main"), 1000);
+
+watch(["presence"]).catch((error) => console.info("presence not followed:", error.code));
+for (const kind of ["presence.changed", "directive.issued", "delivery.changed", "delivery.escalated"]) {
+  document.addEventListener(`giaoban:${kind}`, refresh);
+}
+onState((state) => { if (state === "connected") refresh(); });
+setInterval(refresh, MINUTE_MS);
