@@ -6,6 +6,7 @@ meeting: whoever watches the machine need not know who meets.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,9 +47,9 @@ class ControlFigures:
         self._database_seconds.labels(kind).observe(seconds)
 
     def committed(self, events: Sequence[StoredEvent], _notes: Sequence[tuple[str, dict[str, Any]]]) -> None:
-        """Events were stored: one a unit that is told."""
-        for event in events:
-            self._events.labels(event.kind).inc()
+        """Events were stored: one a unit that is told. An increment each would cost 10 ms for a thousand units."""
+        for kind, count in collections.Counter(event.kind for event in events).items():
+            self._events.labels(kind).inc(count)
 
     def woke(self, late: float) -> None:
         """The loop's own look at itself: so many seconds after it should have."""

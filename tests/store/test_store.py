@@ -1,7 +1,7 @@
 """Transactions: all or nothing, events numbered without holes, told after the commit and in order."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +131,19 @@ async def test_other_failures_of_the_database_are_not_tried_again(plain_store: S
     with pytest.raises(sa.exc.OperationalError):
         await plain_store.write(work)
     assert tries == 1
+
+
+def test_moments_are_stored_as_they_are_though_repeated(plain_store: Store) -> None:
+    now, later = (
+        datetime(2026, 11, 24, 1, tzinfo=UTC),
+        datetime(2026, 11, 24, 8, 0, 0, 5, tzinfo=timezone(timedelta(hours=7))),
+    )
+    moments = [now, now, later, later, now, datetime(2026, 11, 24, 1, tzinfo=UTC)]
+    rows = [{"unit_id": 1, "seq": seq, "kind": "x", "body": "{}", "at": at} for seq, at in enumerate(moments, 1)]
+    plain_store.write_now(lambda tx: tx.execute(sa.insert(event_table), rows))
+    found = plain_store.read_now(lambda tx: tx.all(sa.select(event_table.c.at).order_by(event_table.c.seq)))
+    assert [row.at for row in found] == moments
+    with pytest.raises(sa.exc.StatementError, match="without a time zone"):
+        plain_store.write_now(
+            lambda tx: tx.execute(sa.insert(event_table), [{**rows[0], "seq": 9, "at": datetime(2026, 1, 1)}])
+        )

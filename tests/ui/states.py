@@ -126,14 +126,19 @@ STATES = (
     State("received-replaced", "vanthu.camhieu", "/directives/in?done=true", ("ghi nhầm",)),
     State("received-extension", "camthanh", "/directives/in", (POVERTY,)),
     State("board-chain", "chutich", "/directives/out", ("tiêm phòng gia súc, gia cầm đợt 2 năm",)),
-    State("compose-replaces", "vanthu", "/directives/out", ("tiêm phòng gia súc, gia cầm đợt 2 năm", "Đính chính")),
+    State(
+        "compose-replaces",
+        "vanthu",
+        "/directives/out",
+        ("tiêm phòng gia súc, gia cầm đợt 2 năm", "a[href*='corrects=']"),
+    ),
     State("register-out", "chutich", "/registers", do=_open("#gaps summary")),
     State("register-in", "camthuy", "/registers?register=in"),
     State("register-none", "vanthu", "/registers?words=khong+co"),
     State("wall", "chutich", "/wall"),
     State("posts", "chutich.camthuy", "/directives/posts"),
     State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
-    State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "Triển khai xuống")),
+    State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "a[href*='forwards=']")),
     State(
         "compose-questions",
         "vanthu",
@@ -197,7 +202,7 @@ def reach(page: Page, state: State, url: str) -> None:
     """Bring a signed-in page to its state, its fonts and scripts at rest."""
     page.goto(url + state.path)
     for words in state.follow:
-        found = page.locator(words) if words == DOOR else page.locator("main a").filter(has_text=words)
+        found = page.locator(words) if words.startswith("a[") else page.locator("main a").filter(has_text=words)
         link = found.first
         link.wait_for()
         page.goto(url + (link.get_attribute("href") or ""))
