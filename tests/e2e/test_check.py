@@ -40,14 +40,12 @@ def tried(page: Page) -> dict[str, Any]:
 
 
 def test_where_all_is_well(tmp_path: Path) -> None:
-    """Two at a time, as happens before a meeting."""
+    """On a phone, then on a desk: a browser on a busy machine gets less than its link has."""
     with running(tmp_path) as app, chromium() as browser:
         people = (("camthuy", 360, 800), ("quantri", 1366, 768))
         pages = [app.page(browser, name, "/check", width=width, height=height) for name, width, height in people]
         for page in pages:
-            begin(page)
-        for page in pages:
-            found = found_out(page)
+            found = tried(page)
             assert found["says"] == GOOD, found
             assert (found["media"], found["protocol"]) == ("udp", "udp")
             assert found["pictures"] > 10, "the own picture came back"
@@ -56,10 +54,8 @@ def test_where_all_is_well(tmp_path: Path) -> None:
             assert page.errors == []  # type: ignore[attr-defined]
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         without_devices = app.page(browser, "camthuy", "/check", script=NO_DEVICES)
-        begin(pages[1])
-        begin(without_devices)
-        assert found_out(pages[1])["says"] == GOOD, "a second trial on the same page"
-        found = found_out(without_devices)
+        assert tried(pages[1])["says"] == GOOD, "a second trial on the same page"
+        found = tried(without_devices)
         assert found["says"].startswith("Nơi này nghe và xem được, chưa nói được"), found
         assert "micro" in found["advice"]
         assert found["down"] >= 500, "the line is measured without devices, too"
