@@ -12,7 +12,9 @@ run: $(VENV)/run.stamp web/node_modules/.stamp
 
 test: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
-	$(BIN)/pytest -n 2 --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m "not meeting"
+	@echo "Meetings, one at a time ..."
+	$(BIN)/pytest -m meeting
 	@echo "Once more on PostgreSQL: everything that works with the database ..."
 	$(BIN)/python -m tests.with_postgres
 

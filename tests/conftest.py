@@ -32,7 +32,6 @@ from tests import witness
 
 PASSWORD = demo.DEFAULT_PASSWORD
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
-BROWSERS = "meetings of browsers"
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # Tuesday 24/11/2026, 08:00 in Vietnam
 
 
@@ -138,36 +137,39 @@ def _empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way.
 
-    Meetings of browsers come first, then what else takes long, so that processes that share the work end together.
+    Meetings are marked, so that they can have the machine for themselves: what they assert is what people see and hear,
+    and when. What takes long comes first, so that processes that share the rest end together.
     """
+    for item in items:
+        if _meets(Path(item.nodeid.partition("::")[0])):
+            item.add_marker("meeting")
     if POSTGRES:
         others = [item for item in items if "store" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    items.sort(key=lambda item: (_scope(item.nodeid) != BROWSERS, item.path.parent.name not in ("ui", "e2e")))
+    items.sort(key=lambda item: item.path.parent.name not in ("ui", "e2e"))
 
 
-def _scope(nodeid: str) -> str:
-    """What stays together: the tests of a file, and all meetings of browsers, for two at once are too much."""
-    file = Path(nodeid.partition("::")[0])
-    meets = {
+def _meets(file: Path) -> bool:
+    """Whether the tests of a file hold meetings, with browsers, telephones or attackers, or need networks made here."""
+    kinds = {
         "e2e": file.stem != "test_directive",
         "media": file.stem == "test_abuse" or file.stem.endswith("_chromium"),
         "peers": True,
     }
-    return BROWSERS if meets.get(file.parent.name) else str(file)
+    return kinds.get(file.parent.name, False)
 
 
-class _Scopes(LoadScopeScheduling):
-    """Where processes share the work (pytest-xdist), each takes a whole scope at a time."""
+class _Files(LoadScopeScheduling):
+    """Where processes share the work (pytest-xdist), each takes a whole file at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _scope(nodeid)
+        return nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scopes:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files:
     """Called where `-n` is given."""
-    return _Scopes(config, log)
+    return _Files(config, log)
 
 
 def pytest_runtest_setup() -> None:
