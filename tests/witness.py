@@ -47,7 +47,7 @@ def accounts() -> Iterator[tuple[str, str]]:
 
 def watch(browser: Any) -> None:
     """Note for every page of a Playwright browser (of either API) where it goes, what it says, and what fails."""
-    browser.on("context", _Pages)
+    browser.on("context", lambda context: _Pages(context))  # Playwright remembers with a handler whose API it serves
 
 
 class _Pages:

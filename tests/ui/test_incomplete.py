@@ -15,7 +15,7 @@ from tests.ui.rendering import served
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 LINE = "#incomplete"
 # app.js, which runs only when all that it imports is there, has seen the dark theme.
-ALL_RUN = "() => document.querySelector('[data-theme-toggle]').getAttribute('aria-pressed') === 'true'"
+ALL_RUN = "() => document.querySelector('[data-theme-toggle]')?.getAttribute('aria-pressed') === 'true'"
 FORGOTTEN = "() => sessionStorage.getItem('giaoban:reloads') === null"
 LOADS = 4  # the first and three more
 
