@@ -27,7 +27,7 @@ _TIMEOUT = 1.0  # s and a round trip until a probe is given up
 _FIRST_PAUSE = 1.0  # s after a probe that brought nothing
 _LONGEST_PAUSE = 8.0  # s
 _THIN = 300_000.0  # bit/s: who has so little is looked after more often, since it means the most there
-_LONGEST_PAUSE_THIN = 4.0  # s
+_LONGEST_PAUSE_THIN = 4.5  # s
 _AFTER_CUT = 2.0  # s
 _NEAR_CAPACITY = 8.0  # s after a cut to what the link was seen to carry
 

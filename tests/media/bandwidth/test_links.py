@@ -40,7 +40,7 @@ def switches(subscriber: Subscriber, begin: float, end: float) -> int:
 def test_finds_what_the_link_carries(rate: float, interval: float) -> None:
     subscriber = alone(Link(rate), interval=interval)
     run([subscriber], 30)
-    assert 0.84 * rate <= subscriber.mean(8, 10) <= 1.1 * rate
+    assert 0.85 * rate <= subscriber.mean(8, 10) <= 1.1 * rate
     assert 0.85 * rate <= subscriber.mean(10, 30) <= 1.05 * rate
     assert subscriber.highest(10, 30) <= 1.25 * rate
     assert queue(subscriber, 10, 30) < 130
