@@ -49,9 +49,9 @@ def test_the_word_follows_the_link_down_and_up(tmp_path: Path) -> None:
                 sees(commune, figures(other)["me"])
             shows(commune, 20, "Mạng tốt")
             commune.wait_for_timeout(8000)  # until the link is known and the ladder at its top
-            weaken(link, Way(delay=0.02, rate=170_000))
+            weaken(link, Way(delay=0.02, rate=190_000))
             first = shows(commune, 10, "Mạng trung bình", "Mạng yếu")  # while its queue drains it may carry nothing
-            shows(commune, 40, "Mạng trung bình")
+            shows(commune, 20, "Mạng trung bình")
             commune.screenshot(path=tmp_path / "fair.png")
             weaken(link, Way(delay=0.02, rate=64_000))
             second = shows(commune, 10, "Mạng yếu")
