@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
-from server.telephony.sip.states import CLIENT, INVITE_CLIENT, Event, State, Table, event_of
-from server.telephony.sip.timers import T4, TIMEOUT, Repeating, Timer, Timers
+from server.telephony.sip.states import CLIENT, INVITE_CLIENT, Event, State, event_of
+from server.telephony.sip.timers import T4, TIMEOUT, Repeating
+from server.telephony.sip.transaction import Layer, Transaction
 
 OnResponse = Callable[[Response | None, float], None]
 """Gets every response but repetitions of one; None when nobody answers or the connection is gone."""
@@ -17,31 +17,16 @@ _PROVISIONAL_LATEST = 180.0  # s that a callee may ring without a word (timer C,
 _UNRELIABLE_D = 32.0  # s
 
 
-class Layer(Protocol):
-    """What a transaction needs of the layer that keeps it."""
-
-    timers: Timers
-
-    def send(self, data: bytes, peer: Peer) -> None:
-        """Put octets on the way."""
-
-    def forget(self, transaction: ClientTransaction) -> None:
-        """It is over."""
-
-
-class ClientTransaction:
+class ClientTransaction(Transaction):
     """One request of ours; of another method than INVITE."""
 
-    table: Table = CLIENT
+    table = CLIENT
     first = State.TRYING
 
     def __init__(self, layer: Layer, request: Request, peer: Peer, on_response: OnResponse, now: float) -> None:
-        self.request, self.peer = request, peer
-        self.state = self.first
-        self._layer, self._on_response = layer, on_response
+        super().__init__(layer, request, peer)
+        self._on_response = on_response
         self._data = request.encode()
-        self._repeating: Repeating | None = None
-        self._timer: Timer | None = None
         self._begin(now)
 
     @property
@@ -57,36 +42,6 @@ class ClientTransaction:
 
     def _send(self, now: float) -> None:
         self._layer.send(self._data, self.peer)
-
-    def _go(self, event: Event) -> bool:
-        """Whether the table knows the event here; then it has happened."""
-        after = self.table.get((self.state, event))
-        if after is None:
-            return False
-        self.state = after
-        if after is State.TERMINATED:
-            self._stop()
-            self._layer.forget(self)
-        return True
-
-    def _stop(self) -> None:
-        if self._repeating is not None:
-            self._repeating.stop()
-            self._repeating = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _end_after(self, seconds: float, now: float) -> None:
-        """It stays to take repetitions, and for no time at all where there are none."""
-        self._stop()
-        if seconds <= 0:
-            self._go(Event.EXPIRED)
-        else:
-            self._timer = self._layer.timers.at(now + seconds, self._expired)
-
-    def _expired(self, now: float) -> None:
-        self._go(Event.EXPIRED)
 
     def _timed_out(self, now: float) -> None:
         if self._go(Event.TIMEOUT):

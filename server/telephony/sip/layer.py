@@ -25,6 +25,7 @@ from server.telephony.sip.server_transactions import (
     key_of_cancelled,
 )
 from server.telephony.sip.timers import Timers
+from server.telephony.sip.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +76,12 @@ class TransactionLayer:
         """Put octets on the way."""
         self._send(data, peer)
 
-    def forget(self, transaction: ClientTransaction) -> None:
-        """A transaction of ours is over."""
-        self._clients.pop(transaction.key, None)
-
-    def end(self, transaction: ServerTransaction) -> None:
-        """A transaction of another's is over."""
-        self._servers.pop(transaction.key, None)
+    def forget(self, transaction: Transaction) -> None:
+        """A transaction is over."""
+        if isinstance(transaction, ClientTransaction):
+            self._clients.pop(transaction.key, None)
+        elif isinstance(transaction, ServerTransaction):
+            self._servers.pop(transaction.key, None)
 
     # ---- for the user
 

@@ -7,6 +7,7 @@ nobody waits for raises ProtocolError. Texts are UTF-8; octets that are not surv
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -109,7 +110,7 @@ REASONS = {
 }
 
 
-class Message:
+class Message(ABC):
     """Headers in their order, names in their usual spelling, values unfolded; the body as octets."""
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
@@ -174,9 +175,9 @@ class Message:
         """Every Contact but `*`."""
         return [read_address(item) for item in self.items("Contact") if item != "*"]
 
+    @abstractmethod
     def start_line(self) -> str:
         """The first line."""
-        raise NotImplementedError
 
     def encode(self) -> bytes:
         """The message's octets, its Content-Length counted anew."""

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
-from server.telephony.sip.states import INVITE_SERVER, SERVER, Event, State, Table, event_of
-from server.telephony.sip.timers import T4, TIMEOUT, Repeating, Timer, Timers
+from server.telephony.sip.states import INVITE_SERVER, SERVER, Event, State, event_of
+from server.telephony.sip.timers import T4, TIMEOUT, Repeating
+from server.telephony.sip.transaction import Layer, Transaction
 
 Key = tuple[str, ...]
-
-
-class Layer(Protocol):
-    """What a transaction needs of the layer that keeps it."""
-
-    timers: Timers
-
-    def send(self, data: bytes, peer: Peer) -> None:
-        """Put octets on the way."""
-
-    def end(self, transaction: ServerTransaction) -> None:
-        """It is over."""
 
 
 def key_of(request: Request) -> Key:
@@ -40,53 +28,21 @@ def key_of_cancelled(cancel: Request) -> Key:
     return (*key_of(cancel)[:-1], "INVITE")
 
 
-class ServerTransaction:
+class ServerTransaction(Transaction):
     """One request of another method than INVITE and ACK. `peer` is where its responses go."""
 
-    table: Table = SERVER
+    table = SERVER
     first = State.TRYING
 
     def __init__(self, layer: Layer, request: Request, peer: Peer) -> None:
-        self.request, self.peer = request, peer
+        super().__init__(layer, request, peer)
         self.key = key_of(request)
-        self.state = self.first
-        self._layer = layer
         self._last: bytes | None = None
-        self._repeating: Repeating | None = None
-        self._timer: Timer | None = None
 
     @property
     def answered(self) -> bool:
         """Whether a final response went out."""
         return self.state not in (State.TRYING, State.PROCEEDING)
-
-    def _go(self, event: Event) -> bool:
-        after = self.table.get((self.state, event))
-        if after is None:
-            return False
-        self.state = after
-        if after is State.TERMINATED:
-            self._stop()
-            self._layer.end(self)
-        return True
-
-    def _stop(self) -> None:
-        if self._repeating is not None:
-            self._repeating.stop()
-            self._repeating = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _end_after(self, seconds: float, now: float) -> None:
-        self._stop()
-        if seconds <= 0:
-            self._go(Event.EXPIRED)
-        else:
-            self._timer = self._layer.timers.at(now + seconds, self._expired)
-
-    def _expired(self, now: float) -> None:
-        self._go(Event.EXPIRED)
 
     def respond(self, response: Response, now: float) -> bool:
         """Answer; False when it is too late for this answer."""
