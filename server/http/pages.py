@@ -24,20 +24,18 @@ from server.http.static import StaticFiles
 
 TEMPLATES = ROOT / "web" / "templates"
 FILTERS = (
-    *(
-        "date",
-        "time",
-        "datetime",
-        "form_datetime",
-        "duration",
-        "number",
-        "relative",
-        "span",
-        "lasting",
-        "figure",
-        "filesize",
-    ),
-)
+    "date",
+    "time",
+    "datetime",
+    "form_datetime",
+    "duration",
+    "number",
+    "relative",
+    "span",
+    "lasting",
+    "figure",
+    "filesize",
+)  # of `Formats`, under the same names in templates
 ICONS = ROOT / "web" / "node_modules" / "lucide-static" / "icons"
 Badges = Callable[[web.Request], Awaitable[Mapping[str, int]]]
 
@@ -90,19 +88,7 @@ class Renderer:
             pgettext=lambda context, word: text(in_context(context, word)),
         )
         formats = Formats(language, self.zone)
-        for name in (
-            "date",
-            "time",
-            "datetime",
-            "form_datetime",
-            "duration",
-            "number",
-            "relative",
-            "span",
-            "lasting",
-            "figure",
-            "filesize",
-        ):
+        for name in FILTERS:
             environment.filters[name] = getattr(formats, name)
         environment.globals.update(icon=self.icon, url_for_static=self.static.url, lang=language, demo=self.demo)
         return environment
