@@ -31,6 +31,11 @@ class UserError(GiaoBanError):
         super().__init__(code, message, **params)
         self.field = field
 
+    def at(self, **fields: str) -> UserError:
+        """The same, where a form calls the field otherwise: `error.at(note="reason")`."""
+        field = fields.get(self.field, self.field) if self.field else None
+        return UserError(self.code, self.message, field=field, **self.params)
+
 
 class ConflictError(UserError):
     """The thing changed meanwhile, or its state does not allow this step; nothing was changed."""

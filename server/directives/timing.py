@@ -94,9 +94,7 @@ async def post_ask(request: web.Request) -> web.Response:
         raise
     except UserError as error:
         opened = await store.read(service.open_directive, who, request.app[POLICY], path_id(request))
-        field = "reason" if error.field == "note" else error.field
-        named = UserError(error.code, error.message, field=field, **error.params)
-        return await show_directive(request, opened, named, form.reason)
+        return await show_directive(request, opened, error.at(note="reason"), form.reason)
     return see_other(f"/directives/{path_id(request)}")
 
 
@@ -111,9 +109,7 @@ async def post_decide(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        field = "decision_note" if error.field == "note" else error.field
-        named = UserError(error.code, error.message, field=field, **error.params)
-        return await show_delivery(request, named, form.decision_note)
+        return await show_delivery(request, error.at(note="decision_note"), form.decision_note)
     return see_other(f"/deliveries/{path_id(request)}")
 
 

@@ -49,12 +49,6 @@ class ReasonForm(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
-def _of_reason(error: UserError) -> UserError:
-    """The same, at the page's own field."""
-    field = "reason" if error.field == "note" else error.field
-    return UserError(error.code, error.message, field=field, **error.params)
-
-
 async def _again(request: web.Request, error: UserError, note: str) -> web.Response:
     """The directive's page with what is wrong and what was typed."""
     who, policy = principal(request), request.app[POLICY]
@@ -71,7 +65,7 @@ async def post_recall(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        return await _again(request, _of_reason(error), form.reason)
+        return await _again(request, error.at(note="reason"), form.reason)
     return see_other(f"/directives/{path_id(request)}")
 
 
@@ -96,7 +90,7 @@ async def post_waive(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        return await show_delivery(request, _of_reason(error), form.reason)
+        return await show_delivery(request, error.at(note="reason"), form.reason)
     return see_other(f"/directives/{done.directive}")
 
 

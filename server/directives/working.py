@@ -50,9 +50,7 @@ async def post_assign(request: web.Request) -> web.Response:
         raise
     except UserError as error:
         opened = await store.read(service.open_directive, who, request.app[POLICY], path_id(request))
-        field = "assign_note" if error.field == "note" else error.field
-        named = UserError(error.code, error.message, field=field, **error.params)
-        return await show_directive(request, opened, named, form.assign_note)
+        return await show_directive(request, opened, error.at(note="assign_note"), form.assign_note)
     return see_other(f"/directives/{path_id(request)}")
 
 
