@@ -40,7 +40,7 @@ async def alarm_card(request: web.Request) -> HomeCard | None:
     for line in lines:
         groups.setdefault((line.directive, line.clock, line.duty.of_issuer), []).append(line)
     context = {"groups": list(groups.values())[:MOST_LINES], "ids": [line.id for line in lines]}
-    return HomeCard(template="directives/home_alarms.html", order=8, context=context)
+    return HomeCard(template="directives/home_alarms.html", order=11, context=context)  # after a leader's one click
 
 
 async def due_card(request: web.Request) -> HomeCard | None:
