@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Speakers = dict[str, tuple[Samples, int]]
 OnKey = Callable[[str, str], None]
 """Call and key."""
+Clock = Callable[[], float]
 
 BURST = 50  # datagrams taken in one go: a second of a call
 _LARGEST = 2_048
@@ -59,8 +60,9 @@ class Ports:
 class _Call:
     """A leg with its socket."""
 
-    def __init__(self, name: str, opened: socket.socket, terms: Terms, on_key: OnKey) -> None:
+    def __init__(self, name: str, opened: socket.socket, terms: Terms, on_key: OnKey, clock: Clock) -> None:
         self.socket = opened
+        self._clock = clock
         self.listener = Listener(name, terms.codec)
         self.leg = Leg(terms, self._send, lambda key: on_key(name, key))
 
@@ -72,7 +74,7 @@ class _Call:
 
     def read(self) -> None:
         """Whatever has arrived."""
-        now = time.monotonic()
+        now = self._clock()
         for _ in range(BURST):
             try:
                 data, source = self.socket.recvfrom(_LARGEST)
@@ -87,15 +89,17 @@ class _Call:
 class Bridge:
     """Legs by the names of their calls. `others` gives who else speaks (browsers) in these 20 ms.
 
-    `spent` is the time that the last tick took, in s; `skipped` counts ticks left out.
+    `spent` is the time that the last tick took, in s; `skipped` counts ticks left out. Without `ticking`, its owner
+    calls `step` by a clock of its own.
     """
 
-    def __init__(self, ports: Ports, on_key: OnKey) -> None:
+    def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
         self.spent = 0.0
         self.skipped = 0
         self.others: Callable[[float], Speakers] = lambda now: {}
         self.on_speech: Callable[[Speakers, float], None] = lambda speakers, now: None
         self._ports, self._on_key = ports, on_key
+        self._clock, self._ticking = clock, ticking
         self._calls: dict[str, _Call] = {}
         self._mix = Mix()
         self._timer: asyncio.TimerHandle | None = None
@@ -107,14 +111,14 @@ class Bridge:
         """A port for a call, whose sound flows from now on. Raises NoPortError, ValueError when keys do not fit."""
         opened = self._ports.open()
         try:
-            made = _Call(call, opened, terms, self._on_key)
+            made = _Call(call, opened, terms, self._on_key, self._clock)
         except ValueError:
             opened.close()
             raise
         self.close(call)
         self._calls[call] = made
         asyncio.get_running_loop().add_reader(opened.fileno(), made.read)
-        if self._timer is None:
+        if self._ticking and self._timer is None:
             self._begin()
         port: int = opened.getsockname()[1]
         return port
@@ -161,7 +165,7 @@ class Bridge:
             self.skipped += round((began - due) / FRAME_TIME)
             due = began
         self._timer = loop.call_at(due + FRAME_TIME, self._tick, due + FRAME_TIME)
-        self.step(time.monotonic())
+        self.step(self._clock())
         self.spent = loop.time() - began
 
     def step(self, now: float) -> None:
