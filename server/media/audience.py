@@ -29,20 +29,24 @@ VIDEO = np.dtype([*_VOICE, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
 
 
 class Audience:
-    """At most `MOST` members with one cap, one length of tag and a downlink of their own each.
+    """At most `MOST` members with one cap, one length of tag, one ledger and a downlink of their own each.
 
-    Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment.
+    Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment. `rows` are theirs
+    in the ledger, and `places` says who stands in a row.
     """
 
     __slots__ = (
-        "addresses", "cap", "downlinks", "elements", "first", "members", "names", "payload_types", "pictures",
-        "sequences", "sessions", "slots", "ssrcs", "steps", "tag", "timestamps", "tl0s",
+        "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names", "payload_types", "pictures",
+        "places", "rows", "sequences", "sessions", "slots", "ssrcs", "steps", "tag", "timestamps", "tl0s",
     )  # fmt: skip
 
     def __init__(self, members: list[tuple[Slot, Segment]]) -> None:
         self.members = members
         self.slots = [slot for slot, _ in members]
         self.downlinks: list[Downlink] = [slot.downlink for slot in self.slots]
+        self.ledger = self.downlinks[0].ledger
+        self.rows = np.array([to.row for to in self.downlinks], np.intp)
+        self.places = {to.row: place for place, to in enumerate(self.downlinks)}
         self.sessions: list[Any] = [to.session for to in self.downlinks]
         self.addresses = [to.address for to in self.downlinks]
         self.names = socket_names(self.addresses)
@@ -65,11 +69,11 @@ class Audience:
     def number(self, rows: Octets, stride: int, run: Columns, video: bool) -> NDArray[np.uint16]:
         """Fill in what differs in the packets of a run, which lie in `rows` every `stride` bytes, one row a member.
 
-        Gives the transport-wide numbers of the first packets, shape (n,); the members' `tcc` stays.
+        Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
         shape = (len(self), len(run.numbers))
         head: NDArray[np.void] = np.ndarray(shape, VIDEO if video else VOICE, rows, 0, (rows.shape[1], stride))
-        before = np.array([to.tcc for to in self.downlinks], np.uint16)
+        before = self.ledger.tcc[self.rows]
         head["marker"] = run.markers | self.payload_types
         head["sequence"] = run.numbers + self.sequences
         head["timestamp"] = run.timestamps + self.timestamps
@@ -79,7 +83,9 @@ class Audience:
         if video:
             head["picture"] = run.pictures + self.pictures & 0x7FFF | 0x8000
             head["tl0"] = run.tl0s + self.tl0s
-        first: NDArray[np.uint16] = before + self.steps[:, 0]
+        steps: NDArray[np.uint16] = self.steps[:, 0]
+        self.ledger.tcc[self.rows] = before + len(run.numbers) * steps
+        first: NDArray[np.uint16] = before + steps
         return first
 
 
@@ -92,7 +98,7 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
 
     These get copies of earlier packets (RED), or their pictures are held back.
     """
-    found: defaultdict[tuple[int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
+    found: defaultdict[tuple[int, int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
     times: defaultdict[int, int] = defaultdict(int)  # who sees a picture twice is in two audiences
     apart = []
     for slot in slots:
@@ -102,7 +108,7 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
         if slot.redundancy or (segment.source.is_video and (to.pacer.on or to.pacer.busy)):
             apart.append(slot)
         else:
-            found[segment.cap, to.tag_bytes, times[id(to)]].append((slot, segment))
+            found[segment.cap, to.tag_bytes, id(to.ledger), times[id(to)]].append((slot, segment))
             times[id(to)] += 1
     together = [
         Audience(members[start : start + MOST]) for members in found.values() for start in range(0, len(members), MOST)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from server.media.bandwidth import START, BandwidthEstimator
 from server.media.ice import Address
+from server.media.ledger import Ledger
 from server.media.pacing import BELOW, Pacer
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
 QUEUED = 40.0  # ms of queue with which it gets less
 RTX_SHARE_QUEUED = 0.15
+IP_UDP = 28  # bytes of their headers
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -21,25 +22,27 @@ class Downlink:
 
     `element` is the first byte of the transport-cc element (RFC 8285 §4.2), and `step` 1; both are 0 for a subscriber
     that did not negotiate it, whose extension block is then four bytes of padding. `bandwidth` learns from its feedback
-    what the link carries; whoever sends a batch calls `record((first number, packets, bytes, now))`.
+    what the link carries. `row` is its place in the `ledger` of its room, with which `catch_up` brings `packets`,
+    `bytes`, the slots' counters and `bandwidth` up to date.
     """
 
     __slots__ = (
+        "_read",
         "address",
         "bandwidth",
         "bytes",
         "dropped",
         "element",
+        "ledger",
         "pacer",
         "packets",
-        "record",
         "retransmitted",
+        "row",
         "rtx_allowance",
         "rtx_filled",
         "session",
         "step",
         "tag_bytes",
-        "tcc",
     )
 
     def __init__(self, transport_cc: int | None = None, start: float = START) -> None:
@@ -48,13 +51,59 @@ class Downlink:
         self.tag_bytes = 0
         self.element = (transport_cc << 4 | 1) if transport_cc else 0
         self.step = 1 if transport_cc else 0
-        self.tcc = 0
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
         self.bandwidth = BandwidthEstimator(start)
-        self.record: Callable[[tuple[int, int, int, float]], object] = self.bandwidth.record if transport_cc else id
         self.pacer = Pacer()
         self.rtx_allowance = float("inf")  # at first a whole second's
         self.rtx_filled = 0.0
+        self.ledger = Ledger()
+        self.row = self.ledger.row(0)
+        self._read = 0  # entries of the ledger
+
+    def join(self, ledger: Ledger) -> None:
+        """Keep the numbers in this ledger from now on, which it shares with others to get the same as they do."""
+        self.catch_up()
+        self.row = ledger.row(self.tcc)
+        self.ledger, self._read = ledger, ledger.end
+
+    @property
+    def tcc(self) -> int:
+        """The last transport-wide number, 16 bits."""
+        return self.ledger.numbers[self.row]
+
+    @tcc.setter
+    def tcc(self, number: int) -> None:
+        self.ledger.numbers[self.row] = number
+
+    def count(self, packets: int, octets: int, now: float, numbered: int | None = None) -> None:
+        """So many packets left, the first of those that were `numbered` last (by default these)."""
+        if self._read != self.ledger.end:
+            self.catch_up()
+        self.packets += packets
+        self.bytes += octets
+        if self.step:
+            first = self.tcc - (packets if numbered is None else numbered) + 1 & 0xFFFF
+            self.bandwidth.record((first, packets, octets + packets * IP_UDP, now))
+
+    def catch_up(self) -> None:
+        """Read what the ledger says of this downlink since the last time."""
+        end = self.ledger.end
+        if self._read == end:
+            return
+        row, record = self.row, self.bandwidth.record if self.step else None
+        for entry in self.ledger.since(self._read):
+            place = entry.audience.places.get(row)
+            if place is None or place in entry.without:
+                continue
+            packets, octets = entry.packets, entry.octets
+            if record is not None:
+                record((entry.first[place], packets, octets + packets * IP_UDP, entry.at))
+            self.packets += packets
+            self.bytes += octets
+            slot = entry.audience.slots[place]
+            slot.packets += packets
+            slot.octets += octets
+        self._read = end
 
     @property
     def estimate(self) -> float:
@@ -67,6 +116,7 @@ class Downlink:
 
     def close(self) -> None:
         """Send nothing."""
+        self.catch_up()
         self.session = None
         self.pacer.drop()
 

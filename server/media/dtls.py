@@ -1,8 +1,8 @@
 """DTLS-SRTP (RFC 5764) by aiortc and libsrtp: everything of theirs that is private and that we touch is in this file.
 
 Private names: `RTCDtlsTransport._srtp_profiles`, `_set_role`, `_rx_srtp`, `_tx_srtp`, `_ssl`, and what it calls on its
-transport (`_recv`, `_send`, `role`); `pylibsrtp.Session._srtp`, `pylibsrtp._binding.{ffi,lib}`. `test_dtls.py` fails
-when one moves.
+transport (`_recv`, `_send`, `role`); `pylibsrtp.Session._srtp`, `pylibsrtp._binding.{ffi,lib}`, `pylibsrtp.ERRORS`.
+`test_dtls.py` fails when one moves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ PROFILES = [aiortc_dtls.SRTP_AEAD_AES_128_GCM, aiortc_dtls.SRTP_AES128_CM_SHA1_8
 _TAG_BYTES = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
 _WAITING = 64  # DTLS datagrams of one participant not yet looked at
 
-srtp_protect: Callable[[Any, Any, Any], int] = _binding.lib.srtp_protect
+_LARGEST = 2_048  # bytes of a protected datagram; what is sent is below 1,500
+_TRAILER = 144 + 4  # bytes that SRTCP may add (SRTP_MAX_SRTCP_TRAILER_LEN)
+
+SrtpCall = Callable[[Any, Any, Any], int]
+srtp_protect: SrtpCall = _binding.lib.srtp_protect
 
 
 def new_certificate() -> RTCCertificate:
@@ -54,6 +58,9 @@ class Arena:
         self.start: Any = _binding.ffi.new("char[]", size)
         self.view = memoryview(_binding.ffi.buffer(self.start))
         self.length: Any = _binding.ffi.new("int *")
+
+
+_desk = Arena(_LARGEST + _TRAILER)  # where one datagram is worked on at a time: memory that stays in the caches
 
 
 class _Pipe:
@@ -146,34 +153,19 @@ class DtlsLink:
 
     def unprotect(self, data: bytes) -> bytes:
         """SRTP to RTP. Raises ProtocolError when forged, replayed or before the handshake."""
-        if self._inward is None:
-            raise ProtocolError("SRTP before DTLS")
-        try:
-            return self._inward.unprotect(data)
-        except (pylibsrtp.Error, ValueError) as error:
-            raise ProtocolError(f"SRTP: {error}") from error
+        return _worked(self._inward, _binding.lib.srtp_unprotect, data, "SRTP")
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
         """SRTCP to RTCP. Raises ProtocolError as `unprotect`."""
-        if self._inward is None:
-            raise ProtocolError("SRTCP before DTLS")
-        try:
-            return self._inward.unprotect_rtcp(data)
-        except (pylibsrtp.Error, ValueError) as error:
-            raise ProtocolError(f"SRTCP: {error}") from error
+        return _worked(self._inward, _binding.lib.srtp_unprotect_rtcp, data, "SRTCP")
 
     def protect_rtcp(self, data: bytes) -> bytes:
         """RTCP to SRTCP. Raises ProtocolError before the handshake."""
-        return self._sending().protect_rtcp(data)
+        return _worked(self._outward, _binding.lib.srtp_protect_rtcp, data, "SRTCP")
 
     def protect(self, data: bytes) -> bytes:
         """RTP to SRTP for a single packet; the forwarding loop uses `srtp_protect` on an `Arena`."""
-        return self._sending().protect(data)
-
-    def _sending(self) -> pylibsrtp.Session:
-        if self._outward is None:
-            raise ProtocolError("SRTP before DTLS")
-        return self._outward
+        return _worked(self._outward, srtp_protect, data, "SRTP")
 
     def close(self) -> None:
         """Tell the other side (close_notify) and end the tasks."""
@@ -190,3 +182,18 @@ class DtlsLink:
         self._transport.remove_all_listeners()
         self._pipe.close()
         self._task = self._closing = None
+
+
+def _worked(session: pylibsrtp.Session | None, call: SrtpCall, data: bytes, what: str) -> bytes:
+    """What libsrtp makes of a datagram; `Session`'s own methods do the same in memory of each session."""
+    if session is None:
+        raise ProtocolError(f"{what} before DTLS")
+    size, length = len(data), _desk.length
+    if size > _LARGEST:
+        raise ProtocolError(f"{what}: {size} bytes are too many")
+    _desk.view[:size] = data
+    length[0] = size
+    status = call(session._srtp[0], _desk.start, length)
+    if status:
+        raise ProtocolError(f"{what}: {pylibsrtp.ERRORS[status]}")
+    return bytes(_desk.view[: length[0]])

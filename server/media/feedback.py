@@ -26,6 +26,7 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 participant.uplink.sender_report(message, now)
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
+                participant.downlink.catch_up()
                 participant.downlink.bandwidth.feedback(fci, now)
                 participant.judge_link(room.voice.form, now)
                 room.follow(participant, now)
@@ -71,6 +72,7 @@ def reports(participant: Participant, now: float, wall: float) -> list[bytes]:
 
     Who told its time gets it back and so knows the round trip, by which it waits for what is lost and asks again.
     """
+    participant.downlink.catch_up()
     packets = participant.uplink.reports(now)
     times = participant.heard_back.times
     if times:

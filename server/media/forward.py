@@ -18,7 +18,7 @@ from server.media.downlink import Downlink
 from server.media.dtls import srtp_protect
 from server.media.red import Copies
 from server.media.runs import Run, cut
-from server.media.sender import IP_UDP, VOICE, RunSender
+from server.media.sender import VOICE, RunSender
 from server.media.slots import Segment, Slot
 from server.media.source import EXTENSION, PAYLOAD, Packet, Source
 from server.media.udp import UdpPort
@@ -72,6 +72,7 @@ class Forwarder:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
         self._sender.now = now
         for to in list(self._held):
+            to.catch_up()
             estimate = to.estimate
             if to.pacer.is_too_full(estimate):
                 for slot in to.pacer.drop():
@@ -186,9 +187,7 @@ class Forwarder:
         size += to.tag_bytes
         if not self._sender.port.send_segments(view[:size], size, to.address, True):
             return False
-        to.record((to.tcc, 1, size + IP_UDP, now))
-        to.packets += 1
-        to.bytes += size
+        to.count(1, size, now)
         return True
 
     def _rtx(self, slot: Slot, sequence: int, segment: Segment, packet: Packet) -> bytearray:

@@ -129,6 +129,7 @@ class Participant:
             self._moves += 1
             level = logging.INFO if self._moves <= LOGGED_MOVES else logging.DEBUG
             log.log(level, "%s moved from %s:%d to %s:%d", self, *self.address, *address)
+            self.downlink.catch_up()
             self.downlink.bandwidth.moved(now)
             self.allocation.anew()
         self.address = self.downlink.address = address

@@ -14,6 +14,7 @@ from server.media import protocol, telling
 from server.media.allocator import HEADROOM, TOLERANCE, cost
 from server.media.downlink import UNTOLD, Downlink
 from server.media.forward import Forwarder, rewritten_payload
+from server.media.ledger import Ledger
 from server.media.participant import ALL_KINDS, PICTURES, Participant
 from server.media.pictures import Pictures
 from server.media.protocol import (
@@ -67,6 +68,7 @@ class Room:
         self.voice = VoiceForm()
         self.pictures = Pictures(self.participants, self._rank)
         self._forwarder = forwarder
+        self._ledger = Ledger()
         self._tell = tell
         self._floor: frozenset[str] | None = None
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
@@ -83,6 +85,7 @@ class Room:
     def enter(self, participant: Participant, now: float) -> None:
         """A session that just connected gets what it may see and hear, and may be seen and heard."""
         self.participants[participant.name] = participant
+        participant.downlink.join(self._ledger)
         participant.allowed = self._allowed.get(participant.name, ALL_KINDS)
         self._recount(now)
         self.arrange(participant, now)

@@ -22,7 +22,6 @@ from server.media.udp import UdpPort
 from server.media.volley import Volley
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
-IP_UDP = 28  # bytes of their headers
 _LARGEST_PACKET = 1600  # bytes with the tag
 
 VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
@@ -68,32 +67,22 @@ class RunSender:
                     refused[number] = offset // stride
                     break
             place += size
-        failed: set[int] = set()
+        failed: list[int] = []
         at = 0
         for number in (*refused, len(audience)):
-            failed.update(self.port.send_volley(volley, at, number, video))
+            failed += self.port.send_volley(volley, at, number, video)
             at = number + 1
-        spent = size + count * IP_UDP
-        last = first + (count - 1) * audience.steps[:, 0]
-        numbers = zip(audience.slots, audience.downlinks, first.tolist(), last.tolist(), strict=True)
-        for number, (slot, to, one, end) in enumerate(numbers):
-            if number in refused:
-                self._send_until(refused[number], run, number, slot, video)
-                continue
-            to.tcc = end
-            if number in failed:
-                to.dropped += count
-                continue
-            to.record((one, count, spent, now))
-            to.packets += count
-            to.bytes += size
-            slot.packets += count
-            slot.octets += size
+        for number in failed:
+            audience.downlinks[number].dropped += count
+        audience.ledger.enter(audience, first, count, size, now, frozenset((*refused, *failed)))
+        for number, good in refused.items():
+            self._send_until(good, run, number, audience, video)
 
-    def _send_until(self, refused: int, run: Run, number: int, slot: Slot, video: bool) -> None:
+    def _send_until(self, refused: int, run: Run, number: int, audience: Audience, video: bool) -> None:
         """Send what stands before a packet of the volley that libsrtp refused, and what comes behind it anew."""
-        to, stride = slot.downlink, self._volley.segment
-        to.tcc = to.tcc + refused * to.step & 0xFFFF
+        slot, stride = audience.slots[number], self._volley.segment
+        to = slot.downlink
+        to.tcc = to.tcc - (len(run) - refused) * to.step & 0xFFFF
         if refused:
             taken = self.port.send_segments(self._volley.message(number)[: refused * stride], stride, to.address, video)
             self._count(slot, refused, taken, refused * stride)
@@ -101,14 +90,11 @@ class RunSender:
 
     def _count(self, slot: Slot, packets: int, taken: int, size: int) -> None:
         """So many packets of a slot have got numbers, so many of them have left."""
-        to = slot.downlink
         if taken:
-            to.record((to.tcc - packets + 1 & 0xFFFF, taken, size + taken * IP_UDP, self.now))
-        to.packets += taken
-        to.bytes += size
-        to.dropped += packets - taken
-        slot.packets += taken
-        slot.octets += size
+            slot.downlink.count(taken, size, self.now, packets)
+            slot.packets += taken
+            slot.octets += size
+        slot.downlink.dropped += packets - taken
 
     def send(self, run: Run, members: Sequence[tuple[Slot, Segment]], video: bool) -> None:
         """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""

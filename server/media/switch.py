@@ -183,6 +183,7 @@ class Switch:
         if not participant.receiving:
             return
         bandwidth = participant.downlink.bandwidth
+        participant.downlink.catch_up()
         bandwidth.tick(now)
         probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))
         if probe is not None:

@@ -8,6 +8,7 @@ from pylibsrtp import Policy, Session
 
 from server.media.downlink import Downlink
 from server.media.ice import Address
+from server.media.ledger import Ledger
 from server.media.rtp import RtpPacket, is_rtcp
 from server.media.slots import Slot
 from server.media.volley import Volley
@@ -65,10 +66,12 @@ class MemoryPort:
 class Subscriber:
     """One subscriber with a video slot and a voice slot, and the keys to read what comes."""
 
-    def __init__(self, transport_cc: int | None = 5) -> None:
+    def __init__(self, transport_cc: int | None = 5, ledger: Ledger | None = None) -> None:
         self._out = session(Policy.SSRC_ANY_OUTBOUND)
         self._in = session(Policy.SSRC_ANY_INBOUND)
         self.downlink = Downlink(transport_cc)
+        if ledger is not None:
+            self.downlink.join(ledger)
         self.downlink.open(("127.0.0.1", 9), self._out._srtp[0], TAG)
         self.picture = Slot(0, 96, 90_000, 0xAAAA, self.downlink, rtx_ssrc=0xBBBB, rtx_payload_type=97)
         self.voice = Slot(0, 111, 48_000, 0xCCCC, self.downlink)

@@ -13,6 +13,7 @@ from server.media import sender
 from server.media.audience import audiences
 from server.media.downlink import Downlink
 from server.media.forward import Forwarder
+from server.media.ledger import Ledger
 from server.media.rtp import RtpPacket
 from server.media.udp import UdpPort
 from server.media.volley import MOST
@@ -30,7 +31,8 @@ class Hall:
         self.port = port or MemoryPort()
         self.forwarder = Forwarder(self.port)  # type: ignore[arg-type]
         self.camera = Camera("a")
-        self.subscribers = [Subscriber(None if n % 5 == 4 else 5) for n in range(count)]
+        ledger = Ledger()
+        self.subscribers = [Subscriber(None if n % 5 == 4 else 5, ledger) for n in range(count)]
         for number, subscriber in enumerate(self.subscribers):
             to = subscriber.downlink
             to.open((HERE, 1000 + number), to.session, to.tag_bytes)
@@ -93,6 +95,8 @@ def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int
     assert seen[0] == seen[1]
     assert all(len(packets) == 1 + sum(map(len, bursts)) for packets in seen[0])
     for one, other in zip(together.subscribers, apart.subscribers, strict=True):
+        one.downlink.catch_up()
+        other.downlink.catch_up()
         assert (one.picture.packets, one.picture.octets) == (other.picture.packets, other.picture.octets)
         assert (one.downlink.bytes, one.downlink.tcc) == (other.downlink.bytes, other.downlink.tcc)
         assert one.downlink.bandwidth.in_flight == other.downlink.bandwidth.in_flight
@@ -197,6 +201,7 @@ def test_volleys_arrive(port: UdpPort) -> None:
             packets = [RtpPacket.parse(subscriber._in.unprotect(sink.recv(2048))) for _ in range(4)]
             first = packets[0].sequence
             assert [packet.sequence - first & 0xFFFF for packet in packets] == [0, 1, 2, 3]
+            subscriber.downlink.catch_up()
             assert subscriber.downlink.packets == 4
         assert port.sent == 4 * 30
     finally:

@@ -12,6 +12,7 @@ from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Thro
 from server.media.twcc import read_report
 
 JUDGED_EVERY = 0.08  # s: feedbacks that come more often are taken together
+CALM_EVERY = 0.35  # s: those of a link on which nothing happens, and which was not found full of late
 SILENCE = 0.8  # s and two round trips without feedback on what was sent: the link is taken to be interrupted
 _AGAIN = 0.5  # s until silence cuts once more
 _SILENCE_FACTOR = 0.5
@@ -28,7 +29,7 @@ class BandwidthEstimator:
     """See the package's docstring for how it is used. Times in seconds of one monotonic clock, rates in bit/s."""
 
     __slots__ = (
-        "_before", "_delay", "_groups", "_history", "_judged", "_loss", "_prober", "_rate", "_reported_rtt",
+        "_before", "_calm", "_delay", "_groups", "_history", "_judged", "_loss", "_prober", "_rate", "_reported_rtt",
         "_silent_cut", "_throughput", "_ticks", "record", "returns",
     )  # fmt: skip
 
@@ -40,6 +41,7 @@ class BandwidthEstimator:
         self._throughput = Throughput()
         self._prober = Prober()
         self._groups: list[Group] = []  # told by feedback, not judged yet
+        self._calm = True  # whether these told of nothing that is new
         self._judged = float("-inf")
         self._ticks: int | None = None  # arrival of the newest packet that was reported, on the peer's clock
         self._before: float | None = None  # estimate before an interruption that lasts
@@ -67,8 +69,14 @@ class BandwidthEstimator:
             return
         if self._before is not None:
             self._resume(self._before, now)
+        watched = self._prober.probe is not None or self._rate.capacity is not None
+        calm = report.before is None and not watched and self._delay.is_calm(groups[-1])
+        due = now - self._judged >= (CALM_EVERY if calm else JUDGED_EVERY)
+        if due and self._calm and not calm and self._groups:
+            self._judge(now)  # by themselves: as one with these, the quickest of them would hide that these are late
         self._groups += groups
-        if now - self._judged >= JUDGED_EVERY:
+        self._calm = calm
+        if due:
             self._judge(now)
 
     def _judge(self, now: float) -> None:
