@@ -22,6 +22,7 @@ from server.http.routes import ROUTES, add_routes
 from server.http.static import StaticFiles
 from server.meetings import feature as meetings
 from server.metrics import feature as metrics
+from server.reach import feature as reach
 from server.records import feature as records
 from server.store import Store
 from server.units import feature as units
@@ -32,6 +33,7 @@ FEATURES: tuple[Feature, ...] = (
     home.set_up,
     accounts.set_up,
     units.set_up,
+    reach.set_up,
     directives.set_up,
     meetings.set_up,
     records.set_up,

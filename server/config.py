@@ -7,9 +7,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
+
+from server.reach.settings import Gateway, Mail, Push, Reach
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project folder: `web/`, `config/` and `recordings/` stand beside the package."""
@@ -117,6 +119,11 @@ class Settings(_Section, frozen=True):
     storage: Storage = Storage()
     access: Access = Access()
     metrics: Metrics = Metrics()
+    reach: Reach = Reach()
+    mail: Mail = Mail()
+    sms: Gateway = Gateway()
+    zalo: Gateway = Gateway(alphabet="ucs2")
+    push: Push = Push()
     timezone: str = "Asia/Ho_Chi_Minh"
     log_level: str = "INFO"
     demo: bool = False
@@ -125,6 +132,15 @@ class Settings(_Section, frozen=True):
     def path(self, name: str) -> Path:
         """A path of the settings; relative ones are relative to the project folder."""
         return ROOT / name
+
+    def url(self, *, tls: bool = False) -> str:
+        """What people type: as configured, else host and port."""
+        if self.http.public_url:
+            return self.http.public_url
+        host = self.http.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            host = next((a for a in self.media.addresses if not a.startswith("127.")), "127.0.0.1")
+        return f"{'https' if tls or self.http.tls_certificate else 'http'}://{host}:{self.http.port}"
 
     def database_url(self) -> str:
         """The database URL with a relative SQLite path made absolute."""
@@ -139,9 +155,9 @@ def _from_text(kind: Any, text: str) -> Any:
         return text.strip().lower() in {"1", "true", "yes", "on"}
     if kind is int:
         return int(text)
-    if kind is str:
-        return text
-    return [part.strip() for part in text.split(",") if part.strip()]
+    if get_origin(kind) is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -94,18 +94,8 @@ def _tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def public_url(settings: Settings, *, tls: bool) -> str:
-    """What people type: as configured, else host and port."""
-    if settings.http.public_url:
-        return settings.http.public_url
-    host = settings.http.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        host = next((a for a in settings.media.addresses if not a.startswith("127.")), "127.0.0.1")
-    return f"{'https' if tls else 'http'}://{host}:{settings.http.port}"
-
-
 def _print_address(settings: Settings, *, tls: bool) -> None:
-    url = public_url(settings, tls=tls)
+    url = settings.url(tls=tls)
     print(f"\nGiao Ban: {url}", flush=True)
     if settings.demo:
         print("Demo: chutich / vanthu / camthuy / thon1.camthuy / quantri", flush=True)

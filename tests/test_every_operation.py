@@ -24,6 +24,7 @@ from server.http.middleware import SAFE_METHODS
 from server.http.routes import ROUTES, Route
 from server.meetings.service import plan
 from server.meetings.service.plan import Plan
+from server.reach.worker import Worker
 from server.records.sending import recordings_folder
 from server.store import Store
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs, PageClient
@@ -182,8 +183,9 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reminders come by themselves, seconds after a step: they would look like a change by what was refused."""
+    """Reminders and messages come by themselves, seconds after a step: they would look like a change by a refusal."""
     monkeypatch.setattr(Sweeper, "start", lambda self: None)
+    monkeypatch.setattr(Worker, "start", lambda self: None)
 
 
 @pytest.fixture
@@ -305,6 +307,11 @@ FIELDS = (
     "purpose",
     "retention",
     "language",
+    "mail",
+    "mail_code",
+    "phone",
+    "phone_code",
+    "channels",
     "membership",
     "next",
 )

@@ -55,6 +55,7 @@ async def end_stale(app: web.Application, channel: Channel) -> None:
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes of sign-in and people; `app[SIGN_INS]` is made by the composition root, which the channel shares."""
     app[IDENTIFY] = app[SIGN_INS].identify_request
+    app[pages.ACCOUNT_PARTS] = []
     app.cleanup_ctx.append(_end_hashing)
     app.cleanup_ctx.append(_watch_over(channel))
     app[RENDERER].nav.append(NavItem("/people", _("Danh bạ"), "users-round", Permission.READ_PEOPLE, 80))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +20,15 @@ from server.http.i18n import COOKIE as LANGUAGE_COOKIE
 from server.http.i18n import LANGUAGES, _, translate
 from server.http.limits import client_address
 
+
+class AccountPart(msgspec.Struct, frozen=True):
+    """What another feature shows on one's own account: `template` with `context` as the variable `part`."""
+
+    template: str
+    context: dict[str, Any] = {}
+
+
+ACCOUNT_PARTS: web.AppKey[list[Callable[[web.Request], Awaitable[AccountPart]]]] = web.AppKey("account_parts", list)
 YEAR = 365 * 24 * 3600
 
 
@@ -91,13 +101,15 @@ async def post_sign_out(request: web.Request) -> web.Response:
 
 async def get_account(request: web.Request) -> web.Response:
     """My account: devices that are signed in, password, language."""
-    return await _account_page(request, {})
+    return await show_account(request, {})
 
 
-async def _account_page(request: web.Request, errors: dict[str, str], status: int = 200) -> web.Response:
+async def show_account(request: web.Request, errors: Mapping[str, str], status: int = 200) -> web.Response:
+    """The person's account, with what other features put on it; `errors` are sentences by form field."""
     mine = await request.app[STORE].read(sessions.list_sessions, principal(request))
     context: dict[str, Any] = {
         "sessions": mine,
+        "parts": [await make(request) for make in request.app[ACCOUNT_PARTS]],
         "errors": errors,
         "must_change": "change" in request.query,
         "done": request.query.get("done", ""),
@@ -117,7 +129,7 @@ async def post_password(request: web.Request) -> web.Response:
     except GiaoBanError as error:
         field = getattr(error, "field", None) or "current"
         text = translate(request, error.message, **error.params)
-        return await _account_page(request, {field: text}, status=error.status)
+        return await show_account(request, {field: text}, status=error.status)
     ended = await request.app[STORE].write(people.set_password, who, await sign_ins.passwords.hash(form.new))
     await end_sessions(request, ended)
     return see_other("/account?done=password")

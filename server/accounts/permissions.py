@@ -54,6 +54,7 @@ class Permission(StrEnum):
     READ_METRICS = "read_metrics"
     READ_RECORDS = "read_records"
     KEEP_RECORDS = "keep_records"
+    TEND_MESSAGES = "tend_messages"
 
 
 _ALL = frozenset(Role)
@@ -83,6 +84,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.READ_METRICS: frozenset({Role.ADMINISTRATOR}),
     Permission.READ_RECORDS: _OFFICIALS,
     Permission.KEEP_RECORDS: frozenset({Role.CLERK}),
+    Permission.TEND_MESSAGES: frozenset({Role.ADMINISTRATOR}),
 }
 
 

@@ -11,10 +11,12 @@ from server.accounts.model import account_table as account
 from server.accounts.model import membership_table as membership
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
-from server.accounts.sessions import make_principal
+from server.accounts.sessions import ended, make_principal
 from server.errors import NotFoundError
 from server.http.i18n import _
 from server.store import Transaction
+
+__all__ = ["Addressee", "Member", "addressees", "ended", "members", "names", "principal_of"]
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,21 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     unit_id: int
     role: Role
     position: str
+
+
+class Addressee(msgspec.Struct, frozen=True):
+    """Whom a message is written to."""
+
+    name: str
+    language: str
+
+
+def addressees(tx: Transaction, account_ids: Iterable[int]) -> dict[int, Addressee]:
+    """Name and language of people by account id; unknown and locked accounts are left out."""
+    wanted = sorted(set(account_ids))
+    query = sa.select(account.c.id, account.c.name, account.c.language)
+    rows = tx.all(query.where(account.c.id.in_(wanted), account.c.locked_at.is_(None))) if wanted else []
+    return {row.id: Addressee(row.name, row.language) for row in rows}
 
 
 def names(tx: Transaction, account_ids: Iterable[int]) -> dict[int, str]:

@@ -24,6 +24,8 @@ from server.http.i18n import _
 from server.store import Transaction
 from server.units import service as units
 
+FORGOTTEN = timedelta(days=60)
+
 
 class Candidate(msgspec.Struct, frozen=True):
     """Who may be signing in; both are None for a username that nobody has, or whose one-time password is over."""
@@ -183,6 +185,19 @@ def still_valid(tx: Transaction, session_ids: Iterable[str]) -> set[str]:
     return {row.secret_hash for row in tx.all(query)}
 
 
+def ended(tx: Transaction, session_ids: Iterable[str]) -> set[str]:
+    """Those that somebody ended, or that ran out so long ago that the browser may be anybody's by now.
+
+    A browser that a sign-in allowed to be told of new things is told them after the sign-in has run out, too: that
+    happens every night.
+    """
+    s = session.c
+    over = sa.or_(s.revoked_at.is_not(None), s.expires_at <= tx.now - FORGOTTEN)
+    return {
+        row.secret_hash for row in tx.all(sa.select(s.secret_hash).where(s.secret_hash.in_(list(session_ids)), over))
+    }
+
+
 def list_sessions(tx: Transaction, who: Principal) -> list[SessionInfo]:
     """The person's valid sign-ins, the last used first."""
     s = session.c
@@ -228,9 +243,9 @@ def sign_out(tx: Transaction, who: Principal) -> None:
 
 
 def revoke_all(tx: Transaction, account_id: int, keep: str | None = None) -> list[str]:
-    """End all sign-ins of an account but `keep`; gives the ids of the ended."""
+    """End all sign-ins of an account but `keep`, those that ran out as well; gives the ids of the ended."""
     s = session.c
-    query = sa.select(s.secret_hash).where(s.account_id == account_id, s.revoked_at.is_(None), s.expires_at > tx.now)
+    query = sa.select(s.secret_hash).where(s.account_id == account_id, s.revoked_at.is_(None))
     ended = [row.secret_hash for row in tx.all(query) if row.secret_hash != keep]
     tx.execute(sa.update(session).where(s.secret_hash.in_(ended)).values(revoked_at=tx.now))
     return ended

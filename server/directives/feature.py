@@ -20,6 +20,7 @@ from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
+from server.reach.channels import served
 from server.store.files import FileStore
 
 INBOX, OUTBOX = "/directives/in", "/directives/out"
@@ -38,7 +39,8 @@ async def _badges(request: web.Request) -> Mapping[str, int]:
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes, messages and navigation of directives."""
     settings, store = app[SETTINGS], app[STORE]
-    app[POLICY] = load_policy(ROOT / "config", ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20)
+    zone, limit = ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20
+    app[POLICY] = load_policy(ROOT / "config", zone, limit, served(settings))
     app[FILES] = FileStore(settings.path(settings.storage.data) / "files")
     receipts = Receipts(store)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from datetime import date, datetime, time
 from functools import lru_cache
 from hashlib import sha256
@@ -15,6 +16,7 @@ import msgspec
 from server.directives.clocks import WorkingCalendar, after_quiet, check_span, due_after, notice_before
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
 from server.directives.posts import Duty
+from server.reach.rules import Channel
 
 _CLOCKS = ("register", "assign", "respond", "review")
 Hours = Annotated[list[list[time]], msgspec.Meta(min_length=1)]
@@ -64,6 +66,25 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     days_off: bool
 
 
+Ladder = list[tuple[Channel, str]]
+"""Channels beyond the live page, and how long each waits for somebody to act first."""
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How people of one urgency are reached who look at no page: `told` hear of a new directive."""
+
+    told: list[Duty]
+    issued: Ladder
+    reminder: Ladder
+    escalation: Ladder
+
+    def __post_init__(self) -> None:
+        for _channel, span in [*self.issued, *self.reminder, *self.escalation]:
+            check_span(span)
+        if any(duty.post is None or duty.of_issuer for duty in self.told):
+            raise ValueError("told: only posts of the recipient")
+
+
 class Numbering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How organs of one bloc write their numbers, with the fields of `str.format`."""
 
@@ -89,6 +110,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     most_due_a_day: int
     quiet: Quiet
     clocks: dict[Urgency, Clocks]
+    reach: dict[Urgency, Reach]
     numbering: dict[str, Numbering]
     organs: dict[str, str] = {}
 
@@ -96,8 +118,17 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Policy:
     """What services need to know of the configuration; made once at the start."""
 
-    def __init__(self, file: File, calendar: Calendar, zone: ZoneInfo, attachment_limit: int) -> None:
+    def __init__(
+        self,
+        file: File,
+        calendar: Calendar,
+        zone: ZoneInfo,
+        attachment_limit: int,
+        channels: Collection[Channel] = (),
+    ) -> None:
         self.file = file
+        self.channels = frozenset(channels)
+        """Channels beyond the live page that this server has."""
         self.zone = zone
         self.attachment_limit = attachment_limit
         days = {**dict.fromkeys(calendar.worked, True), **dict.fromkeys(calendar.off, False)}
@@ -143,6 +174,15 @@ class Policy:
             return at
         return after_quiet(at, quiet.begin, quiet.end, self.calendar, days_off=quiet.days_off)
 
+    def ladder(self, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
+        """Which channels of this server carry an `issued`, `reminder` or `escalation`, and when; not in quiet hours."""
+        steps: Ladder = getattr(self.file.reach[urgency], kind)
+        return [
+            (channel, self.after_quiet_hours(due_after(now, span, self.calendar), urgency))
+            for channel, span in steps
+            if channel in self.channels
+        ]
+
     def suggested_deadline(self, now: datetime, urgency: Urgency) -> datetime:
         """T3 that the form suggests."""
         return due_after(now, self.file.clocks[urgency].respond_by, self.calendar)
@@ -156,8 +196,8 @@ class Policy:
         return due - notice_before(due, sent, self.file.clocks[urgency].soon, self.calendar)
 
 
-def load_policy(config: Path, zone: ZoneInfo, attachment_limit: int) -> Policy:
+def load_policy(config: Path, zone: ZoneInfo, attachment_limit: int, channels: Collection[Channel] = ()) -> Policy:
     """Read the files below `config`. Raises msgspec.ValidationError or OSError that name what is wrong."""
     file = msgspec.convert(tomllib.loads((config / "directives.toml").read_text("utf-8")), File)
     calendar = msgspec.convert(tomllib.loads((config / "calendar" / file.calendar).read_text("utf-8")), Calendar)
-    return Policy(file, calendar, zone, attachment_limit)
+    return Policy(file, calendar, zone, attachment_limit, channels)

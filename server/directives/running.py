@@ -6,6 +6,7 @@ and the decision on an extension. Whoever acts stops the clock, and with it all 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +16,7 @@ from server.directives.clocks import due_after, notice_before
 from server.directives.documents import Urgency
 from server.directives.policy import Policy
 from server.directives.posts import Duty
-from server.directives.rules import UNREGISTERED, RecipientRole, State
+from server.directives.rules import UNREGISTERED, Event, RecipientRole, State
 
 
 class ClockName(StrEnum):
@@ -74,6 +75,29 @@ class Alarm:
 
 
 _AT_WORK = frozenset({State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS, State.REWORK})
+ISSUED = "issued"
+"""Beside the clocks: that somebody must be made aware of a new directive."""
+
+HOLDS: Mapping[str, frozenset[State]] = {
+    ISSUED: frozenset({State.SENT, State.ARRIVED}),
+    ClockName.REGISTER: UNREGISTERED,
+    ClockName.ASSIGN: frozenset({State.REGISTERED}),
+    ClockName.RESPOND: UNREGISTERED | _AT_WORK,
+    ClockName.EXTENSION: _AT_WORK,
+    ClockName.REVIEW: frozenset({State.REPORTED}),
+    ClockName.RECALL: frozenset({State.RECALL_PENDING}),
+}
+"""In which states each can run at all; in every other state what it would still have told is needless."""
+
+_ENDS = {
+    Event.GRANT_EXTENSION: (ClockName.EXTENSION, ClockName.RESPOND),
+    Event.REFUSE_EXTENSION: (ClockName.EXTENSION,),
+}
+
+
+def ended(event: Event, after: State) -> list[str]:
+    """Clocks that a step has ended, whether or not they ran: nobody needs to be told of them any more."""
+    return sorted({*(clock for clock, states in HOLDS.items() if after not in states), *_ENDS.get(event, ())})
 
 
 def running(policy: Policy, row: Facts) -> list[Running]:
@@ -85,18 +109,18 @@ def running(policy: Policy, row: Facts) -> list[Running]:
         if begin is not None:
             found.append(Running(clock, begin, due))
 
-    if state in UNREGISTERED:
+    if state in HOLDS[ClockName.REGISTER]:
         due = policy.register_due(row.sent_at, urgency)
         run(ClockName.REGISTER, row.sent_at, min(due, row.deadline) if row.deadline else due)
-    if state is State.REGISTERED and row.registered_at and row.registry_number is not None:
+    if state in HOLDS[ClockName.ASSIGN] and row.registered_at and row.registry_number is not None:
         run(ClockName.ASSIGN, row.registered_at, policy.assign_due(row.registered_at, urgency))
-    if state in UNREGISTERED | _AT_WORK and row.deadline and row.role != RecipientRole.INFO:
+    if state in HOLDS[ClockName.RESPOND] and row.deadline and row.role != RecipientRole.INFO:
         run(ClockName.RESPOND, row.sent_at, row.deadline)
-    if state in _AT_WORK and row.extension_asked_at:
+    if state in HOLDS[ClockName.EXTENSION] and row.extension_asked_at:
         run(ClockName.EXTENSION, row.extension_asked_at, policy.review_due(row.extension_asked_at, urgency))
-    if state is State.REPORTED and row.reported_at:
+    if state in HOLDS[ClockName.REVIEW] and row.reported_at:
         run(ClockName.REVIEW, row.reported_at, policy.review_due(row.reported_at, urgency))
-    if state is State.RECALL_PENDING and row.recall_asked_at:
+    if state in HOLDS[ClockName.RECALL] and row.recall_asked_at:
         run(ClockName.RECALL, row.recall_asked_at, policy.register_due(row.recall_asked_at, urgency))
     return found
 

@@ -3,6 +3,7 @@
 import server.accounts.model
 import server.directives.model
 import server.meetings.model
+import server.reach.model
 import server.records.model
 import server.store.events
 import server.units.model

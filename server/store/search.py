@@ -17,10 +17,15 @@ def exact(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
 
 
+def without_marks(text: str) -> str:
+    """The text without any diacritics; đ and Đ are letters of their own in Unicode and become d and D here."""
+    apart = unicodedata.normalize("NFD", text)
+    return "".join(c for c in apart if not unicodedata.combining(c)).replace("đ", "d").replace("Đ", "D")
+
+
 def plain(text: str) -> str:
-    """`exact` without any diacritics; đ is a letter of its own in Unicode and becomes d here."""
-    apart = unicodedata.normalize("NFD", exact(text))
-    return "".join(c for c in apart if not unicodedata.combining(c)).replace("đ", "d")
+    """`exact` without any diacritics."""
+    return without_marks(exact(text))
 
 
 def terms(query: str) -> list[tuple[bool, str]]:

@@ -24,7 +24,9 @@ from server.directives.running import Alarm, AlarmKind, ClockName, alarms, runni
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.assign import assigned
 from server.directives.service.posts import Directory
+from server.directives.service.telling import telling_of_alarm
 from server.directives.shapes import AlarmDone, AlarmLine
+from server.reach import service as reach
 from server.store import Transaction
 from server.units import service as units
 
@@ -52,7 +54,7 @@ def sweep(tx: Transaction, policy: Policy, limit: int = BATCH) -> int:
     due = {row.id: [alarm for alarm in plans[row.id] if alarm.at <= tx.now] for row in rows}
     raised = _raise(tx, rows, due)
     _schedule(tx, {key: next((one.at for one in plan if one.at > tx.now), None) for key, plan in plans.items()})
-    _tell(tx, raised)
+    _tell(tx, policy, raised)
     return len(rows)
 
 
@@ -101,7 +103,7 @@ def _schedule(tx: Transaction, moments: Mapping[int, datetime | None]) -> None:
         tx.execute(sa.update(delivery_table).where(v.id.in_(keys)).values(alarm_at=moment))
 
 
-def _tell(tx: Transaction, raised: Sequence[Raised]) -> None:
+def _tell(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> None:
     """One event for all units of a directive that the issuer hears of together, one for each recipient otherwise."""
     groups: dict[tuple[Any, ...], list[Raised]] = {}
     for one in raised:
@@ -109,8 +111,10 @@ def _tell(tx: Transaction, raised: Sequence[Raised]) -> None:
         to_unit = row.issuer_id if issuer else row.unit_id
         key = (one.alarm.kind, one.alarm.clock, one.alarm.duty, row.directive_id, to_unit)
         groups.setdefault(key, []).append(one)
-    names = units.units_by_ids(tx, [one.delivery.unit_id for one in raised])
+    involved = [unit for one in raised for unit in (one.delivery.unit_id, one.delivery.issuer_id)]
+    names = units.units_by_ids(tx, involved)
     tx.will_tell(key[-1] for key in groups)
+    tellings = []
     for (kind, clock, duty, directive, unit), found in groups.items():
         row, people = found[0].delivery, sorted({account for one in found for account in one.people})
         body = {
@@ -127,6 +131,10 @@ def _tell(tx: Transaction, raised: Sequence[Raised]) -> None:
             "href": f"/directives/{directive}",
         }
         tx.emit("delivery.reminder" if kind is AlarmKind.REMINDER else "delivery.escalated", [unit], body)
+        about = [(one.delivery.unit_id, names[one.delivery.unit_id].short_name) for one in found]
+        sender = names[row.issuer_id].name
+        tellings.append(telling_of_alarm(policy, tx.now, row, kind, clock, found[0].alarm.due, people, about, sender))
+    reach.put(tx, tellings)
 
 
 def my_alarms(tx: Transaction, who: Principal, policy: Policy) -> list[AlarmLine]:
@@ -172,7 +180,11 @@ def _side(row: Any) -> int:
 
 
 def acknowledge_alarms(tx: Transaction, who: Principal, ids: Sequence[int]) -> AlarmDone:
-    """The person knows of these; the escalation goes on until somebody acts."""
+    """The person knows of these and hears no more of them; the escalation goes on until somebody acts."""
     mine = sa.and_(to.account_id == who.account_id, to.alarm_id.in_(list(ids)), to.acknowledged_at.is_(None))
-    done = tx.execute(sa.update(addressee_table).where(mine).values(acknowledged_at=tx.now))
-    return AlarmDone(acknowledged=int(done.rowcount))
+    noted = sa.update(addressee_table).where(mine).values(acknowledged_at=tx.now).returning(to.alarm_id)
+    done = [row.alarm_id for row in tx.execute(noted)]
+    query = sa.select(v.directive_id, v.unit_id, a.clock).join(alarm_table, a.delivery_id == v.id)
+    for row in tx.all(query.where(a.id.in_(done))):
+        reach.stop(tx, row.directive_id, [row.unit_id], [row.clock], account=who.account_id)
+    return AlarmDone(acknowledged=len(done))

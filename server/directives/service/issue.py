@@ -22,6 +22,7 @@ from server.directives.service.numbers import OUT, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.registers import search_texts
 from server.directives.service.relations import check_relation
+from server.directives.service.telling import tell_issued
 from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, Upload
 from server.store import Transaction
@@ -91,6 +92,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
         )
     )
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
+    tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.relation == Relation.REPLACES:
         supersede(tx, who, row.related_id, number_text)
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from server.accounts.principal import Principal
 from server.directives.model import change_table, delivery_table
 from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, advance
+from server.directives.running import ended
 from server.directives.service.problems import wrong_state
+from server.reach import service as reach
 from server.store import Transaction
 
 _ENDS_REQUEST = frozenset({Event.REPORT, Event.GRANT_EXTENSION, Event.REFUSE_EXTENSION})
@@ -47,6 +49,7 @@ def step(
         note=note,
         deadline=values.get("deadline"),
     )
+    reach.stop(tx, delivery.directive_id, [delivery.unit_id], ended(event, after.state))
     tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after.state, to_units=[delivery.unit_id])
     return after.state
 
@@ -71,6 +74,7 @@ def step_all(
         tx.execute(sa.update(delivery_table).where(mine).values(**{**_places(after), "alarm_at": tx.now, **values}))
         names = {"before": before.state.value, "after": after.state.value}
         tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, **common} for row in rows])
+        reach.stop(tx, rows[0].directive_id, [row.unit_id for row in rows], ended(event, after.state))
     tx.will_tell([unit for row in deliveries for unit in (row.unit_id, row.issuer_id)])
     for state, rows in _by_state(ways).items():
         units = [row.unit_id for row in rows]

@@ -1,0 +1,47 @@
+"""What a message tells: the facts, kept as JSON, from which each channel makes its own words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class NoticeKind(StrEnum):
+    """What happened."""
+
+    ISSUED = "issued"
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    CODE = "code"
+
+
+RANKS = {"FLASH": 0, "VERY_URGENT": 1, "URGENT": 2, "NORMAL": 3}
+"""What is sent first, by urgency."""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Facts about a directive, never its body: restricted documents leave the house by number, subject and time alone.
+
+    `unit_names` are the units it is about, `sender` who issued it; `due` is until when somebody has to act. A CODE has
+    `code` and nothing else.
+    """
+
+    kind: NoticeKind
+    directive: int = 0
+    number: str = ""
+    subject: str = ""
+    urgency: str = "NORMAL"
+    sender: str = ""
+    unit_names: tuple[str, ...] = ()
+    units: int = 0
+    due: datetime | None = None
+    href: str = "/"
+    exercise: bool = False
+    code: str = ""
+
+    @property
+    def rank(self) -> int:
+        """0 goes first; a code is waited for."""
+        return 0 if self.kind is NoticeKind.CODE else RANKS[self.urgency]

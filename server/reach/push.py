@@ -1,0 +1,106 @@
+"""Web Push (RFC 8030): a small notification, encrypted for one browser alone (RFC 8291), through its push service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from server.reach.rules import Channel, Gone, Later, Never, Outcome, Reason, Sent
+from server.reach.sender import retry_after
+from server.reach.service import Letter
+from server.reach.settings import Push
+from server.reach.vapid import VapidKey
+from server.reach.words import Words
+
+KEPT = timedelta(days=2)
+"""How long a push service keeps a message for a browser that is off."""
+
+_SIGNED = timedelta(hours=12)
+
+
+class PushSender:
+    """Posts to the push services of browsers."""
+
+    channel = Channel.PUSH
+
+    def __init__(
+        self,
+        settings: Push,
+        key: VapidKey,
+        contact: str,
+        words: Callable[[str], Words],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._signer = key.signer()
+        self._contact = contact
+        self._words = words
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, letter: Letter) -> Outcome:
+        """One POST; 404 and 410 mean that the browser has left."""
+        if letter.push is None or not self._settings.allows(letter.address):
+            return Gone()
+        headers, body = self._sealed(letter)
+        try:
+            async with self._client().post(letter.address, data=body, headers=headers, allow_redirects=False) as reply:
+                text = (await reply.content.read(500)).decode("utf-8", "replace")
+                return self._judge(reply, f"HTTP {reply.status} {text}".strip())
+        except TimeoutError:
+            return Later(Reason.TIMEOUT)
+        except (aiohttp.ClientError, OSError) as error:
+            return Later(Reason.NO_CONNECTION, f"{type(error).__name__}: {error}")
+
+    def _sealed(self, letter: Letter) -> tuple[dict[str, str], bytes]:
+        from pywebpush import WebPusher  # takes its time to import
+
+        shown = self._words(letter.language).push(letter.notice)
+        keys = letter.push
+        assert keys is not None  # noqa: S101 - `send` has looked
+        info = {"endpoint": keys.endpoint, "keys": {"p256dh": keys.p256dh, "auth": keys.auth}}
+        parts = urlsplit(keys.endpoint)
+        claims = {
+            "aud": f"{parts.scheme}://{parts.netloc}",
+            "exp": int((self._clock() + _SIGNED).timestamp()),
+            "sub": self._contact,
+        }
+        headers = {
+            **self._signer.sign(claims),
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": str(int(KEPT.total_seconds())),
+            "Urgency": "high" if shown.urgent else "normal",
+            "Topic": sha256(shown.tag.encode()).hexdigest()[:32],  # of the same directive only the last is kept
+        }
+        return headers, bytes(WebPusher(info).encode(msgspec.json.encode(shown))["body"])
+
+    def _judge(self, reply: aiohttp.ClientResponse, detail: str) -> Outcome:
+        status = reply.status
+        if 200 <= status < 300:
+            return Sent(reply.headers.get("Location", ""))
+        if status in (404, 410):
+            return Gone()
+        if status in (401, 403):
+            return Later(Reason.NOT_SIGNED_IN, detail)
+        if status in (408, 429) or status >= 500:
+            busy = status in (429, 503)
+            after = retry_after(reply.headers.get("Retry-After"), self._clock())
+            return Later(Reason.BUSY if busy else Reason.FAILING, detail, after)
+        return Never(Reason.REFUSED, detail)
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=self._settings.timeout_seconds)
+            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        if self._session is not None:
+            await self._session.close()

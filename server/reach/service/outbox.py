@@ -1,0 +1,147 @@
+"""Messages into the outbox, in the transaction of what they tell; and out of it, when somebody has acted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.reach.model import about_table, choice_table, contact_table, message_table, subscription_table
+from server.reach.notice import Notice
+from server.reach.rules import ADDRESS_OF, AddressKind, Channel, MessageState
+from server.store import Transaction
+
+m, about, c = message_table.c, about_table.c, contact_table.c
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """A notice to some people: when by which channel, and what it is about.
+
+    `directive` and `units` with `clock` say whose confirmation makes it needless.
+    """
+
+    notice: Notice
+    accounts: Collection[int]
+    plan: Sequence[tuple[Channel, datetime]]
+    clock: str
+    units: Sequence[int]
+
+
+def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
+    """Write one message for each person and each channel that both the plan and the person have; gives how many.
+
+    Who is told the same twice, by two duties, gets one message.
+    """
+    told = list(tellings)
+    ways = _ways(tx, {account for one in told for account in one.accounts}) if told else {}
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    about_what: dict[tuple[Any, ...], dict[int, str]] = {}
+    for one in told:
+        text = msgspec.json.encode(one.notice).decode()
+        for account, (channel, at) in product(sorted(set(one.accounts)), one.plan):
+            for address in ways.get(account, {}).get(channel, ()):
+                key = (one.notice.kind, one.notice.directive, one.clock, account, channel, address)
+                rows.setdefault(key, _row(tx, account, channel, address, text, one.notice.rank, at))
+                about_what.setdefault(key, {}).update(dict.fromkeys(one.units, one.clock))
+    if not rows:
+        return 0
+    statement = sa.insert(message_table).returning(m.id, sort_by_parameter_order=True)
+    ids = [row.id for row in tx.connection.execute(statement, list(rows.values()))]
+    links = [
+        {"directive_id": key[1], "unit_id": unit, "message_id": number, "clock": clock}
+        for number, key in zip(ids, rows, strict=True)
+        for unit, clock in about_what[key].items()
+    ]
+    tx.execute(sa.insert(about_table), links)
+    return len(ids)
+
+
+def put_code(tx: Transaction, account: int, channel: Channel, address: str, notice: Notice) -> None:
+    """A code to an address that is not verified yet."""
+    text = msgspec.json.encode(notice).decode()
+    tx.execute(sa.insert(message_table), [_row(tx, account, channel, address, text, notice.rank, tx.now)])
+
+
+def _row(
+    tx: Transaction, account: int, channel: Channel, address: str | None, text: str, rank: int, at: datetime
+) -> dict[str, Any]:
+    return {
+        "key": secrets.token_hex(16),
+        "account_id": account,
+        "channel": channel.value,
+        "address": address,
+        "notice": text,
+        "rank": rank,
+        "created_at": tx.now,
+        "due_at": at,
+        "state": MessageState.WAITING.value,
+        "tries": 0,
+        "changed_at": tx.now,
+    }
+
+
+def _ways(tx: Transaction, accounts: Collection[int]) -> Mapping[int, Mapping[Channel, list[str | None]]]:
+    """How each of these can be reached: channel → addresses; None is whichever is theirs when it is sent."""
+    found: dict[int, dict[Channel, list[str | None]]] = {}
+    ids = sorted(accounts)
+    subscriptions = tx.all(
+        sa.select(subscription_table.c.id, subscription_table.c.account_id).where(
+            subscription_table.c.account_id.in_(ids)
+        )
+    )
+    for row in subscriptions:
+        found.setdefault(row.account_id, {}).setdefault(Channel.PUSH, []).append(str(row.id))
+    chosen = tx.all(
+        sa.select(choice_table.c.account_id, choice_table.c.channel, c.kind)
+        .join(contact_table, c.account_id == choice_table.c.account_id)
+        .where(choice_table.c.account_id.in_(ids), c.verified_at.is_not(None))
+    )
+    for row in chosen:
+        channel = Channel(row.channel)
+        if ADDRESS_OF.get(channel) == AddressKind(row.kind):
+            found.setdefault(row.account_id, {})[channel] = [None]
+    return found
+
+
+def anybody(tx: Transaction) -> bool:
+    """Whether there is anybody at all to be reached: issuing to a thousand units need not look for people else."""
+    some = sa.union_all(
+        sa.select(sa.literal(1).label("x")).select_from(subscription_table).limit(1).subquery().select(),
+        sa.select(sa.literal(1).label("x")).select_from(choice_table).limit(1).subquery().select(),
+    )
+    return tx.connection.execute(some).first() is not None
+
+
+def stop(
+    tx: Transaction, directive: int, units: Collection[int], clocks: Collection[str], account: int | None = None
+) -> None:
+    """These units have acted: what waits because of these clocks of theirs is not sent any more.
+
+    With `account` that person has taken note, and only what goes to them stops.
+    """
+    if not units or not clocks:
+        return
+    mine = sa.and_(
+        about.directive_id == directive,
+        about.unit_id.in_(list(units)),
+        about.clock.in_(list(clocks)),
+        about.stopped_at.is_(None),
+    )
+    if account is not None:
+        mine &= about.message_id.in_(sa.select(m.id).where(m.account_id == account))
+    stopped = tx.execute(
+        sa.update(about_table).where(mine).values(stopped_at=tx.now).returning(about.message_id)
+    ).scalars()
+    ids = sorted(set(stopped))
+    if not ids:
+        return
+    still = sa.select(about.message_id).where(about.message_id.in_(ids), about.stopped_at.is_(None))
+    needless = sa.and_(m.id.in_(ids), m.id.not_in(still))
+    tx.execute(sa.update(message_table).where(needless).values(stopped_at=tx.now))
+    waiting = sa.and_(needless, m.state == MessageState.WAITING.value)
+    tx.execute(sa.update(message_table).where(waiting).values(state=MessageState.STOPPED.value, changed_at=tx.now))

@@ -1,0 +1,182 @@
+"""What the worker takes out of the outbox and puts back: each message is leased by one worker at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.reach.model import contact_table, message_table, subscription_table
+from server.reach.notice import Notice, NoticeKind
+from server.reach.rules import (
+    ADDRESS_OF,
+    AddressKind,
+    Backoff,
+    Channel,
+    Gone,
+    Later,
+    MessageState,
+    Never,
+    Outcome,
+    Reason,
+    Sent,
+)
+from server.reach.service.subscriptions import drop_ended
+from server.store import Transaction
+
+LEASE = timedelta(minutes=3)
+"""Longer than any try may take: after this the message is taken for one whose sender has died."""
+
+m = message_table.c
+_OPEN = (MessageState.WAITING.value, MessageState.SENDING.value)
+_DETAIL = 300
+
+
+class PushKeys(msgspec.Struct, frozen=True):
+    """Where a browser listens, and the keys that encrypt for it alone (RFC 8291)."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way: to whom, where to, what, and the `key` that is the same at each try."""
+
+    id: int
+    key: str
+    lease: str
+    channel: Channel
+    address: str
+    name: str
+    language: str
+    notice: Notice
+    tries: int
+    push: PushKeys | None = None
+
+
+def something_due(tx: Transaction, channel: Channel) -> bool:
+    """Whether a try is due; asked often, so that nothing is written while nothing is to be done."""
+    due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now).limit(1)
+    return tx.one(due) is not None
+
+
+def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Letter]:
+    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled."""
+    due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
+    due = due.order_by(m.rank, m.due_at, m.id).limit(limit).with_for_update(skip_locked=True)
+    ids = [row.id for row in tx.all(due)]
+    if not ids:
+        return []
+    needless = sa.and_(m.id.in_(ids), m.stopped_at.is_not(None))  # its sender died, and meanwhile somebody acted
+    values = {"state": MessageState.STOPPED.value, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(needless).values(**values))
+    tx.execute(
+        sa.update(message_table)
+        .where(m.id.in_(ids), m.stopped_at.is_(None))
+        .values(state=MessageState.SENDING.value, lease=lease, due_at=tx.now + LEASE, tries=m.tries + 1)
+    )
+    rows = tx.all(sa.select(message_table).where(m.id.in_(ids), m.stopped_at.is_(None)).order_by(m.rank, m.id))
+    return _letters(tx, channel, rows)
+
+
+def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]:
+    people = accounts.addressees(tx, [row.account_id for row in rows])
+    where = _addresses(tx, channel, rows)
+    found = []
+    for row in rows:
+        notice = msgspec.json.decode(row.notice, type=Notice)
+        address = row.address if notice.kind is NoticeKind.CODE else where.get(_place(channel, row))
+        person = people.get(row.account_id)
+        if person is None or address is None:
+            _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, or not to be reached so any more
+            continue
+        push = address if isinstance(address, PushKeys) else None
+        found.append(
+            Letter(
+                id=row.id,
+                key=row.key,
+                lease=row.lease,
+                channel=channel,
+                address=push.endpoint if push else address,
+                name=person.name,
+                language=person.language,
+                notice=notice,
+                tries=row.tries,
+                push=push,
+            )
+        )
+    return found
+
+
+def _place(channel: Channel, row: Any) -> int:
+    return int(row.address) if channel is Channel.PUSH else int(row.account_id)
+
+
+def _addresses(tx: Transaction, channel: Channel, rows: list[Any]) -> dict[int, Any]:
+    """Subscriptions by their id, other addresses by account."""
+    if channel is Channel.PUSH:
+        s = subscription_table.c
+        found = tx.all(sa.select(subscription_table).where(s.id.in_([int(row.address) for row in rows])))
+        ended = drop_ended(tx, found)
+        return {row.id: PushKeys(row.endpoint, row.p256dh, row.auth) for row in found if row.id not in ended}
+    c = contact_table.c
+    kind: AddressKind = ADDRESS_OF[channel]
+    query = sa.select(c.account_id, c.address).where(
+        c.account_id.in_([row.account_id for row in rows]), c.kind == kind.value, c.verified_at.is_not(None)
+    )
+    return {row.account_id: row.address for row in tx.all(query)}
+
+
+def settle(tx: Transaction, letter: Letter, outcome: Outcome, backoff: Backoff, rng: Random) -> MessageState | None:
+    """Write down what became of a try; None if the lease is another's by now, whose outcome counts."""
+    mine = sa.and_(m.id == letter.id, m.lease == letter.lease, m.state == MessageState.SENDING.value)
+    row = tx.one(sa.select(message_table).where(mine).with_for_update())
+    if row is None:
+        return None
+    tried = {"address": row.address if letter.channel is Channel.PUSH else letter.address[:200]}
+    match outcome:
+        case Sent():
+            return _end(tx, row.id, MessageState.SENT, reason=None, detail=outcome.reference[:_DETAIL], **tried)
+        case Gone():
+            tx.execute(sa.delete(subscription_table).where(subscription_table.c.endpoint == letter.address))
+            return _end(tx, row.id, MessageState.STOPPED, stopped_at=row.stopped_at or tx.now)
+        case Never():
+            why = {"reason": outcome.reason.value, "detail": outcome.detail[:_DETAIL]}
+            return _end(tx, row.id, MessageState.DEAD, **why, **tried)
+        case Later():
+            why = {"reason": outcome.reason.value, "detail": outcome.detail[:_DETAIL]}
+            if row.stopped_at is not None:
+                return _end(tx, row.id, MessageState.STOPPED, **why, **tried)
+            wait = backoff.wait(row.tries, rng)
+            if wait is None:
+                return _end(tx, row.id, MessageState.DEAD, **why, **tried)
+            again = tx.now + max(wait, outcome.after or wait)
+            values = {"state": MessageState.WAITING.value, "lease": None, "due_at": again, "changed_at": tx.now}
+            if letter.notice.kind is not NoticeKind.CODE:
+                values |= tried
+            tx.execute(sa.update(message_table).where(m.id == row.id).values(**values, **why))
+            return MessageState.WAITING
+
+
+def _end(tx: Transaction, key: int, state: MessageState, **values: Any) -> MessageState:
+    """Nothing follows by itself; a code is not kept."""
+    row = tx.one(sa.select(m.notice).where(m.id == key))
+    if row is not None and msgspec.json.decode(row.notice, type=Notice).kind is NoticeKind.CODE:
+        values["notice"] = msgspec.json.encode(Notice(kind=NoticeKind.CODE)).decode()
+    values |= {"state": state.value, "lease": None, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(m.id == key).values(**values))
+    return state
+
+
+def retire(tx: Transaction, served: Collection[Channel]) -> int:
+    """Messages of channels that the settings do not have any more go to the operator; gives how many."""
+    others = [channel.value for channel in Channel if channel not in served]
+    lost = sa.and_(m.state == MessageState.WAITING.value, m.channel.in_(others))
+    values = {"state": MessageState.DEAD.value, "reason": Reason.NOT_CONFIGURED.value, "changed_at": tx.now}
+    return int(tx.execute(sa.update(message_table).where(lost).values(**values)).rowcount)

@@ -1,0 +1,71 @@
+"""The key by which push services know this server (VAPID, RFC 8292), made at the first start."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from server.config import ConfigError
+
+if TYPE_CHECKING:
+    from py_vapid import Vapid02
+
+FILE = "vapid.pem"
+
+
+class VapidKey:
+    """A P-256 key pair; subscriptions are bound to its public half, so a new key ends them all."""
+
+    def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
+        self._private = private
+
+    @property
+    def public(self) -> str:
+        """What a browser is given as `applicationServerKey`: the point, base64url without padding."""
+        point = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
+
+    def signer(self) -> Vapid02:
+        """Makes `Authorization` headers."""
+        from py_vapid import Vapid02
+
+        return Vapid02(self._private)
+
+
+def load_vapid(path: Path) -> VapidKey:
+    """The key of a file, 0600, made if it is not there. Raises ConfigError for a file that is no key."""
+    if not path.exists():
+        _make(path)
+    try:
+        private = load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: not a key; delete it, and browsers subscribe anew") from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
+        raise ConfigError(f"{path}: not a P-256 key")
+    return VapidKey(private)
+
+
+def _make(path: Path) -> None:
+    """It appears under its name only when it is complete, and once, however many processes start."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):  # another process was quicker: its key counts
+        path.hardlink_to(draft)
+    draft.unlink()

@@ -1,0 +1,135 @@
+"""The words of a message, by channel and language, from the facts of its notice: pure."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from server.http.formats import Formats
+from server.http.i18n import _, translator
+from server.reach.notice import Notice, NoticeKind
+from server.reach.rules import CODE_MINUTES, Alphabet
+from server.reach.sms import fitted
+
+_TITLES = {
+    NoticeKind.ISSUED: _("Chỉ đạo mới"),
+    NoticeKind.REMINDER: _("Sắp đến hạn"),
+    NoticeKind.ESCALATION: _("Quá hạn, cần xử lý"),
+    NoticeKind.CODE: _("Mã xác minh"),
+}
+_SENTENCES = {
+    NoticeKind.ISSUED: _("Có chỉ đạo mới gửi đến đơn vị. Xin mở để xem và tiếp nhận."),
+    NoticeKind.REMINDER: _("Sắp đến hạn thực hiện chỉ đạo dưới đây."),
+    NoticeKind.ESCALATION: _("Đã quá hạn mà chưa có ai xử lý chỉ đạo dưới đây. Xin đồng chí xử lý ngay."),
+}
+_URGENCY = {"URGENT": _("Khẩn"), "VERY_URGENT": _("Thượng khẩn"), "FLASH": _("Hỏa tốc")}
+_PUSH_SUBJECT = 120
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closed browser shows: small, and nothing of the document but its number and subject."""
+
+    title: str
+    body: str
+    href: str
+    tag: str
+    urgent: bool
+
+
+class Words:
+    """Words of one language; links begin with `base`, such as https://giaoban.camlo.example."""
+
+    def __init__(self, language: str, zone: ZoneInfo, base: str) -> None:
+        self._text = translator(language)
+        self._formats = Formats(language, zone)
+        self._base = base.rstrip("/")
+
+    def title(self, notice: Notice) -> str:
+        """“[DIỄN TẬP] [HỎA TỐC] Chỉ đạo mới”."""
+        marks = [self._text(_("DIỄN TẬP"))] if notice.exercise else []
+        if notice.urgency in _URGENCY:
+            marks.append(self._text(_URGENCY[notice.urgency]).upper())
+        return " ".join([*(f"[{mark}]" for mark in marks), self._text(_TITLES[notice.kind])])
+
+    def link(self, notice: Notice) -> str:
+        """The page of the directive."""
+        return f"{self._base}{notice.href}"
+
+    def due(self, notice: Notice) -> str:
+        """“Hạn: Thứ Ba 24/11/2026, 14:00”, or nothing."""
+        if notice.due is None:
+            return ""
+        return self._text(_("Hạn: {due}")).format(due=self._formats.datetime(notice.due))
+
+    def mail_subject(self, notice: Notice) -> str:
+        """One line."""
+        if notice.kind is NoticeKind.CODE:
+            return f"Giao Ban: {self._text(_TITLES[notice.kind])}"
+        return " ".join(f"{self.title(notice)}: {notice.number} – {notice.subject}".split())
+
+    def mail_body(self, notice: Notice, name: str) -> str:
+        """Plain text: what it is, until when, where to confirm it. Never the document itself."""
+        text = self._text
+        lines = [text(_("Kính gửi đồng chí {name},")).format(name=name), ""]
+        if notice.kind is NoticeKind.CODE:
+            lines += [self.code(notice), "", text(_("Nếu đồng chí không yêu cầu mã này, xin bỏ qua thư."))]
+        else:
+            if notice.exercise:
+                lines += [text(_("ĐÂY LÀ DIỄN TẬP.")), ""]
+            lines += [text(_SENTENCES[notice.kind]), "", *self._facts(notice), ""]
+            lines += [text(_("Xem và xác nhận tại: {link}")).format(link=self.link(notice))]
+            lines += [text(_("Khi có người xác nhận, hệ thống thôi báo qua các kênh khác."))]
+        lines += ["", text(_("Thư này do hệ thống Giao Ban tự gửi, xin không trả lời."))]
+        return "\n".join(lines) + "\n"
+
+    def _facts(self, notice: Notice) -> list[str]:
+        text = self._text
+        units = ", ".join(notice.unit_names)
+        if notice.units > len(notice.unit_names):
+            units = text(_("{names} và {more} đơn vị khác")).format(
+                names=units, more=notice.units - len(notice.unit_names)
+            )
+        facts = [
+            (_("Số, ký hiệu: {value}"), notice.number),
+            (_("Trích yếu: {value}"), notice.subject),
+            (_("Nơi ban hành: {value}"), notice.sender),
+            (_("Độ khẩn: {value}"), text(_URGENCY[notice.urgency]) if notice.urgency in _URGENCY else ""),
+            (_("Đơn vị: {value}"), units),
+        ]
+        found = [text(label).format(value=value) for label, value in facts if value]
+        return [*found, self.due(notice)] if notice.due else found
+
+    def code(self, notice: Notice) -> str:
+        """The sentence with the code."""
+        return self._text(_("Mã xác minh Giao Ban: {code}. Có hiệu lực {minutes} phút.")).format(
+            code=notice.code, minutes=CODE_MINUTES
+        )
+
+    def sms(self, notice: Notice, alphabet: Alphabet) -> str:
+        """One short message: number, as much of the subject as fits, until when, and the link if there is room."""
+        if notice.kind is NoticeKind.CODE:
+            return fitted("Giao Ban:", self._text(_("mã {code}")).format(code=notice.code), [], alphabet)
+        due = ""
+        if notice.due is not None:
+            when = f"{self._formats.time(notice.due)} {self._formats.date(notice.due).split()[-1]}"
+            due = self._text(_("Hạn {when}.")).format(when=when)
+        tails = [tail for tail in (due, self.link(notice)) if tail]
+        return fitted(f"{self.title(notice)} {notice.number}:", f"{notice.subject}.", tails, alphabet)
+
+    def message(self, notice: Notice) -> str:
+        """A few lines for a messenger such as Zalo."""
+        if notice.kind is NoticeKind.CODE:
+            return self.code(notice)
+        lines = [self.title(notice), *self._facts(notice), self.link(notice)]
+        return "\n".join(lines)
+
+    def push(self, notice: Notice) -> Push:
+        """A notification; a later one of the same directive takes its place."""
+        subject = notice.subject
+        if len(subject) > _PUSH_SUBJECT:
+            subject = subject[: _PUSH_SUBJECT - 1].rstrip() + "…"
+        body = " · ".join(part for part in (notice.number, subject, self.due(notice)) if part)
+        urgent = notice.kind is NoticeKind.ESCALATION or notice.urgency in ("FLASH", "VERY_URGENT")
+        tag = f"directive-{notice.directive}"
+        return Push(title=self.title(notice), body=body, href=notice.href, tag=tag, urgent=urgent)
