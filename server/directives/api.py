@@ -24,6 +24,7 @@ from server.directives.shapes import (
     Inbox,
     Opened,
     Outbox,
+    RegisterInput,
     ReportInput,
     ReturnInput,
     SendBackInput,
@@ -154,9 +155,9 @@ async def see(request: web.Request) -> web.Response:
 
 async def register(request: web.Request) -> web.Response:
     """Register it in the unit's book (số đến); a village head confirms."""
-    command, who = await read_body(request, Command), principal(request)
+    data, who = await read_body(request, RegisterInput), principal(request)
     done = await request.app[STORE].write(
-        service.register, who, request.app[POLICY], path_id(request), command.command_id
+        service.register, who, request.app[POLICY], path_id(request), data.command_id, data.made_at
     )
     return json_reply(done)
 
@@ -214,7 +215,7 @@ ROUTES = [
     Route("POST", f"{_D}/attachments", attach, _DRAFT, answer=Attachments),
     Route("DELETE", f"{_D}/attachments/{{file:\\d+}}", detach, _DRAFT),
     Route("POST", f"{_D}/seen", see, _READ, answer=DeliveryDone),
-    Route("POST", f"{_D}/register", register, Permission.REGISTER_DELIVERY, body=Command, answer=DeliveryDone),
+    Route("POST", f"{_D}/register", register, Permission.REGISTER_DELIVERY, body=RegisterInput, answer=DeliveryDone),
     Route("POST", f"{_D}/return", send_return, Permission.REGISTER_DELIVERY, body=ReturnInput, answer=DeliveryDone),
     Route("POST", f"{_D}/responses", report, Permission.ANSWER_DELIVERY, body=ReportInput, answer=DeliveryDone),
     Route("GET", f"/api/v1/attachments/{_ID}", get_attachment, _READ),

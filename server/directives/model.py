@@ -65,6 +65,7 @@ delivery_table = Table(
     sa.Column("seen_by", sa.ForeignKey("account.id")),
     sa.Column("registered_at", UtcDateTime),
     sa.Column("registered_by", sa.ForeignKey("account.id")),
+    sa.Column("confirmed_at", UtcDateTime),
     sa.Column("registry_year", sa.Integer),
     sa.Column("registry_number", sa.Integer),
     sa.Column("reported_at", UtcDateTime),
@@ -80,8 +81,10 @@ delivery_table = Table(
     sa.Index(None, "unit_id", "state"),
 )
 """`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
-`state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At `alarm_at` the sweeper
-looks at it next; it follows from the other columns and the rules, so any earlier moment does no harm."""
+`confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
+it, is what counts. `state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At
+`alarm_at` the sweeper looks at it next; it follows from the other columns and the rules, so any earlier moment does no
+harm."""
 
 response_table = Table(
     "response",

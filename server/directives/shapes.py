@@ -55,6 +55,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class RegisterInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Register, or confirm; `made_at` is when the person did so, if the device had no network then."""
+
+    made_at: Moment | None = None
+    command_id: CommandId = ""
+
+
 class ReturnInput(msgspec.Struct, frozen=True, kw_only=True):
     """Return a document that this unit cannot take."""
 
@@ -289,6 +296,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     arrived_at: datetime | None
     seen_at: datetime | None
     registered_at: datetime | None
+    confirmed_at: datetime | None
     registry_number: int | None
     reported_at: datetime | None
     completed_at: datetime | None

@@ -19,7 +19,12 @@ STATIC = ROOT / "web" / "static"
 VENDOR_LIST = ROOT / "web" / "vendor.toml"
 NODE_MODULES = ROOT / "web" / "node_modules"
 _COMPRESSED = {".css", ".js", ".mjs", ".svg", ".json", ".webmanifest"}
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
+}
 
 
 class StaticFile(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
-from server.reach import account_pages, api, operator_pages, service
+from server.reach import account_pages, api, device_pages, operator_pages, service
 from server.reach.channels import make_senders, served
 from server.reach.keys import SERVED, VAPID
 from server.reach.rules import Backoff
@@ -48,7 +48,7 @@ def set_up(app: web.Application, _channel: LiveChannel) -> None:
         await worker.close()
 
     app.cleanup_ctx.append(run_worker)
-    for part in (api, account_pages, operator_pages):
+    for part in (api, account_pages, device_pages, operator_pages):
         add_routes(app, part.ROUTES)
     app[ACCOUNT_PARTS].append(account_pages.part)
     app[RENDERER].nav.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -12,11 +13,12 @@ import msgspec
 
 from server.reach.rules import Channel, Gone, Later, Never, Outcome, Reason, Sent
 from server.reach.sender import retry_after
-from server.reach.service import Letter
+from server.reach.service import Letter, PushKeys
 from server.reach.settings import Push
 from server.reach.vapid import VapidKey
 from server.reach.words import Words
 
+log = logging.getLogger("giaoban.reach")
 KEPT = timedelta(days=2)
 """How long a push service keeps a message for a browser that is off."""
 
@@ -47,7 +49,11 @@ class PushSender:
         """One POST; 404 and 410 mean that the browser has left."""
         if letter.push is None or not self._settings.allows(letter.address):
             return Gone()
-        headers, body = self._sealed(letter)
+        try:
+            headers, body = self._sealed(letter, letter.push)
+        except ValueError as error:  # no point of the curve: nobody could read it
+            log.info("message %d: the browser's keys are none: %s", letter.id, error)
+            return Gone()
         try:
             async with self._client().post(letter.address, data=body, headers=headers, allow_redirects=False) as reply:
                 text = (await reply.content.read(500)).decode("utf-8", "replace")
@@ -57,14 +63,12 @@ class PushSender:
         except (aiohttp.ClientError, OSError) as error:
             return Later(Reason.NO_CONNECTION, f"{type(error).__name__}: {error}")
 
-    def _sealed(self, letter: Letter) -> tuple[dict[str, str], bytes]:
+    def _sealed(self, letter: Letter, keys: PushKeys) -> tuple[dict[str, str], bytes]:
         from pywebpush import WebPusher  # takes its time to import
 
         shown = self._words(letter.language).push(letter.notice)
-        keys = letter.push
-        assert keys is not None  # noqa: S101 - `send` has looked
-        info = {"endpoint": keys.endpoint, "keys": {"p256dh": keys.p256dh, "auth": keys.auth}}
-        parts = urlsplit(keys.endpoint)
+        info = {"endpoint": letter.address, "keys": {"p256dh": keys.p256dh, "auth": keys.auth}}
+        parts = urlsplit(letter.address)
         claims = {
             "aud": f"{parts.scheme}://{parts.netloc}",
             "exp": int((self._clock() + _SIGNED).timestamp()),

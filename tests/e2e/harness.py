@@ -223,6 +223,7 @@ class App:
 
         `script` runs before the page's own scripts; `devices` are those that the person lets the browser use.
         """
+        options.setdefault("service_workers", "block")  # a request that it makes is not seen by page.route
         context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", **options)
         context.grant_permissions(list(devices), origin=self.url)
         answer = context.request.post(

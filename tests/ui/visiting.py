@@ -55,7 +55,9 @@ class Visitors:
     def context(self, who: str) -> BrowserContext:
         """The browser of a person."""
         if who not in self._contexts:
-            context = self.browser.new_context(locale="vi-VN", reduced_motion="reduce", **self.options)
+            context = self.browser.new_context(
+                locale="vi-VN", reduced_motion="reduce", service_workers="block", **self.options
+            )
             context.grant_permissions(["camera", "microphone"], origin=self.app.url)
             context.add_cookies([{"name": "language", "value": self.language, "url": self.app.url}])
             if who != STRANGER:

@@ -97,6 +97,7 @@ def delivery_shape(
         arrived_at=row.arrived_at,
         seen_at=row.seen_at,
         registered_at=row.registered_at,
+        confirmed_at=row.confirmed_at,
         registry_number=row.registry_number,
         reported_at=row.reported_at,
         completed_at=row.completed_at,

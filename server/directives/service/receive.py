@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -79,8 +80,19 @@ def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:
     return _done(row, step(tx, row, Event.SEE, who, **times))
 
 
-def register(tx: Transaction, who: Principal, policy: Policy, directive_id: int, command_id: str = "") -> DeliveryDone:
-    """Register (số đến), which makes it the unit's duty; a village head confirms without a number."""
+def register(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    directive_id: int,
+    command_id: str = "",
+    made_at: datetime | None = None,
+) -> DeliveryDone:
+    """Register (số đến), which makes it the unit's duty; a village head confirms without a number.
+
+    A device says when the person did so without a network (`made_at`). That is kept and shown beside the time at which
+    we hear of it, which counts; a time that cannot be is not kept, as clocks of telephones go wrong.
+    """
     who.require(Permission.REGISTER_DELIVERY)
 
     def work() -> DeliveryDone:
@@ -88,6 +100,7 @@ def register(tx: Transaction, who: Principal, policy: Policy, directive_id: int,
         times: dict[str, Any] = {
             "registered_at": tx.now,
             "registered_by": who.account_id,
+            "confirmed_at": made_at if made_at is not None and row.sent_at <= made_at <= tx.now else None,
             "seen_at": row.seen_at or tx.now,
             "seen_by": row.seen_by or who.account_id,
             "arrived_at": row.arrived_at or tx.now,

@@ -10,7 +10,7 @@ from server.reach.service.contacts import (
     reachability,
 )
 from server.reach.service.outbox import Telling, anybody, put, stop
-from server.reach.service.sending import Letter, claim, retire, settle, something_due
+from server.reach.service.sending import Letter, PushKeys, claim, retire, settle, something_due
 from server.reach.service.subscriptions import Keys, NewSubscription, devices, forget_device, subscribe
 from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_up, how_many_dead, send_again, tallies
 
@@ -20,6 +20,7 @@ __all__ = [
     "Letter",
     "MyContact",
     "NewSubscription",
+    "PushKeys",
     "Reachability",
     "Tally",
     "Telling",

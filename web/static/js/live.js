@@ -2,6 +2,7 @@
 
 import { onState } from "./channel.js";
 import "./meetings.js";
+import "./offline.js";
 import { accountId, word } from "./page.js";
 import { ring, startSound } from "./sound.js";
 import { raiseTitleCount } from "./title.js";

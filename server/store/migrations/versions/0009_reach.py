@@ -1,4 +1,4 @@
-"""The outbox beyond the live page, and where people can be reached."""
+"""The outbox beyond the live page, where people can be reached, and confirmations made without a network."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Go forward."""
+    op.add_column("delivery", sa.Column("confirmed_at", UtcDateTime(), nullable=True))
+    _outbox()
+    _people()
+
+
+def _outbox() -> None:
     op.create_table(
         "reach_message",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -52,6 +58,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("directive_id", "unit_id", "message_id", name=op.f("pk_reach_about")),
     )
     op.create_index(op.f("ix_reach_about_message_id"), "reach_about", ["message_id"])
+
+
+def _people() -> None:
     op.create_table(
         "reach_contact",
         sa.Column("account_id", sa.Integer(), nullable=False),

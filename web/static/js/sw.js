@@ -1,0 +1,208 @@
+// What stays on this device while there is no network (a service worker): the pages last opened, confirmations that wait,
+// and notifications to a closed browser.
+//   pages     `/`, the inbox and directives that were opened; shown as kept when the network fails
+//   queue     "Đã nhận" and "Tiếp nhận" pressed meanwhile, with their command_id and time; sent when the network is back
+//   push      {title, body, href, tag, urgent}, see server/reach/words.py
+// Pages speak to it by messages: hello, queue, flush; it answers "sent" to all of them.
+
+const PAGES = "pages";
+const FILES = "files";
+const MOST_PAGES = 40;
+const KEPT = /^\/(?:$|directives\/in$|directives\/\d+$)/;
+const FILE = /^\/(?:static|vendor)\//;
+const CONFIRM = /^\/directives\/(\d+)\/register$/;
+const OFFLINE = "/offline";
+const REFUSED = new Set([404, 409, 422]);
+
+// ---- what is remembered: `facts` of the last page (account, csrf, offset of its clock), and the queue
+
+function database() {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("giaoban", 1);
+    opening.onupgradeneeded = () => {
+      opening.result.createObjectStore("queue", { keyPath: "command" });
+      opening.result.createObjectStore("facts");
+    };
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+}
+
+async function stored(name, mode, work) {
+  const opened = await database();
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = opened.transaction(name, mode);
+      const request = work(transaction.objectStore(name));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } finally {
+    opened.close();
+  }
+}
+
+const facts = async () => (await stored("facts", "readonly", (store) => store.get("page"))) ?? {};
+
+async function waiting() {
+  const { account } = await facts();
+  const items = await stored("queue", "readonly", (store) => store.getAll());
+  return items.filter((item) => item.account === account).sort((a, b) => a.made - b.made);
+}
+
+// ---- pages and files
+
+async function keep(url, reply) {
+  const headers = new Headers(reply.headers);
+  headers.set("X-Kept-At", new Date().toISOString());
+  const cache = await caches.open(PAGES);
+  await cache.delete(url);
+  await cache.put(url, new Response(await reply.blob(), { headers }));
+  const all = await cache.keys();
+  await Promise.all(all.slice(0, Math.max(0, all.length - MOST_PAGES)).map((old) => cache.delete(old)));
+}
+
+async function kept(url) {
+  const found = await (await caches.open(PAGES)).match(url);
+  if (!found) return null;
+  const headers = new Headers(found.headers);
+  for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name);
+  const text = await found.text();
+  return new Response(text.replace("<html ", `<html data-kept-at="${headers.get("X-Kept-At")}" `), { headers });
+}
+
+async function page(event, url) {
+  const address = url.origin + url.pathname + url.search;
+  try {
+    const reply = await fetch(event.request);
+    if (reply.ok && url.pathname === "/sign-in") event.waitUntil(caches.delete(PAGES));
+    else if (reply.ok && KEPT.test(url.pathname)) event.waitUntil(keep(address, reply.clone()));
+    return reply;
+  } catch (error) {
+    const found = (KEPT.test(url.pathname) && (await kept(address))) || (await caches.match(OFFLINE));
+    if (found) return found;
+    throw error;
+  }
+}
+
+async function keepFile(request, url, reply) {
+  const cache = await caches.open(FILES);
+  const olds = (await cache.keys(request, { ignoreSearch: true })).filter((old) => old.url !== url.href);
+  await Promise.all([cache.put(request, reply), ...olds.map((old) => cache.delete(old))]);
+}
+
+async function file(event, url) {
+  const { request } = event;
+  const cache = await caches.open(FILES);
+  if (url.searchParams.has("v")) {
+    const found = await cache.match(request);
+    if (found) return found;
+  }
+  try {
+    const reply = await fetch(request);
+    if (reply.ok) event.waitUntil(keepFile(request, url, reply.clone()));
+    return reply;
+  } catch (error) {
+    const found = await cache.match(request, { ignoreSearch: true });
+    if (found) return found;
+    throw error;
+  }
+}
+
+// ---- confirmations
+
+async function confirm(event, url) {
+  const copy = event.request.clone();
+  try {
+    return await fetch(event.request);
+  } catch {
+    const [form, { account, offset = 0 }] = [await copy.formData(), await facts()];
+    const item = { command: form.get("command_id"), directive: Number(CONFIRM.exec(url.pathname)[1]), account, made: Date.now() + offset };
+    await stored("queue", "readwrite", (store) => store.add(item)).catch(() => {}); // pressed twice: the first time counts
+    await self.registration.sync?.register("send").catch(() => {});
+    const from = event.request.referrer ? new URL(event.request.referrer).pathname : "/";
+    return Response.redirect(KEPT.test(from) ? from : "/", 303);
+  }
+}
+
+let sending = null;
+const flush = () => (sending ??= send().finally(() => { sending = null; }));
+
+async function send() {
+  const { csrf } = await facts();
+  const sent = { type: "sent", done: [], refused: [] };
+  for (const item of await waiting()) {
+    let reply;
+    try {
+      reply = await fetch(`/api/v1/directives/${item.directive}/register`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+        body: JSON.stringify({ command_id: item.command, made_at: new Date(item.made).toISOString() }),
+      });
+    } catch {
+      break;
+    }
+    if (reply.ok) sent.done.push(item);
+    else if (REFUSED.has(reply.status)) sent.refused.push({ ...item, title: (await reply.json()).title });
+    else break; // signed out, or the server is in trouble: kept for later
+    await stored("queue", "readwrite", (store) => store.delete(item.command));
+  }
+  if (!sent.done.length && !sent.refused.length) return;
+  for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
+}
+
+async function hello({ account, csrf, offset, files }) {
+  if ((await facts()).account !== account) await caches.delete(PAGES); // somebody else sits here now
+  await stored("facts", "readwrite", (store) => store.put({ account, csrf, offset }, "page"));
+  await flush();
+  const cache = await caches.open(FILES);
+  for (const address of files) {
+    if (!(await cache.match(address))) await cache.add(address).catch(() => {}); // what the page loaded before we came
+  }
+}
+
+// ---- events
+
+self.addEventListener("install", (event) => {
+  self.skipWaiting();
+  event.waitUntil(caches.open(FILES).then((cache) => cache.add(new Request(OFFLINE, { cache: "reload", credentials: "omit" }))).catch(() => {}));
+});
+
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (url.origin !== location.origin) return;
+  if (request.mode === "navigate" && request.method === "GET") event.respondWith(page(event, url));
+  else if (request.mode === "navigate" && CONFIRM.test(url.pathname)) event.respondWith(confirm(event, url));
+  else if (request.mode === "navigate" && url.pathname === "/sign-out") event.waitUntil(caches.delete(PAGES));
+  else if (request.method === "GET" && FILE.test(url.pathname)) event.respondWith(file(event, url));
+});
+
+self.addEventListener("sync", (event) => {
+  if (event.tag === "send") event.waitUntil(flush());
+});
+
+self.addEventListener("message", (event) => {
+  const { data, ports } = event;
+  if (data.type === "hello") event.waitUntil(hello(data));
+  else if (data.type === "flush") event.waitUntil(flush());
+  else if (data.type === "queue") event.waitUntil(waiting().then((items) => ports[0].postMessage(items)));
+});
+
+self.addEventListener("push", (event) => {
+  const { title, body, href, tag, urgent } = event.data.json();
+  event.waitUntil(self.registration.showNotification(title, {
+    body, tag, renotify: true, requireInteraction: urgent, data: { href }, icon: "/static/img/icon-192.png", badge: "/static/img/badge-96.png",
+  }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil((async () => {
+    const address = new URL(event.notification.data.href, location.origin).href;
+    const open = (await self.clients.matchAll({ type: "window" })).find((client) => client.url === address);
+    return open ? open.focus() : self.clients.openWindow(address);
+  })());
+});
