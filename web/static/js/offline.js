@@ -35,7 +35,7 @@ function queued(worker) {
 async function showQueued(worker) {
   for (const { directive, made } of await queued(worker)) {
     for (const form of document.querySelectorAll(`form[action="/directives/${directive}/register"]`)) {
-      const text = word("queued", { time: clock.format(new Date(made)) });
+      const text = word("queueWaits", { time: clock.format(new Date(made)) });
       form.replaceWith(make("div", { class: "notice notice-blue", role: "status", data: { queued: directive } }, icon("info"), make("p", { class: "notice-body" }, text)));
       shown += 1;
     }
