@@ -13,6 +13,7 @@ FOLDERS = (
     "tests/units",
     "tests/directives",
     "tests/meetings",
+    "tests/reach",
     "tests/records",
     "tests/test_permissions.py",
 )

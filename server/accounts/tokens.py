@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 from datetime import datetime
 from hashlib import sha256
@@ -12,6 +10,7 @@ from pathlib import Path
 import jwt
 
 from server.config import ConfigError
+from server.store.files import kept_secret
 
 ALGORITHM = "HS256"
 ISSUER = "giaoban"
@@ -29,20 +28,8 @@ def secret_hash(secret: str) -> str:
 
 
 def load_key(path: Path) -> bytes:
-    """The key that signs tokens; made at the first start, readable by the server alone.
-
-    It appears under its name only when it is complete: a crash must not leave an empty key that anybody can guess.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its key counts
-            path.hardlink_to(draft)
-        draft.unlink()
-    key = path.read_bytes()
+    """The key that signs tokens; made at the first start, readable by the server alone."""
+    key = kept_secret(path, lambda: secrets.token_bytes(KEY_BYTES))
     if len(key) < KEY_BYTES:
         raise ConfigError(f"{path}: not a key; delete it, and everybody signs in anew")
     return key

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from server.config import ROOT
+from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
+from server.directives.posts import Duty
 from server.directives.rules import ACTORS, BACK, EDXML_CODES, FINAL, RECEIPTS, STATES, Event, State
 
 DOCUMENT = ROOT / "docs" / "directives.md"
 BEGIN, END = "<!-- drawn from rules.py: begin -->", "<!-- drawn from rules.py: end -->"
 CLOCKS_BEGIN, CLOCKS_END = "<!-- drawn from directives.toml: begin -->", "<!-- drawn from directives.toml: end -->"
+REACH_BEGIN, REACH_END = "<!-- drawn from [reach.*]: begin -->", "<!-- drawn from [reach.*]: end -->"
+_REACH_ROWS = {
+    "told": "who is told of a new directive",
+    "issued": "a new directive",
+    "reminder": "a reminder",
+    "escalation": "an escalation",
+}
 _CLOCK_ROWS = {
     "register_by": "T1, register by",
     "assign_by": "T2, assign by, after T1",
@@ -81,12 +90,23 @@ def _is_idle(state: State, event: Event, after: str) -> bool:
 
 def clock_table(policy: Policy) -> str:
     """The clocks of each urgency as they are configured, spans as in `config/directives.toml`."""
-    clocks = policy.file.clocks
-    lines = [f"| | {' | '.join(urgency.value for urgency in clocks)} |", f"|---|{'---|' * len(clocks)}"]
-    for name, words in _CLOCK_ROWS.items():
-        cells = [_cell(getattr(one, name)) for one in clocks.values()]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return _by_urgency(policy.file.clocks, _CLOCK_ROWS, _cell)
+
+
+def reach_table(policy: Policy) -> str:
+    """Which channels beyond the live page carry what, and how long each waits for somebody to act first."""
+    return _by_urgency(policy.file.reach, _REACH_ROWS, _told)
+
+
+def _by_urgency(columns: Mapping[Urgency, Any], rows: Mapping[str, str], cell: Callable[[Any], str]) -> str:
+    lines = [f"| | {' | '.join(urgency.value for urgency in columns)} |", f"|---|{'---|' * len(columns)}"]
+    for name, words in rows.items():
+        lines.append(f"| {words} | {' | '.join(cell(getattr(one, name)) for one in columns.values())} |")
     return "\n".join(lines)
+
+
+def _told(value: Any) -> str:
+    return ", ".join(one.value if isinstance(one, Duty) else f"{one[0].value} +{one[1]}" for one in value)
 
 
 def _cell(value: Any) -> str:
@@ -102,6 +122,7 @@ def sections(policy: Policy) -> dict[tuple[str, str], str]:
     return {
         (BEGIN, END): f"```mermaid\n{drawing()}\n```\n\n{table()}",
         (CLOCKS_BEGIN, CLOCKS_END): clock_table(policy),
+        (REACH_BEGIN, REACH_END): reach_table(policy),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from server.reach.rules import Channel, Later, Never, Outcome, Reason, Sent
-from server.reach.sender import retry_after
+from server.reach.sender import HttpClient, retry_after
 from server.reach.service import Letter
 from server.reach.settings import Gateway, fill
 from server.reach.words import Words
@@ -35,7 +35,7 @@ class GatewaySender:
         self._secret = secret
         self._words = words
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient(settings.timeout_seconds)
 
     def body(self, letter: Letter) -> Any:
         """The JSON body: the template with its fields filled."""
@@ -63,12 +63,8 @@ class GatewaySender:
         if self._settings.key_header:
             headers[self._settings.key_header] = letter.key
         try:
-            async with self._client().post(
-                self._settings.url,
-                data=json.dumps(self.body(letter), ensure_ascii=False).encode(),
-                headers=headers,
-                allow_redirects=False,
-            ) as reply:
+            body = json.dumps(self.body(letter), ensure_ascii=False).encode()
+            async with self._client.post(self._settings.url, body, headers) as reply:
                 content = await reply.content.read(_ANSWER_BYTES)
                 while not reply.content.at_eof() and len(content) < _ANSWER_BYTES:
                     content += await reply.content.read(_ANSWER_BYTES - len(content))
@@ -77,12 +73,6 @@ class GatewaySender:
             return Later(Reason.TIMEOUT)
         except (aiohttp.ClientError, OSError) as error:
             return Later(Reason.NO_CONNECTION, f"{type(error).__name__}: {error}")
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self._settings.timeout_seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        return self._session
 
     def _judge(self, status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
         detail = f"HTTP {status} {content[:200].decode('utf-8', 'replace')}".strip()
@@ -113,8 +103,7 @@ class GatewaySender:
 
     async def close(self) -> None:
         """Close the connections that are kept open."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
 
 def _at(value: Any, path: str) -> Any:

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from server.reach.rules import Channel, Gone, Later, Never, Outcome, Reason, Sent
-from server.reach.sender import retry_after
+from server.reach.sender import HttpClient, retry_after
 from server.reach.service import Letter, PushKeys
 from server.reach.settings import Push
 from server.reach.vapid import VapidKey
@@ -43,7 +43,7 @@ class PushSender:
         self._contact = contact
         self._words = words
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient(settings.timeout_seconds)
 
     async def send(self, letter: Letter) -> Outcome:
         """One POST; 404 and 410 mean that the browser has left."""
@@ -55,7 +55,7 @@ class PushSender:
             log.info("message %d: the browser's keys are none: %s", letter.id, error)
             return Gone()
         try:
-            async with self._client().post(letter.address, data=body, headers=headers, allow_redirects=False) as reply:
+            async with self._client.post(letter.address, body, headers) as reply:
                 text = (await reply.content.read(500)).decode("utf-8", "replace")
                 return self._judge(reply, f"HTTP {reply.status} {text}".strip())
         except TimeoutError:
@@ -98,13 +98,6 @@ class PushSender:
             return Later(Reason.BUSY if busy else Reason.FAILING, detail, after)
         return Never(Reason.REFUSED, detail)
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self._settings.timeout_seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        return self._session
-
     async def close(self) -> None:
         """Close the connections that are kept open."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()

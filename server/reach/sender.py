@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
+
+import aiohttp
+from aiohttp import ClientResponse
 
 from server.reach.rules import MOST_ASKED, Channel, Outcome
 from server.reach.service import Letter
@@ -22,6 +27,25 @@ class Sender(Protocol):
     async def close(self) -> None:
         """Give back what is held open."""
         ...
+
+
+class HttpClient:
+    """Connections to one side, kept open between messages, without cookies."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=seconds)
+        self._session: aiohttp.ClientSession | None = None
+
+    def post(self, url: str, data: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[ClientResponse]:
+        """A POST that follows no redirect, to be used with `async with`."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session.post(url, data=data, headers=headers, allow_redirects=False)
+
+    async def close(self) -> None:
+        """Close them."""
+        if self._session is not None:
+            await self._session.close()
 
 
 def retry_after(text: str | None, now: datetime) -> timedelta | None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from server.config import ConfigError
+from server.store.files import kept_secret
 
 if TYPE_CHECKING:
     from py_vapid import Vapid02
@@ -47,10 +45,8 @@ class VapidKey:
 
 def load_vapid(path: Path) -> VapidKey:
     """The key of a file, 0600, made if it is not there. Raises ConfigError for a file that is no key."""
-    if not path.exists():
-        _make(path)
     try:
-        private = load_pem_private_key(path.read_bytes(), None)
+        private = load_pem_private_key(kept_secret(path, _new), None)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{path}: not a key; delete it, and browsers subscribe anew") from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
@@ -58,14 +54,6 @@ def load_vapid(path: Path) -> VapidKey:
     return VapidKey(private)
 
 
-def _make(path: Path) -> None:
-    """It appears under its name only when it is complete, and once, however many processes start."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):  # another process was quicker: its key counts
-        path.hardlink_to(draft)
-    draft.unlink()
+def _new() -> bytes:
+    made = ec.generate_private_key(ec.SECP256R1())
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import secrets
 import tempfile
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -63,6 +66,23 @@ class FileStore:
             Path(temporary).unlink(missing_ok=True)
             raise
         return StoredFile(digest.hexdigest(), size, path)
+
+
+def kept_secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The content of a file that only this server may read; made at the first start, by whichever process comes first.
+
+    It appears under its name only when it is complete: a crash must not leave an empty key that anybody can guess.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(make())
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was quicker: its key counts
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_bytes()
 
 
 def _sync(folder: Path) -> None:

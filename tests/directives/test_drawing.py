@@ -43,7 +43,7 @@ def test_the_clock_table_has_every_urgency_and_span() -> None:
 
 def test_renewing_a_document_changes_only_what_is_drawn(tmp_path: Path) -> None:
     file = tmp_path / "x.md"
-    clocks = f"{drawing.CLOCKS_BEGIN}{drawing.CLOCKS_END}"
+    clocks = f"{drawing.CLOCKS_BEGIN}{drawing.CLOCKS_END}{drawing.REACH_BEGIN}{drawing.REACH_END}"
     file.write_text(f"before\n{drawing.BEGIN}\nold\n{drawing.END}\nafter\n{clocks}", "utf-8")
     drawing.main(file)
     text = file.read_text("utf-8")
@@ -53,3 +53,9 @@ def test_renewing_a_document_changes_only_what_is_drawn(tmp_path: Path) -> None:
     file.write_text("no marks", "utf-8")
     with pytest.raises(ValueError, match="no place"):
         drawing.main(file)
+
+
+def test_the_ladder_of_channels_is_written_out() -> None:
+    table = drawing.reach_table(POLICY)
+    assert "| who is told of a new directive | clerk | clerk | clerk, chair | clerk, chair, duty_officer |" in table
+    assert "zalo +15m, sms +30m" in table

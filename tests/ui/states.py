@@ -185,6 +185,8 @@ STATES = (
     State("unit", "camthuy", "/units", ("Xã Cam Thủy",)),
     State("village", "camthuy", "/units", ("Xã Cam Thủy", "Thôn 1")),
     State("account", "camthuy", "/account"),
+    State("messages", "quantri", "/reach"),
+    State("offline", STRANGER, "/offline"),
     State("account-errors", "camthuy", "/account", do=_send("form[action$=password]")),
     State("not-found", "camthuy", "/meetings/999999"),
     State("not-found-stranger", STRANGER, "/khong-co"),

@@ -20,10 +20,7 @@ m, about, c = message_table.c, about_table.c, contact_table.c
 
 
 class Telling(msgspec.Struct, frozen=True):
-    """A notice to some people: when by which channel, and what it is about.
-
-    `directive` and `units` with `clock` say whose confirmation makes it needless.
-    """
+    """A notice to some people: when by which channel. It is needless once `units` have stopped `clock`."""
 
     notice: Notice
     accounts: Collection[int]
@@ -40,22 +37,22 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
     told = list(tellings)
     ways = _ways(tx, {account for one in told for account in one.accounts}) if told else {}
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    about_what: dict[tuple[Any, ...], dict[int, str]] = {}
+    units: dict[tuple[Any, ...], set[int]] = {}
     for one in told:
         text = msgspec.json.encode(one.notice).decode()
         for account, (channel, at) in product(sorted(set(one.accounts)), one.plan):
             for address in ways.get(account, {}).get(channel, ()):
                 key = (one.notice.kind, one.notice.directive, one.clock, account, channel, address)
                 rows.setdefault(key, _row(tx, account, channel, address, text, one.notice.rank, at))
-                about_what.setdefault(key, {}).update(dict.fromkeys(one.units, one.clock))
+                units.setdefault(key, set()).update(one.units)
     if not rows:
         return 0
     statement = sa.insert(message_table).returning(m.id, sort_by_parameter_order=True)
     ids = [row.id for row in tx.connection.execute(statement, list(rows.values()))]
     links = [
-        {"directive_id": key[1], "unit_id": unit, "message_id": number, "clock": clock}
+        {"directive_id": key[1], "unit_id": unit, "message_id": number, "clock": key[2]}
         for number, key in zip(ids, rows, strict=True)
-        for unit, clock in about_what[key].items()
+        for unit in sorted(units[key])
     ]
     tx.execute(sa.insert(about_table), links)
     return len(ids)
