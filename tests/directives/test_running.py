@@ -10,8 +10,8 @@ import pytest
 
 from server.directives.documents import Urgency
 from server.directives.posts import Duty
-from server.directives.rules import CLOSED, RecipientRole, State
-from server.directives.running import AlarmKind, ClockName, Facts, alarms, running, to_tell
+from server.directives.rules import CLOSED, Event, RecipientRole, State
+from server.directives.running import ISSUED, AlarmKind, ClockName, Facts, alarms, ended, running, to_tell
 from tests.directives.helpers import POLICY
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -122,3 +122,13 @@ def test_after_a_downtime_only_the_last_reminder_is_told_and_none_after_an_escal
     assert to_tell(every) == [one for one in every if one.kind is AlarmKind.ESCALATION]
     assert to_tell([]) == []
     assert Duty.ISSUER_CHAIR in {one.duty for one in to_tell(every)}
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_a_step_ends_is_all_that_can_no_longer_run(state: State) -> None:
+    """Messages of a clock stop when a step leads to where it cannot run, and go on where it may."""
+    moments = dict.fromkeys(("registered_at", "reported_at", "recall_asked_at", "extension_asked_at"), SENT)
+    runs = {one.clock for one in running(POLICY, facts(state=state, registry_number=1, **moments))}
+    assert runs == set(ClockName) - set(ended(Event.SEE, state))
+    assert (ISSUED in ended(Event.SEE, state)) == (state not in (State.SENT, State.ARRIVED))
+    assert (set(ended(Event.GRANT_EXTENSION, state)) & {"respond", "extension"}) == {"respond", "extension"}

@@ -1,0 +1,75 @@
+"""A confirmation pressed without a network: both times are kept, and only a time that can be is believed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from server.directives import service
+from server.store import Store
+from tests.conftest import As, Clock, DistrictIds, PageAs
+from tests.directives.helpers import POLICY, issue
+
+
+def confirmed(store: Store, district: DistrictIds, number: int) -> tuple[datetime | None, datetime | None]:
+    opened = store.read_now(service.open_directive, district.who("chutich"), POLICY, number)
+    assert opened.board is not None
+    return opened.board[0].confirmed_at, opened.board[0].registered_at
+
+
+async def test_both_times_are_kept_and_the_server_s_counts(
+    as_: As, page_as: PageAs, store: Store, district: DistrictIds, clock: Clock
+) -> None:
+    number = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    made = clock.advance(minutes=5)
+    clock.advance(minutes=25)
+    client = await as_("vanthu.camthuy")
+    body = {"command_id": "c1", "made_at": made.isoformat()}
+    first = await client.post(f"/api/v1/directives/{number}/register", body)
+    assert first.status == 200
+    assert confirmed(store, district, number) == (made, clock())
+    clock.advance(minutes=1)
+    again = await client.post(f"/api/v1/directives/{number}/register", body)  # its answer was lost on the way
+    assert await again.json() == await first.json()
+    text = await (await (await page_as("chutich")).get(f"/directives/{number}")).text()
+    assert "bấm lúc 08:05 khi mất mạng" in text
+    text = await (await (await page_as("camthuy")).get(f"/directives/{number}")).text()
+    assert "Bấm khi mất mạng:" in text
+    assert "Máy chủ nhận:" in text
+
+
+async def test_a_form_whose_answer_was_lost_and_its_repeat_from_the_device_are_one(
+    as_: As, page_as: PageAs, store: Store, district: DistrictIds, clock: Clock
+) -> None:
+    number = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    page = await page_as("vanthu.camthuy")
+    assert (await page.post(f"/directives/{number}/register", {"command_id": "c1"})).status == 303
+    made = clock()
+    clock.advance(minutes=10)
+    client = await as_("vanthu.camthuy")
+    body = {"command_id": "c1", "made_at": made.isoformat()}
+    assert (await client.post(f"/api/v1/directives/{number}/register", body)).status == 200
+    assert confirmed(store, district, number) == (None, made)  # it had come at once
+
+
+@pytest.mark.parametrize("minutes", [-1, 31, 60 * 24 * 365 * 10])
+async def test_a_time_that_cannot_be_is_not_believed_but_the_confirmation_counts(
+    as_: As, store: Store, district: DistrictIds, clock: Clock, minutes: int
+) -> None:
+    issued = clock()
+    number = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    clock.advance(minutes=30)
+    client = await as_("vanthu.camthuy")
+    body: dict[str, Any] = {"made_at": (issued + timedelta(minutes=minutes)).isoformat()}
+    assert (await client.post(f"/api/v1/directives/{number}/register", body)).status == 200
+    assert confirmed(store, district, number) == (None, clock())
+
+
+async def test_a_time_without_a_zone_is_refused(as_: As, store: Store, district: DistrictIds) -> None:
+    number = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    client = await as_("vanthu.camthuy")
+    refused = await client.post(f"/api/v1/directives/{number}/register", {"made_at": "2026-11-24T08:00:00"})
+    assert (refused.status, (await refused.json())["field"]) == (422, "made_at")
+    assert confirmed(store, district, number) == (None, None)
