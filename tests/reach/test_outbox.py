@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from server.accounts.principal import Principal
+from server.config import Settings
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.shapes import ExtensionDecision, ExtensionInput, RecallInput, ReportInput
 from server.reach.model import message_table
 from server.reach.notice import Notice
 from server.reach.rules import Channel
+from server.reach.service import outbox
 from server.store import Store
 from tests.conftest import Clock, DistrictIds
 from tests.directives.helpers import draft
@@ -223,3 +226,26 @@ def test_a_report_stops_reminders_and_asks_the_issuer(store: Store, people: dict
     clock.set(due + timedelta(days=6))
     sweep(store)
     assert [(row.account_id, row.state) for row in messages(store)][1:] == [(people["vanthu"].account_id, "waiting")]
+
+
+def test_units_that_act_at_the_same_moment_stop_it_together(
+    store: Store, people: dict[str, Principal], clock: Clock, district: DistrictIds, settings: Settings
+) -> None:
+    reach(store, people["chutich"], SMS)
+    units = [district.unit(code) for code in ("19597", "19600", "19603", "19606", "19612", "19615", "19618", "19621")]
+    done = issue(store, people["chutich"], units, urgency=Urgency.FLASH)
+    clock.advance(minutes=30)
+    sweep(store)
+    assert states(store) == [("sms", "waiting")]
+    stores = [store, Store(settings.database_url(), clock=clock)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            jobs = [
+                pool.submit(stores[n % 2].write_now, outbox.stop, done, [unit], ["register"])
+                for n, unit in enumerate(units)
+            ]
+            for job in jobs:
+                job.result()
+    finally:
+        stores[1].close()
+    assert states(store) == [("sms", "stopped")]

@@ -137,6 +137,8 @@ def stop(
     ids = sorted(set(stopped))
     if not ids:
         return
+    # Units that act at the same moment wait here for each other: the last of them sees that nobody is left.
+    tx.all(sa.select(m.id).where(m.id.in_(ids)).order_by(m.id).with_for_update())
     still = sa.select(about.message_id).where(about.message_id.in_(ids), about.stopped_at.is_(None))
     needless = sa.and_(m.id.in_(ids), m.id.not_in(still))
     tx.execute(sa.update(message_table).where(needless).values(stopped_at=tx.now))
