@@ -52,6 +52,6 @@ def set_up(app: web.Application, _channel: LiveChannel) -> None:
         add_routes(app, part.ROUTES)
     app[ACCOUNT_PARTS].append(account_pages.part)
     app[RENDERER].nav.append(
-        NavItem(PAGE, _("Tin báo ra ngoài"), "message-square-warning", Permission.TEND_MESSAGES, 90)
+        NavItem(PAGE, _("Tin báo ra ngoài"), "message-square-warning", Permission.TEND_MESSAGES, 90, _("Tin báo"))
     )
     app[RENDERER].badges.append(_badge)
