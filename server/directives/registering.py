@@ -12,9 +12,9 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.register_shapes import RegisterPage, RegisterQuery
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap, GapInput, Words
+from server.directives.shapes.registers import RegisterPage, RegisterQuery
 from server.directives.spreadsheet import CONTENT_TYPE, workbook
 from server.errors import UserError
 from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other

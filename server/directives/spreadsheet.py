@@ -11,9 +11,9 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 
-from server.directives.register_shapes import RegisterLine
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
+from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -8,8 +8,8 @@ import pytest
 from openpyxl import load_workbook
 
 from server.directives import service
-from server.directives.register_shapes import RegisterQuery
 from server.directives.shapes import GapInput
+from server.directives.shapes.registers import RegisterQuery
 from server.store import Store
 from tests.conftest import As, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue

@@ -16,10 +16,10 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType
 from server.directives.model import delivery_table
 from server.directives.policy import Policy
-from server.directives.register_shapes import RegisterLine, RegisterPage, RegisterQuery
 from server.directives.rules import State
 from server.directives.service.access import d, v
 from server.directives.service.numbers import OUT, gaps_of, peek_number
+from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction
 from server.store.search import exact, like, plain, terms
 from server.units import service as units

@@ -9,7 +9,7 @@ import msgspec
 
 from server.directives.documents import DocumentType
 from server.directives.rules import State
-from server.directives.shapes import Gap
+from server.directives.shapes.duties import Gap
 
 
 class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,38 @@
+"""What commands answer."""
+
+from __future__ import annotations
+
+import msgspec
+
+from server.directives.rules import DirectiveState, State
+
+
+class DirectiveDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command about a directive."""
+
+    id: int
+    state: DirectiveState
+    number_text: str = ""
+
+
+class DeliveryDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command about a delivery; `registry_number` is the số đến, if it was given one."""
+
+    id: int
+    directive: int
+    state: State
+    registry_number: int | None = None
+
+
+class RecallDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many recipients were asked, and how many have nothing to give up (completed, returned, withdrawn)."""
+
+    id: int
+    asked: int
+    left: int
+
+
+class AlarmDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many alarms are off the person's list now."""
+
+    acknowledged: int

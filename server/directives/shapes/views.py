@@ -1,0 +1,232 @@
+"""What is read: directives, deliveries, and the lists that they stand in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from server.directives.ball import Holder
+from server.directives.documents import DocumentType, Urgency
+from server.directives.questions import Answer, Question, Tally
+from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Timeliness
+from server.directives.shapes.inputs import Recipient
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to download from `/directives/attachments/{id}`."""
+
+    id: int
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    question: int | None = None
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a unit's answer; `accepted` is null until the issuer decides."""
+
+    version: int
+    text: str
+    author: str
+    at: datetime
+    accepted: bool | None
+    note: str
+    attachments: list[Attachment]
+    answers: list[Answer] = []
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a delivery's history; without a person a device did it."""
+
+    event: str
+    before: State
+    after: State
+    at: datetime
+    person: str
+    note: str
+
+
+class Extension(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for more time; `granted` is null until the issuer decides, and stays so if the unit answered first."""
+
+    asked_at: datetime
+    reason: str
+    deadline_before: datetime
+    until: datetime
+    pending: bool
+    granted: bool | None
+    decided_at: datetime | None
+    note: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a delivery's time: whose turn it was, and whether it was late by their own clock."""
+
+    holder: Holder
+    begin: datetime
+    end: datetime
+    late: bool
+
+
+class Assigned(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who works on a delivery."""
+
+    account: int
+    name: str
+    lead: bool
+    note: str
+
+
+class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How far those are whom a unit has forwarded a delivery to; `directive` is the newest document that did so.
+
+    `open` counts those who must still do something: as long as there is one, the parent is not completed.
+    """
+
+    directive: int
+    sent: int
+    open: int
+    registered: int
+    reported: int
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
+
+    `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
+    for; `held` on the issuer's board too.
+    """
+
+    id: int
+    unit: int
+    unit_name: str
+    role: RecipientRole
+    state: State
+    edxml: str
+    timeliness: Timeliness
+    due: datetime | None
+    deadline: datetime | None
+    sent_at: datetime
+    arrived_at: datetime | None
+    seen_at: datetime | None
+    registered_at: datetime | None
+    confirmed_at: datetime | None
+    registry_number: int | None
+    reported_at: datetime | None
+    completed_at: datetime | None
+    return_reason: str
+    return_note: str
+    first_deadline: datetime | None = None
+    assigned: list[Assigned] = []
+    children: ChildCounts | None = None
+    held: list[Held] = []
+    extensions: list[Extension] = []
+    responses: list[Response] = []
+    changes: list[Change] = []
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the units are, each counted by itself."""
+
+    sent: int = 0
+    arrived: int = 0
+    seen: int = 0
+    registered: int = 0
+    reported: int = 0
+    completed: int = 0
+    returned: int = 0
+    withdrawn: int = 0
+    overdue: int = 0
+
+
+class Directive(msgspec.Struct, frozen=True, kw_only=True):
+    """A directive without its deliveries."""
+
+    id: int
+    state: DirectiveState
+    unit: int
+    unit_name: str
+    kind: DocumentType
+    number_text: str
+    notation: str
+    subject: str
+    body: str
+    urgency: Urgency
+    deadline: datetime | None
+    issued_at: datetime | None
+    signer: str
+    signer_position: str
+    author: str
+    changed_at: datetime
+    attachments: list[Attachment]
+    recipients: list[Recipient]
+    relation: Relation | None = None
+    related: int | None = None
+    questions: list[Question] = []
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of a chain: what it is to the document `related` of the same chain."""
+
+    directive: int
+    number_text: str
+    kind: DocumentType
+    subject: str
+    unit_name: str
+    issued_at: datetime
+    relation: Relation | None
+    related: int | None
+
+
+class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the inbox."""
+
+    directive: int
+    number_text: str
+    kind: DocumentType
+    subject: str
+    unit_name: str
+    urgency: Urgency
+    delivery: Delivery
+
+
+class SentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the outbox; a draft has no counts yet."""
+
+    directive: int
+    state: DirectiveState
+    number_text: str
+    kind: DocumentType
+    subject: str
+    urgency: Urgency
+    deadline: datetime | None
+    issued_at: datetime | None
+    changed_at: datetime
+    counts: Counts
+
+
+class Inbox(msgspec.Struct, frozen=True, kw_only=True):
+    """What came, open or done."""
+
+    deliveries: list[ReceivedLine]
+
+
+class Outbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Drafts and what was issued."""
+
+    drafts: list[SentLine]
+    issued: list[SentLine]
+    pages: int = 1
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers."""
+
+    directive: Directive
+    delivery: Delivery | None = None
+    board: list[Delivery] | None = None
+    counts: Counts | None = None
+    chain: list[Link] = []
+    answers: list[Tally] = []
