@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import sqlalchemy as sa
@@ -119,22 +120,46 @@ def is_seeded(tx: Transaction) -> bool:
     return tx.one(sa.select(directive_table.c.id).limit(1)) is not None
 
 
+class _Diary:
+    """What people do, each thing at its own time: kept in any order and done in the order of time, as registers are."""
+
+    def __init__(self, tx: Transaction, policy: Policy) -> None:
+        self.tx, self.policy, self.now = tx, policy, tx.now
+        self._entries: list[tuple[datetime, Callable[[], object]]] = []
+
+    def at(self, moment: datetime, do: Callable[[], object]) -> None:
+        """Note it."""
+        self._entries.append((moment, do))
+
+    def live(self) -> None:
+        """Do it all."""
+        for moment, do in sorted(self._entries, key=lambda entry: entry[0]):
+            self.tx.now = moment
+            do()
+        self.tx.now = self.now
+
+
+class _Issued:
+    """A directive of the diary; it has its id once it is issued."""
+
+    id = 0
+
+    def issue(self, diary: _Diary, leader: Principal, draft: DraftInput) -> None:
+        """Write and issue it."""
+        self.id = service.create_and_issue(diary.tx, leader, diary.policy, draft).id
+
+
 def seed(tx: Transaction, policy: Policy) -> None:
     """Write, issue, receive and answer as people would, each step at its own time."""
-    now = tx.now
+    diary = _Diary(tx, policy)
     leader, clerk = (accounts.principal_of(tx, name) for name in ("chutich", "vanthu"))
     clerks = [accounts.principal_of(tx, f"vanthu.{slug}") for slug in _SLUGS]
-    for example in sorted(_EXAMPLES, key=lambda example: -example.sent_hours_ago):
-        _play(tx, policy, example, leader, clerks, now)
-    tx.now = now - timedelta(hours=1)
-    waiting = msgspec.structs.replace(
-        _WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=_due(policy, now, 240)
-    )
-    service.submit(tx, clerk, service.create_draft(tx, clerk, policy, waiting).id)
-    tx.now = now
-    _to_villages(tx, policy, now)
-    _afterwards(tx, policy, leader, clerks, now)
-    tx.now = now
+    issued = [_play(diary, example, leader, clerks) for example in _EXAMPLES]
+    _corrected(diary, leader, clerks)
+    _waiting(diary, clerk, clerks)
+    _more_time(diary, issued[1], clerks[4])
+    _to_villages(diary, accounts.principal_of(tx, "chutich.camthuy"))
+    diary.live()
 
 
 def _to(people: Sequence[Principal], role: RecipientRole) -> list[Recipient]:
@@ -153,17 +178,10 @@ def _due(policy: Policy, now: datetime, hours: float | None) -> datetime | None:
     return due.replace(hour=17)
 
 
-def _play(
-    tx: Transaction,
-    policy: Policy,
-    example: _Example,
-    leader: Principal,
-    clerks: Sequence[Principal],
-    now: datetime,
-) -> None:
+def _play(diary: _Diary, example: _Example, leader: Principal, clerks: Sequence[Principal]) -> _Issued:
+    tx, policy, now, issued = diary.tx, diary.policy, diary.now, _Issued()
     begin = now - timedelta(hours=example.sent_hours_ago)
     pace = timedelta(hours=example.sent_hours_ago) / 40  # every step of every commune has happened by now
-    tx.now = begin
     draft = DraftInput(
         kind=example.kind,
         subject=example.subject,
@@ -173,22 +191,31 @@ def _play(
         recipients=_to(clerks, example.role),
         questions=example.questions,
     )
-    directive = service.create_and_issue(tx, leader, policy, draft).id
-    for place, clerk in enumerate(clerks):
-        tx.now = begin + pace * (1 + place)
+    diary.at(begin, lambda: issued.issue(diary, leader, draft))
+
+    def receive(place: int, clerk: Principal) -> None:
         if place < example.arrived:
             service.arrived(tx, {clerk.unit_id: _head(tx, clerk.unit_id)})
         if place < example.seen:
-            service.see(tx, clerk, directive)
-        tx.now += pace
-        if place < example.registered:
-            service.register(tx, clerk, policy, directive)
-    for place, clerk in enumerate(clerks[: example.reported]):
-        tx.now = begin + pace * (12 + 2 * place)
-        done = service.report(tx, clerk, policy, directive, ReportInput(text=_ANSWER, answers=_answers(example, place)))
+            service.see(tx, clerk, issued.id)
+
+    def register(clerk: Principal) -> None:
+        service.register(tx, clerk, policy, issued.id)
+
+    def report(place: int, clerk: Principal) -> None:
+        data = ReportInput(text=_ANSWER, answers=_answers(example, place))
+        delivery = service.report(tx, clerk, policy, issued.id, data).id
         if place < example.accepted:
             tx.now += pace
-            service.accept(tx, leader, done.id)
+            service.accept(tx, leader, delivery)
+
+    for place, clerk in enumerate(clerks):
+        diary.at(begin + pace * (1 + place), partial(receive, place, clerk))
+        if place < example.registered:
+            diary.at(begin + pace * (2 + place), partial(register, clerk))
+    for place, clerk in enumerate(clerks[: example.reported]):
+        diary.at(begin + pace * (12 + 2 * place), partial(report, place, clerk))
+    return issued
 
 
 def _answers(example: _Example, place: int) -> list[Answer]:
@@ -206,10 +233,9 @@ def _head(tx: Transaction, unit_id: int) -> int:
     return events.head(tx.connection, unit_id)
 
 
-def _afterwards(tx: Transaction, policy: Policy, leader: Principal, clerks: Sequence[Principal], now: datetime) -> None:
-    """What comes after an issue: a document with its replacement, a recall, and a request for more time."""
-    d = directive_table.c
-    tx.now = now - timedelta(hours=50)
+def _corrected(diary: _Diary, leader: Principal, clerks: Sequence[Principal]) -> None:
+    """A document with a mistake, its replacement, and a recall of that from one commune."""
+    tx, policy, now, old, new = diary.tx, diary.policy, diary.now, _Issued(), _Issued()
     wrong = DraftInput(
         kind=DocumentType.THONG_BAO,
         subject="Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 (ghi nhầm ngày tiêm của xã Cam Hiếu)",
@@ -217,43 +243,49 @@ def _afterwards(tx: Transaction, policy: Policy, leader: Principal, clerks: Sequ
         recipients=_to(clerks, RecipientRole.EXECUTE),
         deadline=_due(policy, now, 96),
     )
-    old = service.create_and_issue(tx, leader, policy, wrong).id
-    tx.now += timedelta(hours=20)
-    right = msgspec.structs.replace(
-        wrong,
-        subject="Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 năm 2026",
-        relation=Relation.REPLACES,
-        related=old,
-    )
-    new = service.create_and_issue(tx, leader, policy, right).id
-    tx.now += timedelta(hours=1)
-    service.register(tx, clerks[0], policy, new)
-    service.recall(
-        tx, leader, new, RecallInput(note="Thị trấn tiêm cùng đợt với tổ của tỉnh", units=[clerks[0].unit_id])
-    )
-    tx.now = now - timedelta(hours=2)
-    poverty = tx.one(sa.select(d.id).where(d.subject == _EXAMPLES[1].subject))
-    asked = ExtensionInput(
-        reason="Hai thôn bị ngập, cán bộ chưa đến được từng hộ", until=_due(policy, now, 24 * 5) or now
-    )
-    if poverty is not None:
-        service.ask_extension(tx, clerks[4], poverty.id, asked)
+    right = "Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 năm 2026"
+
+    def replace() -> None:
+        changes = {"subject": right, "relation": Relation.REPLACES, "related": old.id}
+        new.issue(diary, leader, msgspec.structs.replace(wrong, **changes))
+
+    def recall() -> None:
+        note = "Thị trấn tiêm cùng đợt với tổ của tỉnh"
+        service.recall(tx, leader, new.id, RecallInput(note=note, units=[clerks[0].unit_id]))
+
+    diary.at(now - timedelta(hours=50), lambda: old.issue(diary, leader, wrong))
+    diary.at(now - timedelta(hours=28.5), replace)
+    diary.at(now - timedelta(hours=27.5), lambda: service.register(tx, clerks[0], policy, new.id))
+    diary.at(now - timedelta(hours=27), recall)
 
 
-def _to_villages(tx: Transaction, policy: Policy, now: datetime) -> None:
+def _waiting(diary: _Diary, clerk: Principal, clerks: Sequence[Principal]) -> None:
+    """A draft that waits for the leader."""
+    tx, policy = diary.tx, diary.policy
+    due = _due(policy, diary.now, 240)
+    draft = msgspec.structs.replace(_WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=due)
+
+    def write() -> None:
+        service.submit(tx, clerk, service.create_draft(tx, clerk, policy, draft).id)
+
+    diary.at(diary.now - timedelta(hours=1), write)
+
+
+def _more_time(diary: _Diary, poverty: _Issued, clerk: Principal) -> None:
+    """A request that nobody has decided."""
+    until = _due(diary.policy, diary.now, 24 * 5) or diary.now
+    asked = ExtensionInput(reason="Hai thôn bị ngập, cán bộ chưa đến được từng hộ", until=until)
+    ask = partial(service.ask_extension, diary.tx, clerk)
+    diary.at(diary.now - timedelta(hours=2), lambda: ask(poverty.id, asked))
+
+
+def _to_villages(diary: _Diary, commune: Principal) -> None:
     """A commune's own notice to its villages, which have not opened it yet."""
-    commune = accounts.principal_of(tx, "chutich.camthuy")
-    tx.now = now - timedelta(minutes=20)
-    villages = [Recipient(unit=unit.id) for unit in units.descendants(tx, commune.unit_id)]
-    service.create_and_issue(
-        tx,
-        commune,
-        policy,
-        DraftInput(
-            kind=DocumentType.THONG_BAO,
-            subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
-            body="Trưởng thôn mời mỗi hộ một người dự họp và chuẩn bị danh sách hộ tự nguyện hiến đất.",
-            recipients=villages,
-            deadline=_due(policy, now, 72),
-        ),
+    draft = DraftInput(
+        kind=DocumentType.THONG_BAO,
+        subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
+        body="Trưởng thôn mời mỗi hộ một người dự họp và chuẩn bị danh sách hộ tự nguyện hiến đất.",
+        recipients=[Recipient(unit=unit.id) for unit in units.descendants(diary.tx, commune.unit_id)],
+        deadline=_due(diary.policy, diary.now, 72),
     )
+    diary.at(diary.now - timedelta(minutes=20), lambda: _Issued().issue(diary, commune, draft))

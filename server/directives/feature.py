@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from prometheus_client import Gauge
 
 from server.accounts.permissions import Permission
 from server.channel import Channel
@@ -20,6 +21,7 @@ from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
+from server.metrics.feature import REGISTRY
 from server.reach.channels import served
 from server.store.files import FileStore
 
@@ -49,6 +51,8 @@ def set_up(app: web.Application, channel: Channel) -> None:
         await receipts.close()
 
     sweeper = Sweeper(store, app[POLICY])
+    stuck = Gauge("giaoban_sweep_set_aside", "Deliveries whose alarms failed at the last try", registry=app[REGISTRY])
+    stuck.set_function(lambda: sweeper.set_aside)
 
     async def run_sweeper(_app: web.Application) -> AsyncIterator[None]:
         sweeper.start()

@@ -216,6 +216,16 @@ sweep_table = Table(
 )
 """By which rules (`policy`, a digest) the open deliveries were last scheduled."""
 
+set_aside_table = Table(
+    "sweep_set_aside",
+    metadata,
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("error", sa.String(500), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+"""Deliveries that the sweeper could not look at: how often, why, and when last."""
+
 counter_table = Table(
     "register_counter",
     metadata,

@@ -14,12 +14,16 @@ PAUSE_SECONDS = 5.0
 
 
 class Sweeper:
-    """Sweeps every few seconds until it is closed; a failure is logged and tried again."""
+    """Sweeps every few seconds until it is closed; a failure is logged and tried again.
+
+    `set_aside` counts the deliveries whose alarms failed when they were last looked at.
+    """
 
     def __init__(self, store: Store, policy: Policy, pause: float = PAUSE_SECONDS) -> None:
         self._store = store
         self._policy = policy
         self._pause = pause
+        self.set_aside = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -44,6 +48,7 @@ class Sweeper:
                 looked_at = True
                 while looked_at:  # batch by batch, so that others can write between them
                     looked_at = bool(await self._store.write(service.sweep, self._policy))
+                self.set_aside = await self._store.read(service.count_set_aside)
             except Exception:
                 log.exception("reminders could not be raised; trying again")
             await asyncio.sleep(self._pause)

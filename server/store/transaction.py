@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,17 @@ class Transaction:
         """Insert one row and give its integer primary key."""
         key = self.connection.execute(sa.insert(table).values(**values)).inserted_primary_key
         return int(key[0]) if key else 0
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails inside is undone, with what it would have told, and the transaction goes on."""
+        before = len(self.events), len(self.after_commit)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.events[before[0] :], self.after_commit[before[1] :]
+            raise
 
     def emit(self, kind: str, units: Iterable[int], body: Mapping[str, Any]) -> None:
         """Tell every one of `units` the same, durably: one numbered event each."""

@@ -247,6 +247,8 @@ async def test_the_task_sweeps_and_survives_a_failure(
                 raise OSError("disk")
             return await store.write(*args)
 
+        read = store.read
+
     sweeper = Sweeper(Failing(), POLICY, pause=0.01)  # type: ignore[arg-type]
     sweeper.start()
     for _ in range(200):

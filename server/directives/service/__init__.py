@@ -1,6 +1,6 @@
 """Use cases of directives; other features call these, never the tables."""
 
-from server.directives.service.alarms import acknowledge_alarms, my_alarms, reschedule, sweep
+from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
@@ -25,6 +25,7 @@ from server.directives.service.receive import arrived, questions_to_us, register
 from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
+from server.directives.service.sweeping import count_set_aside, reschedule, sweep
 from server.directives.service.withdraw import answer_recall, recall, waive
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "check_before_issue",
     "check_stored",
     "colleagues",
+    "count_set_aside",
     "create_and_issue",
     "create_draft",
     "decide_extension",

@@ -1,13 +1,8 @@
-"""The sweeper's work: whatever came due is raised once, however many processes sweep, and caught up after a downtime.
-
-Nothing is scheduled in memory. Each delivery has the moment at which it must be looked at next; what is due then
-follows from its dates and the rules, and a unique key keeps each alarm single.
-"""
+"""Alarms: raised once each by a unique key, told to those who must act, and listed for a person while they hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,11 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.principal import Principal
 from server.directives.documents import Urgency
-from server.directives.model import addressee_table, alarm_table, delivery_table, sweep_table
+from server.directives.model import addressee_table, alarm_table
 from server.directives.policy import Policy
 from server.directives.posts import Duty
-from server.directives.rules import CLOSED
-from server.directives.running import Alarm, AlarmKind, ClockName, alarms, running, to_tell
+from server.directives.running import Alarm, AlarmKind, ClockName, running, to_tell
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.assign import assigned
 from server.directives.service.posts import Directory
@@ -30,7 +24,6 @@ from server.reach import service as reach
 from server.store import Transaction
 from server.units import service as units
 
-BATCH = 200
 MOST_LINES = 200
 a, to = alarm_table.c, addressee_table.c
 
@@ -44,34 +37,8 @@ class Raised(msgspec.Struct, frozen=True):
     people: list[int]
 
 
-def sweep(tx: Transaction, policy: Policy, limit: int = BATCH) -> int:
-    """Raise what is due of at most `limit` deliveries; gives how many were looked at."""
-    query = BOTH.add_columns(d.number_text, d.subject).where(v.alarm_at <= tx.now).order_by(v.alarm_at).limit(limit)
-    rows = tx.all(query.with_for_update(of=delivery_table, skip_locked=True))
-    if not rows:
-        return 0
-    plans = {row.id: alarms(policy, row) for row in rows}
-    due = {row.id: [alarm for alarm in plans[row.id] if alarm.at <= tx.now] for row in rows}
-    raised = _raise(tx, rows, due)
-    _schedule(tx, {key: next((one.at for one in plan if one.at > tx.now), None) for key, plan in plans.items()})
-    _tell(tx, policy, raised)
-    return len(rows)
-
-
-def reschedule(tx: Transaction, policy: Policy) -> int:
-    """After a change of the rules: look at every open delivery again. Gives how many; 0 if the rules are the same."""
-    s = sweep_table.c
-    before = tx.one(sa.select(s.value).where(s.name == "policy"))
-    if before is not None and before.value == policy.digest:
-        return 0
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(sweep_table)
-    values = {"value": policy.digest}
-    tx.execute(insert.values(name="policy", **values).on_conflict_do_update(index_elements=["name"], set_=values))
-    is_open = v.state.not_in([state.value for state in CLOSED])
-    return int(tx.execute(sa.update(delivery_table).where(is_open).values(alarm_at=tx.now)).rowcount)
-
-
-def _raise(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]]) -> list[Raised]:
+def raise_due(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]]) -> list[Raised]:
+    """Store what is due of each delivery (id → alarms); gives those that are told and were not there yet."""
     wanted = [(row, alarm) for row in rows for alarm in due[row.id]]
     if not wanted:
         return []
@@ -95,15 +62,7 @@ def _raise(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm]])
     return raised
 
 
-def _schedule(tx: Transaction, moments: Mapping[int, datetime | None]) -> None:
-    by_moment: dict[datetime | None, list[int]] = {}
-    for key, moment in moments.items():
-        by_moment.setdefault(moment, []).append(key)
-    for moment, keys in by_moment.items():
-        tx.execute(sa.update(delivery_table).where(v.id.in_(keys)).values(alarm_at=moment))
-
-
-def _tell(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> None:
+def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> None:
     """One event for all units of a directive that the issuer hears of together, one for each recipient otherwise."""
     groups: dict[tuple[Any, ...], list[Raised]] = {}
     for one in raised:
