@@ -56,7 +56,7 @@ def make_app(settings: Settings, store: Store) -> web.Application:
     app[ROUTES] = {}
     app.cleanup_ctx.append(_close_store)
     app[SIGN_INS] = sign_ins = SignIns(settings, store)
-    channel = Channel(store, sign_ins.identify)
+    channel = Channel(store, sign_ins.identify, settings.redis_url)
     add_routes(app, [*static.routes(), *openapi.ROUTES_HERE, *health.ROUTES_HERE])
     for set_up in FEATURES:
         set_up(app, channel)

@@ -128,6 +128,16 @@ class Settings(_Section, frozen=True):
     log_level: str = "INFO"
     demo: bool = False
     help_contact: str = ""
+    redis_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Several processes on one SQLite file would wait for each other, and lose what they tell each other."""
+        if not self.redis_url:
+            return
+        if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis_url must begin with redis://, rediss:// or unix://")
+        if self.database.url.startswith("sqlite"):
+            raise ValueError("redis_url is for several control processes, and those need PostgreSQL (database.url)")
 
     def path(self, name: str) -> Path:
         """A path of the settings; relative ones are relative to the project folder."""

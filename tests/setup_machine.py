@@ -18,6 +18,7 @@ NEEDED = {
     "nft": (lambda: bool(shutil.which("nft")), "nftables"),
     "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
     "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
+    "Redis": (lambda: bool(shutil.which("redis-server")), "redis-server"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }
 

@@ -58,3 +58,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, environ: dict[str, st
 
 def test_a_relative_sqlite_file_lies_in_the_project() -> None:
     assert Settings().database_url() == f"sqlite:///{config.ROOT}/data/giaoban.db"
+
+
+def test_several_processes_need_postgresql_and_an_address_of_redis(tmp_path: Path) -> None:
+    postgres = {"GIAOBAN_DATABASE_URL": "postgresql+psycopg://giaoban@/giaoban"}
+    assert load(tmp_path, **postgres, GIAOBAN_REDIS_URL="redis://redis:6379/0").redis_url == "redis://redis:6379/0"
+    with pytest.raises(ConfigError, match="redis_url"):
+        load(tmp_path, GIAOBAN_REDIS_URL="redis://redis")
+    with pytest.raises(ConfigError, match="redis_url"):
+        load(tmp_path, **postgres, GIAOBAN_REDIS_URL="redis:6379")

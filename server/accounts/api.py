@@ -108,9 +108,7 @@ async def end_own(request: web.Request) -> None:
 
 async def end_sessions(request: web.Request, session_ids: list[str]) -> None:
     """After the rows ended: forget them and close their live connections."""
-    request.app[SIGN_INS].forget(session_ids)
-    for session_id in session_ids:
-        await request.app[CHANNEL].end_session(session_id)
+    await request.app[CHANNEL].end_sessions(session_ids)
 
 
 async def get_sessions(request: web.Request) -> web.Response:

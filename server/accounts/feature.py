@@ -47,15 +47,14 @@ async def end_stale(app: web.Application, channel: Channel) -> None:
     """Disconnect live connections whose sign-in is over, whoever ended it."""
     connected = {caller.who.session_id for caller in channel.callers()}
     valid = await app[STORE].read(sessions.still_valid, connected)
-    app[SIGN_INS].forget(connected - valid)
-    for session_id in connected - valid:
-        await channel.end_session(session_id)
+    await channel.end_here(list(connected - valid), None)
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes of sign-in and people; `app[SIGN_INS]` is made by the composition root, which the channel shares."""
     app[IDENTIFY] = app[SIGN_INS].identify_request
     app[pages.ACCOUNT_PARTS] = []
+    channel.on_end.append(app[SIGN_INS].ended)
     app.cleanup_ctx.append(_end_hashing)
     app.cleanup_ctx.append(_watch_over(channel))
     app[RENDERER].nav.append(NavItem("/people", _("Danh bạ"), "users-round", Permission.READ_PEOPLE, 80))

@@ -110,6 +110,12 @@ class SignIns:
         """A person's roles, name or language changed."""
         self._drop(lambda who: who.account_id == account_id)
 
+    def ended(self, session_ids: Iterable[str], account_id: int | None) -> None:
+        """The same when the channel says so: sessions, or all of an account, ended or changed in some process."""
+        self.forget(session_ids)
+        if account_id is not None:
+            self.forget_account(account_id)
+
     def _drop(self, changed: Callable[[Principal], bool]) -> None:
         for mark in [mark for mark, found in self._found.items() if changed(found.who)]:
             del self._found[mark]

@@ -207,10 +207,7 @@ async def post_end_membership(request: web.Request) -> web.Response:
 
 async def _roles_changed(request: web.Request, account_id: int) -> None:
     """The person's pages connect anew, with the roles that hold now."""
-    request.app[SIGN_INS].forget_account(account_id)
-    channel = request.app[CHANNEL]
-    for session_id in {c.who.session_id for c in channel.callers() if c.who.account_id == account_id}:
-        await channel.end_session(session_id)
+    await request.app[CHANNEL].end_sessions([], account_id)
 
 
 ROUTES = [

@@ -19,9 +19,11 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.channel import direct
+from server.channel import direct, neighbours
 from server.channel.messages import Announcement, Caller, Message
+from server.channel.neighbours import Sent
 from server.channel.presence import Presence
+from server.channel.sharing import SharedRooms
 from server.channel.wire import MsgspecJson
 from server.errors import GiaoBanError, NotAllowedError, NotFoundError, NotSignedInError, UserError
 from server.http.i18n import _, translator
@@ -54,9 +56,12 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class Channel:
-    """Connections, rooms and messages; `identify(cookie token, bearer token)` finds who connects."""
+    """Connections, rooms and messages; `identify(cookie token, bearer token)` finds who connects.
 
-    def __init__(self, store: Store, identify: Identify) -> None:
+    With `redis_url` it shares them with the other control processes of the server.
+    """
+
+    def __init__(self, store: Store, identify: Identify, redis_url: str = "") -> None:
         self.store = store
         self.identify = identify
         self.presence = Presence()
@@ -64,6 +69,8 @@ class Channel:
         self.announcements: dict[str, Announcement] = {}
         self.on_ack: list[OnAck] = []
         self.on_leave: list[Callable[[Caller], None]] = []
+        self.on_end: list[Callable[[Sequence[str], int | None], None]] = []
+        """Told of sessions, or of an account whose sessions all, that are over or changed in whichever process."""
         self.may_watch: dict[str, Callable[[Principal, str], Awaitable[bool]]] = {}
         self._callers: dict[str, Caller] = {}
         self._connections: dict[str, str] = {}  # Socket.IO's id of a caller → Engine.IO's id of its connection
@@ -79,8 +86,9 @@ class Channel:
             ping_timeout=8,
             cors_allowed_origins=None,
             http_compression=False,
-            client_manager=direct.RoomIndex(),
+            client_manager=SharedRooms(redis_url) if redis_url else direct.RoomIndex(),
         )
+        self._others = neighbours.make(self, self.sio.manager)
         direct.set_up(self.sio, self._quick_ack)
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
@@ -91,6 +99,7 @@ class Channel:
             Message("channel.watch", self._watch, Permission.SIGNED_IN, Watch, "Follow live boards"),
         )
         self.announce(
+            Announcement("channel.head", "The unit's last number: a page that has not heard so far asks for the rest"),
             Announcement("presence.changed", "A unit connected its first or lost its last device"),
             Announcement("server.leaving", "The server is about to restart; the page reconnects by itself"),
         )
@@ -100,6 +109,8 @@ class Channel:
         self.sio.attach(app)
         app[CHANNEL] = self
         self.store.listeners.append(self._committed)
+        if self._others is not None:
+            app.cleanup_ctx.append(self._others.run)
 
     def register(self, *messages: Message) -> None:
         """Add a feature's messages; two of one name are a mistake of ours."""
@@ -128,15 +139,27 @@ class Channel:
         """Wake everybody in a room (`unit:12`, `meeting:7`, `account:3`, a sid); not stored, may be missed."""
         await self.sio.emit(name, body, room=room)
 
-    async def end_session(self, session_id: str) -> None:
-        """Disconnect the pages of a session that was revoked."""
+    async def send_here(self, room: str, name: str, body: Any) -> None:
+        """The same for those who are connected to this process."""
+        await self.sio.emit(name, body, room=room, ignore_queue=True)
+
+    async def end_sessions(self, session_ids: Sequence[str], account_id: int | None = None) -> None:
+        """Disconnect the pages of sessions that were revoked or changed; with `account_id` all of that account's."""
+        if self._others is not None:
+            self._others.ended(session_ids, account_id)
+        await self.end_here(session_ids, account_id)
+
+    async def end_here(self, session_ids: Sequence[str], account_id: int | None) -> None:
+        """The same in this process alone."""
+        for tell in self.on_end:
+            tell(session_ids, account_id)
         for sid, caller in list(self._callers.items()):
-            if caller.who.session_id == session_id:
-                await self.sio.disconnect(sid)
+            if caller.who.session_id in session_ids or caller.who.account_id == account_id:
+                await self.sio.disconnect(sid, ignore_queue=True)
 
     async def say_goodbye(self) -> None:
-        """Tell all pages that the server restarts."""
-        await self.sio.emit("server.leaving", {})
+        """Tell the pages of this process that it restarts."""
+        await self.send_here("everybody", "server.leaving", {})
 
     async def let_go(self) -> None:
         """End all connections, so that the server need not wait for them; pages come back by themselves."""
@@ -168,7 +191,8 @@ class Channel:
             self.enter(sid, room)
         log.info("connected %s %s unit %d", sid, who.username, who.unit_id)
         if self.presence.arrived(who.unit_id):
-            await self._tell_presence(who.unit_id, connected=True)
+            await self.tell_presence(who.unit_id, connected=True)
+        self._say_presence()
 
     async def _disconnect(self, sid: str, reason: Any = None, *_more: Any) -> None:
         if self._is_forged(sid):
@@ -181,7 +205,8 @@ class Channel:
         for tell in self.on_leave:
             tell(caller)
         if self.presence.left(caller.who.unit_id):
-            await self._tell_presence(caller.who.unit_id, connected=False)
+            await self.tell_presence(caller.who.unit_id, connected=False)
+        self._say_presence()
 
     async def _dispatch(self, name: str, sid: str, *data: Any) -> dict[str, Any]:
         caller = self._callers.get(sid)
@@ -245,8 +270,13 @@ class Channel:
 
     # ---- what goes out
 
-    async def _tell_presence(self, unit_id: int, *, connected: bool) -> None:
-        await self.send("presence", "presence.changed", {"unit": unit_id, "connected": connected})
+    async def tell_presence(self, unit_id: int, *, connected: bool) -> None:
+        """Tell those who watch, here: every process tells its own."""
+        await self.send_here("presence", "presence.changed", {"unit": unit_id, "connected": connected})
+
+    def _say_presence(self) -> None:
+        if self._others is not None:
+            self._others.presence_changed()
 
     def _committed(self, events: Sequence[StoredEvent], notes: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """After a commit, in the loop: every event to its unit's room, every note to its live room."""
@@ -256,8 +286,11 @@ class Channel:
 
     async def _send_all(self, events: list[StoredEvent], notes: list[tuple[str, dict[str, Any]]]) -> None:
         async with self._sending:
-            for event in events:
-                await direct.send_text(self.sio, f"unit:{event.unit_id}", direct.event_text(event.kind, packed(event)))
+            sent = [Sent(e.unit_id, e.seq, direct.event_text(e.kind, packed(e))) for e in events]
+            for event in sent:
+                await direct.send_text(self.sio, f"unit:{event.unit}", event.text)
+            if self._others is not None:
+                self._others.sent(sent)
             for room, body in notes:
                 await self.send(room, body["kind"], body)
 

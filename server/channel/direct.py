@@ -117,8 +117,8 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
 class RoomIndex(socketio.AsyncManager):  # type: ignore[misc]  # socketio has no types
     """Knows the rooms of each connection, so that one who leaves is not looked for in every room there is."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._rooms_of: dict[tuple[str, str], set[str | None]] = {}
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:

@@ -16,6 +16,8 @@ from server.http.routes import Route
 Check = Callable[[], Awaitable[bool]]
 Detail = Callable[[], Any]
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("checks", dict)
+SOFT_CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("soft_checks", dict)
+"""Parts without which the server works less well, but works: it stays ready, and says what is `degraded`."""
 DETAILS: web.AppKey[dict[str, Detail]] = web.AppKey("details", dict)
 """More of a part than whether it works, for who looks after the server; anybody can read it."""
 
@@ -31,9 +33,12 @@ async def get_readyz(request: web.Request) -> web.Response:
     parts = {"database": True}
     for name, check in request.app.get(CHECKS, {}).items():
         parts[name] = await check()
-    details = {name: detail() for name, detail in request.app.get(DETAILS, {}).items()}
     ready = all(parts.values())
-    return json_reply({"ready": ready, "parts": parts, "details": details}, status=200 if ready else 503)
+    soft = {name: await check() for name, check in request.app.get(SOFT_CHECKS, {}).items()}
+    degraded = [name for name, works in soft.items() if not works]
+    details = {name: detail() for name, detail in request.app.get(DETAILS, {}).items()}
+    body = {"ready": ready, "degraded": degraded, "parts": parts | soft, "details": details}
+    return json_reply(body, status=200 if ready else 503)
 
 
 ROUTES_HERE = [

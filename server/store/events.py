@@ -103,3 +103,10 @@ def head(connection: sa.Connection, unit_id: int) -> int:
     """The unit's last number, 0 before the first event."""
     found = connection.scalar(sa.select(unit_sequence.c.seq).where(unit_sequence.c.unit_id == unit_id))
     return int(found or 0)
+
+
+def heads(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int, int]:
+    """The last numbers of units; those without any event are left out."""
+    u = unit_sequence.c
+    query = sa.select(u.unit_id, u.seq).where(u.unit_id.in_(sorted(unit_ids)), u.seq > 0)
+    return {row.unit_id: row.seq for row in connection.execute(query)}

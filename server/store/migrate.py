@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x6769616F  # any number that is ours alone
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
@@ -40,12 +41,14 @@ def is_current(engine: sa.Engine) -> bool:
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Run what is missing, in one transaction where the database allows it."""
+    """Run what is missing, in one transaction where the database allows it; of several processes one does it."""
     if is_current(engine):
         return
     from alembic import command
 
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         command.upgrade(_config(connection), "head")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -117,6 +117,10 @@ class Store:
     async def head(self, unit_id: int) -> int:
         """The last event number of a unit."""
         return await self.read(lambda tx: events.head(tx.connection, unit_id))
+
+    async def heads(self, unit_ids: Iterable[int]) -> dict[int, int]:
+        """The last event numbers of units."""
+        return await self.read(lambda tx: events.heads(tx.connection, unit_ids))
 
     async def since(self, unit_id: int, seq: int) -> list[StoredEvent]:
         """The unit's events after `seq`."""

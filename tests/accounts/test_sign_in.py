@@ -101,11 +101,7 @@ async def test_signing_out_ends_cookie_token_and_live_connection(
     answer = await sign_in(app_client, "chutich")
     token, secret = (await answer.json())["token"], answer.cookies["session"].value
     ended: list[str] = []
-
-    async def end_session(session_id: str) -> None:
-        ended.append(session_id)
-
-    app[CHANNEL].end_session = end_session  # type: ignore[method-assign]
+    app[CHANNEL].on_end.append(lambda sessions, _account: ended.extend(sessions))
     assert await who_am_i(app_client, token) == 200
     out = await app_client.delete("/api/v1/session", headers={"Authorization": f"Bearer {token}"})
     assert out.status == 204

@@ -175,7 +175,7 @@ async def test_presence_counts_devices(harness: Harness) -> None:
 
 async def test_a_revoked_session_is_disconnected(harness: Harness) -> None:
     client = await harness.connect("cadre.1")
-    await harness.channel.end_session("session-cadre.1")
+    await harness.channel.end_sessions(["session-cadre.1"])
     await until(lambda: not client.connected)
 
 

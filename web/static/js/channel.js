@@ -8,6 +8,7 @@ const ACK_PAUSE_MS = 20;
 const ANSWER_MS = 10000;
 const REFUSED_RETRY_MS = 3000;
 const RETURN_MS = 300;
+const HEAD_RETRY_MS = 500;
 
 const socket = io({
   transports: ["websocket", "polling"],
@@ -16,11 +17,14 @@ const socket = io({
   reconnectionDelayMax: 3000,
   randomizationFactor: 0.5,
   timeout: 5000,
+  // A front server with several processes behind it brings pages with sound and picture to the one that has media nodes.
+  query: "media" in document.documentElement.dataset ? { media: 1 } : {},
 });
 const rooms = new Set();
 const listeners = new Set();
 const early = new Map(); // seq → [kind, body], came while something before it was missing
 let seen = Number(document.documentElement.dataset.headSeq) || 0;
+let head = seen; // the last number that we were told there is
 let state = "connecting";
 let catching = false;
 let ackTimer = 0;
@@ -64,6 +68,7 @@ async function catchUp() {
       for (const { kind, ...body } of events) take(kind, body);
     }
     acknowledge();
+    if (head > seen) setTimeout(catchUp, HEAD_RETRY_MS);
   } catch (error) {
     console.info("catching up failed, again at the next connection:", error.code);
     socket.disconnect();
@@ -93,6 +98,11 @@ socket.on("connect_error", () => {
   if (!socket.active) comeBack(REFUSED_RETRY_MS); // refused: not signed in, or the server is still starting
 });
 socket.onAny((kind, body = {}) => {
+  if (kind === "channel.head") {
+    head = Math.max(head, body.head);
+    if (head > seen && !catching) catchUp();
+    return;
+  }
   if (!Number.isInteger(body.seq)) return dispatch(kind, body);
   take(kind, body);
   if (early.size && !catching) catchUp();
