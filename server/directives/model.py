@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from server.store import Table, UtcDateTime, metadata
+from server.store.fulltext import FullText
 
 directive_table = Table(
     "directive",
@@ -32,12 +33,14 @@ directive_table = Table(
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("questions", sa.Text),
     sa.Column("search_exact", sa.Text),
-    sa.Column("search_plain", sa.Text),
     sa.UniqueConstraint("unit_id", "year", "number"),
     sa.Index(None, "unit_id", "state"),
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
-What was issued is searched in `search_exact`, with diacritics, and `search_plain`, without (server/store/search.py)."""
+What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""
+
+directive_words = FullText("directive_words")
+"""The words of number, type, subject and signer of what was issued."""
 
 recipient_table = Table(
     "directive_recipient",

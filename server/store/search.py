@@ -9,7 +9,9 @@ import unicodedata
 
 _QUERY = re.compile(r'"([^"]*)"|(\S+)')
 _SPACES = re.compile(r"[^\S\n]+")
+_WORD = re.compile(r"[^\W_]+")
 MOST_WORDS = 12
+LONGEST_WORD = 60
 
 
 def exact(text: str) -> str:
@@ -26,6 +28,11 @@ def without_marks(text: str) -> str:
 def plain(text: str) -> str:
     """`exact` without any diacritics."""
     return without_marks(exact(text))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as the full-text indexes of both databases hold them: `plain`, letters and digits only."""
+    return [word[:LONGEST_WORD] for word in _WORD.findall(plain(text))]
 
 
 def terms(query: str) -> list[tuple[bool, str]]:

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from server.store.search import MOST_WORDS, exact, like, plain, terms
+from server.store.search import LONGEST_WORD, MOST_WORDS, exact, like, plain, terms, words
 
 
 def test_plain_takes_every_mark_off() -> None:
@@ -36,3 +36,20 @@ def test_a_query_is_bounded() -> None:
 
 def test_what_people_type_is_no_pattern() -> None:
     assert like("50%_\\") == "%50\\%\\_\\\\%"
+
+
+def test_words_are_letters_and_digits_folded_alike() -> None:
+    assert words("Số 12/KH-UBND: Ứng phó “lũ”, Đakrông_2") == [
+        "so",
+        "12",
+        "kh",
+        "ubnd",
+        "ung",
+        "pho",
+        "lu",
+        "dakrong",
+        "2",
+    ]
+    assert words("'; DROP & | ! <-> :* \"") == ["drop"]
+    assert words("…%") == []
+    assert [len(word) for word in words("x" * 5000)] == [LONGEST_WORD]

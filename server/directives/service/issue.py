@@ -20,7 +20,7 @@ from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable
 from server.directives.service.numbers import OUT, take_number
 from server.directives.service.problems import DraftError
-from server.directives.service.registers import search_texts
+from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
 from server.directives.service.telling import tell_issued
 from server.directives.service.withdraw import supersede
@@ -83,7 +83,6 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
             year=year,
             number=number,
             number_text=number_text,
-            **search_texts(number_text, row.kind, row.subject, who.name),
             signer_id=who.account_id,
             signer_name=who.name,
             signer_position=who.acting.position,
@@ -91,6 +90,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
             changed_at=tx.now,
         )
     )
+    make_searchable(tx, directive_id, number_text, row.kind, row.subject, who.name)
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.relation == Relation.REPLACES:

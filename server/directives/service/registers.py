@@ -14,31 +14,32 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType
-from server.directives.model import delivery_table
+from server.directives.model import delivery_table, directive_table, directive_words
 from server.directives.policy import Policy
 from server.directives.rules import State
 from server.directives.service.access import d, v
 from server.directives.service.numbers import OUT, gaps_of, peek_number
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction
-from server.store.search import exact, like, plain, terms
+from server.store.search import exact, like, terms, words
 from server.units import service as units
 
 PAGE = 50
 MOST_EXPORTED = 20_000
 
 
-def search_texts(*words: str) -> dict[str, str]:
-    """The columns in which a directive is searched."""
-    text = " ".join(words)
-    return {"search_exact": exact(text), "search_plain": plain(text)}
+def make_searchable(tx: Transaction, directive_id: int, *parts: str) -> None:
+    """Index a directive that is issued now by its words."""
+    text = " ".join(parts)
+    tx.execute(sa.update(directive_table).where(d.id == directive_id).values(search_exact=exact(text)))
+    directive_words.put(tx, directive_id, text)
 
 
 def register_page(tx: Transaction, who: Principal, policy: Policy, query: RegisterQuery) -> RegisterPage:
     """A page of the unit's register of a year, newest number first."""
     who.require(Permission.FOLLOW_DIRECTIVE)
     year = query.year or policy.year(tx.now)
-    found = _select(who, query, year)
+    found = _select(tx, who, query, year)
     total = int(tx.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one())
     pages = max(1, -(-total // PAGE))
     page = min(query.page, pages)
@@ -59,11 +60,11 @@ def register_page(tx: Transaction, who: Principal, policy: Policy, query: Regist
 def register_lines(tx: Transaction, who: Principal, policy: Policy, query: RegisterQuery) -> list[RegisterLine]:
     """All lines that the query finds, in the order of their numbers, for the export."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    found = _select(who, query, query.year or policy.year(tx.now))
+    found = _select(tx, who, query, query.year or policy.year(tx.now))
     return _lines(tx, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query.register)
 
 
-def _select(who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
+def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
     columns = (d.id, d.unit_id, d.kind, d.number_text, d.subject, d.issued_at, d.signer_name, d.deadline)
     if query.register == OUT:
         found = sa.select(*columns, d.number.label("entry"), d.issued_at.label("at"), sa.literal("").label("state"))
@@ -74,9 +75,13 @@ def _select(who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
             .join(delivery_table, v.directive_id == d.id)
             .where(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
         )
-    for diacritics_count, word in terms(query.words):
-        column = d.search_exact if diacritics_count else d.search_plain
-        found = found.where(column.like(like(word), escape="\\"))
+    wanted = terms(query.words)
+    matches = directive_words.matches(tx, [word for _exactly, word in wanted])
+    if matches is not None:
+        found = found.where(d.id.in_(matches))
+    for exactly, word in wanted:
+        if exactly or not words(word):
+            found = found.where(d.search_exact.like(like(word), escape="\\"))
     return found
 
 

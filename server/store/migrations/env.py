@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from server.store.fulltext import is_index
 from server.store.schema import metadata
 
 connection = context.config.attributes["connection"]
@@ -10,6 +11,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    include_name=lambda name, kind, _parents: not (kind == "table" and name and is_index(name)),
 )
 with context.begin_transaction():
     context.run_migrations()
