@@ -28,6 +28,7 @@ from server.directives.shapes import (
     ReportInput,
     ReturnInput,
     SendBackInput,
+    UnitDay,
 )
 from server.directives.uploads import read_uploads
 from server.http import STORE, Route, json_reply, principal, read_body, read_query
@@ -74,6 +75,11 @@ async def list_received(request: web.Request) -> web.Response:
     query, who = read_query(request, InboxQuery), principal(request)
     found = await request.app[STORE].read(service.inbox, who, request.app[POLICY], done=query.done, mine=query.mine)
     return json_reply(found)
+
+
+async def get_day(request: web.Request) -> web.Response:
+    """What is late, due today and this week, by person and by unit."""
+    return json_reply(await request.app[STORE].read(service.unit_day, principal(request), request.app[POLICY]))
 
 
 async def list_sent(request: web.Request) -> web.Response:
@@ -203,6 +209,7 @@ _D, _V = f"/api/v1/directives/{_ID}", f"/api/v1/deliveries/{_ID}"
 _READ, _DRAFT, _FOLLOW = Permission.READ_DIRECTIVES, Permission.DRAFT_DIRECTIVE, Permission.FOLLOW_DIRECTIVE
 ROUTES = [
     Route("GET", "/api/v1/deliveries", list_received, _READ, query=InboxQuery, answer=Inbox),
+    Route("GET", "/api/v1/day", get_day, _READ, answer=UnitDay),
     Route("GET", "/api/v1/directives", list_sent, _FOLLOW, query=OutboxQuery, answer=Outbox),
     Route("POST", "/api/v1/directives", create, _DRAFT, query=CreateQuery, body=DraftInput, answer=DirectiveDone),
     Route("POST", "/api/v1/directives/check", check, _DRAFT, body=DraftInput, answer=CheckResult),

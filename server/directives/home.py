@@ -23,9 +23,9 @@ async def late_card(request: web.Request) -> HomeCard | None:
     who = principal(request)
     if not who.may(Permission.REVIEW_RESPONSE):
         return None
-    lines = await request.app[STORE].read(service.late, who, request.app[POLICY])
-    context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
-    return HomeCard(template="directives/home_late.html", order=12, context=context) if lines else None
+    late = await request.app[STORE].read(service.late, who, request.app[POLICY], MOST_LINES)
+    context = {"lines": late.lines, "more": late.more}
+    return HomeCard(template="directives/home_late.html", order=12, context=context) if late.lines else None
 
 
 async def alarm_card(request: web.Request) -> HomeCard | None:
@@ -41,6 +41,23 @@ async def alarm_card(request: web.Request) -> HomeCard | None:
         groups.setdefault((line.directive, line.clock, line.duty.of_issuer), []).append(line)
     context = {"groups": list(groups.values())[:MOST_LINES], "ids": [line.id for line in lines]}
     return HomeCard(template="directives/home_alarms.html", order=11, context=context)  # after a leader's one click
+
+
+async def day_card(request: web.Request) -> HomeCard | None:
+    """The unit's day, first of all for cadres and clerks: late, today, this week, by person and by unit."""
+    who = principal(request)
+    if who.role not in (Role.CADRE, Role.CLERK) or not who.may(Permission.READ_DIRECTIVES):
+        return None
+    day = await request.app[STORE].read(service.unit_day, who, request.app[POLICY])
+    if not (day.people or day.below):
+        return None
+    context = {
+        "day": day,
+        "people": day.people[:MOST_LINES],
+        "below": day.below[:MOST_LINES],
+        "more_below": max(0, len(day.below) - MOST_LINES),
+    }
+    return HomeCard(template="directives/home_day.html", order=5, context=context)
 
 
 async def due_card(request: web.Request) -> HomeCard | None:
@@ -112,4 +129,4 @@ async def boards_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_boards.html", order=50, context=context) if issued else None
 
 
-CARDS = (alarm_card, late_card, due_card, sign_card, boards_card)
+CARDS = (day_card, alarm_card, late_card, due_card, sign_card, boards_card)

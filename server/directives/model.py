@@ -34,7 +34,7 @@ directive_table = Table(
     sa.Column("questions", sa.Text),
     sa.Column("search_exact", sa.Text),
     sa.UniqueConstraint("unit_id", "year", "number"),
-    sa.Index(None, "unit_id", "state"),
+    sa.Index(None, "unit_id", "state", "issued_at"),
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
 What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""
@@ -82,6 +82,8 @@ delivery_table = Table(
     sa.UniqueConstraint("directive_id", "unit_id"),
     sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
     sa.Index(None, "unit_id", "state"),
+    sa.Index(None, "unit_id", "sent_at"),
+    sa.Index(None, "state", "deadline"),
 )
 """`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of

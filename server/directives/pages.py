@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,11 +13,12 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import compose, service
 from server.directives.api import InboxQuery, OutboxQuery
+from server.directives.day import When, when
 from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.question_forms import read_report, typed_answers
-from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, Timeliness, possible
+from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, possible
 from server.directives.service.problems import problem_texts
 from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReturnInput, SendBackInput
 from server.errors import ConflictError, NotFoundError, TooLargeError, UserError
@@ -28,7 +29,12 @@ from server.http.pages import now_of
 from server.http.reading import path_id, read_form
 from server.units.service import units_by_ids
 
-SECTIONS = (_("Quá hạn"), _("Hôm nay"), _("Tuần này"), _("Sau đó"))
+SECTIONS = {
+    When.LATE: _("Quá hạn"),
+    When.TODAY: _("Hôm nay"),
+    When.WEEK: _("Tuần này"),
+    When.LATER: _("Sau đó"),
+}
 RETURN_REASONS = {
     ReturnReason.WRONG_RECIPIENT: _("Gửi nhầm nơi nhận"),
     ReturnReason.NOT_AUTHENTIC: _("Văn bản không bảo đảm tính xác thực"),
@@ -45,21 +51,12 @@ class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
     command_id: str = ""
 
 
-def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list[tuple[str, list[ReceivedLine]]]:
+def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list[tuple[When, list[ReceivedLine]]]:
     """Lines in the sections late, today, this week, later; empty sections are left out."""
-    local = now.astimezone(policy.zone)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    monday = midnight + timedelta(days=6 - local.weekday())
-    sections: list[list[ReceivedLine]] = [[], [], [], []]
+    sections: dict[When, list[ReceivedLine]] = {section: [] for section in When}
     for line in lines:
-        due = line.delivery.due
-        if line.delivery.timeliness is Timeliness.OVERDUE:
-            sections[0].append(line)
-        elif due is None or due >= monday:
-            sections[3].append(line)
-        else:
-            sections[1 if due < midnight else 2].append(line)
-    return [(title, found) for title, found in zip(SECTIONS, sections, strict=True) if found]
+        sections[when(line.delivery.due, line.delivery.timeliness, now, policy.zone)].append(line)
+    return [(section, found) for section, found in sections.items() if found]
 
 
 async def get_inbox(request: web.Request) -> web.Response:
@@ -68,11 +65,13 @@ async def get_inbox(request: web.Request) -> web.Response:
     query = read_query(request, InboxQuery)
     done, mine = query.done, query.mine
     lines = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
-    sections = [("", lines)] if done and lines else by_due(lines, now_of(request), policy)
+    due = {} if done else dict(by_due(lines, now_of(request), policy))
+    sections = [("", "", lines)] if done and lines else []
+    sections += [(section.value, translate(request, SECTIONS[section]), found) for section, found in due.items()]
     context = {
         "done": done,
         "mine": mine,
-        "sections": [(translate(request, title) if title else "", found) for title, found in sections],
+        "sections": sections,
         "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
         "command_id": secrets.token_hex(16),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,17 +43,17 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
 def read_wall(tx: Transaction, who: Principal, policy: Policy, connected: Sequence[int]) -> Wall:
     """The wall of the person's unit; `connected` are the units with a device on the line."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    late = service.late(tx, who, policy)
-    counts, here = Counter(line.delivery.unit for line in late), set(connected)
+    late = service.late(tx, who, policy, MOST_LINES)
+    here = set(connected)
     below = [
-        WallUnit(id=unit.id, name=unit.short_name, connected=unit.id in here, late=counts.get(unit.id, 0))
+        WallUnit(id=unit.id, name=unit.short_name, connected=unit.id in here, late=late.by_unit.get(unit.id, 0))
         for unit in units.children(tx, who.unit_id)
     ]
     return Wall(
         units=below,
         connected=sum(unit.connected for unit in below),
-        late=late[:MOST_LINES],
-        more=max(0, len(late) - MOST_LINES),
+        late=late.lines,
+        more=late.more,
     )
 
 

@@ -83,7 +83,8 @@ def is_index(name: str) -> bool:
 
 def _create_all(_target: sa.MetaData, connection: sa.Connection, **_options: object) -> None:
     for index in FullText.made:
-        index.create(connection)
+        if not sa.inspect(connection).has_table(index.name):
+            index.create(connection)
 
 
 sa.event.listen(metadata, "after_create", _create_all)

@@ -319,9 +319,14 @@ def test_counts_and_lateness(store: Store, people: dict[str, Principal], commune
     assert counts() == (2, 1, 1, 1, 0, 0)
     clock.set(datetime(2026, 11, 26, 10, 1, tzinfo=UTC))  # Thursday 17:01: T1 has passed
     assert counts() == (2, 1, 1, 1, 0, 1)
-    assert [line.delivery.unit for line in store.read_now(service.late, people["chutich"], POLICY)] == [communes[1]]
+    late = store.read_now(service.late, people["chutich"], POLICY, 5)
+    assert [line.delivery.unit for line in late.lines] == [communes[1]]
+    assert (late.more, late.by_unit) == (0, {communes[1]: 1})
     clock.set(datetime(2026, 11, 30, 10, 1, tzinfo=UTC))  # T3 has passed
     assert counts() == (2, 1, 1, 1, 0, 2)
+    late = store.read_now(service.late, people["chutich"], POLICY, 1)
+    assert [line.delivery.unit for line in late.lines] == [communes[1]]  # T1 passed before T3
+    assert (late.more, late.by_unit) == (1, dict.fromkeys(communes, 1))
     store.write_now(service.report, people["camthuy"], POLICY, done.id, ReportInput(text="Muộn."))
     assert counts() == (2, 1, 1, 1, 1, 1)
     opened = store.read_now(service.open_directive, people["camthuy"], POLICY, done.id)

@@ -26,6 +26,7 @@ from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.sweeping import count_set_aside, reschedule, sweep
+from server.directives.service.today import unit_day
 from server.directives.service.withdraw import answer_recall, recall, waive
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "submit",
     "sweep",
     "tallies",
+    "unit_day",
     "unread",
     "waiting",
     "waive",

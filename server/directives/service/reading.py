@@ -23,6 +23,7 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
+from server.directives.service.lateness import late_rows
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
 from server.directives.shapes import (
@@ -31,6 +32,7 @@ from server.directives.shapes import (
     Delivery,
     Directive,
     Inbox,
+    Late,
     Opened,
     Outbox,
     ReceivedLine,
@@ -42,7 +44,6 @@ from server.store import Transaction
 from server.units import service as units
 
 MOST_OPEN = 500
-MOST_WATCHED = 5_000
 PAGE = 50
 MOST_BARS = 300
 """A board of more recipients shows who held the ball only on each delivery's own page."""
@@ -98,15 +99,14 @@ def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Ou
     )
 
 
-def late(tx: Transaction, who: Principal, policy: Policy) -> list[ReceivedLine]:
-    """Open deliveries of what the unit issued that are overdue now, longest overdue first."""
-    closed = [state.value for state in (*CLOSED, State.REPORTED)]
-    query = BOTH.add_columns(d.number_text, d.kind, d.subject).where(d.unit_id == who.unit_id, v.state.not_in(closed))
-    rows = tx.all(query.order_by(v.sent_at).limit(MOST_WATCHED))
-    rows = [row for row in rows if standing.of(policy, row, tx.now)[1] is Timeliness.OVERDUE]
-    names = units.units_by_ids(tx, [row.unit_id for row in rows])
-    found = [_received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row in rows]
-    return sorted(found, key=lambda line: line.delivery.due or tx.now)
+def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
+    """Overdue deliveries of what the unit issued: the `most` that are longest so, and counts of all."""
+    rows = late_rows(tx, who, policy, most)
+    names = units.units_by_ids(tx, [row.unit_id for row, _due in rows.first])
+    lines = [
+        _received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row, _due in rows.first
+    ]
+    return Late(lines=lines, more=rows.total - len(lines), by_unit=dict(rows.by_unit))
 
 
 def _received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recipient: str) -> ReceivedLine:

@@ -207,6 +207,33 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
 
 
+class Late(msgspec.Struct, frozen=True, kw_only=True):
+    """What is overdue of what a unit issued: the longest, how many `more`, and all of them counted by unit."""
+
+    lines: list[ReceivedLine]
+    more: int
+    by_unit: dict[int, int]
+
+
+class DayLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a person's or unit's open work is late, due today, due later this week, and after that."""
+
+    id: int
+    name: str
+    late: int
+    today: int
+    week: int
+    later: int
+
+
+class UnitDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it."""
+
+    own: DayLine
+    people: list[DayLine]
+    below: list[DayLine]
+
+
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     """What came, open or done."""
 

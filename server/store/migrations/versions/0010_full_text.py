@@ -1,4 +1,4 @@
-"""A full-text index over what was issued; it takes the place of the column without diacritics."""
+"""A full-text index over what was issued, in the place of the column without diacritics; indexes of the large lists."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,3 +20,7 @@ def upgrade() -> None:
     rows = connection.execute(sa.select(d.id, d.search_exact).where(d.search_exact.is_not(None))).all()
     directive_words.put_all(connection, [(row.id, row.search_exact) for row in rows])
     op.drop_column("directive", "search_plain")
+    op.drop_index("ix_directive_unit_id_state", "directive")
+    op.create_index("ix_directive_unit_id_state_issued_at", "directive", ["unit_id", "state", "issued_at"])
+    op.create_index("ix_delivery_unit_id_sent_at", "delivery", ["unit_id", "sent_at"])
+    op.create_index("ix_delivery_state_deadline", "delivery", ["state", "deadline"])

@@ -1,0 +1,95 @@
+"""The unit's day: what is late, due today and this week, by the person who does it and by the unit that owes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.day import When, ends, when
+from server.directives.policy import Policy
+from server.directives.rules import State
+from server.directives.service import standing
+from server.directives.service.access import BOTH, d, v
+from server.directives.service.assign import assigned
+from server.directives.service.lateness import AT_WORK, NOT_AT_WORK, late_counts
+from server.directives.shapes import DayLine, UnitDay
+from server.store import Transaction
+from server.units import service as units
+
+MOST_LOOKED_AT = 5_000
+Plan = Counter[When]
+
+
+def unit_day(tx: Transaction, who: Principal, policy: Policy) -> UnitDay:
+    """The day of the person's unit; the units below are there for those who follow what was issued."""
+    own = _rows(tx, v.unit_id == who.unit_id, _in((*AT_WORK, *NOT_AT_WORK)))
+    whens = {row.id: _when(tx, policy, row) for row in own}
+    return UnitDay(
+        own=_line(who.unit_id, who.acting.unit_name, Counter(whens.values())),
+        people=_people(tx, who, whens),
+        below=_below(tx, who, policy) if who.may(Permission.FOLLOW_DIRECTIVE) else [],
+    )
+
+
+def _rows(tx: Transaction, *mine: sa.ColumnElement[bool]) -> list[Any]:
+    return tx.all(BOTH.where(*mine).order_by(v.sent_at).limit(MOST_LOOKED_AT))
+
+
+def _in(states: Iterable[State]) -> sa.ColumnElement[bool]:
+    return v.state.in_([state.value for state in states])
+
+
+def _when(tx: Transaction, policy: Policy, row: Any) -> When:
+    return when(*standing.of(policy, row, tx.now), tx.now, policy.zone)
+
+
+def _people(tx: Transaction, who: Principal, whens: dict[int, When]) -> list[DayLine]:
+    """One line for each person who leads the work on something, who has most late first; work of nobody comes last."""
+    plans: dict[int, Plan] = {}
+    names: dict[int, str] = {}
+    leads = {key: next((one for one in people if one.lead), None) for key, people in assigned(tx, list(whens)).items()}
+    for key, moment in whens.items():
+        lead = leads.get(key)
+        plans.setdefault(lead.account if lead else 0, Counter())[moment] += 1
+        if lead:
+            names[lead.account] = lead.name
+    lines = [_line(account, names.get(account, ""), plan) for account, plan in plans.items()]
+    return sorted(lines, key=lambda line: (line.id == 0, *_urgent_first(line)))
+
+
+def _below(tx: Transaction, who: Principal, policy: Policy) -> list[DayLine]:
+    """One line for each unit that owes something on what this unit issued."""
+    late = late_counts(tx, who, policy)
+    due = _due_this_week(tx, who, policy)
+    wanted = {unit for unit in (*late, *due) if late[unit] or due.get(unit)}
+    names = units.units_by_ids(tx, wanted)
+    lines = []
+    for unit in wanted:
+        plan = due.get(unit, Counter())
+        plan[When.LATE] = late[unit]
+        lines.append(_line(unit, names[unit].name, plan))
+    return sorted(lines, key=_urgent_first)
+
+
+def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int, Plan]:
+    found: dict[int, Plan] = {}
+    dated = sa.and_(_in(AT_WORK), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
+    for row in _rows(tx, d.unit_id == who.unit_id, sa.or_(_in(NOT_AT_WORK), dated)):
+        moment = _when(tx, policy, row)
+        if moment in (When.TODAY, When.WEEK):
+            found.setdefault(row.unit_id, Counter())[moment] += 1
+    return found
+
+
+def _line(key: int, name: str, plan: Plan) -> DayLine:
+    numbers = {moment.value: plan[moment] for moment in (When.LATE, When.TODAY, When.WEEK, When.LATER)}
+    return DayLine(id=key, name=name, **numbers)
+
+
+def _urgent_first(line: DayLine) -> tuple[Any, ...]:
+    return (-line.late, -line.today, -line.week, -line.later, line.name)
