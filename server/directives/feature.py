@@ -11,7 +11,19 @@ from prometheus_client import Gauge
 from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
-from server.directives import api, home, pages, posting, registering, service, timing, wall, withdrawing, working
+from server.directives import (
+    api,
+    exporting,
+    home,
+    pages,
+    posting,
+    registering,
+    service,
+    timing,
+    wall,
+    withdrawing,
+    working,
+)
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import load_policy
@@ -64,7 +76,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.may_watch["board"] = board_watch(store)
     channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    for part in (api, pages, withdrawing, timing, posting, working, registering, wall):
+    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, wall):
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [

@@ -57,6 +57,7 @@ delivery_table = Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("directive_id", sa.ForeignKey("directive.id"), nullable=False),
     sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("issuer_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("role", sa.String(10), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("state_before", sa.String(20)),
@@ -83,9 +84,10 @@ delivery_table = Table(
     sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
     sa.Index(None, "unit_id", "state"),
     sa.Index(None, "unit_id", "sent_at"),
-    sa.Index(None, "state", "deadline"),
+    sa.Index(None, "issuer_id", "state", "deadline"),
 )
-"""`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
+"""`issuer_id` is the directive's unit, here again so that what a unit is owed is found at once.
+`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
 it, is what counts. `state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At
 `alarm_at` the sweeper looks at it next; it follows from the other columns and the rules, so any earlier moment does no

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any, Literal
 
@@ -12,10 +11,8 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap, GapInput, Words
 from server.directives.shapes.registers import RegisterPage, RegisterQuery
-from server.directives.spreadsheet import CONTENT_TYPE, workbook
 from server.errors import UserError
 from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, translate
@@ -56,21 +53,6 @@ async def _show(
     return await render(request, "directives/register.html", context, status=error.status if error else 200)
 
 
-async def export_register(request: web.Request) -> web.Response:
-    """What the search finds as an Excel file; the gaps are in it when nothing is searched."""
-    query, who, policy = read_query(request, RegisterQuery), principal(request), request.app[POLICY]
-    page = await request.app[STORE].read(service.register_page, who, policy, query)
-    lines = await request.app[STORE].read(service.register_lines, who, policy, query)
-    title = f"{translate(request, TITLES[query.register])} {page.year} · {who.acting.unit_name}"
-    gaps = [] if query.words else page.gaps
-    content = await asyncio.to_thread(
-        workbook, query.register, title, lines, gaps, policy.zone, lambda text: translate(request, text)
-    )
-    name = f"so-van-ban-{'di' if query.register == OUT else 'den'}-{page.year}.xlsx"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return web.Response(body=content, content_type=CONTENT_TYPE, headers=headers)
-
-
 class GapForm(msgspec.Struct, frozen=True, kw_only=True):
     """The page's form, as it was typed."""
 
@@ -98,6 +80,5 @@ ROUTES = [
     Route("GET", "/api/v1/registers", get_register, _FOLLOW, query=RegisterQuery, answer=RegisterPage),
     Route("POST", "/api/v1/registers/gaps", leave_out, _LEAVE_OUT, body=GapInput, answer=Gap),
     Route("GET", "/registers", show_register, _FOLLOW),
-    Route("GET", "/registers/export", export_register, _FOLLOW),
     Route("POST", "/registers/gaps", post_gap, _LEAVE_OUT),
 ]

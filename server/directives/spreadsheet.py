@@ -1,7 +1,8 @@
-"""A register as an Excel workbook, in the columns of Nghị định 30/2020/NĐ-CP, Phụ lục IV."""
+"""Excel workbooks: a register, in the columns of Nghị định 30/2020/NĐ-CP, Phụ lục IV, and the answers to questions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from zoneinfo import ZoneInfo
@@ -10,7 +11,9 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
 
+from server.directives.questions import QuestionKind, Tally
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
@@ -18,7 +21,8 @@ from server.http.i18n import _
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONGEST_CELL = 32_767
-Cell = str | int
+Cell = str | int | float
+_FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 Translate = Callable[[str], str]
 
 OUT_COLUMNS = (
@@ -48,36 +52,91 @@ def workbook(
     register: str, title: str, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
 ) -> bytes:
     """The file: a heading, one row a line, and below them the numbers that were left out. All text cells are text."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(say(_("Sổ văn bản"))[:31])
     columns = OUT_COLUMNS if register == OUT else IN_COLUMNS
-    for place, (_name, width) in enumerate(columns):
-        sheet.column_dimensions[chr(ord("A") + place)].width = width
-    sheet.freeze_panes = "A3"
+    sheet = _Sheet(say(_("Sổ văn bản")), [width for _name, width in columns], frozen="A3")
+    sheet.row([title], bold=True)
+    sheet.row([say(name) for name, _width in columns], bold=True)
+    for line in lines:
+        sheet.row(_values(register, line, zone))
+    for gap in gaps:
+        numbers = f"{gap.first}–{gap.last}" if gap.first != gap.last else str(gap.first)
+        sheet.row([numbers, f"{gap.at.astimezone(zone):%d/%m/%Y}", f"{say(_('Số bỏ'))}: {gap.reason} ({gap.person})"])
+    return sheet.save()
 
-    def row(values: Sequence[Cell], *, bold: bool = False) -> None:
+
+def answers_workbook(title: str, tallies: Sequence[Tally], say: Translate) -> bytes:
+    """What the units have answered: a sheet with one row a unit, and one for each question whose answers are tables."""
+    units = {given.unit: given.unit_name for one in tallies for given in one.given}
+    plain = [one for one in tallies if one.question.kind is not QuestionKind.TABLE]
+    sheet = _Sheet(say(_("Trả lời")), [32, *[28] * len(plain)], frozen="B3")
+    sheet.row([title], bold=True)
+    sheet.row([say(_("Đơn vị")), *(_heading(one) for one in plain)], bold=True)
+    for unit, name in units.items():
+        sheet.row([name, *(_answer(one, unit) for one in plain)])
+    for one in tallies:
+        if one.question.kind is QuestionKind.TABLE:
+            _table_sheet(sheet, one, say)
+    return sheet.save()
+
+
+def _table_sheet(sheet: _Sheet, tally: Tally, say: Translate) -> None:
+    sheet.begin(f"{tally.number}. {tally.question.label}", [32, *[28] * len(tally.question.parts)], frozen="B3")
+    sheet.row([tally.question.label], bold=True)
+    sheet.row([say(_("Đơn vị")), *tally.question.parts], bold=True)
+    for given in tally.given:
+        for cells in given.answer.rows if given.answer else ():
+            sheet.row([given.unit_name, *cells])
+
+
+def _heading(tally: Tally) -> str:
+    unit = f" ({tally.question.unit})" if tally.question.unit else ""
+    return f"{tally.number}. {tally.question.label}{unit}"
+
+
+def _answer(tally: Tally, unit: int) -> Cell:
+    given = next((one for one in tally.given if one.unit == unit), None)
+    if given is None:
+        return ""
+    if given.files:
+        return "; ".join(name for _id, name in given.files)
+    if given.answer is None:
+        return ""
+    return given.answer.text if given.answer.number is None else given.answer.number
+
+
+class _Sheet:
+    """A workbook that is written row by row. All text cells are text."""
+
+    def __init__(self, name: str, widths: Sequence[int], *, frozen: str) -> None:
+        self._book = Workbook(write_only=True)
+        self.begin(name, widths, frozen=frozen)
+
+    def begin(self, name: str, widths: Sequence[int], *, frozen: str) -> None:
+        """Go on in a new sheet; what Excel forbids in names is left out."""
+        self._sheet = self._book.create_sheet(_FORBIDDEN.sub(" ", name)[:31].strip(" '") or "-")
+        for place, width in enumerate(widths, 1):
+            self._sheet.column_dimensions[get_column_letter(place)].width = width
+        self._sheet.freeze_panes = frozen
+
+    def row(self, values: Sequence[Cell], *, bold: bool = False) -> None:
+        """Write one row."""
         cells = []
         for value in values:
-            cell = WriteOnlyCell(sheet)
-            if isinstance(value, int):
+            cell = WriteOnlyCell(self._sheet)
+            if isinstance(value, int | float):
                 cell.value = value
             else:  # "=1+1" in a subject stays a subject: openpyxl would make a formula of it
                 cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)[:LONGEST_CELL]
                 cell.data_type = "s"
             cell.font, cell.alignment = Font(bold=bold), Alignment(wrap_text=True, vertical="top")
             cells.append(cell)
-        sheet.append(cells)
+        self._sheet.append(cells)
 
-    row([title], bold=True)
-    row([say(name) for name, _width in columns], bold=True)
-    for line in lines:
-        row(_values(register, line, zone))
-    for gap in gaps:
-        numbers = f"{gap.first}–{gap.last}" if gap.first != gap.last else str(gap.first)
-        row([numbers, f"{gap.at.astimezone(zone):%d/%m/%Y}", f"{say(_('Số bỏ'))}: {gap.reason} ({gap.person})"])
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()
+    def save(self) -> bytes:
+        """The file."""
+        out = BytesIO()
+        self._book.save(out)
+        return out.getvalue()
 
 
 def _values(register: str, line: RegisterLine, zone: ZoneInfo) -> list[Cell]:

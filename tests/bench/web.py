@@ -188,6 +188,7 @@ def _delivery(directive: dict[str, Any], unit: int, chance: random.Random) -> di
     return {
         "directive_id": directive["id"],
         "unit_id": unit,
+        "issuer_id": directive["unit_id"],
         "role": RecipientRole.EXECUTE.value,
         "state": (State.REGISTERED if is_open else State.COMPLETED).value,
         "seq": directive["id"],

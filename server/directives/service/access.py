@@ -16,7 +16,7 @@ from server.http.i18n import _
 from server.store import Transaction
 
 d, v = directive_table.c, delivery_table.c
-BOTH = sa.select(delivery_table, d.unit_id.label("issuer_id"), d.urgency, d.deadline.label("directive_deadline")).join(
+BOTH = sa.select(delivery_table, d.urgency, d.deadline.label("directive_deadline")).join(
     directive_table, d.id == v.directive_id
 )
 """A delivery with what of its directive its clocks and events need."""

@@ -21,7 +21,9 @@ def tallies(tx: Transaction, directive_id: int, questions: Sequence[Question], n
     if not questions:
         return []
     asked = sa.and_(v.directive_id == directive_id, v.role != RecipientRole.INFO.value, v.state.not_in(_LEFT))
-    newest = sa.select(r.delivery_id, sa.func.max(r.version).label("version")).group_by(r.delivery_id).subquery()
+    mine = sa.select(v.id).where(v.directive_id == directive_id)
+    versions = sa.select(r.delivery_id, sa.func.max(r.version).label("version")).where(r.delivery_id.in_(mine))
+    newest = versions.group_by(r.delivery_id).subquery()
     rows = tx.all(
         sa.select(v.unit_id, r.id.label("response_id"), r.answers)
         .select_from(delivery_table)

@@ -132,6 +132,7 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
             {
                 "directive_id": row.id,
                 "unit_id": unit,
+                "issuer_id": row.unit_id,
                 "role": role.value,
                 "state": State.SENT.value,
                 "seq": numbers[unit],

@@ -7,13 +7,13 @@ late depends on working time; they are few, because they end with the registrati
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from server.accounts.principal import Principal
-from server.directives.model import delivery_table, directive_table
 from server.directives.policy import Policy
 from server.directives.rules import UNREGISTERED, RecipientRole, State, Timeliness
 from server.directives.service import standing
@@ -37,6 +37,18 @@ class LateRows(msgspec.Struct, frozen=True):
         return self.by_unit.total()
 
 
+def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
+    """Deliveries in one of these states."""
+    return v.state.in_([state.value for state in states])
+
+
+def rows_of(tx: Transaction, order: sa.ColumnElement[Any], most: int, *mine: sa.ColumnElement[bool]) -> list[Any]:
+    """Rows of `BOTH` with what lists show: found by the columns of deliveries alone, so that their indexes serve."""
+    wanted = sa.select(v.id).where(*mine).order_by(order, v.id).limit(most)
+    both = BOTH.add_columns(d.number_text, d.kind, d.subject)
+    return tx.all(both.where(v.id.in_(wanted)).order_by(order, v.id))
+
+
 def late_counts(tx: Transaction, who: Principal, policy: Policy) -> Counter[int]:
     """Overdue deliveries of what the person's unit issued, by unit."""
     return late_rows(tx, who, policy, 0).by_unit
@@ -45,20 +57,18 @@ def late_counts(tx: Transaction, who: Principal, policy: Policy) -> Counter[int]
 def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> LateRows:
     """Overdue deliveries of what the person's unit issued; at most `most` as rows."""
     dated = sa.and_(
-        d.unit_id == who.unit_id,
-        v.state.in_([state.value for state in AT_WORK]),
+        v.issuer_id == who.unit_id,
+        in_states(AT_WORK),
         v.role != RecipientRole.INFO.value,
         v.deadline < tx.now,
         v.extension_asked_at.is_(None),
     )
-    count = sa.select(v.unit_id, sa.func.count().label("late")).select_from(
-        delivery_table.join(directive_table, d.id == v.directive_id)
-    )
-    by_unit = Counter({row.unit_id: int(row.late) for row in tx.all(count.where(dated).group_by(v.unit_id))})
-    both = BOTH.add_columns(d.number_text, d.kind, d.subject)
-    found = [(row, row.deadline) for row in tx.all(both.where(dated).order_by(v.deadline, v.id).limit(most))]
-    others = v.state.in_([state.value for state in NOT_AT_WORK])
-    rows = tx.all(both.where(d.unit_id == who.unit_id, others).order_by(v.sent_at).limit(MOST_LOOKED_AT))
+    unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
+    count = sa.select(unit, sa.func.count().label("late")).where(dated).group_by(unit)
+    by_unit = Counter({row.unit: int(row.late) for row in tx.all(count)})
+    first = rows_of(tx, v.deadline, most, dated) if most else []
+    found = [(row, row.deadline) for row in first]
+    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, in_states(NOT_AT_WORK))
     for row in rows:
         due, timeliness = standing.of(policy, row, tx.now)
         if timeliness is Timeliness.OVERDUE:

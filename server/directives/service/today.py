@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,36 +11,33 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.day import When, ends, when
 from server.directives.policy import Policy
-from server.directives.rules import State
 from server.directives.service import standing
-from server.directives.service.access import BOTH, d, v
+from server.directives.service.access import v
 from server.directives.service.assign import assigned
-from server.directives.service.lateness import AT_WORK, NOT_AT_WORK, late_counts
+from server.directives.service.lateness import (
+    AT_WORK,
+    MOST_LOOKED_AT,
+    NOT_AT_WORK,
+    in_states,
+    late_counts,
+    rows_of,
+)
 from server.directives.shapes import DayLine, UnitDay
 from server.store import Transaction
 from server.units import service as units
 
-MOST_LOOKED_AT = 5_000
 Plan = Counter[When]
 
 
 def unit_day(tx: Transaction, who: Principal, policy: Policy) -> UnitDay:
     """The day of the person's unit; the units below are there for those who follow what was issued."""
-    own = _rows(tx, v.unit_id == who.unit_id, _in((*AT_WORK, *NOT_AT_WORK)))
+    own = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.unit_id == who.unit_id, in_states((*AT_WORK, *NOT_AT_WORK)))
     whens = {row.id: _when(tx, policy, row) for row in own}
     return UnitDay(
         own=_line(who.unit_id, who.acting.unit_name, Counter(whens.values())),
         people=_people(tx, who, whens),
         below=_below(tx, who, policy) if who.may(Permission.FOLLOW_DIRECTIVE) else [],
     )
-
-
-def _rows(tx: Transaction, *mine: sa.ColumnElement[bool]) -> list[Any]:
-    return tx.all(BOTH.where(*mine).order_by(v.sent_at).limit(MOST_LOOKED_AT))
-
-
-def _in(states: Iterable[State]) -> sa.ColumnElement[bool]:
-    return v.state.in_([state.value for state in states])
 
 
 def _when(tx: Transaction, policy: Policy, row: Any) -> When:
@@ -78,8 +74,10 @@ def _below(tx: Transaction, who: Principal, policy: Policy) -> list[DayLine]:
 
 def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int, Plan]:
     found: dict[int, Plan] = {}
-    dated = sa.and_(_in(AT_WORK), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
-    for row in _rows(tx, d.unit_id == who.unit_id, sa.or_(_in(NOT_AT_WORK), dated)):
+    dated = sa.and_(in_states(AT_WORK), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
+    mine = v.issuer_id == who.unit_id
+    rows = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, dated)
+    for row in rows + rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, in_states(NOT_AT_WORK)):
         moment = _when(tx, policy, row)
         if moment in (When.TODAY, When.WEEK):
             found.setdefault(row.unit_id, Counter())[moment] += 1

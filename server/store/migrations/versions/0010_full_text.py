@@ -23,4 +23,7 @@ def upgrade() -> None:
     op.drop_index("ix_directive_unit_id_state", "directive")
     op.create_index("ix_directive_unit_id_state_issued_at", "directive", ["unit_id", "state", "issued_at"])
     op.create_index("ix_delivery_unit_id_sent_at", "delivery", ["unit_id", "sent_at"])
-    op.create_index("ix_delivery_state_deadline", "delivery", ["state", "deadline"])
+    op.add_column("delivery", sa.Column("issuer_id", sa.Integer(), nullable=False, server_default="0"))
+    issuer = "(SELECT unit_id FROM directive WHERE directive.id = delivery.directive_id)"
+    connection.execute(sa.text(f"UPDATE delivery SET issuer_id = {issuer}"))  # noqa: S608 - no value in it
+    op.create_index("ix_delivery_issuer_id_state_deadline", "delivery", ["issuer_id", "state", "deadline"])

@@ -1,0 +1,98 @@
+"""Files to keep or to print: registers as Excel and PDF, the answers to a directive's questions as Excel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import msgspec
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.directives import service
+from server.directives.keys import POLICY
+from server.directives.printing import CONTENT_TYPE as PDF
+from server.directives.printing import register_pdf
+from server.directives.registering import TITLES
+from server.directives.service.numbers import OUT
+from server.directives.shapes import Gap
+from server.directives.shapes.registers import RegisterLine, RegisterQuery
+from server.directives.spreadsheet import CONTENT_TYPE as EXCEL
+from server.directives.spreadsheet import answers_workbook, workbook
+from server.errors import NotFoundError
+from server.http import STORE, Route, principal, read_query
+from server.http.i18n import _, translate
+from server.http.reading import path_id
+
+
+def _file(content: bytes, content_type: str, name: str) -> web.Response:
+    """A file that was made for this answer, as a download; `name` is ASCII."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return web.Response(body=content, content_type=content_type, headers=headers)
+
+
+async def get_answers(request: web.Request) -> web.Response:
+    """The newest answers of all units to the questions of a directive of ours."""
+    opened = await request.app[STORE].read(
+        service.open_directive, principal(request), request.app[POLICY], path_id(request)
+    )
+    if opened.board is None or not opened.directive.questions:
+        raise NotFoundError("no_answers", _("Văn bản này không có câu hỏi mà đơn vị đồng chí theo dõi."))
+    title = f"{opened.directive.number_text} · {opened.directive.subject}"
+    content = await asyncio.to_thread(answers_workbook, title, opened.answers, lambda text: translate(request, text))
+    return _file(content, EXCEL, f"tra-loi-{opened.directive.id}.xlsx")
+
+
+async def export_register(request: web.Request) -> web.Response:
+    """What the search finds as an Excel file; the gaps are in it when nothing is searched."""
+    found = await _whole(request)
+    content = await asyncio.to_thread(
+        workbook, found.register, f"{found.title} · {found.unit}", found.lines, found.gaps, found.zone, found.say
+    )
+    return _file(content, EXCEL, f"{found.file}.xlsx")
+
+
+async def print_register(request: web.Request) -> web.Response:
+    """The same as PDF, ready to print."""
+    found = await _whole(request)
+    content = await asyncio.to_thread(
+        register_pdf, found.register, found.unit, found.title, found.lines, found.gaps, found.zone, found.say
+    )
+    return _file(content, PDF, f"{found.file}.pdf")
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    """All that a file of a register holds; `say` translates."""
+
+    register: str
+    unit: str
+    title: str
+    file: str
+    lines: list[RegisterLine]
+    gaps: list[Gap]
+    zone: ZoneInfo
+    say: Callable[[str], str]
+
+
+async def _whole(request: web.Request) -> _Whole:
+    query, who, policy = read_query(request, RegisterQuery), principal(request), request.app[POLICY]
+    page = await request.app[STORE].read(service.register_page, who, policy, query)
+    return _Whole(
+        register=query.register,
+        unit=who.acting.unit_name,
+        title=f"{translate(request, TITLES[query.register])} {page.year}",
+        file=f"so-van-ban-{'di' if query.register == OUT else 'den'}-{page.year}",
+        lines=await request.app[STORE].read(service.register_lines, who, policy, query),
+        gaps=[] if query.words else page.gaps,
+        zone=policy.zone,
+        say=lambda text: translate(request, text),
+    )
+
+
+_FOLLOW = Permission.FOLLOW_DIRECTIVE
+ROUTES = [
+    Route("GET", "/registers/export", export_register, _FOLLOW),
+    Route("GET", "/registers/print", print_register, _FOLLOW),
+    Route("GET", "/directives/{id:\\d+}/answers", get_answers, _FOLLOW),
+]

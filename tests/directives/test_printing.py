@@ -1,0 +1,137 @@
+"""Registers as PDF: the pages are read back; and the answers to questions as Excel."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from server.directives import service
+from server.directives.documents import DocumentType
+from server.directives.printing import register_pdf
+from server.directives.questions import Answer, Question, QuestionKind
+from server.directives.shapes import Gap, ReportInput
+from server.directives.shapes.registers import RegisterLine
+from server.store import Store
+from tests.conftest import START, DistrictIds, PageAs
+from tests.directives.helpers import POLICY, issue
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+STACKED = "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ, Đakrông <b>&amp;"
+
+
+def line(entry: int, subject: str, **changes: Any) -> RegisterLine:
+    values: dict[str, Any] = {
+        "entry": entry,
+        "at": START,
+        "directive": entry,
+        "number_text": f"{entry:02}/KH-UBND",
+        "kind": DocumentType.KE_HOACH,
+        "subject": subject,
+        "unit_name": "UBND huyện Cam Lộ",
+        "issued_at": START,
+        "signer": "Nguyễn Văn Ẩn",
+        "deadline": START + timedelta(days=3),
+        "recipients": ["Xã Cam Thủy", "Xã Cam Hiếu"],
+        "state": None,
+    }
+    return RegisterLine(**(values | changes))
+
+
+def read(content: bytes) -> list[str]:
+    """The text of each page with single spaces."""
+    return [" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(content)).pages]
+
+
+def same(text: str) -> str:
+    return text
+
+
+@pytest.mark.parametrize("register", ["out", "in"])
+def test_pages_are_numbered_and_headed_and_hold_every_line(register: str) -> None:
+    lines = [line(n, f"Việc thứ {n}: {STACKED}") for n in range(1, 121)]
+    content = register_pdf(register, "UBND huyện Cam Lộ", "Sổ văn bản 2026", lines, [], HANOI, same)
+    pages = read(content)
+    assert len(pages) > 5
+    for number, text in enumerate(pages, 1):
+        assert "Tên loại và trích yếu" in text
+        assert f"{number}/{len(pages)}" in text
+    whole = " ".join(pages)
+    assert [n for n in range(1, 121) if f"Việc thứ {n}:" not in whole] == []
+    assert whole.count("Đakrông <b>&amp;") == 120
+    assert "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ" in whole
+    assert "UBND HUYỆN CAM LỘ" in pages[0] and "SỔ VĂN BẢN 2026" in pages[0]
+    box = PdfReader(BytesIO(content)).pages[0].mediabox
+    assert (round(box.width), round(box.height)) == (842, 595)  # A4, landscape, in points
+
+
+def test_fonts_are_in_the_file() -> None:
+    content = register_pdf("out", "UBND", "Sổ", [line(1, STACKED)], [], HANOI, same)
+    fonts = PdfReader(BytesIO(content)).pages[0]["/Resources"]["/Font"]  # type: ignore[index]
+    used = [font.get_object() for font in fonts.values() if "Tinos" in str(font.get_object()["/BaseFont"])]
+    assert used
+    assert all("/FontFile2" in font["/FontDescriptor"] for font in used)
+
+
+def test_the_longest_line_still_fits_on_its_page() -> None:
+    long = line(1, "Ữ" * 500, recipients=["Thôn " + "Ộ" * 40] * 200, signer="W" * 50)
+    assert "1/" in read(register_pdf("out", "UBND", "Sổ", [long], [], HANOI, same))[0]
+
+
+def test_an_empty_register_and_numbers_left_out() -> None:
+    gap = Gap(register="out", year=2026, first=4, last=6, reason="Sổ giấy", at=START, person="A")
+    for register in ("out", "in"):
+        (text,) = read(register_pdf(register, "UBND", "Sổ", [], [gap], HANOI, same))
+        assert "4–6" in text and "Số bỏ: Sổ giấy (A)" in text
+
+
+async def test_the_page_offers_the_file(store: Store, district: DistrictIds, page_as: PageAs) -> None:
+    issue(store, district.who("chutich"), [district.unit("19606")], subject="Họp thôn đầu năm")
+    issue(store, district.who("chutich"), [district.unit("19606")], subject="Tiêm phòng")
+    clerk = await page_as("vanthu")
+    assert "/registers/print" in await (await clerk.get("/registers")).text()
+    answer = await clerk.get("/registers/print?words=hop+thon")
+    assert (answer.status, answer.content_type) == (200, "application/pdf")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="so-van-ban-di-2026.pdf"'
+    (text,) = read(await answer.read())
+    assert "Họp thôn đầu năm" in text and "Tiêm phòng" not in text and "01/KH-UBND" in text
+    assert (await (await page_as("thon1.camthuy")).get("/registers/print")).status == 403
+
+
+QUESTIONS = [
+    Question(kind=QuestionKind.NUMBER, label="Số hộ", unit="hộ"),
+    Question(kind=QuestionKind.TEXT, label="Khó khăn", required=False),
+    Question(kind=QuestionKind.TABLE, label="Ngầm tràn [1/2]: mức?", parts=["Tên", "Mức"], required=False),
+]
+
+
+async def test_answers_to_questions_as_excel(store: Store, district: DistrictIds, page_as: PageAs) -> None:
+    leader, one, two = (district.who(name) for name in ("chutich", "camthuy", "camhieu"))
+    done = issue(store, leader, [one.unit_id, two.unit_id], questions=QUESTIONS)
+    for who, hovels, rows in ((one, 12, [["Ngầm thôn 3", "0,6"], ["Cầu", "0,2"]]), (two, 7, [])):
+        store.write_now(service.register, who, POLICY, done.id)
+        answers = [Answer(question=1, number=hovels), Answer(question=3, rows=rows)]
+        answers += [Answer(question=2, text="=SUM(A1)")] if who is one else []
+        store.write_now(service.report, who, POLICY, done.id, ReportInput(text="Có.", answers=answers))
+    clerk = await page_as("vanthu")
+    assert f"/directives/{done.id}/answers" in await (await clerk.get(f"/directives/{done.id}")).text()
+    reply = await clerk.get(f"/directives/{done.id}/answers")
+    book = load_workbook(BytesIO(await reply.read()))
+    first, second = book.worksheets
+    rows_of = [[cell.value for cell in row] for row in first.iter_rows()]
+    assert rows_of[1] == ["Đơn vị", "1. Số hộ (hộ)", "2. Khó khăn"]
+    assert sorted(rows_of[2:], key=str) == [["Xã Cam Hiếu", 7, None], ["Xã Cam Thủy", 12, "=SUM(A1)"]]
+    assert {cell.data_type for row in first.iter_rows(min_row=3) for cell in row if cell.value == "=SUM(A1)"} == {"s"}
+    assert second.title == "3. Ngầm tràn  1 2   mức"
+    assert [[cell.value for cell in row] for row in second.iter_rows(min_row=3)] == [
+        ["Xã Cam Thủy", "Ngầm thôn 3", "0,6"],
+        ["Xã Cam Thủy", "Cầu", "0,2"],
+    ]
+    assert (await (await page_as("camthuy")).get(f"/directives/{done.id}/answers")).status == 404
+    plain = issue(store, leader, [one.unit_id])
+    assert (await clerk.get(f"/directives/{plain.id}/answers")).status == 404
