@@ -45,15 +45,15 @@ OUT_COLUMNS = (
     (_("Ghi chú"), 18),
 )
 IN_COLUMNS = (
-    (_("Ngày đến"), 20),
+    (_("Ngày đến"), 23),
     (_("Số đến"), 13),
-    (_("Tác giả"), 38),
-    (_("Số, ký hiệu"), 26),
-    (_("Ngày tháng văn bản"), 22),
-    (_("Tên loại và trích yếu nội dung văn bản"), 78),
+    (_("Tác giả"), 34),
+    (_("Số, ký hiệu"), 32),
+    (_("Ngày tháng văn bản"), 23),
+    (_("Tên loại và trích yếu nội dung văn bản"), 76),
     (_("Hạn trả lời"), 22),
-    (_("Ký nhận"), 26),
-    (_("Ghi chú"), 22),
+    (_("Ký nhận"), 25),
+    (_("Ghi chú"), 19),
 )
 """Headings and widths in mm."""
 
@@ -144,7 +144,8 @@ def _cell(text: str, style: ParagraphStyle) -> Paragraph:
 def _values(register: str, line: RegisterLine, zone: ZoneInfo) -> list[str]:
     entered, issued = (f"{moment.astimezone(zone):%d/%m/%Y}" for moment in (line.at, line.issued_at))
     due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
-    what = f"{line.kind.value}: {line.subject}"
+    kind = line.kind.value
+    what = line.subject if line.subject.lower().startswith(kind.lower()) else f"{kind}: {line.subject}"
     if register == OUT:
         return [line.number_text, issued, what, line.signer, "; ".join(line.recipients), due, ""]
     return [entered, str(line.entry), line.unit_name, line.number_text, issued, what, due, "", ""]

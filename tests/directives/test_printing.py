@@ -63,6 +63,8 @@ def test_pages_are_numbered_and_headed_and_hold_every_line(register: str) -> Non
         assert f"{number}/{len(pages)}" in text
     whole = " ".join(pages)
     assert [n for n in range(1, 121) if f"Việc thứ {n}:" not in whole] == []
+    assert whole.count("24/11/2026") == (240 if register == "in" else 120)  # no date is broken
+    assert [n for n in range(1, 121) if f"{n:02}/KH-UBND" not in whole] == []
     assert whole.count("Đakrông <b>&amp;") == 120
     assert "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ" in whole
     assert "UBND HUYỆN CAM LỘ" in pages[0] and "SỔ VĂN BẢN 2026" in pages[0]
