@@ -111,7 +111,7 @@ async def sign_card(request: web.Request) -> HomeCard | None:
     who = principal(request)
     if not who.may(Permission.DRAFT_DIRECTIVE):
         return None
-    drafts = (await request.app[STORE].read(service.outbox, who, request.app[POLICY])).drafts
+    drafts = await request.app[STORE].read(service.drafts, who)
     may_issue = who.may(Permission.ISSUE_DIRECTIVE)
     shown = [draft for draft in drafts if draft.state == "WAITING" or not may_issue]
     context = {"drafts": shown[:MOST_LINES], "may_issue": may_issue}
@@ -124,9 +124,9 @@ async def boards_card(request: web.Request) -> HomeCard | None:
     who = principal(request)
     if not who.may(Permission.REVIEW_RESPONSE):
         return None
-    issued = (await request.app[STORE].read(service.outbox, who, request.app[POLICY])).issued
-    context = {"lines": issued[:MOST_LINES]}
-    return HomeCard(template="directives/home_boards.html", order=50, context=context) if issued else None
+    lines = await request.app[STORE].read(service.issued, who, request.app[POLICY], MOST_LINES)
+    context = {"lines": lines}
+    return HomeCard(template="directives/home_boards.html", order=50, context=context) if lines else None
 
 
 CARDS = (day_card, alarm_card, late_card, due_card, sign_card, boards_card)

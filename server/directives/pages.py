@@ -29,6 +29,7 @@ from server.http.pages import now_of
 from server.http.reading import path_id, read_form
 from server.units.service import units_by_ids
 
+MOST_SHOWN = 100
 SECTIONS = {
     When.LATE: _("Quá hạn"),
     When.TODAY: _("Hôm nay"),
@@ -41,6 +42,12 @@ RETURN_REASONS = {
     ReturnReason.DAMAGED: _("Tệp hỏng, không đọc được"),
     ReturnReason.DUPLICATE: _("Trùng với văn bản đã nhận"),
 }
+
+
+class InboxPageQuery(InboxQuery, frozen=True, kw_only=True):
+    """The page shows the first MOST_SHOWN by what is due next; `whole` shows all."""
+
+    whole: bool = False
 
 
 class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +69,10 @@ def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list
 async def get_inbox(request: web.Request) -> web.Response:
     """What came to the unit, by what is due next."""
     who, policy = principal(request), request.app[POLICY]
-    query = read_query(request, InboxQuery)
+    query = read_query(request, InboxPageQuery)
     done, mine = query.done, query.mine
-    lines = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
+    found = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
+    lines = found if query.whole else found[:MOST_SHOWN]
     due = {} if done else dict(by_due(lines, now_of(request), policy))
     sections = [("", "", lines)] if done and lines else []
     sections += [(section.value, translate(request, SECTIONS[section]), found) for section, found in due.items()]
@@ -72,6 +80,7 @@ async def get_inbox(request: web.Request) -> web.Response:
         "done": done,
         "mine": mine,
         "sections": sections,
+        "more": len(found) - len(lines),
         "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
         "command_id": secrets.token_hex(16),
     }

@@ -12,7 +12,9 @@ from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError
 from server.directives.service.reading import (
     download,
+    drafts,
     inbox,
+    issued,
     late,
     may_watch_board,
     open_delivery,
@@ -51,10 +53,12 @@ __all__ = [
     "delete_draft",
     "detach",
     "download",
+    "drafts",
     "edit_draft",
     "gaps_of",
     "inbox",
     "issue",
+    "issued",
     "late",
     "may_watch_board",
     "my_alarms",

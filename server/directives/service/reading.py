@@ -79,24 +79,31 @@ def waiting(tx: Transaction, unit_id: int) -> int:
     return int(tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(mine)).scalar_one())
 
 
-def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Outbox:
-    """The unit's drafts, and what it issued with its counts, newest first."""
+def drafts(tx: Transaction, who: Principal) -> list[SentLine]:
+    """The unit's drafts, for those who write them, the last changed first."""
+    if not who.may(Permission.DRAFT_DIRECTIVE):
+        return []
+    mine = sa.and_(d.unit_id == who.unit_id, d.state != DirectiveState.ISSUED.value)
+    rows = tx.all(sa.select(directive_table).where(mine).order_by(d.changed_at.desc()))
+    return [_sent_line(row, Counts()) for row in rows]
+
+
+def issued(tx: Transaction, who: Principal, policy: Policy, most: int = PAGE, page: int = 1) -> list[SentLine]:
+    """What the unit issued with its counts, newest first, `most` on a page."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    mine = sa.select(directive_table).where(d.unit_id == who.unit_id)
-    is_issued = d.state == DirectiveState.ISSUED.value
-    drafts = tx.all(mine.where(~is_issued).order_by(d.changed_at.desc()))
-    issued = tx.all(
-        mine.where(is_issued).order_by(d.issued_at.desc(), d.id.desc()).limit(PAGE).offset((page - 1) * PAGE)
-    )
-    total = tx.execute(
-        sa.select(sa.func.count()).select_from(directive_table).where(d.unit_id == who.unit_id, is_issued)
-    ).scalar_one()
-    counts = standing.counts_of(tx, policy, {row.id: row for row in issued})
-    return Outbox(
-        drafts=[_sent_line(row, Counts()) for row in drafts] if who.may(Permission.DRAFT_DIRECTIVE) else [],
-        issued=[_sent_line(row, counts[row.id]) for row in issued],
-        pages=max(1, -(-total // PAGE)),
-    )
+    mine = sa.and_(d.unit_id == who.unit_id, d.state == DirectiveState.ISSUED.value)
+    newest = sa.select(directive_table).where(mine).order_by(d.issued_at.desc(), d.id.desc())
+    rows = tx.all(newest.limit(most).offset((page - 1) * most))
+    counts = standing.counts_of(tx, policy, {row.id: row for row in rows})
+    return [_sent_line(row, counts[row.id]) for row in rows]
+
+
+def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Outbox:
+    """The unit's drafts, and a page of what it issued."""
+    lines = issued(tx, who, policy, page=page)
+    mine = sa.and_(d.unit_id == who.unit_id, d.state == DirectiveState.ISSUED.value)
+    total = tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(mine)).scalar_one()
+    return Outbox(drafts=drafts(tx, who), issued=lines, pages=max(1, -(-total // PAGE)))
 
 
 def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
