@@ -227,7 +227,7 @@ class DayLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitDay(msgspec.Struct, frozen=True, kw_only=True):
-    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it."""
+    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it by this week."""
 
     own: DayLine
     people: list[DayLine]
