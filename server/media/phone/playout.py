@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.media.opus import Samples
+from server.media.phone import stretch
 from server.media.phone.codecs import FRAME_TIME, Codec
 from server.media.rtp import unwrap
 
@@ -25,7 +26,9 @@ _ANOTHER_CLOCK = 2.0  # s off: the sender began anew
 _ALL_LATE = 5  # packets in a row that came too late to be played: the sender's clock stood still in a pause
 _LEAP = 0.1  # s off that no stretching mends
 _NEAR = 0.002  # s off that need no mending
-_STRETCH = 0.04  # of a frame: hardly to be heard
+_LATER = 0.009  # s that a voice may be later than it must, until periods are left out: they are as long
+_ALIKE, _ALMOST = 0.9, 0.5  # likeness of two periods of which one may go, and when it is urgent
+_URGENT = 0.03  # s off
 _QUIET = 180.0  # root mean square of 16-bit samples that count as a pause (-45 dB)
 
 
@@ -136,13 +139,13 @@ class Playout:
         due = self._due(now)
         if self._cursor is None and not self._begin(due):
             return None
-        wanted = self._wanted(due)
-        while self._ready.size < wanted and self._decode_next(wanted - self._ready.size):
+        self._approach(due)
+        while self._ready.size < self._frame and self._decode_next(self._frame - self._ready.size):
             pass
-        taken, self._ready = self._ready[:wanted], self._ready[wanted:]
+        taken, self._ready = self._ready[: self._frame], self._ready[self._frame :]
         if not taken.size:
             return None
-        self._last = self._fit(taken, wanted)
+        self._last = taken if taken.size == self._frame else np.pad(taken, (0, self._frame - taken.size))
         return self._last if self._last.any() else None
 
     def _due(self, now: float) -> int:
@@ -151,24 +154,42 @@ class Playout:
 
     def _begin(self, due: int) -> bool:
         """After a pause: whether the next packet's time has come within this frame."""
-        for at in [at for at in self._waiting if at + self._codec.duration(self._waiting[at]) <= due]:
-            del self._waiting[at]
+        self._drop_before(due)
         if min(self._waiting, default=due + self._codec.clock) >= due + FRAME_TIME * self._codec.clock:
             return False
         self._cursor = due
         self._gap = _CONCEALED
         return True
 
-    def _wanted(self, due: int) -> int:
-        """How many samples make this frame, so that what is played gets nearer to what is due."""
+    def _drop_before(self, due: int) -> None:
+        """Forget packets whose time has passed."""
+        for at in [at for at in self._waiting if at + self._codec.duration(self._waiting[at]) <= due]:
+            del self._waiting[at]
+
+    def _approach(self, due: int) -> None:
+        """Bring what is played nearer to what is due."""
         ahead = (self._place() - due) / self._codec.clock
         if abs(ahead) <= _NEAR:
-            return self._frame
+            return
         if abs(ahead) > _LEAP or float(np.sqrt(np.mean(self._last.astype(np.float32) ** 2))) < _QUIET:
             self._move(due, ahead)
-            return self._frame
-        most = _STRETCH * self._frame
-        return self._frame - round(min(max(ahead * self._codec.rate, -most), most))
+        elif not -_LATER <= ahead <= 0:
+            self._stretch(ahead)
+
+    def _stretch(self, ahead: float) -> None:
+        """By a period of the voice, once enough of it is there."""
+        while self._ready.size < stretch.WINDOW * self._codec.rate and self._is_next_there():
+            self._decode_next(0)
+        if self._ready.size < stretch.WINDOW * self._codec.rate:
+            return
+        period = stretch.find_period(self._ready, self._codec.rate)
+        if period.likeness < (_ALMOST if abs(ahead) > _URGENT else _ALIKE):
+            return
+        change = stretch.repeat if ahead > 0 else stretch.leave_out
+        self._ready = change(self._ready, period.samples)
+
+    def _is_next_there(self) -> bool:
+        return self._cursor is not None and min(self._waiting, default=self._cursor + 1) <= self._cursor
 
     def _place(self) -> int:
         """The position of the next sample to be played."""
@@ -184,15 +205,7 @@ class Playout:
             self._ready = self._ready[dropped:]
         else:
             self._cursor, self._ready = due, self._ready[:0]
-
-    def _fit(self, samples: Samples, wanted: int) -> Samples:
-        """A frame out of a little more or less than one."""
-        if samples.size < wanted:
-            samples = np.concatenate((samples, np.zeros(wanted - samples.size, np.int16)))
-        if samples.size == self._frame:
-            return samples
-        places = np.linspace(0, samples.size - 1, self._frame)
-        return np.interp(places, np.arange(samples.size), samples).astype(np.int16)
+            self._drop_before(due)
 
     def _decode_next(self, missing: int) -> bool:
         """Append what comes next; false when there is nothing more to append."""
