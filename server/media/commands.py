@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from server.errors import ProtocolError
 from server.media import protocol as p
 from server.media import telling
+from server.media.calls import Calls
 from server.media.dtls import new_certificate
 from server.media.figures import node_stats
 from server.media.negotiation import Negotiation
@@ -20,6 +23,7 @@ from server.media.participant import Participant
 from server.media.policing import Bounds
 from server.media.recorder import CannotRecordError
 from server.media.recordings import Recordings
+from server.media.refusal import CannotError
 from server.media.room import Room
 from server.media.switch import Switch
 
@@ -28,21 +32,14 @@ log = logging.getLogger(__name__)
 MOST_PARTICIPANTS = 500  # in the whole node
 
 
-class _CannotError(Exception):
-    """The command is not carried out; `code` is what control is told."""
-
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
-
-
 class Commands:
     """Carries out commands on a `Switch`; `stopping` is set when the process is to end."""
 
-    def __init__(self, switch: Switch, addresses: list[str], bounds: Bounds) -> None:
+    def __init__(self, switch: Switch, addresses: list[str], bounds: Bounds, calls: Calls) -> None:
         self.stopping = asyncio.Event()
         self.lag = 0.0  # s; how late the event loop was of late, noted by who measures it
         self._switch = switch
+        self.calls = calls
         self._recordings = Recordings(switch.announce)
         port = switch.port
         candidates = [(address, port.number) for address in addresses]
@@ -60,6 +57,7 @@ class Commands:
             p.StopRecording: self._stop_recording,
             p.GetStats: self._get_stats,
             p.Shutdown: self._shutdown,
+            **calls.table(),
         }
 
     async def carry_out(self, command: p.Command) -> p.Answer:
@@ -67,12 +65,13 @@ class Commands:
         try:
             answer = self._table[type(command)](command, time.monotonic())
             return await answer if isinstance(answer, Awaitable) else answer
-        except _CannotError as error:
+        except CannotError as error:
             return p.Failed(code=error.code, message=str(error))
 
     async def close_everything(self) -> None:
         """End all sessions and recordings."""
         await self._recordings.stop_all()
+        self.calls.lines.close_all()
         for name in list(self._switch.rooms):
             self._switch.close_room(name)
 
@@ -89,18 +88,18 @@ class Commands:
     def _room(self, name: str) -> Room:
         room = self._switch.rooms.get(name)
         if room is None:
-            raise _CannotError("no_room", name)
+            raise CannotError("no_room", name)
         return room
 
     def _participant(self, room: str, name: str) -> Participant:
         participant = self._room(room).participants.get(name)
         if participant is None:
-            raise _CannotError("no_participant", name)
+            raise CannotError("no_participant", name)
         return participant
 
     def _hello(self, command: p.Hello, now: float) -> p.Answer:
         if command.version != p.VERSION:
-            raise _CannotError("version", f"this node speaks {p.VERSION}")
+            raise CannotError("version", f"this node speaks {p.VERSION}")
         rooms = [
             p.RoomInfo(
                 room=room.name,
@@ -112,7 +111,13 @@ class Commands:
             )
             for room in self._switch.rooms.values()
         ]
-        return p.Welcome(version=p.VERSION, pid=os.getpid(), udp_port=self._switch.port.number, rooms=rooms)
+        return p.Welcome(
+            version=p.VERSION,
+            pid=os.getpid(),
+            udp_port=self._switch.port.number,
+            rooms=rooms,
+            calls=self.calls.lines.infos(),
+        )
 
     def _open_room(self, command: p.OpenRoom, now: float) -> p.Answer:
         self._switch.open_room(command.room)
@@ -120,18 +125,19 @@ class Commands:
 
     async def _close_room(self, command: p.CloseRoom, now: float) -> p.Answer:
         self._switch.close_room(command.room)
+        self.calls.lines.room_closed(command.room)
         await self._recordings.stop(command.room)
         return p.Done()
 
     def _join(self, command: p.Join, now: float) -> p.Answer:
         room = self._room(command.room)
         if self._switch.sessions >= MOST_PARTICIPANTS and command.participant not in room.participants:
-            raise _CannotError("full")
+            raise CannotError("full")
         try:
             participant, answer, slots = self._negotiation.accept(command.participant, command.room, command.offer, now)
         except ProtocolError as error:
             log.warning("%s/%s: offer refused: %s", command.room, command.participant, error)
-            raise _CannotError("bad_offer", str(error)) from error
+            raise CannotError("bad_offer", str(error)) from error
         self._switch.admit(participant, now)
         return p.Joined(answer=answer, session=participant.session, slots=slots)
 
@@ -167,20 +173,22 @@ class Commands:
         try:
             await self._recordings.start(room, command.recording, Path(command.directory))
         except CannotRecordError as error:
-            raise _CannotError(error.code, str(error)) from error
+            raise CannotError(error.code, str(error)) from error
         if self._switch.rooms.get(command.room) is not room:
             await self._recordings.stop(command.room)
-            raise _CannotError("no_room", command.room)
+            raise CannotError("no_room", command.room)
         return p.Done()
 
     async def _stop_recording(self, command: p.StopRecording, now: float) -> p.Answer:
         closed = await self._recordings.stop(command.room, command.recording)
         if closed is None:
-            raise _CannotError("not_recording", command.recording)
+            raise CannotError("not_recording", command.recording)
         return closed
 
     def _get_stats(self, command: p.GetStats, now: float) -> p.Answer:
-        return node_stats(self._switch, command.room, self.lag, now)
+        stats = node_stats(self._switch, command.room, self.lag, now)
+        told = {"calls": self.calls.stats(now), "calls_tick_ms": 1000 * self.calls.lines.slowest_tick}
+        return msgspec.structs.replace(stats, **told)
 
     async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
         """Control may end with our answer, and a container with control: the files must be complete by then."""

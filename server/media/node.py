@@ -17,8 +17,10 @@ import sys
 import time
 from pathlib import Path
 
+from server.media.calls import Calls
 from server.media.commands import Commands
 from server.media.control import ControlServer
+from server.media.phone.bridge import Ports
 from server.media.policing import Bounds
 from server.media.switch import Switch
 from server.media.udp import UdpPort
@@ -34,10 +36,10 @@ FORGET = 0.97  # of the loop's worst lateness is left a tick later: half of it a
 class Node:
     """The parts of the process, wired: port and switch for packets, commands and control for the rest."""
 
-    def __init__(self, socket: Path, udp_port: int, addresses: list[str], bounds: Bounds) -> None:
+    def __init__(self, socket: Path, udp_port: int, addresses: list[str], bounds: Bounds, calls: Ports) -> None:
         self.port = UdpPort("0.0.0.0", udp_port)  # noqa: S104 - candidates name the addresses
         self.switch = Switch(self.port)
-        self.commands = Commands(self.switch, addresses, bounds)
+        self.commands = Commands(self.switch, addresses, bounds, Calls(self.switch, calls))
         self.control = ControlServer(socket, self.commands.carry_out, self._welcomed)
         self.switch.tell = self.control.tell
         self._alone_since = time.monotonic()
@@ -81,7 +83,7 @@ class Node:
     def _deserted(self, now: float) -> bool:
         if self.control.connected:
             self._alone_since = now
-        limit = ALONE_WITH_SESSIONS if self.switch.sessions else ALONE_AND_EMPTY
+        limit = ALONE_WITH_SESSIONS if self.switch.sessions or self.commands.calls.lines else ALONE_AND_EMPTY
         return now - self._alone_since > limit
 
 
@@ -110,11 +112,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--downlink-mbit", type=float, default=known.downlink_mbit, help="Mbit/s that a new link carries"
     )
+    parser.add_argument("--call-address", default="0.0.0.0", help="address to which telephones' sound comes")  # noqa: S104
+    parser.add_argument("--call-ports", type=int, nargs=2, default=(41_000, 41_999), help="first and last UDP port")
     parser.add_argument("--log", default="-", help="log file, or - for stderr")
     options = parser.parse_args(arguments)
     _logging(options.log)
     bounds = Bounds(options.uplink_mbit, options.downlink_mbit)
-    asyncio.run(Node(options.socket, options.udp_port, options.address, bounds).run())
+    calls = Ports(options.call_address, *options.call_ports)
+    asyncio.run(Node(options.socket, options.udp_port, options.address, bounds, calls).run())
 
 
 if __name__ == "__main__":

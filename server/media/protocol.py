@@ -13,8 +13,10 @@ from typing import Literal
 import msgspec
 
 from server.errors import ProtocolError
+from server.media.protocol_base import Message
+from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened, CallStats
 
-VERSION = 2
+VERSION = 3
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
 AUDIO_SLOTS = 3
 VIDEO_SLOTS = 12
@@ -26,32 +28,28 @@ Quality = Literal["good", "fair", "poor"]
 Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
 # ---- commands: control -> node -------------------------------------------------------------------------------------
 
 
-class Hello(_Message, frozen=True, tag="hello"):
+class Hello(Message, frozen=True, tag="hello"):
     """First line of a control process; answered by `Welcome`."""
 
     version: int = VERSION
 
 
-class OpenRoom(_Message, frozen=True, tag="open_room"):
+class OpenRoom(Message, frozen=True, tag="open_room"):
     """Make a room, or do nothing if it is there; answered by `Done`."""
 
     room: str
 
 
-class CloseRoom(_Message, frozen=True, tag="close_room"):
+class CloseRoom(Message, frozen=True, tag="close_room"):
     """End every session of the room, close its recording; answered by `Done`. No such room is no error."""
 
     room: str
 
 
-class Join(_Message, frozen=True, tag="join"):
+class Join(Message, frozen=True, tag="join"):
     """A participant's one offer for the whole meeting; answered by `Joined`.
 
     A second `Join` of the same participant ends the first session (reload, other device). Errors: `no_room`,
@@ -63,21 +61,21 @@ class Join(_Message, frozen=True, tag="join"):
     offer: str
 
 
-class Leave(_Message, frozen=True, tag="leave"):
+class Leave(Message, frozen=True, tag="leave"):
     """End a participant's session; answered by `Done`. Not being there is no error."""
 
     room: str
     participant: str
 
 
-class SetFloor(_Message, frozen=True, tag="set_floor"):
+class SetFloor(Message, frozen=True, tag="set_floor"):
     """Who may be heard: these participants, or with None everybody; answered by `Done`."""
 
     room: str
     holders: list[str] | None
 
 
-class SetPublish(_Message, frozen=True, tag="set_publish"):
+class SetPublish(Message, frozen=True, tag="set_publish"):
     """What of a participant is passed on (the chair's mute works here, whatever the browser sends)."""
 
     room: str
@@ -96,7 +94,7 @@ class Want(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     width: int = 640
 
 
-class ShowSlots(_Message, frozen=True, tag="show_slots"):
+class ShowSlots(Message, frozen=True, tag="show_slots"):
     """The subscriber's whole wish for its `VIDEO_SLOTS` slots (those not named show nothing); answered by `Done`.
 
     A source that is not there yet is remembered and shown as soon as it sends.
@@ -107,7 +105,7 @@ class ShowSlots(_Message, frozen=True, tag="show_slots"):
     wants: list[Want]
 
 
-class StartRecording(_Message, frozen=True, tag="start_recording"):
+class StartRecording(Message, frozen=True, tag="start_recording"):
     """Record the programme (switched picture, mixed sound) as a new segment in `directory`; answered by `Done`.
 
     Errors: `disk_full`, `already_recording`, `cannot_write`.
@@ -118,20 +116,20 @@ class StartRecording(_Message, frozen=True, tag="start_recording"):
     directory: str
 
 
-class StopRecording(_Message, frozen=True, tag="stop_recording"):
+class StopRecording(Message, frozen=True, tag="stop_recording"):
     """Close the files of the recording; answered by `RecordingClosed` when they are complete on disk."""
 
     room: str
     recording: str
 
 
-class GetStats(_Message, frozen=True, tag="get_stats"):
+class GetStats(Message, frozen=True, tag="get_stats"):
     """Answered by `Stats`."""
 
     room: str | None = None
 
 
-class Shutdown(_Message, frozen=True, tag="shutdown"):
+class Shutdown(Message, frozen=True, tag="shutdown"):
     """Close recordings, end sessions, end the process; answered by `Done` when all recordings are complete."""
 
 
@@ -148,6 +146,7 @@ Command = (
     | StopRecording
     | GetStats
     | Shutdown
+    | CallCommand
 )
 
 
@@ -177,16 +176,17 @@ class RoomInfo(msgspec.Struct, frozen=True, kw_only=True):
     recording: str | None = None
 
 
-class Welcome(_Message, frozen=True, tag="welcome"):
+class Welcome(Message, frozen=True, tag="welcome"):
     """Who the node is and what it carries."""
 
     version: int
     pid: int
     udp_port: int
     rooms: list[RoomInfo]
+    calls: list[CallInfo] = msgspec.field(default_factory=list)
 
 
-class Done(_Message, frozen=True, tag="done"):
+class Done(Message, frozen=True, tag="done"):
     """The command was carried out."""
 
 
@@ -198,7 +198,7 @@ class SlotInfo(msgspec.Struct, frozen=True, kw_only=True):
     slot: int
 
 
-class Joined(_Message, frozen=True, tag="joined"):
+class Joined(Message, frozen=True, tag="joined"):
     """The one answer for the whole meeting; `session` names this connection in events."""
 
     answer: str
@@ -258,11 +258,12 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     shown: list[LayerStats] = []
 
 
-class Stats(_Message, frozen=True, tag="stats"):
+class Stats(Message, frozen=True, tag="stats"):
     """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...).
 
     `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
-    packets are those that a full send buffer did not take.
+    packets are those that a full send buffer did not take. `calls_tick_ms` is how long the slowest 20 ms of a room's
+    telephones took of late.
     """
 
     participants: list[ParticipantStats]
@@ -276,6 +277,8 @@ class Stats(_Message, frozen=True, tag="stats"):
     dropped_video: int = 0
     dropped_audio: int = 0
     lag_ms: float = 0.0
+    calls: list[CallStats] = msgspec.field(default_factory=list)
+    calls_tick_ms: float = 0.0
 
 
 class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -287,7 +290,7 @@ class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):
     media_ms: int
 
 
-class RecordingClosed(_Message, frozen=True, tag="recording_closed"):
+class RecordingClosed(Message, frozen=True, tag="recording_closed"):
     """The segment's files, complete and synced."""
 
     room: str
@@ -296,17 +299,17 @@ class RecordingClosed(_Message, frozen=True, tag="recording_closed"):
     files: list[RecordingFile]
 
 
-class Failed(_Message, frozen=True, tag="failed"):
+class Failed(Message, frozen=True, tag="failed"):
     """The command was not carried out; `code` is stable, `message` is for the log."""
 
     code: str
     message: str = ""
 
 
-Answer = Welcome | Done | Joined | Stats | RecordingClosed | Failed
+Answer = Welcome | Done | Joined | Stats | RecordingClosed | CallOpened | Failed
 
 
-class Reply(_Message, frozen=True, tag="reply"):
+class Reply(Message, frozen=True, tag="reply"):
     """The answer to the request of this id."""
 
     id: int
@@ -316,7 +319,7 @@ class Reply(_Message, frozen=True, tag="reply"):
 # ---- events: node -> control ---------------------------------------------------------------------------------------
 
 
-class SessionChanged(_Message, frozen=True, tag="session_changed"):
+class SessionChanged(Message, frozen=True, tag="session_changed"):
     """A session connected (DTLS up), was lost (no consent for a while; may come back) or closed (why)."""
 
     room: str
@@ -326,7 +329,7 @@ class SessionChanged(_Message, frozen=True, tag="session_changed"):
     reason: str = ""
 
 
-class TrackChanged(_Message, frozen=True, tag="track_changed"):
+class TrackChanged(Message, frozen=True, tag="track_changed"):
     """Media of a kind began or ceased to arrive from a participant."""
 
     room: str
@@ -342,14 +345,14 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     level: int
 
 
-class Speaking(_Message, frozen=True, tag="speaking"):
+class Speaking(Message, frozen=True, tag="speaking"):
     """The loudest first, those in audio slots only; at most ten a second, sent when it changes."""
 
     room: str
     loudest: list[Level]
 
 
-class ProgrammeChanged(_Message, frozen=True, tag="programme_changed"):
+class ProgrammeChanged(Message, frozen=True, tag="programme_changed"):
     """What the programme shows from now on: the shared screen first, else who speaks, else nobody."""
 
     room: str
@@ -357,7 +360,7 @@ class ProgrammeChanged(_Message, frozen=True, tag="programme_changed"):
     kind: Picture = "camera"
 
 
-class RecordingFailed(_Message, frozen=True, tag="recording_failed"):
+class RecordingFailed(Message, frozen=True, tag="recording_failed"):
     """The recording stopped by itself (`disk_full`, `cannot_write`); what was written stays; the meeting goes on."""
 
     room: str
@@ -366,7 +369,7 @@ class RecordingFailed(_Message, frozen=True, tag="recording_failed"):
     message: str = ""
 
 
-class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
+class LayersWanted(Message, frozen=True, tag="layers_wanted"):
     """The sender shall send these layers of its picture (rids; `""` for one without layers) and no others."""
 
     room: str
@@ -375,7 +378,7 @@ class LayersWanted(_Message, frozen=True, tag="layers_wanted"):
     rids: list[str]
 
 
-class VoiceWanted(_Message, frozen=True, tag="voice_wanted"):
+class VoiceWanted(Message, frozen=True, tag="voice_wanted"):
     """The sender's voice shall take this many kbit/s in packets of so many ms (20, 40 or 60).
 
     So the weakest link of the room carries it: packets have headers, and on a thin link few of them fit.
@@ -387,7 +390,7 @@ class VoiceWanted(_Message, frozen=True, tag="voice_wanted"):
     frame_ms: int = 20
 
 
-class LinkChanged(_Message, frozen=True, tag="link_changed"):
+class LinkChanged(Message, frozen=True, tag="link_changed"):
     """How well a participant takes part: a word for people, the rung of `ladder`, and what its link does not carry.
 
     Of the slots that it wishes for, `paused` get no picture now and `still` one every few seconds.
@@ -410,6 +413,7 @@ Event = (
     | LayersWanted
     | VoiceWanted
     | LinkChanged
+    | CallEvent
 )
 FromNode = Reply | Event
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from server.media import protocol, telling
 from server.media.allocator import HEADROOM, TOLERANCE, cost
@@ -16,6 +15,7 @@ from server.media.downlink import UNTOLD, Downlink
 from server.media.forward import Forwarder, rewritten_payload
 from server.media.ledger import Ledger
 from server.media.participant import ALL_KINDS, PICTURES, Participant
+from server.media.phone.telephone import Telephone
 from server.media.pictures import Pictures
 from server.media.protocol import (
     AUDIO_SLOTS,
@@ -27,6 +27,7 @@ from server.media.protocol import (
     TrackChanged,
     Want,
 )
+from server.media.sides import Member, RoomSink, VoiceSink
 from server.media.slots import Slot
 from server.media.source import PAYLOAD, Packet, Source
 from server.media.speakers import SPEAKING, Programme, Speakers
@@ -40,29 +41,16 @@ FOLLOW_EVERY = 0.5  # s
 ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
 
 
-class RoomSink(Protocol):
-    """Somebody in the node itself who gets what the room hears and sees (recorder, telephone mixer).
-
-    `arrival` is when a packet would have come had nothing held it up (`Source.placed`).
-    """
-
-    def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
-        """An Opus packet of somebody who holds the floor and is not muted; all voices, 48 kHz timestamps."""
-
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        """An RTP payload (VP8, RFC 7741) of the programme: one continuous stream, switched at key frames, 90 kHz."""
-
-    def on_programme(self, source: str | None, kind: Picture) -> None:
-        """The programme shows this from now on."""
-
-
 class Room:
     """State of one meeting's media. Events for control go through `tell`."""
 
     def __init__(self, name: str, forwarder: Forwarder, tell: Callable[[protocol.Event], None]) -> None:
         self.name = name
         self.participants: dict[str, Participant] = {}
+        self.telephones: dict[str, Telephone] = {}
         self.sinks: list[RoomSink] = []
+        self.voice_sinks: list[VoiceSink] = []
+        self.audible: frozenset[str] = frozenset()  # who may be heard; another object when that has changed
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
         self.voice = VoiceForm()
@@ -72,7 +60,6 @@ class Room:
         self._tell = tell
         self._floor: frozenset[str] | None = None
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
-        self._audible: frozenset[str] = frozenset()
         self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
         self._picture = Slot(0, 96, 90_000, 0, Downlink())
@@ -84,6 +71,7 @@ class Room:
 
     def enter(self, participant: Participant, now: float) -> None:
         """A session that just connected gets what it may see and hear, and may be seen and heard."""
+        self.depart_telephone(participant.name, now)
         self.participants[participant.name] = participant
         participant.downlink.join(self._ledger)
         participant.allowed = self._allowed.get(participant.name, ALL_KINDS)
@@ -103,6 +91,25 @@ class Room:
         self._recount(now)
         self._choose_programme(now)
 
+    def enter_telephone(self, telephone: Telephone, now: float) -> None:
+        """A telephone is a participant from now on; a browser or telephone of that name is not any more."""
+        before = self.participants.get(telephone.name)
+        if before is not None:
+            before.close("replaced")
+        self.depart_telephone(telephone.name, now)
+        self.telephones[telephone.name] = telephone
+        telephone.allowed = self._allowed.get(telephone.name, frozenset())  # until it is allowed to
+        self._recount(now)
+
+    def depart_telephone(self, name: str, now: float) -> None:
+        """Its call is over, or it sits elsewhere. No such telephone is no error."""
+        telephone = self.telephones.pop(name, None)
+        if telephone is not None:
+            self.speakers.forget(name)
+            telephone.source.end()
+            self._set_live(name, "microphone", False)
+            self._recount(now)
+
     def set_floor(self, holders: Iterable[str] | None, now: float) -> None:
         """Who may be heard; None means everybody."""
         self._floor = None if holders is None else frozenset(holders)
@@ -111,8 +118,9 @@ class Room:
     def set_publish(self, name: str, allowed: frozenset[Kind], now: float) -> None:
         """What of a participant is passed on, also after it has come back with a new session."""
         self._allowed[name] = allowed
-        if name in self.participants:
-            self.participants[name].allowed = allowed
+        member: Member | None = self.participants.get(name) or self.telephones.get(name)
+        if member is not None:
+            member.allowed = allowed
             self._recount(now)
             self._rearrange(name, now)
 
@@ -123,19 +131,19 @@ class Room:
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 
-    def arrived(self, sender: Participant, source: Source, packet: Packet, level: int | None, now: float) -> None:
+    def arrived(self, sender: Member, source: Source, packet: Packet, level: int | None, now: float) -> None:
         """A packet was accepted: it goes out with the burst, if its sender may publish it."""
         kind = source.kind
         if (sender.name, kind) not in self._live:
             self._set_live(sender.name, kind, True)
             self._rearrange(sender.name, now)
         if kind == "microphone":
-            if sender.name not in self._audible:
+            if sender.name not in self.audible:
                 source.withhold()
                 return
             if self.speakers.heard(sender.name, SPEAKING if level is None else level, now):
                 self._choose_speakers(now)
-            for sink in self.sinks if not packet.padding else ():
+            for sink in (*self.voice_sinks, *self.sinks) if not packet.padding else ():
                 sink.on_audio(sender.name, packet.template[PAYLOAD:], packet.timestamp, source.placed(packet))
         elif kind not in sender.allowed:
             source.withhold()
@@ -183,22 +191,30 @@ class Room:
 
     def _recount(self, now: float) -> None:
         """Who may be heard has changed."""
-        self._audible = frozenset(
-            name
-            for name, participant in self.participants.items()
-            if "microphone" in participant.allowed and (self._floor is None or name in self._floor)
+        members: list[Member] = [*self.participants.values(), *self.telephones.values()]
+        self.audible = frozenset(
+            one.name
+            for one in members
+            if "microphone" in one.allowed and (self._floor is None or one.name in self._floor)
         )
         self._choose_speakers(now)
 
     def _choose_speakers(self, now: float) -> None:
-        if self.speakers.choose(self._audible, now):
+        if self.speakers.choose(self.audible, now):
             for participant in self.participants.values():
                 self._arrange_voices(participant)
 
     def _arrange_voices(self, participant: Participant) -> None:
         for slot, speaker in zip(participant.voices, self.speakers.slots, strict=False):
-            owner = self.participants.get(speaker) if speaker not in (None, participant.name) else None
-            slot.show(owner.uplink.source("microphone") if owner and participant.receiving else None)
+            slot.show(self._voice_of(speaker) if participant.receiving and speaker != participant.name else None)
+
+    def _voice_of(self, name: str | None) -> Source | None:
+        if name is None:
+            return None
+        if name in self.telephones:
+            return self.telephones[name].source
+        owner = self.participants.get(name)
+        return owner.uplink.source("microphone") if owner is not None else None
 
     # ---- pictures --------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import pytest
 from server.media import journal
 from server.media import protocol as p
 from server.media.node import ALONE_AND_EMPTY, ALONE_WITH_SESSIONS, Node
+from server.media.phone.bridge import Ports
 from server.media.policing import Bounds
 from server.media.rtcp_build import build_nack, build_pli
 from server.media.sdp import RID
@@ -439,7 +440,7 @@ async def test_shutdown_is_answered_when_the_recording_is_complete(tmp_path: Pat
 
 
 async def test_a_deserted_node_ends_itself_but_not_a_meeting(tmp_path: Path) -> None:
-    node = Node(tmp_path / "node.sock", 0, ["127.0.0.1"], Bounds())
+    node = Node(tmp_path / "node.sock", 0, ["127.0.0.1"], Bounds(), Ports("127.0.0.1", 41_200, 41_299))
     began = node._alone_since
     assert not node._deserted(began + ALONE_AND_EMPTY - 0.1)
     assert node._deserted(began + ALONE_AND_EMPTY + 0.1)

@@ -1,6 +1,7 @@
 """The telephones of one meeting: their ports, and the clock by which every 20 ms are taken from and given to them.
 
-A call has a port of its own, so that whose sound arrives is known before a word of it is believed.
+A call has a port of its own, so that whose sound arrives is known before a word of it is believed. Calls that are in no
+meeting yet have a bridge too, in which nobody is heard.
 """
 
 from __future__ import annotations
@@ -9,23 +10,26 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from server.media.ice import Address
 from server.media.opus import Samples
-from server.media.phone.codecs import FRAME_TIME
+from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.leg import Leg, Terms
 from server.media.phone.mix import Listener, Mix
+from server.media.phone.sounds import Player
 
 log = logging.getLogger(__name__)
 
 Speakers = dict[str, tuple[Samples, int]]
 OnKey = Callable[[str, str], None]
 """Call and key."""
+OnPlayed = Callable[[], None]
 Clock = Callable[[], float]
 
 BURST = 50  # datagrams taken in one go: a second of a call
 _LARGEST = 2_048
+_FORGET = 0.999  # of the slowest tick is left a tick later: half of it after 14 s
 _BEHIND = 0.2  # s: the machine stood still; what was missed is not made up for
 
 
@@ -57,14 +61,52 @@ class Ports:
         raise NoPortError("no port is free for a call")
 
 
-class _Call:
-    """A leg with its socket."""
+class Call:
+    """A leg with its socket, and what is played to it."""
 
     def __init__(self, name: str, opened: socket.socket, terms: Terms, on_key: OnKey, clock: Clock) -> None:
         self.socket = opened
         self._clock = clock
         self.listener = Listener(name, terms.codec)
         self.leg = Leg(terms, self._send, lambda key: on_key(name, key))
+        self._player: Player | None = None
+        self._on_played: OnPlayed = lambda: None
+        self._encoder: Codec | None = None
+
+    @property
+    def port(self) -> int:
+        """Where its sound arrives."""
+        number: int = self.socket.getsockname()[1]
+        return number
+
+    def change(self, terms: Terms) -> None:
+        """Other terms. Raises ValueError as `Leg`."""
+        self.leg.change(terms)
+        if terms.codec != self.listener.name:
+            self.listener = Listener(self.listener.who, terms.codec)
+            self._encoder = None
+
+    def play(self, player: Player | None, on_played: OnPlayed = lambda: None) -> None:
+        """It hears this and nothing else until it is over; with None, what everybody hears."""
+        self._player, self._on_played = player, on_played
+
+    @property
+    def played(self) -> bool:
+        """Whether something is played to it."""
+        return self._player is not None
+
+    def played_payload(self) -> bytes | None:
+        """20 ms of what is played; None when nothing is, or not any more."""
+        if self._player is None:
+            return None
+        if self._encoder is None:
+            self._encoder = codec(self.listener.name)
+        samples = self._player.frame(self._encoder.rate)
+        if samples is None:
+            self._player = None
+            self._on_played()
+            return None
+        return self._encoder.encode(samples)
 
     def _send(self, data: bytes, to: Address) -> None:
         try:
@@ -87,53 +129,69 @@ class _Call:
 
 
 class Bridge:
-    """Legs by the names of their calls. `others` gives who else speaks (browsers) in these 20 ms.
+    """Legs by the names of their calls. `hear` makes what telephones hear out of what telephones say in these 20 ms.
 
-    `spent` is the time that the last tick took, in s; `skipped` counts ticks left out. Without `ticking`, its owner
-    calls `step` by a clock of its own.
+    `spent` is how long the slowest of the last ticks took, in s; `skipped` counts ticks left out. Without `ticking`,
+    its owner calls `step` by a clock of its own.
     """
 
     def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
         self.spent = 0.0
         self.skipped = 0
-        self.others: Callable[[float], Speakers] = lambda now: {}
-        self.on_speech: Callable[[Speakers, float], None] = lambda speakers, now: None
+        self.hear: Callable[[Speakers, float], Speakers] = lambda speakers, now: speakers
         self._ports, self._on_key = ports, on_key
         self._clock, self._ticking = clock, ticking
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, Call] = {}
+        self._talking: frozenset[str] = frozenset()
         self._mix = Mix()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._calls)
 
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls.values())
+
     def open(self, call: str, terms: Terms) -> int:
         """A port for a call, whose sound flows from now on. Raises NoPortError, ValueError when keys do not fit."""
         opened = self._ports.open()
         try:
-            made = _Call(call, opened, terms, self._on_key, self._clock)
+            made = Call(call, opened, terms, self._on_key, self._clock)
         except ValueError:
             opened.close()
             raise
         self.close(call)
-        self._calls[call] = made
         asyncio.get_running_loop().add_reader(opened.fileno(), made.read)
+        self.admit(made)
+        return made.port
+
+    def admit(self, made: Call) -> None:
+        """A call that another bridge let go."""
+        name = made.listener.who
+        self._calls[name] = made
+        made.leg.talk(name in self._talking)
         if self._ticking and self._timer is None:
             self._begin()
-        port: int = opened.getsockname()[1]
-        return port
+
+    def let_go(self, call: str) -> Call:
+        """A call goes to another bridge. Raises KeyError."""
+        made = self._calls.pop(call)
+        made.leg.talk(False)
+        self._rest()
+        return made
 
     def change(self, call: str, terms: Terms) -> None:
         """Other terms. Raises KeyError for no such call, ValueError as `open`."""
-        made = self._calls[call]
-        made.leg.change(terms)
-        made.listener = Listener(call, terms.codec)
+        self._calls[call].change(terms)
 
     def talk(self, allowed: Iterable[str]) -> None:
         """Who may be heard."""
-        names = set(allowed)
+        self._talking = frozenset(allowed)
         for name, made in self._calls.items():
-            made.leg.talk(name in names)
+            made.leg.talk(name in self._talking)
+
+    def __getitem__(self, call: str) -> Call:
+        return self._calls[call]
 
     def leg(self, call: str) -> Leg:
         """For figures. Raises KeyError."""
@@ -145,6 +203,9 @@ class Bridge:
         if made is not None:
             asyncio.get_running_loop().remove_reader(made.socket.fileno())
             made.socket.close()
+        self._rest()
+
+    def _rest(self) -> None:
         if not self._calls and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -166,7 +227,7 @@ class Bridge:
             due = began
         self._timer = loop.call_at(due + FRAME_TIME, self._tick, due + FRAME_TIME)
         self.step(self._clock())
-        self.spent = loop.time() - began
+        self.spent = max(loop.time() - began, self.spent * _FORGET)
 
     def step(self, now: float) -> None:
         """20 ms of everybody."""
@@ -175,8 +236,9 @@ class Bridge:
             samples = made.leg.take(now) if made.leg.talks else None
             if samples is not None:
                 speakers[name] = samples, made.leg.rate
-        self.on_speech(speakers, now)
-        speakers |= self.others(now)
-        payloads = self._mix.tick(speakers, [made.listener for made in self._calls.values()])
+        heard = self.hear(speakers, now)
+        played = {made: made.played_payload() for made in self._calls.values() if made.played}
+        hearing = [made for made in self._calls.values() if played.get(made) is None]
+        payloads = self._mix.tick(heard, [made.listener for made in hearing])
         for made in self._calls.values():
-            made.leg.give(payloads[made.listener])
+            made.leg.give(played.get(made) or payloads[made.listener])

@@ -93,6 +93,11 @@ class Leg:
         return self._latch.address
 
     @property
+    def playout(self) -> Playout:
+        """For figures."""
+        return self._playout
+
+    @property
     def strangers(self) -> int:
         """Packets of third parties."""
         return self._latch.others

@@ -1,0 +1,130 @@
+"""What the node does on the commands about telephone calls, and their figures."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from server.media import protocol as p
+from server.media import protocol_calls as c
+from server.media.phone.bridge import Call, NoPortError, Ports
+from server.media.phone.leg import Keys, Terms
+from server.media.phone.lines import FullError, Lines
+from server.media.phone.sounds import CannotReadError, Sounds
+from server.media.refusal import CannotError
+from server.media.switch import Switch
+
+Handler = Callable[[Any, float], p.Answer | Awaitable[p.Answer]]
+
+
+class Calls:
+    """Carries out commands on a node's `Lines`."""
+
+    def __init__(self, switch: Switch, ports: Ports) -> None:
+        self.lines = Lines(ports, switch.announce)
+        self._switch = switch
+        self._sounds = Sounds()
+
+    def table(self) -> dict[type[Any], Handler]:
+        """Handlers by the commands' types."""
+        return {
+            c.OpenCall: self._open,
+            c.SetTerms: self._set_terms,
+            c.CloseCall: self._close,
+            c.SeatCall: self._seat,
+            c.UnseatCall: self._unseat,
+            c.Play: self._play,
+            c.Announce: self._announce,
+        }
+
+    def _open(self, command: c.OpenCall, now: float) -> p.Answer:
+        try:
+            return c.CallOpened(port=self.lines.open(command.call))
+        except NoPortError as error:
+            raise CannotError("no_port", str(error)) from error
+        except FullError as error:
+            raise CannotError("full") from error
+
+    def _set_terms(self, command: c.SetTerms, now: float) -> p.Answer:
+        try:
+            self.lines.change(command.call, _terms(command.terms))
+        except ValueError as error:
+            raise CannotError("bad_terms", str(error)) from error
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return p.Done()
+
+    def _close(self, command: c.CloseCall, now: float) -> p.Answer:
+        self.lines.close(command.call)
+        return p.Done()
+
+    def _seat(self, command: c.SeatCall, now: float) -> p.Answer:
+        room = self._switch.rooms.get(command.room)
+        if room is None:
+            raise CannotError("no_room", command.room)
+        try:
+            self.lines.seat(command.call, room, command.participant)
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return p.Done()
+
+    def _unseat(self, command: c.UnseatCall, now: float) -> p.Answer:
+        try:
+            self.lines.unseat(command.call)
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return p.Done()
+
+    async def _play(self, command: c.Play, now: float) -> p.Answer:
+        try:
+            sounds = await self._sounds.load(command.files)
+            self.lines.play(command.call, command.number, sounds, repeat=command.repeat)
+        except CannotReadError as error:
+            raise CannotError("cannot_read", str(error)) from error
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return p.Done()
+
+    async def _announce(self, command: c.Announce, now: float) -> p.Answer:
+        if command.room not in self._switch.rooms:
+            raise CannotError("no_room", command.room)
+        try:
+            sounds = await self._sounds.load([command.file])
+        except CannotReadError as error:
+            raise CannotError("cannot_read", str(error)) from error
+        self.lines.announce(command.room, sounds[0])
+        return p.Done()
+
+    def stats(self, now: float) -> list[c.CallStats]:
+        """Counters of every call."""
+        return [_stats(call, now) for call in self.lines]
+
+
+def _terms(told: c.CallTerms) -> Terms:
+    """Raises ValueError."""
+    keys = None
+    if told.suite:
+        try:
+            ours, theirs = (base64.b64decode(key, validate=True) for key in (told.our_key, told.their_key))
+        except binascii.Error as error:
+            raise ValueError("a key is no base64") from error
+        keys = Keys(told.suite, ours, theirs)
+    named = (told.host, told.port) if told.host else None
+    return Terms(told.codec, told.sending, told.receiving, told.events, told.noise, named, told.sends, keys)
+
+
+def _stats(call: Call, now: float) -> c.CallStats:
+    leg = call.leg
+    return c.CallStats(
+        call=call.listener.who,
+        packets_in=leg.received,
+        packets_out=leg.sent,
+        silent_for=None if leg.heard_at is None else now - leg.heard_at,
+        delay_ms=1000 * leg.playout.delay,
+        late=leg.playout.late,
+        concealed=leg.playout.concealed,
+        malformed=leg.malformed,
+        strangers=leg.strangers,
+    )

@@ -1,0 +1,67 @@
+"""A telephone as the others of a room hear it: its sound as Opus packets of a source, as a browser's voice is one."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from server.media.opus import FRAME, QUIET, RATE, Encoder, Samples
+from server.media.phone.gain import Gain, soften
+from server.media.phone.resample import Resampler
+from server.media.protocol import Kind
+from server.media.source import BLANK_HEADER, Packet, Source
+from server.media.speakers import SPEAKING
+
+HANGOVER = 0.4  # s after the last loud frame in which sound goes on: words end softly
+ALIVE_EVERY = 0.4  # s between packets of a silent line, as browsers send them (DTX)
+BIT_RATE = 24_000
+
+
+class Telephone:
+    """One participant by telephone. `allowed` is what of it is passed on, `source` where its packets go."""
+
+    def __init__(self, name: str, call: str) -> None:
+        self.name, self.call = name, call
+        self.allowed: frozenset[Kind] = frozenset()
+        self.source = Source(name, "microphone", "", secrets.randbits(32))
+        self._gain = Gain()
+        self._resampler: tuple[int, Resampler] | None = None
+        self._encoder = Encoder(BIT_RATE)
+        self._index = secrets.randbits(15) + 0x10000
+        self._timestamp = secrets.randbits(31)
+        self._loud_until = self._sent_at = float("-inf")
+        self._talking = False
+
+    def packet(self, samples: Samples | None, rate: int, now: float) -> tuple[Packet, int] | None:
+        """What the others get of these 20 ms and how loud it is (0..127); None for silence that nobody misses."""
+        self._timestamp = (self._timestamp + FRAME) & 0xFFFF_FFFF
+        loud = self._amplify(samples, rate) if samples is not None else None
+        level = _level(loud) if loud is not None else 0
+        if level >= SPEAKING:
+            self._loud_until = now + HANGOVER
+        if now < self._loud_until:
+            sound = loud if loud is not None else np.zeros(FRAME, np.int16)
+            return self._made(self._encoder.encode(sound), now), level
+        self._talking = False
+        return (self._made(QUIET, now), 0) if now - self._sent_at >= ALIVE_EVERY else None
+
+    def _amplify(self, samples: Samples, rate: int) -> Samples:
+        if self._resampler is None or self._resampler[0] != rate:
+            self._resampler = rate, Resampler(rate, RATE)
+        loud = self._gain(samples.astype(np.float32))
+        return soften(self._resampler[1](loud)).astype(np.int16)
+
+    def _made(self, payload: bytes, now: float) -> Packet:
+        self._index += 1
+        self._sent_at = now
+        marker = 0x80 if payload is not QUIET and not self._talking else 0  # RFC 3551 §4.1: a talkspurt begins
+        self._talking = payload is not QUIET
+        return Packet(self._index, self._timestamp, marker, BLANK_HEADER + payload, now)
+
+
+def _level(samples: Samples) -> int:
+    """127 less the level of RFC 6464."""
+    power = float(np.mean(samples.astype(np.float32) ** 2))
+    decibels = 10 * np.log10(power / 32_768**2) if power > 0 else -127.0
+    return int(min(max(round(127 + decibels), 0), 127))

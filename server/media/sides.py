@@ -1,0 +1,34 @@
+"""Who a room deals with: those who send, and those in the node itself who get what it hears and sees."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from server.media.protocol import Kind, Picture
+
+
+class VoiceSink(Protocol):
+    """Somebody in the node itself who gets what the room hears (telephones).
+
+    `arrival` is when a packet would have come had nothing held it up (`Source.placed`).
+    """
+
+    def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
+        """An Opus packet of somebody who holds the floor and is not muted; all voices, 48 kHz timestamps."""
+
+
+class RoomSink(VoiceSink, Protocol):
+    """And what it sees (recorder)."""
+
+    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
+        """An RTP payload (VP8, RFC 7741) of the programme: one continuous stream, switched at key frames, 90 kHz."""
+
+    def on_programme(self, source: str | None, kind: Picture) -> None:
+        """The programme shows this from now on."""
+
+
+class Member(Protocol):
+    """Whoever sends: a participant's session, or a telephone."""
+
+    name: str
+    allowed: frozenset[Kind]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from server.media.opus import QUIET, RATE
+from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
+from server.media.source import PAYLOAD, Packet
+from server.media.speakers import SPEAKING
+from tests.media.phone.test_codecs import tone
+
+
+def run(telephone: Telephone, samples: np.ndarray | None, seconds: float, now: float) -> list[tuple[Packet, int]]:
+    found = []
+    for n in range(round(seconds * 50)):
+        piece = None if samples is None else samples[n * 160 : n * 160 + 160]
+        made = telephone.packet(piece, 8_000, now + n * 0.02)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def test_a_word_is_packets_in_order_with_its_loudness() -> None:
+    telephone = Telephone("p", "c")
+    packets = run(telephone, tone(8_000, 1, 300, 4_000), 1, 100.0)
+    assert len(packets) == 50
+    assert [packet.index - packets[0][0].index for packet, _ in packets] == list(range(50))
+    assert {(b[0].timestamp - a[0].timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
+    assert [bool(packet.marker) for packet, _ in packets] == [True] + 49 * [False]
+    assert all(level > SPEAKING + 10 for _, level in packets)
+
+
+def test_silence_costs_few_packets_and_time_goes_on() -> None:
+    telephone = Telephone("p", "c")
+    spoken = run(telephone, tone(8_000, 1, 300), 1, 100.0)
+    silent = run(telephone, None, 4, 101.0)
+    assert len(silent) <= HANGOVER * 50 + 4 / ALIVE_EVERY + 1
+    assert silent[-1][0].template[PAYLOAD:] == QUIET and silent[-1][1] == 0
+    again = run(telephone, tone(8_000, 1, 300), 1, 105.0)
+    gap = (again[0][0].timestamp - spoken[0][0].timestamp) % 2**32
+    assert gap == 5 * RATE
+    assert again[0][0].marker
+
+
+def test_a_quiet_line_is_made_louder() -> None:
+    telephone = Telephone("p", "c")
+    quiet = np.concatenate([tone(8_000, 0.3, 300, 600), np.zeros(800, np.int16)])
+    levels = run(telephone, np.tile(quiet, 10), 4, 100.0)
+    assert max(level for _, level in levels[-50:]) >= levels[0][1] + 6
