@@ -18,6 +18,7 @@ class Answering:
         self.calls: list[Call] = []
         self.ups: list[Call] = []
         self.endings: list[Ending] = []
+        self.keys: list[str] = []
         self.changed = asyncio.Event()
 
     def on_call(self, call: IncomingCall, now: float) -> None:
@@ -35,6 +36,9 @@ class Answering:
 
     def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
         return SDP
+
+    def on_key(self, call: Call, key: str, now: float) -> None:
+        self.keys.append(key)
 
     def on_ended(self, call: Call, ending: Ending, now: float) -> None:
         self.endings.append(ending)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.errors import ProtocolError
+from server.telephony.sip import info
 from server.telephony.sip import session as sessions
 from server.telephony.sip.call import ALLOW, SDP, Call, Ending
 from server.telephony.sip.dialog import Dialog, Id
@@ -29,7 +30,7 @@ PRODUCT = "Giao Ban"
 MOST_CALLS = 500
 
 _ALLOWED = frozenset(ALLOW.split(", "))
-_KNOWN = _ALLOWED | {"REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "INFO", "PUBLISH", "PRACK"}
+_KNOWN = _ALLOWED | {"REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PUBLISH", "PRACK"}
 _EXTENSIONS = frozenset({"timer"})
 _READABLE = frozenset({SDP, "application/*", "*/*"})
 
@@ -50,6 +51,9 @@ class Phone(Protocol):
 
     def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
         """They offer another description within the call: our answer, None to refuse. b"" asks us to offer."""
+
+    def on_key(self, call: Call, key: str, now: float) -> None:
+        """A key was pressed over there, told by INFO; those told by RTP are not known here."""
 
     def on_ended(self, call: Call, ending: Ending, now: float) -> None:
         """A call is over; told once for each call."""
@@ -163,14 +167,30 @@ class Agent:
         call = self._call_of(request) if request.to.tag else None
         if refusal is not None:
             self.refuse(transaction, refusal[0], now, *refusal[1])
+        elif call is not None and request.method == "INFO":
+            self._informed(call, transaction, now)
         elif call is not None:
             call.receive(transaction, now)
-        elif request.to.tag or request.method in ("BYE", "UPDATE"):
+        elif request.to.tag or request.method in ("BYE", "UPDATE", "INFO"):
             self.refuse(transaction, 481, now)
         elif isinstance(transaction, InviteServerTransaction):
             self._invited(transaction, now)
         else:
             self.answer_any(transaction, now)
+
+    def _informed(self, call: Call, transaction: ServerTransaction, now: float) -> None:
+        """Without a body it is a sign of life; what it says beside keys is nothing that we asked for."""
+        request = transaction.request
+        if call.dialog is None or not call.dialog.accepts(request):
+            self.refuse(transaction, 500, now)
+            return
+        key = info.key_of(request) if request.body else None
+        if request.body and key is None:
+            self.refuse(transaction, 400, now)
+            return
+        self.respond(transaction, request.response(200), now)
+        if key is not None:
+            self.phone.on_key(call, key, now)
 
     def on_ack(self, ack: Request, now: float) -> None:
         """The acknowledgement of a 2xx."""
@@ -237,6 +257,6 @@ def _refusal(request: Request) -> Refusal | None:
 
 
 def _is_readable(request: Request) -> bool:
-    kind = (request.get("Content-Type") or SDP).partition(";")[0].strip().lower()
+    readable = info.KINDS if request.method == "INFO" else {SDP}
     encoding = (request.get("Content-Encoding") or "identity").strip().lower()
-    return kind == SDP and encoding == "identity"
+    return (info.kind_of(request) or SDP) in readable and encoding == "identity"

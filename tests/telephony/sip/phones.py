@@ -34,6 +34,7 @@ class Telephone:
         self.answers: list[bytes] = []
         self.calls: list[Call] = []
         self.ended: dict[str, Ending] = {}
+        self.keys: list[str] = []
         self.offer_answer: bytes | None = ANSWER
         send = wire.attach(host, lambda data, peer, now: self.layer.receive(data, peer, now))
         self.layer = TransactionLayer(send, lambda peer: f"{host}:5060", wire.timers)
@@ -64,6 +65,9 @@ class Telephone:
         self.log.append(("offer", call.id))
         self.answers.append(description)
         return self.offer_answer
+
+    def on_key(self, call: Call, key: str, now: float) -> None:
+        self.keys.append(key)
 
     def on_ended(self, call: Call, ending: Ending, now: float) -> None:
         assert call.id not in self.ended, "told twice"

@@ -234,7 +234,7 @@ def test_other_methods_are_refused_with_those_that_we_have(method: str, status: 
     raw.say(request(method))
     refusal = raw.got[-1]
     assert isinstance(refusal, Response) and refusal.status == status
-    assert refusal.items("Allow") == ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"]
+    assert refusal.items("Allow") == ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO"]
 
 
 def test_options_say_what_we_can() -> None:
