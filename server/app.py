@@ -8,6 +8,7 @@ from aiohttp import web
 
 from server.accounts import feature as accounts
 from server.accounts.identify import SIGN_INS, SignIns
+from server.calls import feature as calls
 from server.channel import Channel
 from server.channel import document as channel_document
 from server.config import Settings
@@ -36,6 +37,7 @@ FEATURES: tuple[Feature, ...] = (
     reach.set_up,
     directives.set_up,
     meetings.set_up,
+    calls.set_up,
     records.set_up,
 )
 

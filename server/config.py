@@ -92,6 +92,51 @@ class Metrics(_Section, frozen=True):
             ipaddress.ip_network(address)
 
 
+class Telephone(_Section, frozen=True):
+    """The village line (SIP): where trunks reach us, who they are, and where calls of ours go; off without `address`.
+
+    `trunk` is `host:port`, calls go there by `transport`; with `register` we register there as `user`.
+    """
+
+    address: str = ""
+    host: str = "0.0.0.0"  # noqa: S104
+    udp_port: int = 5060
+    tcp_port: int = 5060
+    tls_port: int = 0
+    tls_certificate: str = ""
+    tls_key: str = ""
+    trunks: list[str] = []
+    trunk: str = ""
+    transport: str = "udp"
+    user: str = ""
+    password: str = ""
+    register: bool = False
+    numbers: list[str] = []
+    first_rtp_port: int = 41000
+    last_rtp_port: int = 41999
+    most_calls_out: int = 4
+    ring_seconds: int = 40
+    tries: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what could carry no call."""
+        for address in self.trunks:
+            ipaddress.ip_network(address)
+        if self.transport not in ("udp", "tcp", "tls"):
+            raise ValueError("telephone.transport must be udp, tcp or tls")
+        if not 1024 <= self.first_rtp_port < self.last_rtp_port <= 65_535:
+            raise ValueError("telephone.first_rtp_port and telephone.last_rtp_port are no range of ports")
+        if self.address:
+            ipaddress.ip_address(self.address)
+        host, _, port = self.trunk.rpartition(":")
+        if self.trunk and not (host and port.isdecimal()):
+            raise ValueError("telephone.trunk must be host:port")
+        if self.register and not (self.trunk and self.user):
+            raise ValueError("telephone.register needs telephone.trunk and telephone.user")
+        if min(self.most_calls_out, self.ring_seconds, self.tries) < 1:
+            raise ValueError("telephone.most_calls_out, ring_seconds and tries must be 1 or more")
+
+
 class Storage(_Section, frozen=True):
     """Folders that the server writes."""
 
@@ -124,6 +169,7 @@ class Settings(_Section, frozen=True):
     sms: Gateway = Gateway()
     zalo: Gateway = Gateway(alphabet="ucs2")
     push: Push = Push()
+    telephone: Telephone = Telephone()
     timezone: str = "Asia/Ho_Chi_Minh"
     log_level: str = "INFO"
     demo: bool = False

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import msgspec
 import sqlalchemy as sa
 
+from server.accounts import locks
 from server.accounts.model import account_table as account
 from server.accounts.model import membership_table as membership
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
-from server.accounts.sessions import ended, make_principal
+from server.accounts.sessions import ended, make_principal, memberships_of
+from server.config import Access
 from server.errors import NotFoundError
 from server.http.i18n import _
 from server.store import Transaction
@@ -80,6 +82,27 @@ def members(tx: Transaction, unit_ids: Iterable[int], roles: Iterable[Role] = tu
         )
         for row in rows
     ]
+
+
+def principals(tx: Transaction, account_id: int) -> list[Principal]:
+    """A person in each of their memberships, without a session; nobody when the account is locked."""
+    row = tx.one(sa.select(account).where(account.c.id == account_id, account.c.locked_at.is_(None)))
+    held = memberships_of(tx, account_id) if row else ()
+    found = (make_principal(tx, row, "", one.id) for one in held)
+    return [who for who in found if who is not None]
+
+
+def begin_guess(tx: Transaction, what: str, source: str, access: Access) -> None:
+    """Count a try at a secret that is no password, such as a PIN, by who tries. Raises TooManyError, counting nothing.
+
+    It is slowed and locked as sign-ins are; `forgive_guess` takes back a right one.
+    """
+    locks.begin_try(tx, f"{what} {source}", f"{what} {source}", access)
+
+
+def forgive_guess(tx: Transaction, what: str, source: str) -> None:
+    """It was right."""
+    locks.forgive(tx, f"{what} {source}", f"{what} {source}")
 
 
 def principal_of(tx: Transaction, username: str) -> Principal:

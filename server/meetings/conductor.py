@@ -28,6 +28,7 @@ from server.meetings.alignment import Alignment
 from server.meetings.hearing import Hearing
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.names import name_of, room_of
+from server.meetings.phones import Phones
 from server.meetings.pool import MediaPool
 from server.meetings.service import attend, plan, recording
 from server.meetings.service.attend import Switches
@@ -66,6 +67,7 @@ class Conductor:
         self.joins = Limiter(JOINS_PER_MINUTE)
         self.alignment = Alignment(settings, store, channel, pool)
         self.hearing = Hearing(store, channel, pool, self.alignment)
+        self.phones = Phones(pool)
         self._tasks: set[asyncio.Task[None]] = set()
         self._aligning: asyncio.Task[None] | None = None
         pool.on_up = self._up
@@ -88,6 +90,7 @@ class Conductor:
 
     async def _up(self, number: int, welcome: Welcome) -> None:
         await self.alignment.adopt(number, welcome)
+        await self.phones.close_strangers(number, [info.call for info in welcome.calls])
         self._spawn(self._hand_over_waiting())
 
     # ---- joining and leaving

@@ -66,6 +66,13 @@ class Whom(_Data, frozen=True, kw_only=True):
     participant: int | None = None
 
 
+class NameData(_Data, frozen=True, kw_only=True):
+    """A participant's name, as the chair says it."""
+
+    participant: int
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
 class ModeData(_Data, frozen=True, kw_only=True):
     """How the floor is kept."""
 
@@ -183,6 +190,10 @@ class RoomMessages:
             await self.store.write(floor.remove, caller.who, data.meeting, data.participant)
             await self.conductor.take_out(data.meeting, data.participant)
 
+    async def rename(self, caller: Caller, data: NameData) -> None:
+        """Say who sits there."""
+        await self.store.write(floor.rename, caller.who, data.meeting, data.participant, data.name)
+
     async def readmit(self, caller: Caller, data: Whom) -> None:
         """Let somebody in again."""
         if data.participant is not None:
@@ -236,6 +247,7 @@ class RoomMessages:
             Message("meeting.give_floor", self.give_floor, chair, Whom, "Invite one to speak, or take the floor back"),
             Message("meeting.floor_mode", self.floor_mode, chair, ModeData, "Everybody may speak, or the invited"),
             Message("meeting.remove", self.remove, chair, Whom, "Take somebody out"),
+            Message("meeting.rename", self.rename, chair, NameData, "Say who sits at a unit's telephone or in a hall"),
             Message("meeting.readmit", self.readmit, chair, Whom, "Let somebody in again"),
             Message("meeting.agenda_next", self.agenda_next, chair, About, "End the agenda item, begin the next"),
             Message("meeting.record_start", self.record_start, chair, About, "Record from now on"),
@@ -258,6 +270,7 @@ ANNOUNCEMENTS = [
         "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"
     ),
     Announcement("meeting.said", "A line of chat"),
+    Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.removed", "The chair has taken this person out"),
 ]

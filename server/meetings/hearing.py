@@ -25,6 +25,7 @@ class Hearing:
         self.store, self.channel, self.pool, self.alignment = store, channel, pool, alignment
         self._wishes: dict[int, protocol.ShowSlots] = {}
         self._told: dict[int, dict[str, dict[str, Any]]] = {}  # by seat: the newest of each kind of message
+        self.loudest: dict[int, list[int]] = {}  # by meeting: who is heard now
         self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
         pool.on_event = self._news.put_nowait
 
@@ -99,6 +100,7 @@ class Hearing:
 
     async def _tell_speaking(self, event: protocol.Speaking) -> None:
         meeting_id = number_of(event.room)
+        self.loudest[meeting_id] = [number_of(level.participant) for level in event.loudest]
         loudest = [{"participant": number_of(level.participant), "level": level.level} for level in event.loudest]
         await self.channel.send(
             rows.room_name(meeting_id), "meeting.speaking", {"meeting": meeting_id, "loudest": loudest}

@@ -22,6 +22,8 @@ meeting = Table(
     sa.Column("started_at", UtcDateTime, nullable=True),
     sa.Column("ended_at", UtcDateTime, nullable=True),
     sa.Column("version", sa.Integer, nullable=False, server_default="0"),  # of what the room shows; each change +1
+    sa.Column("dial_in_code", sa.String(6), nullable=True, unique=True),  # for telephones; None once it is over
+    sa.Column("calls_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whom the line has dropped
     sa.Index(None, "state", "starts_at"),
 )
 meeting_unit = Table(
@@ -48,7 +50,7 @@ participant = Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("meeting_id", sa.ForeignKey("meeting.id"), nullable=False),
-    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=True),  # None: a unit's telephone, nobody by name
     sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("unit_name", sa.String(200), nullable=False),
@@ -57,7 +59,8 @@ participant = Table(
     sa.Column("joined_at", UtcDateTime, nullable=False),
     sa.Column("left_at", UtcDateTime, nullable=True),
     sa.Column("removed_at", UtcDateTime, nullable=True),
-    sa.Column("session", sa.String(64), nullable=False, server_default=""),  # the node's name of the connection
+    sa.Column("session", sa.String(64), nullable=False, server_default=""),  # the node's name of the connection or call
+    sa.Column("by_phone", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("link", sa.String(12), nullable=False),  # connecting, connected, lost, closed: as the node sees it
     sa.Column("hand_raised_at", UtcDateTime, nullable=True),
     sa.Column("has_floor", sa.Boolean, nullable=False),

@@ -22,12 +22,15 @@ class NodePlace:
     log_file: Path
     udp_port: int
     addresses: tuple[str, ...]
+    call_address: str
+    call_ports: tuple[int, int]
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the node in a session of its own, so that it outlives this process."""
         arguments = ["--socket", str(self.socket), "--udp-port", str(self.udp_port)]
         for address in self.addresses:
             arguments += ["--address", address]
+        arguments += ["--call-address", self.call_address, "--call-ports", *map(str, self.call_ports)]
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own module
@@ -50,6 +53,8 @@ def place(settings: Settings, number: int) -> NodePlace:
         log_file=_numbered(log_file, number),
         udp_port=media.udp_port and media.udp_port + number - 1,
         addresses=tuple(media.addresses),
+        call_address=settings.telephone.host,
+        call_ports=(settings.telephone.first_rtp_port, settings.telephone.last_rtp_port),
     )
 
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 from server.config import Settings
 from server.errors import UnavailableError
 from server.media.protocol import Command, Done, Event, GetStats, Stats, Welcome
+from server.media.protocol_calls import CallEvent, CallStats
 from server.meetings import placing
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.link import MediaLink
@@ -44,6 +45,10 @@ class MediaPool:
         self.on_event: Callable[[Event], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.on_stats: Callable[[int, Stats], None] | None = None
+        self.on_call_event: Callable[[CallEvent], None] | None = None
+        self.on_lost: Callable[[int], None] | None = None  # a node is gone, with all that it carried
+        self.call_stats: dict[str, CallStats] = {}  # the newest, by call
+        self._call_stats: dict[int, list[CallStats]] = {}
         self.settled = asyncio.Event()
         """While it is known what each node carries: only then may rooms without a carrier be given to a node."""
         self._settings = settings
@@ -79,6 +84,10 @@ class MediaPool:
     def carrier(self, room: str) -> int | None:
         """The number of the node that carries the room."""
         return self._carriers.get(room)
+
+    def best(self) -> int | None:
+        """The number of the node for what belongs to no room yet: the least loaded."""
+        return placing.choose(self.nodes())
 
     def can_carry(self, room: str) -> bool:
         """Whether the room's node is ready; for a room without one, whether it could be given to one."""
@@ -216,6 +225,8 @@ class MediaPool:
         lost = [room for room, number in self._carriers.items() if number == link.number]
         for room in lost:
             del self._carriers[room]
+        if self.on_lost is not None:
+            self.on_lost(link.number)
         if not link.restart:
             log.info("media node %d has ended for good", link.number)
             del self._links[link.number]
@@ -230,10 +241,16 @@ class MediaPool:
 
     def _hear(self, link: MediaLink, event: Event) -> None:
         """What a node says of a room that another has by now is of no interest."""
+        if isinstance(event, CallEvent):
+            if self.on_call_event is not None:
+                self.on_call_event(event)
+            return
         if self.on_event is not None and self._carriers.get(event.room, link.number) == link.number:
             self.on_event(event)
 
     def _counted(self, link: MediaLink, stats: Stats) -> None:
+        self._call_stats[link.number] = stats.calls
+        self.call_stats = {call.call: call for calls in self._call_stats.values() for call in calls}
         if self.on_stats is not None:
             self.on_stats(link.number, stats)
 

@@ -1,6 +1,7 @@
 """Every table of the server in one metadata: importing this module imports each feature's model."""
 
 import server.accounts.model
+import server.calls.model
 import server.directives.model
 import server.meetings.model
 import server.reach.model

@@ -63,7 +63,9 @@ def enter(tx: Transaction, who: Principal, meeting_id: int, switches: Switches, 
         if old.left_at is not None:
             rows.write_log(tx, meeting_id, "returned", who, seat_id)
         role = rows.role_of(row, who, hall=hall)
-        rows.change_seat(tx, seat_id, joined_at=tx.now, left_at=None, session="", link="connecting", role=role)
+        rows.change_seat(
+            tx, seat_id, joined_at=tx.now, left_at=None, session="", link="connecting", role=role, by_phone=False
+        )
     seat = rows.seat(tx, meeting_id, seat_id)
     microphone = switches.microphone and not seat.muted and rows.may_speak(row, seat)
     rows.change_seat(tx, seat_id, microphone=microphone, camera=switches.camera, screen=False)
@@ -108,25 +110,8 @@ def leave(tx: Transaction, who: Principal, meeting_id: int) -> int | None:
     )
     if row is None:
         return None
-    _go(tx, row, who)
+    rows.vacate(tx, row, who)
     return int(row.id)
-
-
-def _go(tx: Transaction, row: Any, who: Principal | None, *, detail: str = "") -> None:
-    rows.change_seat(
-        tx,
-        row.id,
-        left_at=tx.now,
-        link="closed",
-        hand_raised_at=None,
-        has_floor=False,
-        floor_since=None,
-        microphone=False,
-        camera=False,
-        screen=False,
-    )
-    rows.write_log(tx, row.meeting_id, "left", who, row.id, detail)
-    rows.tell(tx, row.meeting_id, participants=[row.id])
 
 
 def sessions_changed(tx: Transaction, news: Sequence[SessionNews]) -> None:
@@ -140,7 +125,7 @@ def sessions_changed(tx: Transaction, news: Sequence[SessionNews]) -> None:
         if not fresh and row.session != item.session:
             continue
         if item.state == "closed":
-            _go(tx, row, None, detail="connection")
+            rows.vacate(tx, row, None, detail="connection")
         elif item.state != row.link or fresh:
             rows.change_seat(tx, row.id, link=item.state, session=item.session)
             touched.setdefault(row.meeting_id, set()).add(row.id)

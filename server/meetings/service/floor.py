@@ -113,7 +113,21 @@ def remove(tx: Transaction, who: Principal, meeting_id: int, participant_id: int
         screen=False,
     )
     rows.write_log(tx, meeting_id, "removed", who, seat.id)
-    tx.notify(f"account:{seat.account_id}", {"kind": "meeting.removed", "meeting": meeting_id})
+    tx.notify(f"account:{seat.account_id or 0}", {"kind": "meeting.removed", "meeting": meeting_id})
+    rows.tell(tx, meeting_id, participants=[seat.id])
+
+
+def rename(tx: Transaction, who: Principal, meeting_id: int, participant_id: int, name: str) -> None:
+    """Say who sits there, where that is not known by a sign-in: at a unit's telephone, in a hall."""
+    row = rows.find_live(tx, who, meeting_id)
+    rows.require_host(row, who)
+    seat = rows.seat(tx, meeting_id, participant_id)
+    name = " ".join(name.split())
+    if not name:
+        raise UserError("no_name", _("Xin ghi họ và tên."), field="name")
+    rows.require_plain(name, "name")
+    rows.change_seat(tx, seat.id, name=name)
+    rows.write_log(tx, meeting_id, "renamed", who, seat.id, f"{seat.name} → {name}")
     rows.tell(tx, meeting_id, participants=[seat.id])
 
 
@@ -171,10 +185,15 @@ def wanted(tx: Transaction, meeting_id: int) -> Wanted:
         live=True,
         floor=rules.floor_holders(FloorMode(row.floor_mode), (rows.speaker(seat) for seat in people)),
         passed={
-            seat.id: Passed(session=seat.session, microphone=not seat.muted, camera=seat.camera, screen=seat.screen)
+            seat.id: Passed(
+                session=seat.session,
+                microphone=not seat.muted and (seat.microphone or not seat.by_phone),  # a telephone has no switch
+                camera=seat.camera,
+                screen=seat.screen,
+            )
             for seat in people
             if seat.session
         },
-        sessions={seat.id: seat.session for seat in people},
+        sessions={seat.id: seat.session for seat in people if not seat.by_phone},
         recording=(last.id, last.directory) if last is not None and running else None,
     )

@@ -120,7 +120,7 @@ def cancel(tx: Transaction, who: Principal, meeting_id: int) -> None:
     """Take a planned meeting back; the invited units are told."""
     row = rows.find(tx, who, meeting_id)
     rows.require_host(row, who)
-    _step(tx, row, Step.CANCEL)
+    _step(tx, row, Step.CANCEL, dial_in_code=None)
     rows.write_log(tx, meeting_id, "cancelled", who)
     _emit(tx, "meeting.cancelled", meeting_id)
 
@@ -129,7 +129,7 @@ def end(tx: Transaction, who: Principal, meeting_id: int) -> None:
     """End the meeting for all: everybody has left, clocks stop, the recording is closed."""
     row = rows.find(tx, who, meeting_id)
     rows.require_host(row, who)
-    _step(tx, row, Step.END, ended_at=tx.now)
+    _step(tx, row, Step.END, ended_at=tx.now, dial_in_code=None)
     p, a, r = participant.c, agenda_item.c, recording.c
     tx.execute(
         sa.update(participant)

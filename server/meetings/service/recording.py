@@ -144,7 +144,7 @@ def facts(tx: Transaction, meeting_id: int) -> EndedMeeting:
             PersonFacts(
                 name=p.name,
                 unit_id=p.unit_id,
-                how="hall" if p.role == "hall" else "browser",
+                how="telephone" if p.by_phone else "hall" if p.role == "hall" else "browser",
                 participant=f"p{p.id}",
             )
             for p in people

@@ -22,7 +22,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the roster."""
 
     id: int
-    account: int
+    account: int | None
     unit: int
     name: str
     unit_name: str
@@ -31,6 +31,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     removed: bool
     link: str
     session: str
+    phone: bool
     hand: datetime | None
     floor: bool
     floor_since: datetime | None
@@ -116,6 +117,7 @@ def participant_view(row: Any) -> ParticipantView:
         removed=row.removed_at is not None,
         link=row.link,
         session=row.session,
+        phone=row.by_phone,
         hand=row.hand_raised_at,
         floor=row.has_floor,
         floor_since=row.floor_since,

@@ -1,0 +1,143 @@
+"""What a caller is asked for: a PIN, or a meeting's code and the unit's; then music until the meeting is open."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from server.accounts import service as accounts
+from server.calls import log as call_log
+from server.calls import pins
+from server.calls.line import Line
+from server.calls.prompts import MUSIC
+from server.calls.rules import PIN_DIGITS, PIN_TRIES, Entered, Outcome, entered
+from server.errors import NotAllowedError, TooManyError
+from server.meetings.service import telephone
+from server.meetings.service.telephone import CODE_DIGITS, Found, Waiting
+from server.store import Transaction
+
+if TYPE_CHECKING:
+    from server.calls.exchange import Exchange
+
+log = logging.getLogger("giaoban.calls")
+
+UNIT_DIGITS = 12
+LONGEST_PAUSE = 20  # s that somebody who dialled wrong waits on the line; longer is told, and hung up
+LOOK_EVERY = 20.0  # s, should a change of the meeting have been missed
+_SECRET = "phone"  # noqa: S105 - what is guessed at, in the counters
+
+
+async def serve(exchange: Exchange, line: Line) -> Found | None:
+    """From the first word until the meeting is open for this caller; None: told why not, and goodbye."""
+    await line.say("welcome")
+    found = await _identify(exchange, line)
+    if found is not None:
+        known = {"meeting_id": found.meeting, "unit_id": found.unit}
+        account = found.who.account_id if found.who else None
+        await exchange.store.write(call_log.note, line.row, account_id=account, **known)
+        if await wait_for_chair(exchange, line, found):
+            return found
+    await line.say("goodbye")
+    return None
+
+
+async def _identify(exchange: Exchange, line: Line) -> Found | None:
+    wrong = 0
+    code: int | None = None
+    for _try in range(PIN_TRIES):
+        words = ["enter_pin"] if code is None else ["enter_unit"]
+        if wrong:
+            words.insert(0, "wrong_pin" if code is None else "wrong_unit")
+        await line.say(*words)
+        digits = await line.digits(PIN_DIGITS if code is None else UNIT_DIGITS)
+        if not digits:
+            continue
+        if not await _may_try(exchange, line):
+            return None
+        if code is None and entered(digits, CODE_DIGITS) is Entered.MEETING:
+            code = await exchange.store.read(telephone.meeting_by_code, digits)
+            if code is not None:
+                wrong = 0
+                await line.say("enter_unit")
+                digits = await line.digits(UNIT_DIGITS)
+        found = await _find(exchange, line, code, digits)
+        if found is not None or line.outcome is not None:
+            await exchange.store.write(accounts.forgive_guess, _SECRET, line.number)
+            return found
+        wrong += 1
+        await exchange.store.write(_note_wrong, line)
+    line.outcome = Outcome.WRONG_PIN if wrong else Outcome.GAVE_UP
+    return None
+
+
+def _note_wrong(tx: Transaction, line: Line) -> None:
+    call_log.wrong_pin(tx, line.row)
+    log.warning("a wrong PIN from %s", line.number or "a hidden number")
+
+
+async def _may_try(exchange: Exchange, line: Line) -> bool:
+    """Slow down who guesses; False: locked out, which was told."""
+    while True:
+        try:
+            await exchange.store.write(accounts.begin_guess, _SECRET, line.number, exchange.settings.access)
+        except TooManyError as error:
+            seconds = int(str(error.params["retry_after"]))
+            if seconds > LONGEST_PAUSE:
+                log.warning("PINs are locked for %s: %d s", line.number or "hidden numbers", seconds)
+                line.outcome = Outcome.LOCKED
+                await line.say("locked")
+                return False
+            await line.until(lambda: False, seconds)
+            continue
+        return True
+
+
+async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -> Found | None:
+    """Whom the digits mean; with an outcome set, the person is known but has no meeting, and was told."""
+    if code is not None:
+        return await exchange.store.read(telephone.unit_by_code, code, digits)
+    if entered(digits, CODE_DIGITS) is not Entered.PERSON:
+        return None
+    account = await exchange.store.read(pins.owner, exchange.key, digits)
+    if account is None:
+        return None
+    try:
+        found = await exchange.store.read(_meeting_of, account)
+    except NotAllowedError:
+        line.outcome = Outcome.TAKEN_OUT
+        await line.say("taken_out")
+        return None
+    if found is None:
+        line.outcome = Outcome.NO_MEETING
+        await line.say("no_meeting")
+    return found
+
+
+def _meeting_of(tx: Transaction, account_id: int) -> Found | None:
+    return telephone.meeting_of(tx, accounts.principals(tx, account_id))
+
+
+async def wait_for_chair(exchange: Exchange, line: Line, found: Found) -> bool:
+    """Music until somebody who runs the meeting is there; False when it is over."""
+    line.meeting = found.meeting
+    waits = False
+    while True:
+        line.news = False
+        pressed = bool(line.keys)
+        line.keys.clear()
+        state = await exchange.store.read(telephone.waiting, found.meeting)
+        if state is Waiting.OPEN:
+            return True
+        if state is Waiting.OVER:
+            line.outcome = Outcome.NO_MEETING
+            await line.say("ended")
+            return False
+        if not waits:
+            await line.say("wait")
+        if not waits or pressed:
+            waits = True
+            await line.music(MUSIC)
+        await line.until(lambda: line.news or bool(line.keys) or line.lost, LOOK_EVERY)
+        if line.lost:
+            await line.move(found.meeting, exchange.now)
+            waits = False

@@ -1,0 +1,301 @@
+"""The exchange: SIP on one side, media nodes and meetings on the other; each call is a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from server.calls import dial_in, in_meeting, wiring
+from server.calls import log as call_log
+from server.calls.line import UP_SECONDS, HungUpError, Line
+from server.calls.prompts import Voice
+from server.calls.rules import Direction, Outcome, Purpose, is_dropped, not_reached
+from server.config import Settings
+from server.errors import ProtocolError, UnavailableError
+from server.meetings.conductor import Conductor
+from server.meetings.names import room_of
+from server.meetings.service import telephone
+from server.meetings.service.view import Head, ParticipantView
+from server.store import Store, StoredEvent
+from server.telephony.sip.call import Call, Ending
+from server.telephony.sip.incoming import IncomingCall
+from server.telephony.sip.outgoing import OutgoingCall
+from server.telephony.sip.registration import Standing
+
+log = logging.getLogger("giaoban.calls")
+
+MOST_CALLERS = 200
+NODE_SECONDS = 30.0  # that a caller waits for another media node
+GOODBYE_SECONDS = 3.0  # for calls to end when the server does
+GOODBYE_LOOKS = 10  # and tenths of a second for the answers to our last BYEs
+
+
+class Exchange:
+    """`on_dropped` is told of lines that broke while they were in a meeting."""
+
+    def __init__(self, settings: Settings, store: Store, conductor: Conductor, key: bytes) -> None:
+        self.settings, self.store, self.conductor, self.key = settings, store, conductor, key
+        self.phones = conductor.phones
+        self.voice = Voice(settings.path(settings.storage.data) / "speech")
+        self.endpoint = wiring.endpoint(settings.telephone, self)
+        self.trunk = wiring.Trunk(settings.telephone, self.endpoint)
+        self.lines: dict[str, Line] = {}
+        self.on_dropped: list[Any] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.open = False  # whether calls can come
+        self.phones.on_key = self._pressed
+        self.phones.on_played = self._played
+        self.phones.on_lost = self._lost
+        store.listeners.append(self._committed)
+
+    # ---- beginning and end
+
+    async def start(self) -> None:
+        """Open the ports. A port that another program has is no reason for the rest of the server not to begin."""
+        await self.store.write(telephone.all_gone)
+        await self.store.write(call_log.all_ended)
+        try:
+            self.endpoint.start()
+        except OSError as error:
+            log.error("no telephone: a port of SIP cannot be opened: %s", error)
+            return
+        self.open = True
+        self.trunk.start(self.now())
+
+    async def close(self) -> None:
+        """Hang up, tell the trunk, close the ports."""
+        self._closing = True
+        if not self.open:
+            await self.endpoint.close()
+            return
+        self.open = False
+        self.trunk.stop(self.now())
+        for line in list(self.lines.values()):
+            if line.call is not None:
+                line.call.hang_up(self.now(), "Server restarts")
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=GOODBYE_SECONDS)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(GOODBYE_LOOKS):
+            if not len(self.endpoint.layer):
+                break
+            await asyncio.sleep(0.1)
+        await self.endpoint.close()
+
+    def now(self) -> float:
+        """SIP's clock."""
+        return self.endpoint.now
+
+    @property
+    def standing(self) -> Standing | None:
+        """How the trunk stands; None as long as it has not answered, or without one."""
+        return self.trunk.standing
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Do it in a task that `close` waits for."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("a call")
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- calls
+
+    def new_line(self, number: str) -> Line:
+        """A call begins, from or to a number."""
+        line = Line(self.phones, number, self.now)
+        self.lines[line.name] = line
+        return line
+
+    def on_call(self, call: IncomingCall, now: float) -> None:
+        """Somebody calls."""
+        if self._closing or len(self.lines) >= MOST_CALLERS:
+            call.refuse(503, now)
+            return
+        line = self.new_line(call.caller.uri.user)
+        line.call, call.mark = call, line
+        self.spawn(self._incoming(line, call))
+
+    async def _incoming(self, line: Line, call: IncomingCall) -> None:
+        line.row = await self.store.write(call_log.begin, line.name, Direction.IN, Purpose.MEETING, line.number)
+        async with Ended(self, line):
+            try:
+                side = await line.open(self.settings.telephone.address)
+                if call.offer:
+                    terms, body = side.answer(call.offer)
+                    await line.agree(terms)
+                else:
+                    body = side.offer()
+                call.answer(body, self.now())
+            except UnavailableError:
+                line.outcome = Outcome.NO_NODE
+                call.refuse(503, self.now())
+                raise
+            except ProtocolError as error:
+                log.info("call %s from %s: %s", line.name, line.number, error)
+                line.outcome = Outcome.NO_SOUND
+                call.refuse(488, self.now())
+                return
+            if not await line.until(lambda: line.up, UP_SECONDS):
+                return
+            if not call.offer:
+                await line.agree(side.accept(line.answered or b""))
+            await self.store.write(call_log.answered, line.row)
+            found = await dial_in.serve(self, line)
+            if found is not None:
+                await in_meeting.take_part(self, line, found)
+
+    def seated(self, line: Line) -> None:
+        """It sits in a meeting: changes of its seat are for it."""
+        line.view, line.seen, line.over = None, None, False
+
+    def rose(self, line: Line) -> None:
+        """It sits there no more."""
+        line.participant = None
+
+    async def pool_ready(self, line: Line) -> None:
+        """Until a node can carry its meeting. Raises UnavailableError."""
+        await self.conductor.pool.wait_for(room_of(line.meeting or 0), NODE_SECONDS)
+
+    def loudest(self, meeting_id: int) -> list[int]:
+        """Participants that are heard now."""
+        return self.conductor.hearing.loudest.get(meeting_id, [])
+
+    # ---- what SIP says
+
+    def on_ringing(self, call: OutgoingCall, description: bytes, now: float) -> None:
+        """Nobody listens to the ringing tone."""
+
+    def on_up(self, call: Call, description: bytes, now: float) -> None:
+        """It is up, or what we offered is agreed."""
+        line = call.mark
+        if isinstance(line, Line):
+            line.up = True
+            if description:
+                line.answered = description
+            line.touch()
+
+    def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
+        """Hold, resume, another address."""
+        line = call.mark
+        if not isinstance(line, Line) or line.side is None:
+            return None
+        if not description:
+            return line.side.offer()
+        try:
+            terms, body = line.side.answer(description)
+        except ProtocolError as error:
+            log.info("call %s: a new description: %s", line.name, error)
+            return None
+        self.spawn(_agree(line, terms))
+        return body
+
+    def on_key(self, call: Call, key: str, now: float) -> None:
+        """Told by INFO."""
+        if isinstance(call.mark, Line):
+            call.mark.press(key, "info")
+
+    def on_ended(self, call: Call, ending: Ending, now: float) -> None:
+        """It is over."""
+        if isinstance(call.mark, Line):
+            call.mark.hung_up(ending)
+
+    # ---- what the nodes and the database say
+
+    def _pressed(self, call: str, key: str) -> None:
+        if call in self.lines:
+            self.lines[call].press(key, "rtp")
+
+    def _played(self, call: str, number: int) -> None:
+        if call in self.lines:
+            self.lines[call].played(number)
+
+    def _lost(self, calls: list[str]) -> None:
+        for line in [self.lines[call] for call in calls if call in self.lines]:
+            line.lost = True
+            line.touch()
+
+    def _committed(self, events: Sequence[StoredEvent], after: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        called_off = {event.body["meeting"] for event in events if event.kind == "meeting.cancelled"}
+        for line in [line for line in self.lines.values() if line.meeting in called_off]:
+            line.news = True
+            line.touch()
+        for _room, body in after:
+            if body.get("kind") == "meeting.changed":
+                self._changed(body)
+
+    def _changed(self, body: dict[str, Any]) -> None:
+        head: Head | None = body.get("head")
+        views: dict[int, ParticipantView] = {view.id: view for view in body.get("participants", [])}
+        for line in self.lines.values():
+            if line.meeting != body["meeting"]:
+                continue
+            line.news = True
+            if line.participant in views:
+                line.view = views[line.participant]
+            line.over |= head is not None and head.ended_at is not None
+            line.touch()
+
+
+async def _agree(line: Line, terms: Any) -> None:
+    try:
+        await line.agree(terms)
+    except UnavailableError as error:
+        log.info("call %s: %s", line.name, error)
+
+
+class Ended:
+    """What must be so when a call is over, however it ended."""
+
+    def __init__(self, exchange: Exchange, line: Line) -> None:
+        self._exchange, self._line = exchange, line
+
+    async def __aenter__(self) -> None:
+        """Nothing."""
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Hang up, free the port, write the log; a caller who has gone and a node that is away are no errors."""
+        exchange, line = self._exchange, self._line
+        known = isinstance(error, HungUpError | UnavailableError | ProtocolError)
+        if isinstance(error, UnavailableError | ProtocolError):
+            log.warning("call %s ends: %s", line.name, error)
+            line.outcome = line.outcome or Outcome.NO_NODE
+        if line.call is not None:
+            line.call.hang_up(exchange.now())
+        outcome = self._outcome()
+        status, cause = (line.ending.status, line.ending.cause) if line.ending else (200, None)
+        await exchange.phones.close(line.name)
+        await exchange.store.write(call_log.ended, line.row, outcome, status, cause)
+        exchange.lines.pop(line.name, None)
+        log.info("call %s, %s: %s", line.name, line.number, outcome)
+        if outcome is Outcome.DROPPED:
+            for tell in exchange.on_dropped:
+                tell(line)
+        return known
+
+    def _outcome(self) -> Outcome:
+        line = self._line
+        ending = line.ending
+        if line.outcome is Outcome.MET and ending is not None:
+            dropped = is_dropped(ending.status, ending.cause, by_us=ending.by_us)
+            return Outcome.DROPPED if dropped else Outcome.MET
+        if line.outcome is not None:
+            return line.outcome
+        if not line.up and isinstance(line.call, OutgoingCall) and ending is not None:
+            return not_reached(ending.status, ending.cause)
+        return Outcome.GAVE_UP
+
+
+EXCHANGE = web.AppKey("exchange", Exchange)

@@ -1,0 +1,35 @@
+"""Wires the village line into the application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from server.accounts.tokens import load_key
+from server.calls.exchange import EXCHANGE, Exchange
+from server.channel import Channel
+from server.http.health import CHECKS
+from server.http.keys import SETTINGS, STORE
+from server.meetings.conductor import CONDUCTOR
+
+
+async def _run(app: web.Application) -> AsyncIterator[None]:
+    await app[EXCHANGE].start()
+    yield
+    await app[EXCHANGE].close()
+
+
+def set_up(app: web.Application, channel: Channel) -> None:
+    """Must run after meetings: calls end before the media nodes do."""
+    settings = app[SETTINGS]
+    if not settings.telephone.address:
+        return
+    key = load_key(settings.path(settings.storage.data) / "secret.key")
+    app[EXCHANGE] = exchange = Exchange(settings, app[STORE], app[CONDUCTOR], key)
+
+    async def ports_are_open() -> bool:
+        return exchange.open
+
+    app.setdefault(CHECKS, {})["telephone"] = ports_are_open
+    app.cleanup_ctx.append(_run)

@@ -1,0 +1,163 @@
+"""One telephone call as what happens in it sees it: say something, wait for keys, until it is hung up."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from server.calls.prompts import prompt
+from server.calls.rules import Outcome
+from server.calls.sound import Side
+from server.errors import UnavailableError
+from server.meetings.phones import CallTerms, Phones
+from server.meetings.service.view import ParticipantView
+
+if TYPE_CHECKING:
+    from server.telephony.sip.call import Call, Ending
+
+SAME_KEY = 0.8  # s within which a key that is told both by RTP and by INFO is one press
+KEY_SECONDS = 8.0
+MOST_KEYS = 64  # that wait; a telephone that sends more is broken
+UP_SECONDS = 40.0
+
+
+class HungUpError(Exception):
+    """The call has ended."""
+
+
+class Line:
+    """A call with its port at a media node. `name` is the nodes' name of it, `row` its place in the log.
+
+    `view` is the newest of the seat that it sits in; `lost` is set when its node is gone, `news` with each change of
+    the meeting that it waits for or takes part in.
+    """
+
+    def __init__(self, phones: Phones, number: str, clock: Callable[[], float]) -> None:
+        self.name = secrets.token_hex(8)
+        self.number = number
+        self.phones = phones
+        self.call: Call | None = None
+        self.side: Side | None = None
+        self.keys: deque[str] = deque()
+        self.outcome: Outcome | None = None
+        self.ending: Ending | None = None
+        self.up = False
+        self.answered: bytes | None = None
+        self.row = 0
+        self.meeting: int | None = None
+        self.participant: int | None = None
+        self.view: ParticipantView | None = None
+        self.seen: ParticipantView | None = None  # of what was told to the caller, if it was worth telling
+        self.over = self.lost = self.news = False
+        self._clock = clock
+        self._number = 0
+        self._played = 0
+        self._changed = asyncio.Event()
+        self._last_key = ("", "", float("-inf"))
+
+    # ---- told by SIP and the nodes
+
+    def press(self, key: str, how: str) -> None:
+        """A key was told by `how`."""
+        now = self._clock()
+        last, told_by, at = self._last_key
+        self._last_key = (key, how, now)
+        if key == last and how != told_by and now - at < SAME_KEY:
+            return
+        if len(self.keys) < MOST_KEYS:
+            self.keys.append(key)
+        self._changed.set()
+
+    def played(self, number: int) -> None:
+        """What was played under this number has ended."""
+        self._played = max(self._played, number)
+        self._changed.set()
+
+    def hung_up(self, ending: Ending) -> None:
+        """The call is over."""
+        self.ending = ending
+        self._changed.set()
+
+    def touch(self) -> None:
+        """Something that may be waited for has changed."""
+        self._changed.set()
+
+    # ---- for what happens in it
+
+    async def until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait until it is so; False when it was not within so many seconds. Raises HungUpError."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    self._changed.clear()
+                    if self.ending is not None:
+                        raise HungUpError
+                    if condition():
+                        return True
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+
+    async def say(self, *names: str) -> None:
+        """Play prompts to their end; a key cuts them short."""
+        await self.play([prompt(name) for name in names])
+
+    async def play(self, files: list[str]) -> None:
+        """The same with files. Raises HungUpError, UnavailableError."""
+        self._number += 1
+        number = self._number
+        await self.phones.play(self.name, number, files)
+        await self.until(lambda: self._played >= number or bool(self.keys) or self.lost)
+        if self._played < number and not self.lost:
+            await self.phones.play(self.name, number, [])
+
+    async def music(self, name: str) -> None:
+        """Play a sound over and over, until something else is played."""
+        self._number += 1
+        await self.phones.play(self.name, self._number, [prompt(name)], repeat=True)
+
+    async def key(self, seconds: float = KEY_SECONDS) -> str | None:
+        """The next key; None when none comes."""
+        await self.until(lambda: bool(self.keys) or self.lost, seconds)
+        return self.keys.popleft() if self.keys else None
+
+    async def digits(self, most: int) -> str:
+        """Digits up to a #, or so many; * begins anew. What was dialled when no more come."""
+        text = ""
+        while len(text) < most:
+            key = await self.key()
+            if key is None or key == "#":
+                break
+            text = "" if key == "*" else text + key
+        return text
+
+    # ---- sound
+
+    async def open(self, address: str, meeting_id: int | None = None) -> Side:
+        """A port at a node. Raises UnavailableError."""
+        port = await self.phones.open(self.name, meeting_id)
+        self.side = Side(address, port)
+        return self.side
+
+    async def agree(self, terms: CallTerms) -> None:
+        """What was agreed."""
+        await self.phones.agree(self.name, terms)
+
+    async def move(self, meeting_id: int, now: Callable[[], float]) -> None:
+        """To the node that carries the meeting, by a new description. Raises UnavailableError, HungUpError."""
+        call, side = self.call, self.side
+        if call is None or side is None:
+            raise HungUpError
+        before = self.phones.node(self.name)
+        port = await self.phones.open(self.name, meeting_id)
+        side.moved(port)
+        self.lost, self.answered = False, None
+        call.reinvite(side.offer(), now())
+        if not await self.until(lambda: self.answered is not None, UP_SECONDS):
+            raise UnavailableError("no_answer", "")
+        await self.agree(side.accept(self.answered or b""))
+        if before != self.phones.node(self.name):
+            await self.phones.close_at(self.name, before)

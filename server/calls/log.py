@@ -1,0 +1,127 @@
+"""The log of calls: a row when a call begins, filled in until it has ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.calls.model import phone_call
+from server.calls.rules import Direction, Outcome, Purpose
+from server.store import Transaction
+from server.units import service as units
+
+KEPT = timedelta(days=400)
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as the operator sees it; `person` and `unit` are empty where nobody knows."""
+
+    id: int
+    direction: Direction
+    purpose: Purpose
+    number: str
+    person: str
+    unit: str
+    meeting: int | None
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    outcome: Outcome
+    status: int
+    cause: int | None
+    wrong_pins: int
+
+
+def begin(
+    tx: Transaction,
+    /,
+    call: str,
+    direction: Direction,
+    purpose: Purpose,
+    number: str,
+    **known: int | None,
+) -> int:
+    """A call begins; `known` may name account, unit, meeting and who asked for it, as columns."""
+    tx.execute(sa.delete(phone_call).where(phone_call.c.started_at < tx.now - KEPT))
+    return tx.insert(
+        phone_call,
+        call=call,
+        direction=direction,
+        purpose=purpose,
+        number=number[:40],
+        started_at=tx.now,
+        outcome=Outcome.RUNNING,
+        status=0,
+        wrong_pins=0,
+        **known,
+    )
+
+
+def answered(tx: Transaction, row: int) -> None:
+    """Somebody or something has taken it."""
+    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(answered_at=tx.now))
+
+
+def note(tx: Transaction, /, row: int, **known: int | None) -> None:
+    """What has become known of it."""
+    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(**known))
+
+
+def wrong_pin(tx: Transaction, row: int) -> None:
+    """A wrong PIN was dialled in it."""
+    c = phone_call.c
+    tx.execute(sa.update(phone_call).where(c.id == row).values(wrong_pins=c.wrong_pins + 1))
+
+
+def ended(tx: Transaction, row: int, outcome: Outcome, status: int, cause: int | None) -> None:
+    """It is over."""
+    values: dict[str, Any] = {"ended_at": tx.now, "outcome": outcome, "status": status, "cause": cause}
+    tx.execute(sa.update(phone_call).where(phone_call.c.id == row, phone_call.c.ended_at.is_(None)).values(**values))
+
+
+def all_ended(tx: Transaction) -> None:
+    """The server has begun anew: whatever ran was cut off."""
+    values = {"ended_at": tx.now, "outcome": Outcome.DROPPED}
+    tx.execute(sa.update(phone_call).where(phone_call.c.ended_at.is_(None)).values(**values))
+
+
+def latest(tx: Transaction, most: int, before: int | None = None) -> list[Logged]:
+    """The newest calls, the newest first; with `before` those older than that row."""
+    query = sa.select(phone_call).order_by(phone_call.c.id.desc()).limit(most)
+    if before is not None:
+        query = query.where(phone_call.c.id < before)
+    rows = tx.all(query)
+    names = accounts.names(tx, [row.account_id for row in rows if row.account_id])
+    places = units.units_by_ids(tx, [row.unit_id for row in rows if row.unit_id])
+    return [_logged(row, names.get(row.account_id, ""), places.get(row.unit_id)) for row in rows]
+
+
+def _logged(row: Any, person: str, unit: units.UnitInfo | None) -> Logged:
+    return Logged(
+        id=row.id,
+        direction=Direction(row.direction),
+        purpose=Purpose(row.purpose),
+        number=row.number,
+        person=person,
+        unit=unit.short_name if unit is not None else "",
+        meeting=row.meeting_id,
+        started_at=row.started_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        outcome=Outcome(row.outcome),
+        status=row.status,
+        cause=row.cause,
+        wrong_pins=row.wrong_pins,
+    )
+
+
+def guesses(tx: Transaction, since: datetime) -> list[tuple[str, int]]:
+    """Numbers from which wrong PINs came since then, with how many, most first."""
+    c = phone_call.c
+    total = sa.func.sum(c.wrong_pins)
+    query = sa.select(c.number, total).where(c.started_at >= since, c.wrong_pins > 0).group_by(c.number)
+    return [(row[0], int(row[1])) for row in tx.all(query.order_by(total.desc(), c.number).limit(20))]

@@ -1,0 +1,109 @@
+"""Rules of telephone calls: what digits mean, why a call came to nothing, and when it is tried again. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+PIN_DIGITS = 8
+"""Of a person. Meetings have six (`meetings.service.telephone.CODE_DIGITS`), so that the two are told apart."""
+
+PIN_TRIES = 3
+"""In one call; then it is goodbye."""
+
+
+class Entered(StrEnum):
+    """What digits can be, by how many they are."""
+
+    PERSON = "person"
+    MEETING = "meeting"
+    NOTHING = "nothing"
+
+
+def entered(digits: str, meeting_digits: int) -> Entered:
+    """Whether somebody has dialled a personal PIN, a meeting's code, or neither."""
+    if not digits.isdecimal() or not digits.isascii():
+        return Entered.NOTHING
+    kinds = {PIN_DIGITS: Entered.PERSON, meeting_digits: Entered.MEETING}
+    return kinds.get(len(digits), Entered.NOTHING)
+
+
+class Direction(StrEnum):
+    """Whose call it is."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Purpose(StrEnum):
+    """What a call is for."""
+
+    MEETING = "meeting"
+    BACK = "back"
+    TEST = "test"
+
+
+class Outcome(StrEnum):
+    """What became of a call; `RUNNING` until it has ended."""
+
+    RUNNING = "running"
+    MET = "met"  # took part in the meeting
+    DROPPED = "dropped"  # took part, until the line broke
+    TAKEN_OUT = "taken_out"
+    GAVE_UP = "gave_up"  # hung up before the meeting
+    WRONG_PIN = "wrong_pin"
+    LOCKED = "locked"
+    NO_MEETING = "no_meeting"
+    DECLINED = "declined"
+    NO_KEY = "no_key"  # somebody or something answered, but nobody pressed a key
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REFUSED = "refused"
+    WRONG_NUMBER = "wrong_number"
+    TRUNK = "trunk"  # the trunk did not answer, or could not
+    NO_SOUND = "no_sound"  # no codec in common
+    NO_NODE = "no_node"  # our own media node is away
+    HEARD = "heard"  # a test call that was heard and answered by a key
+    CANCELLED = "cancelled"
+
+
+_BY_CAUSE = {
+    17: Outcome.BUSY, 18: Outcome.NO_ANSWER, 19: Outcome.NO_ANSWER, 20: Outcome.NO_ANSWER, 21: Outcome.REFUSED,
+    1: Outcome.WRONG_NUMBER, 22: Outcome.WRONG_NUMBER, 28: Outcome.WRONG_NUMBER,
+}  # fmt: skip
+_BY_STATUS = {
+    404: Outcome.WRONG_NUMBER, 410: Outcome.WRONG_NUMBER, 484: Outcome.WRONG_NUMBER, 604: Outcome.WRONG_NUMBER,
+    480: Outcome.NO_ANSWER, 487: Outcome.NO_ANSWER, 486: Outcome.BUSY, 600: Outcome.BUSY,
+    603: Outcome.REFUSED, 403: Outcome.REFUSED, 488: Outcome.NO_SOUND, 606: Outcome.NO_SOUND,
+}  # fmt: skip
+
+
+def not_reached(status: int, cause: int | None) -> Outcome:
+    """Why a call of ours was not answered: by the network's cause (Q.850) if it is told, else by the SIP status."""
+    return _BY_CAUSE.get(cause or 0) or _BY_STATUS.get(status, Outcome.TRUNK)
+
+
+def is_dropped(status: int, cause: int | None, *, by_us: bool) -> bool:
+    """Whether a call that was up ended by a broken line, not by anybody's wish.
+
+    A network that loses a telephone says so by a cause other than normal clearing (16), or goes silent.
+    """
+    return not by_us and (status >= 400 or (cause is not None and cause not in (16, 31)))
+
+
+_AGAIN = {
+    Outcome.BUSY: timedelta(minutes=1),
+    Outcome.NO_ANSWER: timedelta(minutes=2),
+    Outcome.NO_KEY: timedelta(minutes=3),
+    Outcome.TRUNK: timedelta(seconds=30),
+}
+
+
+def again_after(outcome: Outcome, tries: int, most: int) -> timedelta | None:
+    """How long to wait before the person is called again; None: not any more. `tries` were made.
+
+    Voice mail answers at once and for ever, so who pressed nothing is tried only once more.
+    """
+    if tries >= (min(2, most) if outcome is Outcome.NO_KEY else most):
+        return None
+    return _AGAIN.get(outcome)

@@ -1,0 +1,77 @@
+"""Our side of what is said about one call's sound (SDP): offers and answers, and their terms for the media node."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from server.meetings.phones import CallTerms, Codec
+from server.telephony import agreement, sdp
+from server.telephony.agreement import Ours, Sound
+from server.telephony.sdes import Key
+
+
+class Side:
+    """One call's. ProtocolError of any method: there is no sound that both have, or what they say is malformed."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._ours = Ours.new(address, port)
+        self._said = b""  # our latest description
+        self._keys: Sequence[Key] = ()
+        self._secure = False
+        self.events = False  # whether keys are told by RTP
+
+    def moved(self, port: int) -> None:
+        """Our sound arrives at another port from now on."""
+        self._ours = replace(self._ours, port=port)
+
+    def answer(self, offer: bytes) -> tuple[CallTerms, bytes]:
+        """Our answer to an offer."""
+        sound, body = agreement.answer(sdp.read(offer), self._ours)
+        if self._said and body != self._said:
+            self._ours = self._ours.changed()
+            sound, body = agreement.answer(sdp.read(offer), self._ours)
+        self._said, self._secure = body, sound.our_key is not None
+        return self._terms(sound), body
+
+    def offer(self) -> bytes:
+        """Our offer; with keys where there were some."""
+        if self._said:
+            self._ours = self._ours.changed()
+        self._keys = agreement.new_keys() if self._secure else ()
+        self._said = agreement.offer(self._ours, keys=self._keys)
+        return self._said
+
+    def accept(self, answer: bytes) -> CallTerms:
+        """What their answer to our offer settles."""
+        return self._terms(agreement.accept(sdp.read(answer), self._ours, self._keys))
+
+    def _terms(self, sound: Sound) -> CallTerms:
+        self.events = sound.events is not None
+        keys = {}
+        if sound.our_key is not None and sound.their_key is not None:
+            ours, theirs = (base64.b64encode(key.material).decode() for key in (sound.our_key, sound.their_key))
+            keys = {"suite": sound.our_key.suite, "our_key": ours, "their_key": theirs}
+        named = _is_address(sound.host)
+        return CallTerms(
+            codec=cast("Codec", sound.codec),
+            sending=sound.sending,
+            receiving=sound.receiving,
+            events=sound.events,
+            noise=sound.noise,
+            host=sound.host if named else "",
+            port=sound.port if named else 0,
+            sends=sound.sends,
+            **keys,
+        )
+
+
+def _is_address(host: str) -> bool:
+    """Names are not looked up: that could wait, or lead anywhere; their packets show where they are."""
+    try:
+        return isinstance(ipaddress.ip_address(host), ipaddress.IPv4Address)
+    except ValueError:
+        return False

@@ -1,0 +1,119 @@
+"""SIP as the settings want it: ports, trunks, certificates, and how the trunk for our own calls stands."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+
+from server.config import Telephone
+from server.telephony.sip.agent import Phone
+from server.telephony.sip.digest import Credentials
+from server.telephony.sip.endpoint import Endpoint, Listening
+from server.telephony.sip.headers import Address
+from server.telephony.sip.peer import Peer
+from server.telephony.sip.registration import KeepAlive, Registration, Standing
+from server.telephony.sip.uri import Uri, sip_uri
+
+log = logging.getLogger("giaoban.calls")
+
+OUR_NAME = "Giao Ban"
+_USER = "giaoban"
+KEEP_ALIVE_SECONDS = 30.0
+
+
+def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
+    """Made, not yet started. Raises OSError, ssl.SSLError for certificates that cannot be read."""
+    server_tls = None
+    if settings.tls_port:
+        server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server_tls.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    trunk = trunk_peer(settings)
+    trunks = [*settings.trunks, *([trunk.host] if trunk is not None else [])]
+    listening = Listening(
+        host=settings.host,
+        address=settings.address,
+        user=settings.user or _USER,
+        udp_port=settings.udp_port,
+        tcp_port=settings.tcp_port,
+        tls_port=settings.tls_port or None,
+        trunks=trunks,
+        server_tls=server_tls,
+        client_tls=ssl.create_default_context() if settings.transport == "tls" else None,
+    )
+    return Endpoint(listening, phone)
+
+
+def trunk_peer(settings: Telephone) -> Peer | None:
+    """Where our calls go."""
+    if not settings.trunk:
+        return None
+    host, _, port = settings.trunk.rpartition(":")
+    return Peer(settings.transport, host.strip("[]"), int(port))
+
+
+class Trunk:
+    """The trunk for our calls. `standing` is its last word; None before it, or without a trunk."""
+
+    def __init__(self, settings: Telephone, through: Endpoint) -> None:
+        self._settings, self._endpoint = settings, through
+        self.standing: Standing | None = None
+        self.since: float | None = None
+        self._keep_alive: KeepAlive | None = None
+        self._registration: Registration | None = None
+
+    @property
+    def peer(self) -> Peer | None:
+        """Where it is."""
+        return trunk_peer(self._settings)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """How we prove who we are."""
+        user, password = self._settings.user, self._settings.password
+        return Credentials(user, password) if user and password else None
+
+    @property
+    def local(self) -> Address:
+        """Whom people see calling."""
+        return Address(self.uri(self._settings.user or _USER, self._settings.address), OUR_NAME)
+
+    def uri(self, user: str, host: str | None = None) -> Uri:
+        """Somebody there."""
+        peer = self.peer
+        return sip_uri(user, host or (peer.host if peer is not None else self._settings.address), None)
+
+    def start(self, now: float) -> None:
+        """Register, or ask whether it is there, from now on."""
+        peer = self.peer
+        if peer is None:
+            return
+        if self._settings.register and self.credentials is not None:
+            contact = sip_uri(self._settings.user, self._settings.address, self._endpoint.port(peer.transport))
+            address = self.uri(self._settings.user)
+            agent = self._endpoint.agent
+            self._registration = Registration(agent, peer, address, contact, self.credentials, self._stands)
+            self._registration.start(now)
+        else:
+            target = sip_uri("", peer.host, peer.port)
+            self._keep_alive = KeepAlive(self._endpoint.agent, peer, target, self.local, self._stands)
+            self._keep_alive.start(now, KEEP_ALIVE_SECONDS)
+
+    def stop(self, now: float) -> None:
+        """No more."""
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
+        if self._registration is not None:
+            self._registration.stop(now)
+
+    def _stands(self, standing: Standing, now: float) -> None:
+        before = self.standing
+        if before is None or before.up != standing.up:
+            log.log(
+                logging.INFO if standing.up else logging.ERROR,
+                "the trunk %s is %s: %d %s",
+                self.peer,
+                "up" if standing.up else "down",
+                standing.status,
+                standing.reason,
+            )
+        self.standing, self.since = standing, now
