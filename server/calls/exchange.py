@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from server.calls import dial_in, in_meeting, wiring
@@ -84,7 +85,7 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for _ in range(GOODBYE_LOOKS):
-            if not len(self.endpoint.layer):
+            if not self.endpoint.layer.asking:
                 break
             await asyncio.sleep(0.1)
         await self.endpoint.close()
@@ -228,7 +229,8 @@ class Exchange:
             line.touch()
 
     def _committed(self, events: Sequence[StoredEvent], after: Sequence[tuple[str, dict[str, Any]]]) -> None:
-        called_off = {event.body["meeting"] for event in events if event.kind == "meeting.cancelled"}
+        cancelled = (msgspec.json.decode(event.body) for event in events if event.kind == "meeting.cancelled")
+        called_off = {body["meeting"] for body in cancelled}
         for line in [line for line in self.lines.values() if line.meeting in called_off]:
             line.news = True
             line.touch()

@@ -56,17 +56,19 @@ class Line:
         self._number = 0
         self._played = 0
         self._changed = asyncio.Event()
-        self._last_key = ("", "", float("-inf"))
+        self._told_once: list[tuple[str, str, float]] = []  # keys that may yet be told in the other way
 
     # ---- told by SIP and the nodes
 
     def press(self, key: str, how: str) -> None:
         """A key was told by `how`."""
         now = self._clock()
-        last, told_by, at = self._last_key
-        self._last_key = (key, how, now)
-        if key == last and how != told_by and now - at < SAME_KEY:
+        self._told_once = [one for one in self._told_once if now - one[2] < SAME_KEY]
+        twin = next((one for one in self._told_once if one[0] == key and one[1] != how), None)
+        if twin is not None:
+            self._told_once.remove(twin)
             return
+        self._told_once.append((key, how, now))
         if len(self.keys) < MOST_KEYS:
             self.keys.append(key)
         self._changed.set()

@@ -196,7 +196,7 @@ async def test_keys_by_info_and_by_rtp_are_one_press(line: Village, district: Di
     for key in pin:
         line.handsets.info(call, key)
         told = line.exchange.lines[name]
-        await until(lambda key=key, told=told: told._last_key[:2] == (key, "info"))
+        await until(lambda key=key, told=told: [one[:2] for one in told._told_once] == [(key, "info")])
         line.pool.on_call_event(c.KeyPressed(call=name, key=key))
         await until(lambda told=told: not told.keys)
     await line.hears(name, "joined")

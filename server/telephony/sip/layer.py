@@ -70,6 +70,11 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
 
+    @property
+    def asking(self) -> int:
+        """How many questions of ours are not answered yet."""
+        return len(self._clients)
+
     # ---- for transactions
 
     def send(self, data: bytes, peer: Peer) -> None:
