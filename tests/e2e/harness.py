@@ -80,8 +80,8 @@ class App:
 
     command = ("-m", "server", "serve")
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> None:
-        self.folder, self.address = folder, address
+    def __init__(self, folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0) -> None:
+        self.folder, self.address, self.telephone_port = folder, address, telephone
         self.port = free_port()
         self.url = f"http://{address}:{self.port}"
         self.socket = folder / "media.sock"
@@ -104,6 +104,17 @@ class App:
             "GIAOBAN_MEDIA_ADDRESSES": address,
             "GIAOBAN_ACCESS_REQUESTS_PER_MINUTE": "100000",
         }
+        if telephone:
+            first = 20_000 + 200 * secrets.randbelow(50)
+            self.environment |= {
+                "GIAOBAN_TELEPHONE_ADDRESS": address,
+                "GIAOBAN_TELEPHONE_HOST": address,
+                "GIAOBAN_TELEPHONE_UDP_PORT": str(telephone),
+                "GIAOBAN_TELEPHONE_TCP_PORT": str(telephone),
+                "GIAOBAN_TELEPHONE_TRUNKS": address,
+                "GIAOBAN_TELEPHONE_FIRST_RTP_PORT": str(first),
+                "GIAOBAN_TELEPHONE_LAST_RTP_PORT": str(first + 199),
+            }
 
     # ---- processes
 
@@ -241,9 +252,9 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1) -> Iterator[App]:
-    """The application, seeded and started; ended afterwards."""
-    app = App(folder, address, nodes)
+def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0) -> Iterator[App]:
+    """The application, seeded and started, with SIP on a port if there is one; ended afterwards."""
+    app = App(folder, address, nodes, telephone)
     app.seed()
     try:
         app.start()

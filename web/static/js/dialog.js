@@ -13,6 +13,21 @@ export function ask(text, yes = "") {
   });
 }
 
+/** Asks for a line of text; resolves to it, or to null for no. */
+export function askWords(title, value = "") {
+  const dialog = document.getElementById("ask-words");
+  const field = dialog.querySelector("input");
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector("[data-ask-label]").textContent = title;
+  field.value = value;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  field.select();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? field.value.trim() || null : null), { once: true });
+  });
+}
+
 /** Wires the buttons of the page; called once by app.js. */
 export function startDialogs() {
   document.addEventListener("click", (event) => {

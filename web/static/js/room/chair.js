@@ -1,7 +1,7 @@
 // The chair's strip and the chair's buttons in the panel. The server checks each; here is only what is shown.
 
 import { send } from "../channel.js";
-import { ask } from "../dialog.js";
+import { ask, askWords } from "../dialog.js";
 import { word } from "../page.js";
 import { toast } from "../toast.js";
 
@@ -17,12 +17,14 @@ export class Chair {
       if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null);
     });
     state.addEventListener("change", () => this.#show());
+    document.addEventListener("giaoban:meeting.secretary_wanted", ({ detail }) => { if (detail.meeting === meeting) this.#wanted(detail); });
   }
 
   #actions = {
     "mute-all": () => this.#say("mute"),
     mute: (participant) => this.#say("mute", { participant }),
     remove: (participant) => this.#remove(participant),
+    rename: (participant) => this.#rename(participant),
     readmit: (participant) => this.#say("readmit", { participant }),
     "give-floor": (participant) => this.#say("give_floor", { participant }),
     invite: () => this.#invite(),
@@ -56,6 +58,19 @@ export class Chair {
       this.#say("remove", { participant });
     }
     this.panel.catchFocus();
+  }
+
+  async #rename(participant) {
+    const person = this.state.people.get(participant);
+    const name = person && await askWords(text("askName", { unit: person.unit_name }), person.name);
+    if (name) this.#say("rename", { participant, name });
+    this.panel.catchFocus();
+  }
+
+  /** Somebody on the telephone has pressed the key for help. */
+  #wanted({ participant }) {
+    const person = this.state.people.get(participant);
+    if (person) toast(text("secretaryWanted", { name: `${person.unit_name} · ${person.name}` }), { iconName: "phone" });
   }
 
   async #end() {

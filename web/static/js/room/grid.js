@@ -144,7 +144,7 @@ export class Grid {
     tile.dataset.camera = person[kind] ? "on" : "off";
     const marks = {
       floor: person.floor && kind === "camera", hand: person.hand !== null && kind === "camera", self: self && kind === "camera",
-      screen: kind === "screen", main: key === this.main, weak: person.link === "lost",
+      screen: kind === "screen", main: key === this.main, weak: person.link === "lost", phone: person.phone && kind === "camera",
       speaking: kind === "camera" && this.state.loudest.some(({ participant }) => participant === person.id),
     };
     for (const [mark, on] of Object.entries(marks)) tile.toggleAttribute(`data-${mark}`, on);

@@ -67,12 +67,15 @@ export class Roster {
     });
     row.toggleAttribute("data-floor", person.floor);
     row.toggleAttribute("data-hand", person.hand !== null);
+    row.toggleAttribute("data-by-phone", person.phone);
+    if (!person.phone) row.querySelector("[data-phone]").remove();
     row.toggleAttribute("data-away", person.link === "lost" || person.removed);
     const actions = row.querySelector(".person-actions");
     if (person.removed) {
       actions.replaceChildren(make("button", { type: "button", class: "button button-small", data: { action: "readmit" } }, text("readmit")));
     } else {
       actions.querySelector("[data-action=mute]").hidden = !person.microphone;
+      actions.querySelector("[data-action=rename]").hidden = !person.phone;
       actions.querySelector("[data-action=remove]").hidden = self || person.role === "chair";
     }
     return row;

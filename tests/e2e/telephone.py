@@ -1,0 +1,172 @@
+"""A telephone for browser tests: SIP and RTP on sockets of its own, in a thread, with keys by RFC 4733 and a tone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+
+from server.media.phone.codecs import codec
+from server.media.phone.events import press
+from server.media.rtp import RtpPacket, build_header
+from server.telephony import agreement, sdp
+from server.telephony.agreement import Ours
+from server.telephony.sip.call import Call, CallState
+from tests.calls.making import Handsets
+
+HOST = "127.0.0.1"
+_KEY_PACKETS = 4
+_TICK = 0.02  # s
+
+
+class Telephone(Handsets):
+    """`say` is the tone in Hz that it makes, 0 for silence; `heard` the samples that came, at 8 kHz."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.say = 0.0
+        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.rtp.bind((HOST, 0))
+        self.rtp.setblocking(False)
+        self._sdp = agreement.offer(Ours.new(HOST, self.rtp.getsockname()[1], [agreement.PCMA]))
+        self.answers = lambda call, now: call.answer(self._answer(call.offer), now)
+        self._codec = codec("PCMA")
+        self._to: tuple[str, int] | None = None
+        self._events = 101
+        self._pressed: list[str] = []
+        self._lock = threading.Lock()
+        self._heard: list[np.ndarray] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._do(self._start())
+
+    # ---- for tests, in their own thread
+
+    def dial(self, port: int, number: str = "0901234567") -> Call:
+        """Call the server, and wait until it has answered."""
+
+        async def make() -> Call:
+            return self.call(port, number, self._sdp)
+
+        call = self._do(make())
+        self.wait(lambda: call.state in (CallState.UP, CallState.ENDED))
+        assert call.state is CallState.UP, self.endings
+        return call
+
+    def press(self, keys: str) -> None:
+        """Press keys, each for a tenth of a second."""
+        self._pressed += keys
+        self.wait(lambda: not self._pressed)
+
+    def hang_up(self, call: Call) -> None:
+        """Say goodbye."""
+
+        async def end() -> None:
+            call.hang_up(self.endpoint.now)
+
+        self._do(end())
+
+    def listen(self, seconds: float) -> np.ndarray:
+        """What is heard from now on for so long."""
+        with self._lock:
+            self._heard.clear()
+        time.sleep(seconds)
+        with self._lock:
+            return np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+        """Until it is so."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "the telephone waits in vain"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Put it away."""
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self.rtp.close()
+
+    # ---- in its thread
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+
+    async def _start(self) -> None:
+        self.endpoint.start()
+        self._loop.add_reader(self.rtp.fileno(), self._read)
+        self._ticker = self._loop.create_task(self._tick())
+
+    async def _stop(self) -> None:
+        self._ticker.cancel()
+        self._loop.remove_reader(self.rtp.fileno())
+        await self.endpoint.close()
+
+    def on_up(self, call: Call, description: bytes, now: float) -> None:
+        super().on_up(call, description, now)
+        if description:
+            self._agreed(description)
+
+    def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
+        return self._answer(description)
+
+    def _answer(self, offer: bytes) -> bytes:
+        sound, body = agreement.answer(sdp.read(offer), Ours.new(HOST, self.rtp.getsockname()[1], [agreement.PCMA]))
+        self._to, self._events = (sound.host, sound.port), sound.events or 101
+        return body
+
+    def _agreed(self, description: bytes) -> None:
+        sound = agreement.accept(sdp.read(description), Ours.new(HOST, 1, [agreement.PCMA]))
+        self._to, self._events = (sound.host, sound.port), sound.events or 101
+
+    def _read(self) -> None:
+        while True:
+            try:
+                packet = RtpPacket.parse(self.rtp.recv(2_048))
+            except BlockingIOError:
+                return
+            samples = self._codec.decode(packet.payload)
+            if samples is not None:
+                with self._lock:
+                    self._heard.append(samples)
+
+    async def _tick(self) -> None:
+        number, held, due = 0, 0, self._loop.time()
+        while True:
+            due += _TICK
+            await asyncio.sleep(max(0.0, due - self._loop.time()))
+            number += 1
+            if self._to is None:
+                continue
+            if self._pressed and held < _KEY_PACKETS + 3:
+                if held < _KEY_PACKETS:
+                    self._send_key(self._pressed[0], number, held)
+                held += 1
+            elif self._pressed:
+                self._pressed.pop(0)
+                held = 0
+            else:
+                self._send_sound(number)
+
+    def _send_key(self, key: str, number: int, held: int) -> None:
+        last = held == _KEY_PACKETS - 1
+        payload = press(key, 160 * (held + 1), last)
+        header = build_header(self._events, 0x80 if held == 0 else 0, number, (number - held) * 160, 7)
+        self.rtp.sendto(header + payload, self._to or (HOST, 9))
+
+    def _send_sound(self, number: int) -> None:
+        at = np.arange(number * 160, number * 160 + 160) / 8_000
+        samples = (8_000 * np.sin(2 * np.pi * self.say * at)).astype(np.int16)
+        self.rtp.sendto(
+            build_header(8, 0, number, number * 160, 7) + self._codec.encode(samples), self._to or (HOST, 9)
+        )
