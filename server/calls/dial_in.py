@@ -34,6 +34,7 @@ async def serve(exchange: Exchange, line: Line) -> Found | None:
     if found is not None:
         known = {"meeting_id": found.meeting, "unit_id": found.unit}
         account = found.who.account_id if found.who else None
+        line.account, line.unit = account, found.unit
         await exchange.store.write(call_log.note, line.row, account_id=account, **known)
         if await wait_for_chair(exchange, line, found):
             return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -45,7 +45,7 @@ class Exchange:
         self.endpoint = wiring.endpoint(settings.telephone, self)
         self.trunk = wiring.Trunk(settings.telephone, self.endpoint)
         self.lines: dict[str, Line] = {}
-        self.on_dropped: list[Any] = []
+        self.on_dropped: list[Callable[[Line], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.open = False  # whether calls can come
@@ -131,7 +131,7 @@ class Exchange:
 
     async def _incoming(self, line: Line, call: IncomingCall) -> None:
         line.row = await self.store.write(call_log.begin, line.name, Direction.IN, Purpose.MEETING, line.number)
-        async with Ended(self, line):
+        async with self.ending(line):
             try:
                 side = await line.open(self.settings.telephone.address)
                 if call.offer:
@@ -157,6 +157,10 @@ class Exchange:
             found = await dial_in.serve(self, line)
             if found is not None:
                 await in_meeting.take_part(self, line, found)
+
+    def ending(self, line: Line) -> Ended:
+        """Around all that happens in a call."""
+        return Ended(self, line)
 
     def seated(self, line: Line) -> None:
         """It sits in a meeting: changes of its seat are for it."""
@@ -276,7 +280,7 @@ class Ended:
             line.outcome = line.outcome or Outcome.NO_NODE
         if line.call is not None:
             line.call.hang_up(exchange.now())
-        outcome = self._outcome()
+        outcome = line.outcome = self._outcome()
         status, cause = (line.ending.status, line.ending.cause) if line.ending else (200, None)
         await exchange.phones.close(line.name)
         await exchange.store.write(call_log.ended, line.row, outcome, status, cause)

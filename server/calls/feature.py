@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from server.accounts.tokens import load_key
+from server.calls.dial_out import Dialler
+from server.calls.events import CallMessages
 from server.calls.exchange import EXCHANGE, Exchange
 from server.channel import Channel
 from server.http.health import CHECKS
 from server.http.keys import SETTINGS, STORE
 from server.meetings.conductor import CONDUCTOR
+
+DIALLER = web.AppKey("dialler", Dialler)
 
 
 async def _run(app: web.Application) -> AsyncIterator[None]:
@@ -22,14 +26,15 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
 
 def set_up(app: web.Application, channel: Channel) -> None:
     """Must run after meetings: calls end before the media nodes do."""
-    settings = app[SETTINGS]
-    if not settings.telephone.address:
-        return
-    key = load_key(settings.path(settings.storage.data) / "secret.key")
-    app[EXCHANGE] = exchange = Exchange(settings, app[STORE], app[CONDUCTOR], key)
+    settings, dialler = app[SETTINGS], None
+    if settings.telephone.address:
+        key = load_key(settings.path(settings.storage.data) / "secret.key")
+        app[EXCHANGE] = exchange = Exchange(settings, app[STORE], app[CONDUCTOR], key)
+        app[DIALLER] = dialler = Dialler(exchange)
 
-    async def ports_are_open() -> bool:
-        return exchange.open
+        async def ports_are_open() -> bool:
+            return exchange.open
 
-    app.setdefault(CHECKS, {})["telephone"] = ports_are_open
-    app.cleanup_ctx.append(_run)
+        app.setdefault(CHECKS, {})["telephone"] = ports_are_open
+        app.cleanup_ctx.append(_run)
+    channel.register(*CallMessages(app[STORE], dialler).messages())

@@ -31,8 +31,8 @@ class HungUpError(Exception):
 class Line:
     """A call with its port at a media node. `name` is the nodes' name of it, `row` its place in the log.
 
-    `view` is the newest of the seat that it sits in; `lost` is set when its node is gone, `news` with each change of
-    the meeting that it waits for or takes part in.
+    `account` and `unit` are the caller's, as far as they are known. `view` is the newest of the seat that it sits in;
+    `lost` is set when its node is gone, `news` with each change of the meeting that it waits for or takes part in.
     """
 
     def __init__(self, phones: Phones, number: str, clock: Callable[[], float]) -> None:
@@ -47,6 +47,8 @@ class Line:
         self.up = False
         self.answered: bytes | None = None
         self.row = 0
+        self.account: int | None = None
+        self.unit: int | None = None
         self.meeting: int | None = None
         self.participant: int | None = None
         self.view: ParticipantView | None = None

@@ -270,6 +270,7 @@ ANNOUNCEMENTS = [
         "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"
     ),
     Announcement("meeting.said", "A line of chat"),
+    Announcement("meeting.calling", "A unit is called by telephone (`outcome` running), or what became of it"),
     Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.removed", "The chair has taken this person out"),

@@ -88,6 +88,14 @@ def _is_out(tx: Transaction, meeting_id: int, account_id: int) -> bool:
     return tx.one(query) is not None
 
 
+def as_whom(tx: Transaction, people: Sequence[Principal], meeting_id: int) -> Found | None:
+    """In which role a person takes part in a meeting; None where they are not invited."""
+    for who in people:
+        if tx.one(sa.select(meeting.c.id).where(rows.known_to(who), meeting.c.id == meeting_id)) is not None:
+            return Found(meeting=meeting_id, who=who, unit=who.unit_id)
+    return None
+
+
 def meeting_by_code(tx: Transaction, code: str) -> int | None:
     """The meeting with this code, as long as it has not ended."""
     row = tx.one(sa.select(meeting.c.id).where(meeting.c.dial_in_code == code))
@@ -289,6 +297,23 @@ def missing(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
     invited = {r.unit_id for r in tx.all(sa.select(meeting_unit).where(meeting_unit.c.meeting_id == meeting_id))}
     here = {seat.unit_id for seat in rows.present(rows.seats(tx, meeting_id))}
     return sorted(invited - here)
+
+
+def is_missing(tx: Transaction, meeting_id: int, account_id: int | None, unit_id: int | None) -> bool:
+    """Whether the meeting runs without this person, or without anybody of the unit where no person is meant."""
+    row = tx.one(sa.select(meeting.c.state).where(meeting.c.id == meeting_id))
+    if row is None or row.state != State.LIVE:
+        return False
+    here = rows.present(rows.seats(tx, meeting_id))
+    if account_id is not None:
+        return account_id not in {seat.account_id for seat in here}
+    return unit_id not in {seat.unit_id for seat in here}
+
+
+def tell_calling(tx: Transaction, meeting_id: int, unit_id: int, outcome: str) -> None:
+    """How a call to a unit goes, for the pages of those who run the meeting."""
+    body = {"kind": "meeting.calling", "meeting": meeting_id, "unit": unit_id, "outcome": outcome}
+    tx.notify(rows.room_name(meeting_id), body)
 
 
 def require_invited(tx: Transaction, who: Principal, meeting_id: int, unit_id: int) -> None:

@@ -1,0 +1,188 @@
+"""Calling people: into a meeting, back after a line broke, or to try the trunk. Only a pressed key is a human."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from server.accounts import service as accounts
+from server.calls import in_meeting
+from server.calls import log as call_log
+from server.calls.line import Line
+from server.calls.rules import Direction, Outcome, Purpose, again_after
+from server.errors import UnavailableError
+from server.meetings.service import telephone
+from server.meetings.service.telephone import Found
+from server.store import Transaction
+
+if TYPE_CHECKING:
+    from server.calls.exchange import Exchange
+
+log = logging.getLogger("giaoban.calls")
+
+ASKED_TIMES = 3
+ANSWER_SECONDS = 5.0  # after each time that it is asked
+_WORDS = {Purpose.MEETING: "invitation", Purpose.BACK: "called_back", Purpose.TEST: "test_call"}
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody to be reached. Without an account it is a unit's telephone; a test has neither unit nor meeting."""
+
+    number: str
+    purpose: Purpose = Purpose.MEETING
+    meeting: int | None = None
+    unit: int | None = None
+    account: int | None = None
+    asked_by: int | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Jobs of one key are one."""
+        return self.purpose, self.meeting, self.number
+
+
+class Dialler:
+    """Makes calls, so many at once as the settings allow; the others wait for their turn."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        settings = exchange.settings.telephone
+        self._turns = asyncio.Semaphore(settings.most_calls_out)
+        self._most_tries = settings.tries
+        self._running: set[tuple[object, ...]] = set()
+        self._called_back: set[tuple[int, str]] = set()
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        exchange.on_dropped.append(self._dropped)
+
+    @property
+    def able(self) -> bool:
+        """Whether there is a trunk for our calls."""
+        return self._exchange.open and self._exchange.trunk.peer is not None
+
+    def call(self, jobs: Iterable[Job]) -> int:
+        """Begin to reach them; who is being called already is not called twice. Gives how many are new."""
+        before = len(self._running)
+        for job in jobs:
+            if job.key not in self._running:
+                self._running.add(job.key)
+                self._exchange.spawn(self._reach(job))
+        return len(self._running) - before
+
+    def _dropped(self, line: Line) -> None:
+        """Call back once, if the chair allows."""
+        if self.able and line.meeting is not None and line.number:
+            self._exchange.spawn(self._call_back(line, line.meeting))
+
+    async def _call_back(self, line: Line, meeting: int) -> None:
+        once = (meeting, line.number)
+        if once in self._called_back or not await self._exchange.store.read(telephone.may_call_back, meeting):
+            return
+        self._called_back.add(once)
+        log.info("call %s broke: %s is called back", line.name, line.number)
+        unit, account = line.unit, line.account
+        self.call([Job(number=line.number, purpose=Purpose.BACK, meeting=meeting, unit=unit, account=account)])
+
+    async def _reach(self, job: Job) -> None:
+        try:
+            tries = 0
+            while True:
+                async with self._turns:
+                    if not await self._exchange.store.read(_is_wanted, job):
+                        return
+                    await self._exchange.store.write(_tell, job, Outcome.RUNNING)
+                    outcome = await self._try(job)
+                tries += 1
+                await self._exchange.store.write(_tell, job, outcome)
+                most = self._most_tries if job.purpose is Purpose.MEETING else 1
+                pause = again_after(outcome, tries, most)
+                if pause is None:
+                    return
+                await self.sleep(pause.total_seconds())
+        finally:
+            self._running.discard(job.key)
+
+    async def _try(self, job: Job) -> Outcome:
+        exchange = self._exchange
+        line = exchange.new_line(job.number)
+        line.account, line.unit = job.account, job.unit
+        known = {"account_id": job.account, "unit_id": job.unit, "meeting_id": job.meeting, "asked_by": job.asked_by}
+        line.row = await exchange.store.write(
+            call_log.begin, line.name, Direction.OUT, job.purpose, job.number, **known
+        )
+        async with exchange.ending(line):
+            await self._ring(line, job)
+            if not await _confirmed(line, job.purpose):
+                return line.outcome or Outcome.NO_KEY
+            found = await exchange.store.read(_found, job)
+            if found is not None:
+                await in_meeting.take_part(exchange, line, found)
+        return line.outcome or Outcome.TRUNK
+
+    async def _ring(self, line: Line, job: Job) -> None:
+        """Until somebody or something answers. Raises HungUpError, UnavailableError, ProtocolError."""
+        exchange, trunk = self._exchange, self._exchange.trunk
+        peer = trunk.peer
+        if peer is None:
+            raise UnavailableError("no_trunk", "")
+        settings = exchange.settings.telephone
+        side = await line.open(settings.address, job.meeting)
+        line.call = exchange.endpoint.agent.call(
+            trunk.uri(job.number),
+            trunk.local,
+            peer,
+            side.offer(),
+            exchange.now(),
+            credentials=trunk.credentials,
+            ring_for=settings.ring_seconds,
+        )
+        line.call.mark = line
+        await line.until(lambda: line.up)
+        await line.agree(side.accept(line.answered or b""))
+        await exchange.store.write(call_log.answered, line.row)
+
+
+async def _confirmed(line: Line, purpose: Purpose) -> bool:
+    """Whether a key says that a human is there and comes; the outcome says what else was pressed."""
+    for _time in range(ASKED_TIMES):
+        await line.say(_WORDS[purpose])
+        key = await line.key(ANSWER_SECONDS)
+        if key is None:
+            continue
+        if purpose is Purpose.TEST:
+            line.outcome = Outcome.HEARD
+            await line.say("test_heard", "goodbye")
+            return False
+        if key == "1":
+            return True
+        if key == "9":
+            line.outcome = Outcome.DECLINED
+            await line.say("declined", "goodbye")
+            return False
+    line.outcome = Outcome.NO_KEY
+    return False
+
+
+def _found(tx: Transaction, job: Job) -> Found | None:
+    """As whom the person sits in the meeting."""
+    if job.meeting is None:
+        return None
+    if job.account is not None:
+        return telephone.as_whom(tx, accounts.principals(tx, job.account), job.meeting)
+    return Found(meeting=job.meeting, who=None, unit=job.unit) if job.unit is not None else None
+
+
+def _is_wanted(tx: Transaction, job: Job) -> bool:
+    """Whether the call is of use yet: the meeting runs, and the person has not come in another way."""
+    if job.meeting is None:
+        return True
+    return telephone.is_missing(tx, job.meeting, job.account, job.unit)
+
+
+def _tell(tx: Transaction, job: Job, outcome: Outcome) -> None:
+    """Tell those in the meeting's room how the call goes."""
+    if job.meeting is not None and job.unit is not None:
+        telephone.tell_calling(tx, job.meeting, job.unit, outcome)

@@ -1,0 +1,66 @@
+"""People's telephone numbers, and whom to call for a unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.accounts.permissions import Role
+from server.calls.model import phone_number
+from server.errors import UserError
+from server.http.i18n import _
+from server.store import Transaction
+
+_BETWEEN = re.compile(r"[\s.\-()]")
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")
+_ORDER = (Role.VILLAGE_HEAD, Role.LEADER, Role.CADRE, Role.CLERK)
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to call for a unit, and where."""
+
+    unit: int
+    account: int
+    name: str
+    number: str
+
+
+def clean(text: str) -> str:
+    """A number without what people write between its digits. Raises UserError when it is none."""
+    number = _BETWEEN.sub("", text)
+    if not _NUMBER.fullmatch(number):
+        raise UserError("bad_number", _("Số điện thoại gồm 3 đến 15 chữ số, có thể có dấu + ở đầu."), field="number")
+    return number
+
+
+def give(tx: Transaction, account_id: int, text: str) -> None:
+    """Note a person's number; an empty one takes it away."""
+    number = clean(text) if text.strip() else ""
+    tx.execute(sa.delete(phone_number).where(phone_number.c.account_id == account_id))
+    if number:
+        tx.insert(phone_number, account_id=account_id, number=number)
+
+
+def known(tx: Transaction) -> dict[int, str]:
+    """All numbers by account."""
+    return {row.account_id: row.number for row in tx.all(sa.select(phone_number))}
+
+
+def reach(tx: Transaction, unit_ids: Iterable[int]) -> dict[int, Reach]:
+    """For each of the units its first person with a number: its head, then its officials. Others are left out."""
+    wanted, found = list(unit_ids), {}
+    numbers = known(tx)
+    members = accounts.members(tx, wanted, _ORDER)
+    for member in sorted(members, key=lambda one: (_ORDER.index(one.role), one.membership_id)):
+        if member.account_id in numbers and member.unit_id not in found:
+            found[member.unit_id] = Reach(
+                unit=member.unit_id,
+                account=member.account_id,
+                name=member.name,
+                number=numbers[member.account_id],
+            )
+    return found

@@ -1,0 +1,232 @@
+"""Calling people: who counts as a human, when it is tried again, how many at once, and calling back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from server.app import make_app
+from server.calls import dial_out, log, numbers
+from server.calls.dial_out import Dialler, Job
+from server.calls.events import CallMessages, Whom
+from server.calls.rules import Outcome, Purpose
+from server.channel.messages import Caller
+from server.config import Settings
+from server.errors import NotAllowedError, NotFoundError, UnavailableError, UserError
+from server.meetings.service import telephone
+from server.store import Store
+from server.telephony.sip.incoming import IncomingCall
+from tests.calls.making import HOST, Village, until, village
+from tests.calls.making import telephone as with_telephone
+from tests.calls.test_dial_in import live, seats
+from tests.conftest import DistrictIds
+
+NUMBER = "0912000111"
+
+
+class Desk:
+    """The village line with a dialler, whose pauses are noted and over at once."""
+
+    def __init__(self, line: Village, district: DistrictIds) -> None:
+        self.line, self.district = line, district
+        line.exchange.on_dropped.clear()  # of the application's own
+        self.dialler = Dialler(line.exchange)
+        self.pauses: list[float] = []
+        self.dialler.sleep = self._sleep
+        self.meeting = live(line, district)
+        self.village = district.unit("19606.01")
+        self.head = district.who("thon1.camthuy")
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    @property
+    def job(self) -> Job:
+        return Job(number=NUMBER, meeting=self.meeting, unit=self.village, account=self.head.account_id)
+
+    @property
+    def rang(self) -> list[IncomingCall]:
+        return self.line.handsets.incoming
+
+    def logged(self) -> list[log.Logged]:
+        return self.line.store.read_now(log.latest, 20)
+
+    async def done(self) -> list[Outcome]:
+        """Nothing rings any more; outcomes of all calls, the first one first."""
+        await until(lambda: not self.dialler._running)
+        return [one.outcome for one in self.logged()][::-1]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, telephone=with_telephone())
+
+
+@pytest.fixture
+async def desk(settings: Settings, store: Store, district: DistrictIds) -> AsyncIterator[Desk]:
+    async with village(settings, store) as line:
+        port = line.handsets.endpoint.port("udp")
+        trunked = with_telephone(trunk=f"{HOST}:{port}", user="02333873100", most_calls_out=2)
+        line.exchange.settings = msgspec.structs.replace(settings, telephone=trunked)
+        line.exchange.trunk._settings = trunked
+        yield Desk(line, district)
+
+
+def refuse(status: int) -> Any:
+    return lambda call, now: call.refuse(status, now)
+
+
+async def test_a_village_head_is_called_presses_a_key_and_sits_there(desk: Desk) -> None:
+    assert desk.dialler.call([desk.job, desk.job]) == 1, "nobody is called twice at once"
+    call = await until(lambda: desk.rang[0] if desk.rang else None)
+    assert (call.dialled, call.caller.uri.user) == (NUMBER, "02333873100")
+    name = next(iter(desk.line.exchange.lines))
+    await desk.line.hears(name, "invitation")
+    await desk.line.press(name, "1")
+    await desk.line.hears(name, "joined")
+    seat = seats(desk.line, desk.meeting)[-1]
+    assert (seat.by_phone, seat.name, seat.account_id) == (True, desk.head.name, desk.head.account_id)
+    call.hang_up(desk.line.handsets.endpoint.now)
+    assert await desk.done() == [Outcome.MET]
+
+
+async def test_voice_mail_is_no_human(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial_out, "ANSWER_SECONDS", 0.02)
+    desk.dialler.call([desk.job])
+    assert await desk.done() == [Outcome.NO_KEY, Outcome.NO_KEY]
+    assert desk.pauses == [180.0]
+    assert desk.line.pool.heard().count("invitation") == 6
+    assert len(seats(desk.line, desk.meeting)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "pauses"),
+    [
+        (486, Outcome.BUSY, [60.0, 60.0]),
+        (480, Outcome.NO_ANSWER, [120.0, 120.0]),
+        (503, Outcome.TRUNK, [30.0, 30.0]),
+        (603, Outcome.REFUSED, []),
+        (404, Outcome.WRONG_NUMBER, []),
+        (488, Outcome.NO_SOUND, []),
+    ],
+)
+async def test_when_it_is_tried_again(desk: Desk, status: int, outcome: Outcome, pauses: list[float]) -> None:
+    desk.line.handsets.answers = refuse(status)
+    desk.dialler.call([desk.job])
+    assert await desk.done() == [outcome] * (len(pauses) + 1)
+    assert desk.pauses == pauses
+
+
+async def test_who_declines_is_left_alone(desk: Desk) -> None:
+    desk.dialler.call([desk.job])
+    name = await until(lambda: next(iter(desk.line.exchange.lines), None))
+    await desk.line.hears(name, "invitation")
+    await desk.line.press(name, "9")
+    assert await desk.done() == [Outcome.DECLINED]
+    assert "declined" in desk.line.pool.heard(name)
+
+
+async def test_at_most_so_many_at_once(desk: Desk) -> None:
+    desk.line.handsets.answers = lambda call, now: None  # it rings
+    desk.dialler.call([msgspec.structs.replace(desk.job, number=f"091200000{n}") for n in range(5)])
+    await until(lambda: len(desk.rang) == 2)
+    assert len(desk.line.exchange.lines) == 2
+    for expected in (3, 4, 5):
+        desk.rang[expected - 3].refuse(603, desk.line.handsets.endpoint.now)
+        await until(lambda expected=expected: len(desk.rang) == expected)
+    for call in desk.rang[3:]:
+        call.refuse(603, desk.line.handsets.endpoint.now)
+    assert await desk.done() == [Outcome.REFUSED] * 5
+
+
+async def test_who_has_come_meanwhile_is_not_called_again(desk: Desk) -> None:
+    def busy_and_comes(call: IncomingCall, now: float) -> None:
+        found = telephone.Found(meeting=desk.meeting, who=desk.head, unit=desk.village)
+        desk.line.store.write_now(telephone.enter, found, "another call", NUMBER)
+        call.refuse(486, now)
+
+    desk.line.handsets.answers = busy_and_comes
+    desk.dialler.call([desk.job])
+    assert await desk.done() == [Outcome.BUSY]
+
+
+async def test_a_test_call_wants_any_key(desk: Desk) -> None:
+    desk.dialler.call([Job(number=NUMBER, purpose=Purpose.TEST)])
+    name = await until(lambda: next(iter(desk.line.exchange.lines), None))
+    await desk.line.hears(name, "test_call")
+    await desk.line.press(name, "5")
+    assert await desk.done() == [Outcome.HEARD]
+    assert desk.logged()[0].purpose is Purpose.TEST
+
+
+def broken(call: IncomingCall, now: float) -> None:
+    """The network has lost the telephone (Q.850 cause 27)."""
+    assert call.dialog is not None
+    bye = call.dialog.request("BYE")
+    bye.add("Reason", 'Q.850;cause=27;text="Destination out of order"')
+    call.ask(bye, lambda response, now: None, now)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_broken_line_is_called_back_once_if_the_chair_allows(desk: Desk, allowed: bool) -> None:
+    chair = desk.district.who("chutich")
+    desk.line.store.write_now(telephone.allow_calling_back, chair, desk.meeting, allowed)
+    known: set[str] = set()
+    desk.dialler.call([desk.job])
+    for _time in range(2):
+        name = await until(lambda: next(iter(set(desk.line.exchange.lines) - known), None))
+        known.add(name)
+        await desk.line.press(name, "1")
+        await desk.line.hears(name, "joined")
+        broken(desk.rang[-1], desk.line.handsets.endpoint.now)
+        await until(lambda name=name: name not in desk.line.exchange.lines)
+        if not allowed:
+            break
+    await until(lambda: not desk.line.exchange._tasks)
+    assert await desk.done() == [Outcome.DROPPED] * (2 if allowed else 1)
+    assert [one.purpose for one in desk.logged()] == ([Purpose.BACK, Purpose.MEETING] if allowed else [Purpose.MEETING])
+
+
+async def test_the_chair_s_page_calls_one_unit_or_all_that_are_missing(desk: Desk) -> None:
+    store, chair = desk.line.store, desk.district.who("chutich")
+    store.write_now(numbers.give, desk.head.account_id, "0912 000-111")
+    desk.line.handsets.answers = refuse(603)
+    messages = CallMessages(store, desk.dialler)
+    told: list[dict[str, Any]] = []
+    store.listeners.append(lambda events, after: told.extend(body for _room, body in after))
+    answer = await messages.dial(Caller(chair, "sid"), Whom(meeting=desk.meeting))
+    assert answer == {"calling": 1, "without_number": [desk.district.unit("19606")]}
+    assert await desk.done() == [Outcome.REFUSED]
+    calling = [body for body in told if body["kind"] == "meeting.calling"]
+    assert [(body["unit"], body["outcome"]) for body in calling] == [
+        (desk.village, Outcome.RUNNING), (desk.village, Outcome.REFUSED)
+    ]  # fmt: skip
+    with pytest.raises(NotFoundError):
+        await messages.dial(Caller(chair, "sid"), Whom(meeting=desk.meeting, unit=desk.district.unit("19603")))
+    with pytest.raises(NotAllowedError):
+        await messages.dial(Caller(desk.head, "sid"), Whom(meeting=desk.meeting))
+
+
+async def test_without_a_trunk_nobody_is_called(settings: Settings, store: Store, district: DistrictIds) -> None:
+    async with village(settings, store) as line:
+        meeting = live(line, district)
+        for dialler in (None, Dialler(line.exchange)):
+            messages = CallMessages(store, dialler)
+            with pytest.raises(UnavailableError):
+                await messages.dial(Caller(district.who("chutich"), "sid"), Whom(meeting=meeting))
+
+
+def test_numbers_as_people_write_them() -> None:
+    assert numbers.clean(" 0233 3873-114 ") == "02333873114"
+    assert numbers.clean("+84 (91) 200.0111") == "+84912000111"
+    for wrong in ("12", "0912 000 111 ext 5", "0" * 16, "sip:0912"):
+        with pytest.raises(UserError):
+            numbers.clean(wrong)
+
+
+async def test_the_application_without_a_telephone(settings: Settings, store: Store, district: DistrictIds) -> None:
+    app = make_app(msgspec.structs.replace(settings, telephone=with_telephone(address="")), store)
+    assert "exchange" not in {key._name for key in app}  # type: ignore[attr-defined]
