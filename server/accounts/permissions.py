@@ -52,6 +52,7 @@ class Permission(StrEnum):
     CHAIR_MEETING = "chair_meeting"
     WATCH_LINKS = "watch_links"
     READ_METRICS = "read_metrics"
+    MANAGE_TELEPHONE = "manage_telephone"
     READ_RECORDS = "read_records"
     KEEP_RECORDS = "keep_records"
     TEND_MESSAGES = "tend_messages"
@@ -82,6 +83,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),
     Permission.WATCH_LINKS: frozenset({Role.LEADER, Role.CLERK, Role.ADMINISTRATOR}),
     Permission.READ_METRICS: frozenset({Role.ADMINISTRATOR}),
+    Permission.MANAGE_TELEPHONE: frozenset({Role.ADMINISTRATOR}),
     Permission.READ_RECORDS: _OFFICIALS,
     Permission.KEEP_RECORDS: frozenset({Role.CLERK}),
     Permission.TEND_MESSAGES: frozenset({Role.ADMINISTRATOR}),

@@ -64,7 +64,6 @@ class Outcome(StrEnum):
     NO_SOUND = "no_sound"  # no codec in common
     NO_NODE = "no_node"  # our own media node is away
     HEARD = "heard"  # a test call that was heard and answered by a key
-    CANCELLED = "cancelled"
 
 
 _BY_CAUSE = {

@@ -20,7 +20,7 @@ from server.http.keys import SETTINGS
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.meetings.rules import FloorMode, State
-from server.meetings.service import attend, plan
+from server.meetings.service import attend, plan, telephone
 from server.meetings.service.plan import AgendaLine, Listed, Plan
 from server.records import service as records
 from server.units.picker import chosen, picker
@@ -40,6 +40,12 @@ class MeetingForm(msgspec.Struct, frozen=True, kw_only=True):
     agenda: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     floor_mode: FloorMode = FloorMode.OPEN
     begin: str = "later"
+
+
+class CallsBackForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether calls that drop are called back: "1" or not."""
+
+    allowed: Annotated[str, msgspec.Meta(max_length=1)] = ""
 
 
 def parse_agenda(text: str) -> list[AgendaLine]:
@@ -124,7 +130,23 @@ async def get_meeting(request: web.Request) -> web.Response:
     store, meeting_id = request.app[STORE], path_id(request)
     detail = await store.read(plan.detail, principal(request), meeting_id)
     record = await store.read(records.of_meeting, meeting_id)
-    return await render(request, "meetings/meeting.html", {"meeting": detail, "record": record})
+    context = {"meeting": detail, "record": record, "telephone": request.app[SETTINGS].telephone}
+    return await render(request, "meetings/meeting.html", context)
+
+
+async def post_dial_in(request: web.Request) -> web.Response:
+    """Make the code by which units dial in."""
+    await request.app[STORE].write(telephone.dial_in, principal(request), path_id(request))
+    return see_other(f"/meetings/{path_id(request)}")
+
+
+async def post_calls_back(request: web.Request) -> web.Response:
+    """Whether a call that drops is called back."""
+    form = await read_body(request, CallsBackForm)
+    await request.app[STORE].write(
+        telephone.allow_calling_back, principal(request), path_id(request), form.allowed == "1"
+    )
+    return see_other(f"/meetings/{path_id(request)}")
 
 
 async def post_start(request: web.Request) -> web.Response:
@@ -163,8 +185,20 @@ async def _room(request: web.Request, *, start: str) -> web.Response:
     return await render(
         request,
         "meetings/room.html",
-        {"head": head, "host": entrance.host, "start": start, "waits": _waits(head, entrance)},
+        {
+            "head": head,
+            "host": entrance.host,
+            "start": start,
+            "waits": _waits(head, entrance),
+            "dials": _dials(request),
+        },
     )
+
+
+def _dials(request: web.Request) -> bool:
+    """Whether people can be called by telephone."""
+    settings = request.app[SETTINGS].telephone
+    return bool(settings.address and settings.trunk)
 
 
 def _waits(head: Any, entrance: attend.Entrance) -> bool:
@@ -246,6 +280,8 @@ ROUTES = [
     Route("GET", _ONE, get_meeting, Permission.JOIN_MEETING),
     Route("POST", _ONE + "/start", post_start, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/cancel", post_cancel, Permission.CHAIR_MEETING),
+    Route("POST", _ONE + "/dial-in", post_dial_in, Permission.CHAIR_MEETING),
+    Route("POST", _ONE + "/calls-back", post_calls_back, Permission.CHAIR_MEETING, body=CallsBackForm),
     Route("GET", _ONE + "/check", get_check, Permission.JOIN_MEETING),
     Route("GET", "/check", get_trial, Permission.SIGNED_IN),
     Route("GET", _ONE + "/room", get_room, Permission.JOIN_MEETING),

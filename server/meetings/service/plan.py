@@ -228,6 +228,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     chair_unit: str
     host: bool
     removed: bool
+    dial_in_code: str | None
+    calls_back: bool
 
 
 def detail(tx: Transaction, who: Principal, meeting_id: int) -> Detail:
@@ -241,5 +243,7 @@ def detail(tx: Transaction, who: Principal, meeting_id: int) -> Detail:
         people=people,
         chair_unit=units.unit(tx, row.chair_unit_id).short_name,
         host=rows.is_host(row, who),
+        dial_in_code=row.dial_in_code,
+        calls_back=row.calls_back,
         removed=any(p.account == who.account_id and p.removed for p in people),
     )

@@ -7,6 +7,11 @@ import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
+const CALLS = {
+  declined: "callDeclined", no_key: "callNoKey", busy: "callBusy", no_answer: "callNoAnswer", refused: "callRefused",
+  wrong_number: "callWrongNumber", trunk: "callTrunk", no_node: "callTrunk",
+};
+
 /** Wires the chair's buttons of a room. */
 export class Chair {
   constructor(room, state, meeting, panel) {
@@ -14,10 +19,11 @@ export class Chair {
     room.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
       const handle = button && this.#actions[button.dataset.action];
-      if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null);
+      if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null, button);
     });
     state.addEventListener("change", () => this.#show());
-    document.addEventListener("giaoban:meeting.secretary_wanted", ({ detail }) => { if (detail.meeting === meeting) this.#wanted(detail); });
+    document.addEventListener("giaoban:meeting.secretary_wanted", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#wanted(detail); });
+    document.addEventListener("giaoban:meeting.calling", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#called(detail); });
   }
 
   #actions = {
@@ -28,6 +34,8 @@ export class Chair {
     readmit: (participant) => this.#say("readmit", { participant }),
     "give-floor": (participant) => this.#say("give_floor", { participant }),
     invite: () => this.#invite(),
+    dial: (_participant, button) => this.#dial(Number(button.dataset.unit)),
+    "dial-missing": () => this.#dial(),
     "roll-call": () => this.panel.open("people"),
     "floor-mode": () => this.#say("floor_mode", { mode: this.state.head.floor_mode === "open" ? "invitation" : "open" }),
     "agenda-next": () => { this.panel.open("agenda"); this.#say("agenda_next"); },
@@ -35,6 +43,10 @@ export class Chair {
     record: () => this.#say(this.#recording ? "record_stop" : "record_start"),
     end: () => this.#end(),
   };
+
+  get #hosts() {
+    return this.room.dataset.role === "chair";
+  }
 
   get #recording() {
     return ["running", "paused"].includes(this.state.head?.recording?.state);
@@ -58,6 +70,20 @@ export class Chair {
       this.#say("remove", { participant });
     }
     this.panel.catchFocus();
+  }
+
+  /** Call a unit by telephone, or all that are missing; what becomes of each call is told by `meeting.calling`. */
+  async #dial(unit) {
+    const answer = await this.#say("dial", unit ? { unit } : {});
+    if (!answer?.ok) return;
+    toast(answer.calling ? text("calling", { n: answer.calling }) : text("callingNobody"), { iconName: "phone" });
+    const names = answer.without_number.map((id) => this.state.units.get(id)?.name).filter(Boolean);
+    if (names.length) toast(text("withoutNumber", { names: names.join(", ") }), { iconName: "circle-alert" });
+  }
+
+  #called({ unit, outcome }) {
+    const name = this.state.units.get(unit)?.name;
+    if (name && outcome in CALLS) toast(text(CALLS[outcome], { unit: name }), { iconName: "phone" });
   }
 
   async #rename(participant) {

@@ -14,7 +14,7 @@ const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "ab
 /** Draws a list anew. The focus stays on the same button of the same line, else on that line, else on the list's part. */
 function redraw(list, lines) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  const key = ({ dataset }) => dataset.participant ?? dataset.item;
+  const key = (line) => line?.dataset.participant ?? line?.dataset.item ?? line?.querySelector("[data-unit]")?.dataset.unit;
   const before = focused?.closest("li");
   list.replaceChildren(...lines);
   if (!focused) return;
@@ -52,7 +52,11 @@ export class Roster {
     for (const unit of units) {
       const people = [...this.state.people.values()].filter((person) => person.unit === unit.id && (person.present || person.removed));
       const state = text(ATTENDANCE[unit.attendance]);
-      lines.push(make("li", { class: "panel-group", data: { attendance: unit.attendance } }, `${unit.name} · ${state}`));
+      const group = make("li", { class: "panel-group", data: { attendance: unit.attendance } }, `${unit.name} · ${state}`);
+      if (this.room.dataset.dials !== undefined && unit.people === 0) {
+        group.append(make("button", { type: "button", class: "button button-small chair-only", "aria-label": `${text("dial")}: ${unit.name}`, data: { action: "dial", unit: String(unit.id) } }, text("dial")));
+      }
+      lines.push(group);
       lines.push(...people.map((person) => this.#person(person)));
     }
     redraw(this.lists.people, lines);

@@ -1,0 +1,235 @@
+"""The operator's pages: the trunk, the log of calls, a test call, people's numbers, and PIN sheets to print."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+import segno
+from aiohttp import web
+from markupsafe import Markup
+
+from server.accounts import service as accounts
+from server.accounts.permissions import Permission, Role
+from server.accounts.service import Member
+from server.accounts.tokens import load_key
+from server.calls import log, numbers, pins, words
+from server.calls.dial_out import Dialler, Job
+from server.calls.exchange import EXCHANGE
+from server.calls.pins import Made
+from server.calls.rules import Purpose
+from server.errors import NotFoundError, UnavailableError, UserError
+from server.http import SETTINGS, STORE, Route, principal, read_body, read_query, render, see_other
+from server.http.i18n import _, translate
+from server.http.pages import now_of
+from server.http.reading import path_id
+from server.store import Transaction
+from server.units import service as units
+
+DIALLER = web.AppKey("dialler", Dialler)
+PAGE = 50
+GUESSES_SHOWN = timedelta(days=1)
+_PEOPLE = (Role.VILLAGE_HEAD, Role.LEADER, Role.CADRE, Role.CLERK)
+
+
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls older than a row, or the newest."""
+
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+
+
+class NumberForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A telephone number as somebody types it."""
+
+    number: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who may take part by telephone."""
+
+    account: int
+    name: str
+    unit: str
+    role: Role
+    number: str
+    has_pin: bool
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """What is printed for a person; `code` is a QR code (SVG) that dials number and PIN."""
+
+    name: str
+    unit: str
+    pin: str
+    code: Markup
+
+
+# ---- the telephone
+
+
+async def get_telephone(request: web.Request) -> web.Response:
+    """How the trunk stands, and the log."""
+    return await _page(request, read_query(request, LogQuery).before)
+
+
+async def _page(
+    request: web.Request, before: int | None = None, *, error: str = "", number: str = "", status: int = 200
+) -> web.Response:
+    store, exchange = request.app[STORE], request.app.get(EXCHANGE)
+    calls = await store.read(log.latest, PAGE + 1, before)
+    context = {
+        "settings": request.app[SETTINGS].telephone,
+        "exchange": exchange,
+        "standing": exchange.standing if exchange else None,
+        "strangers": exchange.endpoint.admission.turned_away if exchange else 0,
+        "running": len(exchange.lines) if exchange else 0,
+        "stats": exchange.phones.stats() if exchange else {},
+        "guesses": await store.read(log.guesses, now_of(request) - GUESSES_SHOWN),
+        "calls": calls[:PAGE],
+        "older": calls[PAGE - 1].id if len(calls) > PAGE else None,
+        "outcomes": {outcome: translate(request, text) for outcome, text in words.OUTCOMES.items()},
+        "purposes": {purpose: translate(request, text) for purpose, text in words.PURPOSES.items()},
+        "good": words.GOOD,
+        "bad": words.BAD,
+        "able": DIALLER in request.app and request.app[DIALLER].able,
+        "error": error,
+        "number": number,
+    }
+    return await render(request, "calls/telephone.html", context, status=status)
+
+
+async def post_test(request: web.Request) -> web.Response:
+    """Call a number; what comes of it stands in the log."""
+    form = await read_body(request, NumberForm)
+    try:
+        number = numbers.clean(form.number)
+        dialler = request.app.get(DIALLER)
+        if dialler is None or not dialler.able:
+            raise UnavailableError("no_telephone", _("Máy chủ này chưa nối đường điện thoại để gọi ra."))
+    except (UserError, UnavailableError) as error:
+        text = translate(request, error.message, **error.params)
+        return await _page(request, error=text, number=form.number, status=error.status)
+    dialler.call([Job(number=number, purpose=Purpose.TEST, asked_by=principal(request).account_id)])
+    return see_other("/telephone")
+
+
+# ---- people
+
+
+def people(tx: Transaction) -> list[Listed]:
+    """Everybody who may take part, by unit; each person once."""
+    tree, known, with_pin = units.tree(tx), numbers.known(tx), pins.those_with(tx)
+    found: dict[int, tuple[Member, str]] = {}
+    members = accounts.members(tx, tree.units, _PEOPLE)
+    order = {unit.id: place for place, unit in enumerate(tree.ordered())}
+    for member in sorted(members, key=lambda one: (order[one.unit_id], one.membership_id)):
+        found.setdefault(member.account_id, (member, _place(tree, member.unit_id)))
+    return [
+        Listed(
+            account=account,
+            name=member.name,
+            unit=unit,
+            role=member.role,
+            number=known.get(account, ""),
+            has_pin=account in with_pin,
+        )
+        for account, (member, unit) in found.items()
+    ]
+
+
+def _place(tree: units.Tree, unit_id: int) -> str:
+    """A village with its commune: many villages are called alike."""
+    path = tree.path(unit_id)
+    return ", ".join(unit.short_name for unit in reversed(path[-2:])) if len(path) > 2 else path[-1].short_name
+
+
+async def get_people(request: web.Request) -> web.Response:
+    """Numbers and PINs of all."""
+    found = await request.app[STORE].read(people)
+    return await render(request, "calls/people.html", {"people": found})
+
+
+def _one(tx: Transaction, account_id: int) -> Listed:
+    found = next((one for one in people(tx) if one.account == account_id), None)
+    if found is None:
+        raise NotFoundError("no_person", _("Không có người này."))
+    return found
+
+
+async def get_person(request: web.Request) -> web.Response:
+    """One person's number and PIN."""
+    person = await request.app[STORE].read(_one, path_id(request))
+    return await render(request, "calls/person.html", {"person": person, "error": "", "number": person.number})
+
+
+async def post_number(request: web.Request) -> web.Response:
+    """Note a number; a wrong one comes back with its error."""
+    store, account = request.app[STORE], path_id(request)
+    form = await read_body(request, NumberForm)
+    person = await store.read(_one, account)
+    try:
+        await store.write(numbers.give, account, form.number)
+    except UserError as error:
+        text = translate(request, error.message, **error.params)
+        context = {"person": person, "error": text, "number": form.number}
+        return await render(request, "calls/person.html", context, status=error.status)
+    return see_other("/telephone/people")
+
+
+async def post_pin(request: web.Request) -> web.Response:
+    """A new PIN for one person: its sheet is to be seen this once."""
+    person = await request.app[STORE].read(_one, path_id(request))
+    return await _sheets(request, [person])
+
+
+async def post_take_back(request: web.Request) -> web.Response:
+    """The person's PIN is not valid any more."""
+    person = await request.app[STORE].read(_one, path_id(request))
+    await request.app[STORE].write(pins.take_back, person.account)
+    return see_other("/telephone/people")
+
+
+async def post_pins(request: web.Request) -> web.Response:
+    """PINs for all village heads who have none."""
+    found = await request.app[STORE].read(people)
+    without = [person for person in found if person.role is Role.VILLAGE_HEAD and not person.has_pin]
+    return await _sheets(request, without)
+
+
+async def _sheets(request: web.Request, wanted: list[Listed]) -> web.Response:
+    settings = request.app[SETTINGS]
+    key = load_key(settings.path(settings.storage.data) / "secret.key")
+    who = principal(request)
+    made = await request.app[STORE].write(pins.make, key, who, [person.account for person in wanted])
+    by_account = {person.account: person for person in wanted}
+    dialled = settings.telephone.numbers
+    sheets = [_sheet(by_account[one.account], one, dialled[0] if dialled else "") for one in made]
+    return await render(request, "calls/sheets.html", {"sheets": sheets, "numbers": dialled})
+
+
+def _sheet(person: Listed, made: Made, number: str) -> Sheet:
+    digits = "".join(letter for letter in number if letter.isdigit() or letter == "+")
+    link = f"tel:{digits},,{made.pin}#" if digits else made.pin
+    code = segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True, light="#fff")
+    return Sheet(name=person.name, unit=person.unit, pin=f"{made.pin[:4]} {made.pin[4:]}", code=Markup(code))  # noqa: S704
+
+
+async def get_guide(request: web.Request) -> web.Response:
+    """How to take part by telephone, for village heads; to read or to print."""
+    return await render(request, "calls/guide.html", {"numbers": request.app[SETTINGS].telephone.numbers})
+
+
+_MAY = Permission.MANAGE_TELEPHONE
+_ONE_PERSON = "/telephone/people/{id:\\d+}"
+ROUTES = [
+    Route("GET", "/telephone", get_telephone, _MAY),
+    Route("POST", "/telephone/test", post_test, _MAY, body=NumberForm),
+    Route("GET", "/telephone/people", get_people, _MAY),
+    Route("POST", "/telephone/pins", post_pins, _MAY),
+    Route("GET", _ONE_PERSON, get_person, _MAY),
+    Route("POST", _ONE_PERSON + "/number", post_number, _MAY, body=NumberForm),
+    Route("POST", _ONE_PERSON + "/pin", post_pin, _MAY),
+    Route("POST", _ONE_PERSON + "/pin/take-back", post_take_back, _MAY),
+    Route("GET", "/guide/telephone", get_guide, Permission.SIGNED_IN),
+]

@@ -1,0 +1,131 @@
+"""The operator's pages, and what hosts see of telephones on a meeting's page."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from server.calls import log, numbers, pins
+from server.calls.feature import pages
+from server.calls.rules import Direction, Outcome, Purpose
+from server.calls.words import OUTCOMES, PURPOSES
+from server.config import Settings
+from server.meetings.service import plan, telephone
+from server.meetings.service.plan import Plan
+from server.store import Store
+from tests.calls.making import telephone as with_telephone
+from tests.conftest import DistrictIds, PageAs
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A server with a trunk that nobody answers at."""
+    return msgspec.structs.replace(
+        settings, telephone=with_telephone(trunk="127.0.0.1:9", numbers=["0233 3873 100"], trunks=["203.0.113.0/28"])
+    )
+
+
+def test_every_outcome_and_purpose_has_its_words() -> None:
+    assert set(OUTCOMES) == set(Outcome) and set(PURPOSES) == set(Purpose)
+    assert len(set(OUTCOMES.values())) == len(Outcome)
+
+
+async def test_the_log_says_why_in_words(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    for number in range(60):
+        row = store.write_now(log.begin, f"c{number}", Direction.OUT, Purpose.TEST, f"0912{number:06}")
+        store.write_now(log.ended, row, Outcome.BUSY, 486, 17)
+    page = await page_as("quantri")
+    text = await (await page.get("/telephone")).text()
+    assert "Máy bận" in text and "SIP 486, Q.850 17" in text and "0912000059" in text
+    assert "0912000009" not in text and "203.0.113.0/28" in text
+    older = re.search(r"/telephone\?before=\d+", text)
+    assert older is not None
+    assert "0912000009" in await (await page.get(older[0])).text()
+
+
+async def test_wrong_pins_are_reported(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    row = store.write_now(log.begin, "c", Direction.IN, Purpose.MEETING, "0905000001")
+    for _ in range(3):
+        store.write_now(log.wrong_pin, row)
+    text = await (await (await page_as("quantri")).get("/telephone")).text()
+    assert "0905000001: 3 lần" in text
+
+
+async def test_a_test_call_wants_a_number(page_as: PageAs, app: web.Application) -> None:
+    page = await page_as("quantri")
+    wrong = await page.post("/telephone/test", {"number": "abc"})
+    assert wrong.status == 422
+    assert "3 đến 15 chữ số" in await wrong.text()
+    made = await page.post("/telephone/test", {"number": "0912 000 111"})
+    assert made.status == 303
+    assert [job[2] for job in app[pages.DIALLER]._running] == ["0912000111"]
+
+
+async def test_numbers_are_noted_and_taken_away(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    page, account = await page_as("quantri"), district.who("thon1.camthuy").account_id
+    here = f"/telephone/people/{account}"
+    wrong = await page.post(f"{here}/number", {"number": "09 12 không"})
+    assert wrong.status == 422 and 'value="09 12 không"' in await wrong.text()
+    assert (await page.post(f"{here}/number", {"number": "0912 000-111"})).status == 303
+    assert store.read_now(numbers.known) == {account: "0912000111"}
+    assert "0912000111" in await (await page.get("/telephone/people")).text()
+    assert (await page.post(f"{here}/number", {"number": " "})).status == 303
+    assert store.read_now(numbers.known) == {}
+    assert (await page.get("/telephone/people/999999")).status == 404
+
+
+async def test_a_pin_is_shown_once_on_its_sheet(
+    settings: Settings, store: Store, app: web.Application, page_as: PageAs, district: DistrictIds
+) -> None:
+    page, who = await page_as("quantri"), district.who("thon1.camthuy")
+    here = f"/telephone/people/{who.account_id}"
+    sheet = await page.post(f"{here}/pin")
+    text = await sheet.text()
+    assert sheet.headers["Cache-Control"] == "no-store"
+    found = re.search(r'class="sheet-pin">(\d{4}) (\d{4})<', text)
+    assert found is not None
+    pin, key = found[1] + found[2], app[pages.EXCHANGE].key
+    assert store.read_now(pins.owner, key, pin) == who.account_id
+    assert who.name in text and "0233 3873 100" in text and "<svg" in text
+    assert pin not in await (await page.get(here)).text()
+    assert pin not in (settings.path(settings.storage.data).parent / "giaoban.db").read_bytes().decode("latin-1")
+    assert (await page.post(f"{here}/pin/take-back")).status == 303
+    assert store.read_now(pins.owner, key, pin) is None
+
+
+async def test_all_village_heads_without_a_pin_get_one(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    page = await page_as("quantri")
+    first = await (await page.post("/telephone/pins")).text()
+    codes = re.findall(r'class="sheet-pin">([\d ]+)<', first)
+    assert len(codes) == len(set(codes)) > 20
+    assert len(store.read_now(pins.those_with)) == len(codes)
+    again = await (await page.post("/telephone/pins")).text()
+    assert "Mọi trưởng thôn đã có mã" in again
+
+
+async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    chair = district.who("chutich")
+    meeting = store.write_now(plan.create, chair, Plan(title="Giao ban", units=[district.unit("19606")]))
+    host, guest = await page_as("chutich"), await page_as("camthuy")
+    here = f"/meetings/{meeting}"
+    assert "Tạo mã cuộc họp" in await (await host.get(here)).text()
+    assert "Tạo mã cuộc họp" not in await (await guest.get(here)).text()
+    assert (await guest.post(f"{here}/dial-in")).status == 403
+    assert (await host.post(f"{here}/dial-in")).status == 303
+    code = store.write_now(telephone.give_code, meeting)
+    text = await (await host.get(here)).text()
+    assert f"{code[:3]} {code[3:]}" in text and "0233 3873 100" in text
+    assert not store.read_now(telephone.may_call_back, meeting)
+    assert (await host.post(f"{here}/calls-back", {"allowed": "1"})).status == 303
+    assert store.read_now(telephone.may_call_back, meeting)
+    assert (await host.post(f"{here}/calls-back", {"allowed": ""})).status == 303
+    assert not store.read_now(telephone.may_call_back, meeting)
+
+
+async def test_the_guide_names_the_number(page_as: PageAs) -> None:
+    text = await (await (await page_as("thon1.camthuy")).get("/guide/telephone")).text()
+    assert "0233 3873 100" in text
+    assert text.count("/static/img/phone-") == 3
