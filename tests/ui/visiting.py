@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from server.accounts.demo import DEFAULT_PASSWORD
-from tests.e2e.harness import App
+from tests.e2e.harness import App, free_port
 from tests.ui.states import STRANGER, State, reach
 
 
@@ -35,7 +35,8 @@ class DemoApp(App):
 def demo_district() -> Iterator[DemoApp]:
     """The demo district on free ports, in a folder of its own, its recording joined."""
     with tempfile.TemporaryDirectory() as folder:
-        app = DemoApp(Path(folder))
+        app = DemoApp(Path(folder), telephone=free_port())
+        app.environment |= {"GIAOBAN_TELEPHONE_TRUNK": "127.0.0.1:9", "GIAOBAN_TELEPHONE_NUMBERS": "0233 3873 100"}
         app.start()
         try:
             app.plan()

@@ -1,0 +1,60 @@
+"""What we say of a call's sound, against descriptions as telephones write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.calls.sound import Side
+from server.errors import ProtocolError
+from server.telephony import agreement, sdp
+from server.telephony.agreement import Ours
+from tests.telephony.sip.making import SDP
+
+
+def test_an_offer_becomes_terms() -> None:
+    terms, body = Side("192.0.2.9", 41_000).answer(SDP)
+    assert (terms.codec, terms.sending, terms.receiving, terms.events) == ("PCMA", 8, 8, 101)
+    assert (terms.host, terms.port, terms.sends, terms.suite) == ("192.0.2.1", 40_002, True, "")
+    assert b"m=audio 41000 RTP/AVP 8 101" in body and b"c=IN IP4 192.0.2.9" in body
+
+
+def test_the_version_grows_with_what_is_said_anew_only() -> None:
+    side = Side("192.0.2.9", 41_000)
+    first, second = side.answer(SDP)[1], side.answer(SDP)[1]
+    assert first == second
+    held = side.answer(SDP + b"a=sendonly\r\n")[1]
+    assert b"a=recvonly" in held
+    version = lambda body: int(body.split(b"o=- ")[1].split(b" ")[1])  # noqa: E731
+    assert version(held) == version(first) + 1
+
+
+def test_names_of_hosts_are_not_looked_up() -> None:
+    terms, _body = Side("192.0.2.9", 41_000).answer(SDP.replace(b"192.0.2.1", b"phone.example"))
+    assert (terms.host, terms.port) == ("", 0)
+
+
+def test_keys_go_both_ways() -> None:
+    ours = Ours.new("192.0.2.1", 40_002, [agreement.PCMA])
+    keys = agreement.new_keys()
+    terms, body = Side("192.0.2.9", 41_000).answer(agreement.offer(ours, keys=keys))
+    theirs = agreement.accept(sdp.read(body), ours, keys)
+    assert terms.suite and theirs.their_key is not None and theirs.our_key is not None
+    assert terms.suite == theirs.their_key.suite
+    assert terms.our_key != terms.their_key
+
+
+def test_our_offer_at_another_port() -> None:
+    side = Side("192.0.2.9", 41_000)
+    side.answer(SDP)
+    side.moved(41_202)
+    offer = side.offer()
+    assert b"m=audio 41202 " in offer
+    _sound, answer = agreement.answer(sdp.read(offer), Ours.new("192.0.2.1", 40_002, [agreement.PCMU]))
+    terms = side.accept(answer)
+    assert (terms.codec, terms.host, terms.port) == ("PCMU", "192.0.2.1", 40_002)
+
+
+@pytest.mark.parametrize("offer", [b"", b"nonsense", SDP.replace(b"8 0 101", b"18"), SDP.replace(b"audio", b"image")])
+def test_what_cannot_be_agreed_is_told(offer: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        Side("192.0.2.9", 41_000).answer(offer)
