@@ -34,7 +34,6 @@ class Calls:
             c.SetTerms: self._set_terms,
             c.CloseCall: self._close,
             c.SeatCall: self._seat,
-            c.UnseatCall: self._unseat,
             c.Play: self._play,
             c.Announce: self._announce,
         }
@@ -66,13 +65,6 @@ class Calls:
             raise CannotError("no_room", command.room)
         try:
             self.lines.seat(command.call, room, command.participant)
-        except KeyError as error:
-            raise CannotError("no_call", command.call) from error
-        return p.Done()
-
-    def _unseat(self, command: c.UnseatCall, now: float) -> p.Answer:
-        try:
-            self.lines.unseat(command.call)
         except KeyError as error:
             raise CannotError("no_call", command.call) from error
         return p.Done()

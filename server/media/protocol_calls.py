@@ -69,12 +69,6 @@ class SeatCall(Message, frozen=True, tag="seat_call"):
     participant: str
 
 
-class UnseatCall(Message, frozen=True, tag="unseat_call"):
-    """Out of the room, not ended: it hears only what is played. Answered by `Done`. Errors: `no_call`."""
-
-    call: str
-
-
 class Play(Message, frozen=True, tag="play"):
     """Play sound files one after the other to a call, instead of whatever it heard; answered by `Done`.
 
@@ -98,7 +92,7 @@ class Announce(Message, frozen=True, tag="announce"):
     file: str
 
 
-CallCommand = OpenCall | SetTerms | CloseCall | SeatCall | UnseatCall | Play | Announce
+CallCommand = OpenCall | SetTerms | CloseCall | SeatCall | Play | Announce
 
 
 class CallOpened(Message, frozen=True, tag="call_opened"):

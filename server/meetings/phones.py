@@ -93,10 +93,6 @@ class Phones:
         room = room_of(meeting_id)
         await self._ask(call, c.SeatCall(call=call, room=room, participant=name_of(participant_id)))
 
-    async def unseat(self, call: str) -> None:
-        """It is no participant any more."""
-        await self._ask(call, c.UnseatCall(call=call))
-
     async def announce(self, meeting_id: int, file: str) -> None:
         """Let the telephones of a meeting hear a sound. Nothing depends on it."""
         room = room_of(meeting_id)

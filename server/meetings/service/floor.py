@@ -99,19 +99,7 @@ def remove(tx: Transaction, who: Principal, meeting_id: int, participant_id: int
     seat = rows.seat(tx, meeting_id, participant_id)
     if seat.role == Role.CHAIR or seat.account_id == who.account_id:
         raise UserError("not_the_chair", _("Không thể mời chủ trì hoặc chính mình ra khỏi cuộc họp."))
-    rows.change_seat(
-        tx,
-        seat.id,
-        removed_at=tx.now,
-        left_at=tx.now,
-        link="closed",
-        hand_raised_at=None,
-        has_floor=False,
-        floor_since=None,
-        microphone=False,
-        camera=False,
-        screen=False,
-    )
+    rows.change_seat(tx, seat.id, removed_at=tx.now, **rows.gone(tx))
     rows.write_log(tx, meeting_id, "removed", who, seat.id)
     tx.notify(f"account:{seat.account_id or 0}", {"kind": "meeting.removed", "meeting": meeting_id})
     rows.tell(tx, meeting_id, participants=[seat.id])

@@ -179,20 +179,23 @@ def change_seat(tx: Transaction, participant_id: int, **values: Any) -> None:
     tx.execute(sa.update(participant).where(participant.c.id == participant_id).values(**values))
 
 
+def gone(tx: Transaction) -> dict[str, Any]:
+    """What a seat is when nobody sits in it."""
+    return {
+        "left_at": tx.now,
+        "link": "closed",
+        "hand_raised_at": None,
+        "has_floor": False,
+        "floor_since": None,
+        "microphone": False,
+        "camera": False,
+        "screen": False,
+    }
+
+
 def vacate(tx: Transaction, row: Any, who: Principal | None, *, detail: str = "") -> None:
     """Somebody has gone."""
-    change_seat(
-        tx,
-        row.id,
-        left_at=tx.now,
-        link="closed",
-        hand_raised_at=None,
-        has_floor=False,
-        floor_since=None,
-        microphone=False,
-        camera=False,
-        screen=False,
-    )
+    change_seat(tx, row.id, **gone(tx))
     write_log(tx, row.meeting_id, "left", who, row.id, detail)
     tell(tx, row.meeting_id, participants=[row.id])
 
