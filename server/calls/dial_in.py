@@ -126,7 +126,7 @@ async def wait_for_chair(exchange: Exchange, line: Line, found: Found) -> bool:
         line.news = False
         pressed = bool(line.keys)
         line.keys.clear()
-        state = await exchange.store.read(telephone.waiting, found.meeting)
+        state = await exchange.store.read(telephone.waiting, found)
         if state is Waiting.OPEN:
             return True
         if state is Waiting.OVER:

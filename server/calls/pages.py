@@ -84,7 +84,6 @@ async def _page(
         "standing": exchange.standing if exchange else None,
         "strangers": exchange.endpoint.admission.turned_away if exchange else 0,
         "running": len(exchange.lines) if exchange else 0,
-        "stats": exchange.phones.stats() if exchange else {},
         "guesses": await store.read(log.guesses, now_of(request) - GUESSES_SHOWN),
         "calls": calls[:PAGE],
         "older": calls[PAGE - 1].id if len(calls) > PAGE else None,

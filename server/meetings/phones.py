@@ -11,7 +11,7 @@ from collections.abc import Callable
 from server.errors import UnavailableError
 from server.media import protocol_calls as c
 from server.media.protocol import Done
-from server.media.protocol_calls import CallStats, CallTerms, Codec
+from server.media.protocol_calls import CallTerms, Codec
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.names import name_of, room_of
 from server.meetings.pool import MediaPool
@@ -114,7 +114,3 @@ class Phones:
         for call in calls:
             if self._nodes.get(call) != number:
                 await self.close_at(call, number)
-
-    def stats(self) -> dict[str, CallStats]:
-        """The newest counters of each call."""
-        return self._pool.call_stats

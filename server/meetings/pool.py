@@ -19,7 +19,7 @@ from typing import TypeVar
 from server.config import Settings
 from server.errors import UnavailableError
 from server.media.protocol import Command, Done, Event, GetStats, Stats, Welcome
-from server.media.protocol_calls import CallEvent, CallStats
+from server.media.protocol_calls import CallEvent
 from server.meetings import placing
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.link import MediaLink
@@ -47,8 +47,6 @@ class MediaPool:
         self.on_stats: Callable[[int, Stats], None] | None = None
         self.on_call_event: Callable[[CallEvent], None] | None = None
         self.on_lost: Callable[[int], None] | None = None  # a node is gone, with all that it carried
-        self.call_stats: dict[str, CallStats] = {}  # the newest, by call
-        self._call_stats: dict[int, list[CallStats]] = {}
         self.settled = asyncio.Event()
         """While it is known what each node carries: only then may rooms without a carrier be given to a node."""
         self._settings = settings
@@ -249,8 +247,6 @@ class MediaPool:
             self.on_event(event)
 
     def _counted(self, link: MediaLink, stats: Stats) -> None:
-        self._call_stats[link.number] = stats.calls
-        self.call_stats = {call.call: call for calls in self._call_stats.values() for call in calls}
         if self.on_stats is not None:
             self.on_stats(link.number, stats)
 

@@ -46,7 +46,6 @@ class FakePool:
         self.settled.set()
         self.on_up = self.on_event = self.on_change = self.on_stats = self.on_lost = None
         self.on_call_event: Callable[[Any], None] = lambda event: None
-        self.call_stats: dict[str, Any] = {}
         self.away = False
         self._port = 42_000
 

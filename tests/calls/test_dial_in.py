@@ -178,6 +178,15 @@ async def test_music_until_the_chair_is_there(line: Village, district: DistrictI
     assert len(seats(line, number)) == 2
 
 
+async def test_the_chair_opens_the_meeting_by_telephone(line: Village, district: DistrictIds) -> None:
+    number = live(line, district, chair=False, starts_at=line.store.clock() + telephone.EARLY)
+    _call, name = await line.dial()
+    await line.press(name, pin_of(line, district, "chutich"))
+    await line.hears(name, "joined")
+    (seat,) = seats(line, number)
+    assert (seat.by_phone, seat.role) == (True, "chair")
+
+
 async def test_a_meeting_that_is_cancelled_while_one_waits(line: Village, district: DistrictIds) -> None:
     pin = pin_of(line, district, "thon1.camthuy")
     soon = line.store.clock() + telephone.EARLY

@@ -67,6 +67,14 @@ async def test_a_name_is_spoken_once_whatever_it_holds(speaker: Path, tmp_path: 
     assert await voice.speak("  ") is None
 
 
+async def test_only_the_newest_texts_are_kept(speaker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "KEPT", 3)
+    voice = Voice(tmp_path / "speech")
+    made = [await voice.speak(f"Thôn {n}") for n in range(6)]
+    assert len(list((tmp_path / "speech").iterdir())) == 3
+    assert made[-1] is not None and Path(made[-1]).exists()
+
+
 async def test_a_program_that_fails_leaves_nothing_behind(speaker: Path, tmp_path: Path) -> None:
     speaker.write_text("#!/bin/sh\nexit 1\n")
     voice = Voice(tmp_path / "speech")

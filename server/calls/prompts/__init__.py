@@ -16,6 +16,9 @@ NUMBERS = 60
 MUSIC, ENTER = "music", "enter"
 SPEAK_SECONDS = 10.0
 LONGEST_TEXT = 4_000  # characters, five minutes or so
+KEPT = 300
+"""Spoken texts that are kept, 100 kB or so each."""
+
 _PROGRAM = "espeak-ng"
 
 
@@ -79,7 +82,15 @@ class Voice:
             unfinished.unlink(missing_ok=True)
             return False
         unfinished.rename(path)
+        _forget(path.parent)
         return True
+
+
+def _forget(folder: Path) -> None:
+    """Keep what was made last; what is asked for again is made again."""
+    made = sorted(folder.glob("*.wav"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in made[KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def files(parts: Iterable[str | None]) -> list[str]:

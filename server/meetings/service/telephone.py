@@ -16,7 +16,7 @@ from server.errors import ConflictError, NotAllowedError, NotFoundError
 from server.http.i18n import _
 from server.meetings.model import meeting, meeting_unit, participant
 from server.meetings.rules import Role, State
-from server.meetings.service import rows, view
+from server.meetings.service import plan, rows, view
 from server.store import Transaction
 from server.units import service as units
 
@@ -124,14 +124,16 @@ def give_code(tx: Transaction, meeting_id: int) -> str:
     raise ConflictError("no_code", _("Chưa tạo được mã dự họp. Xin thử lại."))
 
 
-def waiting(tx: Transaction, meeting_id: int) -> Waiting:
-    """Whether one who calls may go in: not before somebody who runs the meeting is there."""
-    row = tx.one(sa.select(meeting).where(meeting.c.id == meeting_id))
+def waiting(tx: Transaction, found: Found) -> Waiting:
+    """Whether one who calls may go in: not before somebody who runs the meeting is there, or calls."""
+    row = tx.one(sa.select(meeting).where(meeting.c.id == found.meeting))
     if row is None or row.state in (State.ENDED, State.CANCELLED):
         return Waiting.OVER
+    if found.who is not None and rows.is_host(row, found.who):
+        return Waiting.OPEN
     if row.state == State.PLANNED:
         return Waiting.LATER
-    here = {seat.account_id for seat in rows.present(rows.seats(tx, meeting_id))}
+    here = {seat.account_id for seat in rows.present(rows.seats(tx, found.meeting))}
     return Waiting.OPEN if here & {row.chair_id, row.secretary_id, row.created_by} - {None} else Waiting.LATER
 
 
@@ -141,10 +143,12 @@ def waiting(tx: Transaction, meeting_id: int) -> Waiting:
 def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
     """Sit down; a person's seat is the same by page and by telephone. Gives the participant.
 
-    Raises ConflictError (not running), NotAllowedError (taken out).
+    A host's coming starts a planned meeting. Raises ConflictError (not running), NotAllowedError (taken out).
     """
-    rows.require_live(tx, found.meeting)
     row = tx.one(sa.select(meeting).where(meeting.c.id == found.meeting))
+    if row is not None and row.state == State.PLANNED and found.who is not None and rows.is_host(row, found.who):
+        plan.start(tx, found.who, found.meeting)
+    rows.require_live(tx, found.meeting)
     name = found.who.name if found.who else caller_name(number)
     p = participant.c
     same = p.account_id == found.who.account_id if found.who else sa.and_(p.account_id.is_(None), p.name == name)
