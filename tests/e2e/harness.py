@@ -80,7 +80,9 @@ class App:
 
     command = ("-m", "server", "serve")
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0) -> None:
+    def __init__(
+        self, folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = ""
+    ) -> None:
         self.folder, self.address, self.telephone_port = folder, address, telephone
         self.port = free_port()
         self.url = f"http://{address}:{self.port}"
@@ -112,6 +114,7 @@ class App:
                 "GIAOBAN_TELEPHONE_UDP_PORT": str(telephone),
                 "GIAOBAN_TELEPHONE_TCP_PORT": str(telephone),
                 "GIAOBAN_TELEPHONE_TRUNKS": address,
+                "GIAOBAN_TELEPHONE_TRUNK": trunk,
                 "GIAOBAN_TELEPHONE_FIRST_RTP_PORT": str(first),
                 "GIAOBAN_TELEPHONE_LAST_RTP_PORT": str(first + 199),
             }
@@ -252,9 +255,11 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0) -> Iterator[App]:
-    """The application, seeded and started, with SIP on a port if there is one; ended afterwards."""
-    app = App(folder, address, nodes, telephone)
+def running(
+    folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = ""
+) -> Iterator[App]:
+    """The application, seeded and started, with SIP on a port if there is one, calling by `trunk`; ended afterwards."""
+    app = App(folder, address, nodes, telephone, trunk)
     app.seed()
     try:
         app.start()

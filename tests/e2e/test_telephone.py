@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from server.accounts import service as accounts
 from server.accounts.tokens import load_key
-from server.calls import pins
+from server.calls import numbers, pins
 from server.store import Store
 from tests.e2e.harness import App, chromium, free_port, running, until
 from tests.e2e.rooms import action, enter, start_meeting
@@ -54,9 +54,17 @@ def beeps(sound: np.ndarray) -> int:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def telephone() -> Iterator[Telephone]:
+    made = Telephone()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, telephone: Telephone) -> Iterator[App]:
+    """Its trunk leads to the telephone."""
     folder: Path = tmp_path_factory.mktemp("telephone")
-    with running(folder, telephone=free_port()) as made:
+    with running(folder, telephone=free_port(), trunk=f"127.0.0.1:{telephone.endpoint.port('udp')}") as made:
         yield made
 
 
@@ -65,16 +73,10 @@ def pin(app: App) -> str:
     """Of the head of a village."""
     store = Store(f"sqlite:///{app.folder}/giaoban.db")
     who = store.read_now(accounts.principal_of, "thon1.camthuy")
+    store.write_now(numbers.give, who.account_id, "0901 234 567")
     made = store.write_now(pins.make, load_key(app.folder / "data" / "secret.key"), who, [who.account_id])
     store.close()
     return made[0].pin
-
-
-@pytest.fixture
-def telephone() -> Iterator[Telephone]:
-    made = Telephone()
-    yield made
-    made.close()
 
 
 def seat(page: Page) -> dict[str, Any] | None:
@@ -116,3 +118,31 @@ def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Tel
 
         telephone.hang_up(call)
         until(lambda: not (seat(page) or {"present": True})["present"], 20, "it has left the roster")
+
+
+def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, telephone: Telephone) -> None:
+    meeting = start_meeting(app)
+    telephone.say = 0.0
+    with chromium() as browser:
+        page = enter(app, browser, meeting, "chutich")
+        before = len(telephone.incoming)
+        action(page, "roll-call")
+        action(page, "dial-missing")
+        telephone.wait(lambda: len(telephone.incoming) > before)
+        call = telephone.incoming[-1]
+        assert call.dialled == "0901234567"
+        assert np.abs(telephone.listen(2)).max() > 2_000, "the invitation is read"
+        assert seat(page) is None, "who has pressed nothing is not there"
+        telephone.press("1")
+        found = until(lambda: seat(page), 20, "the telephone sits in the roster")
+        assert found["present"] and not found["microphone"]
+        row = page.locator(f"[data-list=people] [data-participant='{found['id']}']")
+        row.locator("[data-action=rename]").click()
+        page.fill("#ask-words-field", "Bà Hồ Thị Năm")
+        page.click("#ask-words [value=yes]")
+        until(lambda: (seat(page) or {}).get("name") == "Bà Hồ Thị Năm", 20, "the name that the chair gave")
+        telephone.press("*0")
+        page.get_by_text("(điện thoại) gọi thư ký").wait_for()
+        row.locator("[data-action=remove]").click()
+        page.click("#ask [data-ask-yes]")
+        telephone.wait(lambda: call.id in telephone.endings)

@@ -35,8 +35,8 @@ class DemoApp(App):
 def demo_district() -> Iterator[DemoApp]:
     """The demo district on free ports, in a folder of its own, its recording joined."""
     with tempfile.TemporaryDirectory() as folder:
-        app = DemoApp(Path(folder), telephone=free_port())
-        app.environment |= {"GIAOBAN_TELEPHONE_TRUNK": "127.0.0.1:9", "GIAOBAN_TELEPHONE_NUMBERS": "0233 3873 100"}
+        app = DemoApp(Path(folder), telephone=free_port(), trunk="127.0.0.1:9")
+        app.environment["GIAOBAN_TELEPHONE_NUMBERS"] = "0233 3873 100"
         app.start()
         try:
             app.plan()
