@@ -92,10 +92,20 @@ class Metrics(_Section, frozen=True):
             ipaddress.ip_network(address)
 
 
+def _is_numeric(where: str) -> bool:
+    """Whether it is `address:port`; names are not looked up, as that could wait for long."""
+    host, _, port = where.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return port.isdecimal() and 0 < int(port) < 65_536
+
+
 class Telephone(_Section, frozen=True):
     """The village line (SIP): where trunks reach us, who they are, and where calls of ours go; off without `address`.
 
-    `trunk` is `host:port`, calls go there by `transport`; with `register` we register there as `user`.
+    `trunk` is `address:port`, calls go there by `transport`; with `register` we register there as `user`.
     """
 
     address: str = ""
@@ -105,6 +115,7 @@ class Telephone(_Section, frozen=True):
     tls_port: int = 0
     tls_certificate: str = ""
     tls_key: str = ""
+    tls_name: str = ""
     trunks: list[str] = []
     trunk: str = ""
     transport: str = "udp"
@@ -128,9 +139,10 @@ class Telephone(_Section, frozen=True):
             raise ValueError("telephone.first_rtp_port and telephone.last_rtp_port are no range of ports")
         if self.address:
             ipaddress.ip_address(self.address)
-        host, _, port = self.trunk.rpartition(":")
-        if self.trunk and not (host and port.isdecimal()):
-            raise ValueError("telephone.trunk must be host:port")
+        if self.trunk and not _is_numeric(self.trunk):
+            raise ValueError("telephone.trunk must be a numeric address and a port, such as 203.0.113.10:5060")
+        if self.tls_port and not (self.tls_certificate and self.tls_key):
+            raise ValueError("telephone.tls_port needs telephone.tls_certificate and telephone.tls_key")
         if self.register and not (self.trunk and self.user):
             raise ValueError("telephone.register needs telephone.trunk and telephone.user")
         if min(self.most_calls_out, self.ring_seconds, self.tries) < 1:

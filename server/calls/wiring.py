@@ -38,6 +38,7 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         tls_port=settings.tls_port or None,
         trunks=trunks,
         server_tls=server_tls,
+        tls_names={trunk.host: settings.tls_name} if trunk is not None and settings.tls_name else {},
         client_tls=ssl.create_default_context() if settings.transport == "tls" else None,
     )
     return Endpoint(listening, phone)

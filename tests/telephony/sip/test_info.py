@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from server.telephony.sip import info
+from server.telephony.sip.message import Request
 from tests.telephony.sip.test_agent import desk, up, within
 
 
@@ -45,3 +49,12 @@ def test_an_info_of_no_call_is_refused() -> None:
     (answer,) = raw.say(stranger)
     assert answer.status == 481  # type: ignore[union-attr]
     assert telephone.keys == []
+
+
+@given(st.binary(max_size=300), st.sampled_from(["application/dtmf-relay", "application/dtmf"]))
+def test_whatever_stands_in_it_is_a_key_or_none(body: bytes, kind: str) -> None:
+    message = Request("INFO", "sip:a@192.0.2.1")
+    message.add("Content-Type", kind)
+    message.body = body
+    key = info.key_of(message)
+    assert key is None or (len(key) == 1 and key in "0123456789*#ABCD")
