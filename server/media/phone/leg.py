@@ -153,6 +153,8 @@ class Leg:
                 self._playout.push(packet.payload, packet.timestamp, now)
 
     def _key(self, packet: RtpPacket, now: float) -> None:
+        if now >= self._hush_until:
+            self._playout.drop()  # the tone may have begun before its first event
         self._hush_until = now + KEY_HUSH
         try:
             key = self._keypad.hear(packet.payload, packet.timestamp)

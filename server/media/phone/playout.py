@@ -128,8 +128,13 @@ class Playout:
     def _restart(self, at: int, now: float) -> None:
         self._transit.restart()
         self._transit.note(now - at / self._codec.clock, now)
+        self._newest = at
+        self.drop()
+
+    def drop(self) -> None:
+        """What waits is not to be heard."""
         self._waiting.clear()
-        self._cursor, self._newest = None, at
+        self._cursor = None
         self._ready = self._ready[:0]
 
     def take(self, now: float) -> Samples | None:

@@ -68,6 +68,17 @@ def test_keys_are_told_without_the_floor_too_and_hush_the_sound() -> None:
     assert line.keys == ["9", "#"]
 
 
+def test_the_tone_that_began_before_its_event_is_not_heard_either() -> None:
+    line = Line()
+    line.leg.talk(True)
+    line.listen(0.5)
+    for n in range(3):  # three packets of the key's tone wait to be played when its first event comes
+        line.say(LOUD, 0.5 + n * 0.001)
+    line.say(press("5", 160, False), 0.504, kind=96, at=1)
+    assert [line.leg.take(0.505 + n * 0.02) for n in range(5)] == [None] * 5
+    assert line.keys == ["5"]
+
+
 def test_what_it_hears_is_numbered_and_goes_where_it_is() -> None:
     line = Line()
     for _ in range(3):
