@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.accounts.tokens import load_key
-from server.calls import pages
+from server.calls import api, pages
 from server.calls.dial_out import Dialler
 from server.calls.events import CallMessages
 from server.calls.exchange import EXCHANGE, Exchange
@@ -40,6 +40,6 @@ def set_up(app: web.Application, channel: Channel) -> None:
 
         app.setdefault(CHECKS, {})["telephone"] = ports_are_open
         app.cleanup_ctx.append(_run)
-    add_routes(app, pages.ROUTES)
+    add_routes(app, [*api.ROUTES, *pages.ROUTES])
     app[RENDERER].nav.append(NavItem("/telephone", _("Điện thoại"), "phone", Permission.MANAGE_TELEPHONE, 85))
     channel.register(*CallMessages(app[STORE], dialler).messages())

@@ -17,7 +17,7 @@ from server.meetings.service import plan, telephone
 from server.meetings.service.plan import Plan
 from server.store import Store
 from tests.calls.making import telephone as with_telephone
-from tests.conftest import DistrictIds, PageAs
+from tests.conftest import As, DistrictIds, PageAs
 
 
 @pytest.fixture
@@ -44,6 +44,19 @@ async def test_the_log_says_why_in_words(store: Store, page_as: PageAs, district
     older = re.search(r"/telephone\?before=\d+", text)
     assert older is not None
     assert "0912000009" in await (await page.get(older[0])).text()
+
+
+async def test_programs_read_the_same(store: Store, as_: As, district: DistrictIds) -> None:
+    row = store.write_now(log.begin, "c", Direction.OUT, Purpose.TEST, "0912000111")
+    store.write_now(log.ended, row, Outcome.BUSY, 486, 17)
+    client = await as_("quantri")
+    stands = await (await client.get("/api/v1/telephone")).json()
+    assert (stands["configured"], stands["trunk"], stands["trunk_up"]) == (True, "127.0.0.1:9", None)
+    found = await (await client.get("/api/v1/telephone/calls")).json()
+    assert [(one["number"], one["outcome"], one["cause"]) for one in found["calls"]] == [("0912000111", "busy", 17)]
+    assert found["older"] is None
+    assert (await client.get("/api/v1/telephone/calls?before=0")).status == 422
+    assert (await (await as_("chutich")).get("/api/v1/telephone")).status == 403
 
 
 async def test_wrong_pins_are_reported(store: Store, page_as: PageAs, district: DistrictIds) -> None:
