@@ -25,6 +25,7 @@ from server.http.i18n import _, translate
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.store import Transaction
+from server.store.search import plain
 from server.units import service as units
 
 DIALLER = web.AppKey("dialler", Dialler)
@@ -37,6 +38,13 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Calls older than a row, or the newest."""
 
     before: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+
+
+class PeopleQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """People whose name or unit contains the words, a page of them."""
+
+    q: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class NumberForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,9 +152,17 @@ def _place(tree: units.Tree, unit_id: int) -> str:
 
 
 async def get_people(request: web.Request) -> web.Response:
-    """Numbers and PINs of all."""
-    found = await request.app[STORE].read(people)
-    return await render(request, "calls/people.html", {"people": found})
+    """Numbers and PINs."""
+    query = read_query(request, PeopleQuery)
+    wanted = plain(query.q)
+    found = [one for one in await request.app[STORE].read(people) if wanted in plain(f"{one.name} {one.unit}")]
+    context = {
+        "people": found[(query.page - 1) * PAGE : query.page * PAGE],
+        "count": len(found),
+        "pages": -(-len(found) // PAGE),
+        "query": query,
+    }
+    return await render(request, "calls/people.html", context)
 
 
 def _one(tx: Transaction, account_id: int) -> Listed:
@@ -224,7 +240,7 @@ _ONE_PERSON = "/telephone/people/{id:\\d+}"
 ROUTES = [
     Route("GET", "/telephone", get_telephone, _MAY),
     Route("POST", "/telephone/test", post_test, _MAY, body=NumberForm),
-    Route("GET", "/telephone/people", get_people, _MAY),
+    Route("GET", "/telephone/people", get_people, _MAY, query=PeopleQuery),
     Route("POST", "/telephone/pins", post_pins, _MAY),
     Route("GET", _ONE_PERSON, get_person, _MAY),
     Route("POST", _ONE_PERSON + "/number", post_number, _MAY, body=NumberForm),

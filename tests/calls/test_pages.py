@@ -84,7 +84,10 @@ async def test_numbers_are_noted_and_taken_away(store: Store, page_as: PageAs, d
     assert wrong.status == 422 and 'value="09 12 không"' in await wrong.text()
     assert (await page.post(f"{here}/number", {"number": "0912 000-111"})).status == 303
     assert store.read_now(numbers.known) == {account: "0912000111"}
-    assert "0912000111" in await (await page.get("/telephone/people")).text()
+    found = await (await page.get("/telephone/people?q=" + district.who("thon1.camthuy").name)).text()
+    assert "0912000111" in found
+    assert "0912000111" not in await (await page.get("/telephone/people?q=khong+ai")).text()
+    assert "/telephone/people?q=&amp;page=2" in await (await page.get("/telephone/people")).text()
     assert (await page.post(f"{here}/number", {"number": " "})).status == 303
     assert store.read_now(numbers.known) == {}
     assert (await page.get("/telephone/people/999999")).status == 404
