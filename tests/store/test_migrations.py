@@ -84,3 +84,34 @@ def test_what_was_issued_before_is_found_by_its_words(tmp_path: Path) -> None:
                     assert query is not None
                     assert [row.key for row in transaction.execute(query)] == [1], words
             made.dispose()
+
+
+def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
+    """SQLite changes a column by dropping the table, which must not drop what refers to it."""
+    from alembic import command
+
+    from server.store.migrate import _config
+
+    engine = make_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0008")
+    rows = {
+        "account": "(id, username, name, password_hash, created_at) VALUES (1, 'a', 'A', '', '2026-11-24')",
+        "unit": "(id, code, valid_from) VALUES (1, '1', '2026-01-01')",
+        "meeting": "(id, title, starts_at, created_by, created_at, chair_id, chair_unit_id, state, floor_mode) "
+        "VALUES (1, 'M', '2026-11-24', 1, '2026-11-24', 1, 1, 'live', 'open')",
+        "participant": "(id, meeting_id, account_id, unit_id, name, unit_name, role, first_joined_at, joined_at, link, "
+        "has_floor, muted, microphone, camera, screen) "
+        "VALUES (1, 1, 1, 1, 'A', 'U', 'chair', '2026-11-24', '2026-11-24', 'connected', 0, 0, 0, 0, 0)",
+        "meeting_log": "(id, meeting_id, at, kind, participant_id) VALUES (1, 1, '2026-11-24', 'joined', 1)",
+    }
+    with engine.begin() as connection:
+        for table, values in rows.items():
+            connection.exec_driver_sql(f"INSERT INTO {table} {values}")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT name, by_phone FROM participant").all() == [("A", 0)]
+        assert connection.exec_driver_sql("SELECT participant_id FROM meeting_log").all() == [(1,)]
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    engine.dispose()
