@@ -126,7 +126,6 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
     with chromium() as browser:
         page = enter(app, browser, meeting, "chutich")
         before = len(telephone.incoming)
-        action(page, "roll-call")
         action(page, "dial-missing")
         telephone.wait(lambda: len(telephone.incoming) > before)
         call = telephone.incoming[-1]
@@ -136,6 +135,7 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
         telephone.press("1")
         found = until(lambda: seat(page), 20, "the telephone sits in the roster")
         assert found["present"] and not found["microphone"]
+        action(page, "roll-call")
         row = page.locator(f"[data-list=people] [data-participant='{found['id']}']")
         row.locator("[data-action=rename]").click()
         page.fill("#ask-words-field", "Bà Hồ Thị Năm")
