@@ -88,10 +88,6 @@ def test_what_was_issued_before_is_found_by_its_words(tmp_path: Path) -> None:
 
 def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
     """SQLite changes a column by dropping the table, which must not drop what refers to it."""
-    from alembic import command
-
-    from server.store.migrate import _config
-
     engine = make_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
         command.upgrade(_config(connection), "0008")
