@@ -105,7 +105,7 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
         segment, to = slot.segment, slot.downlink
         if segment is None or to.session is None:
             continue
-        if slot.redundancy or (segment.source.is_video and (to.pacer.on or to.pacer.busy)):
+        if slot.redundancy or (segment.source.is_video and to.pacer.holds(segment.source.kind)):
             apart.append(slot)
         else:
             found[segment.cap, to.tag_bytes, id(to.ledger), times[id(to)]].append((slot, segment))

@@ -7,7 +7,7 @@ from typing import Any
 from server.media.bandwidth import START, BandwidthEstimator
 from server.media.ice import Address
 from server.media.ledger import Ledger
-from server.media.pacing import BELOW, Pacer
+from server.media.pacing import Pacer
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
@@ -122,8 +122,7 @@ class Downlink:
 
     def pace(self) -> bool:
         """Hold pictures back from now on, or no longer, by what the link is known to carry; whether that is new."""
-        before, self.pacer.on = self.pacer.on, self.estimate < BELOW
-        return before != self.pacer.on
+        return self.pacer.judge(self.estimate)
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""

@@ -61,6 +61,9 @@ def _blocks(participant: Participant, blocks: tuple[rtcp.ReportBlock, ...], wall
 
 
 def _key_frame(slot: Slot, room: Room, now: float) -> None:
+    """The subscriber misses a picture; but where that is only on its way yet, a key frame would make it come later."""
+    if slot.downlink.pacer.delays(slot, now):
+        return
     source = slot.awaiting or slot.showing
     if source is not None:
         source.want_key_frame()

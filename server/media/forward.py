@@ -74,9 +74,8 @@ class Forwarder:
         for to in list(self._held):
             to.catch_up()
             estimate = to.estimate
-            if to.pacer.is_too_full(estimate):
-                for slot in to.pacer.drop():
-                    slot.begin_again()
+            for slot in to.pacer.overflow(estimate, now):
+                slot.begin_again()
             for slot, segment, packet in to.pacer.due(estimate, to.bytes, now):
                 for run in cut([packet], segment.cap):
                     self._sender.send(run, [(slot, segment)], True)
@@ -132,7 +131,7 @@ class Forwarder:
             segment, to = slot.segment, slot.downlink
             if segment is None or to.session is None:
                 continue
-            if source.is_video and (to.pacer.on or to.pacer.busy):
+            if source.is_video and to.pacer.holds(source.kind):
                 to.pacer.hold(slot, segment, packets)
                 self._held[to] = None
                 continue

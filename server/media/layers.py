@@ -18,6 +18,7 @@ _RANK_BY_NAME = {"q": 1, "h": 2, "f": 4}  # our page's layers, until their first
 _UNKNOWN_WIDTH = 240
 _UNKNOWN_RATES = {"q": 120_000, "f": 1_200_000}  # bit/s, as our page asks for; a quarter second later it is measured
 _OTHER_RATE = 400_000
+SCREEN_RATES = (260_000.0, 390_000.0, 650_000.0)  # that our page's encoder keeps to, save for a page now and then
 _SHARES = (0.5, 0.7, 1.0)  # of a layer's rate up to each temporal layer, as libvpx divides it
 _HEADERS = 1.03  # IP and UDP beside what is measured
 
@@ -26,11 +27,12 @@ Rates = Sequence[float]  # bit/s up to temporal layer 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One encoding: its rid, its width in pixels and its rates (0: not known yet)."""
+    """One encoding: its rid, its width in pixels, its rates (0: not known yet), and what these are in the long run."""
 
     rid: str
     width: int
     rates: Rates = (0.0, 0.0, 0.0)
+    most: Rates = ()
 
     @property
     def expected_width(self) -> int:
@@ -41,7 +43,8 @@ class Layer:
     def expected_rates(self) -> tuple[int, ...]:
         """What it takes of a link up to each temporal layer."""
         if self.rates[ALL]:
-            return tuple(round(rate * _HEADERS) for rate in self.rates)
+            rates = map(min, self.rates, self.most) if self.most else self.rates
+            return tuple(round(rate * _HEADERS) for rate in rates)
         most = _UNKNOWN_RATES.get(self.rid, _OTHER_RATE)
         return tuple(round(share * most) for share in _SHARES)
 

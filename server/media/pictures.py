@@ -188,4 +188,7 @@ def _fits(segment: Segment | None, most: float) -> bool:
 
 
 def _layer(rid: str, source: Source | None) -> Layer:
-    return Layer(rid, 0) if source is None else Layer(rid, source.width, source.rates)
+    if source is None:
+        return Layer(rid, 0)
+    in_layers = source.kind == "screen" and source.top_layer
+    return Layer(rid, source.width, source.rates, layers.SCREEN_RATES if in_layers else ())

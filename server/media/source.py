@@ -10,10 +10,10 @@ without holes. So each packet carries how much was left out before it, for each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from server.media.asking import KeyFrames, Losses
 from server.media.protocol import Kind
 from server.media.reception import Reception
 from server.media.rtp import unwrap
@@ -30,21 +30,16 @@ BLANK_PADDING = b"\xb0" + _BLANK + bytes(7) + bytes([8])  # longer than what a v
 
 VIDEO_RING = 512  # packets, about four seconds of 1 Mbit/s
 VOICE_RING = 64
-KEY_FRAME_EVERY = 0.3  # s between two requests to one source
-REORDERING = 0.01  # s before a gap counts as a loss
-ASK_AGAIN = 0.06  # s between two NACKs for a packet
-ASK_TIMES = 5
 ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
 _CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
 HELD_UP = 0.25  # s by which a packet's arrival may differ from what its sender's clock says, for that to count
-LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
-MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
 
 TOP_LAYER = 2  # highest temporal layer that is told apart, and the cap that lets everything through
 Skipped = tuple[tuple[int, int], ...]  # packets and pictures left out so far, for each cap
 _NOTHING_SKIPPED: Skipped = ((0, 0),) * (TOP_LAYER + 1)
 RATES_EVERY = 1.0  # s over which bit rates are counted
 FIRST_RATES = 0.25  # s until the first are known
+PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
 _TAG_BYTES = 16  # what SRTP adds (RFC 7714)
 
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
@@ -105,13 +100,6 @@ class Packet:
         return packet
 
 
-@dataclass(slots=True)
-class _Missing:
-    noticed: float
-    asked: float = 0.0
-    times: int = 0
-
-
 class Source:
     """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them.
 
@@ -141,7 +129,8 @@ class Source:
         self.rates = (0.0,) * (TOP_LAYER + 1)
         self.frame_rate = 0.0
         self.top_layer = 0  # highest temporal layer since the last key frame
-        self.missing: dict[int, _Missing] = {}
+        self.losses = Losses(kind == "screen")
+        self.key_frames = KeyFrames(kind == "screen")
         self._unheard_from = 0  # packets below this index were in a slot, or were to be heard by nobody
         self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
         self._skipped = _NOTHING_SKIPPED
@@ -151,8 +140,6 @@ class Source:
         self._counted = [0] * (TOP_LAYER + 1)  # bytes of each layer since the last rates
         self._counted_pictures = 0
         self._counted_since = 0.0
-        self._key_wanted = False
-        self._key_asked = float("-inf")
         self.report = Reception(self.clock_rate)
         self.clock: tuple[float, int] | None = None  # server time and RTP timestamp of one instant, from its SR
 
@@ -170,19 +157,20 @@ class Source:
         index, ring = packet.index, self._ring
         newest = self.newest
         if newest is None or index > newest.index:
-            if newest is not None and index > newest.index + 1:
-                self._note_gap(newest.index + 1, index, packet.arrival)
+            if newest is not None and index > newest.index + 1 and self.is_video:
+                self.key_frames.wanted |= not self.losses.note(newest.index + 1, index, packet.arrival)
             self._place(packet)
             self.newest = packet
         else:
             held = ring[index % len(ring)]
             if index <= newest.index - len(ring) or (held is not None and held.index == index):
                 return False
-            self.missing.pop(index, None)
+            self.losses.found(index, packet.arrival)
             packet.late, packet.skipped = True, self.skipped_before(index)
         ring[index % len(ring)] = packet
+        self.losses.came += 1
         if packet.key_frame:
-            self._key_wanted = False
+            self.key_frames.begins(packet.arrival)
         if self.is_video:
             self._count(packet)
         self.last_arrival = packet.arrival
@@ -214,7 +202,7 @@ class Source:
 
     def top_layer_at(self, packet: Packet) -> int:
         """The highest layer since the last key frame, for all that is known: nobody misses what is above it."""
-        return self.top_layer if packet.index >= self._key_frame and not self.missing else TOP_LAYER
+        return self.top_layer if packet.index >= self._key_frame and not self.losses.missing else TOP_LAYER
 
     def skipped_before(self, index: int) -> Skipped:
         """What was left out before this index, present or missing: a gap has what the packet behind it has."""
@@ -245,15 +233,22 @@ class Source:
             self._restart_count(now)
         span = now - self._counted_since
         if span >= (RATES_EVERY if self.frame_rate else FIRST_RATES):
-            self.rates = tuple(8 * octets / span for octets in accumulate(self._counted))
+            counted = (8 * octets / span for octets in accumulate(self._counted))
+            self.rates = tuple(map(self._smoothed, self.rates, counted))
             self.frame_rate = self._counted_pictures / span
             self._restart_count(now)
         if packet.key_frame:
             self._key_picture = packet.picture
-        if packet.picture != self._key_picture:
+        if packet.picture == self._key_picture:
+            self.key_frames.goes_on(now)
+        else:
             self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
         self._counted_pictures += packet.starts
         self.top_layer = max(self.top_layer, packet.tid)
+
+    def _smoothed(self, before: float, counted: float) -> float:
+        """A turned page comes at once, but need not be sent at once (`pacing`): a screen costs its mean."""
+        return before + PAGE_SMOOTHING * (counted - before) if self.kind == "screen" and before else counted
 
     def _restart_count(self, now: float) -> None:
         self._counted = [0] * (TOP_LAYER + 1)
@@ -275,38 +270,14 @@ class Source:
             slot.show(None)
         self._ring = [None] * len(self._ring)
         self.fresh.clear()
-        self.missing.clear()
-
-    # ---- losses on the way here ------------------------------------------------------------------------------------
-
-    def _note_gap(self, first: int, end: int, now: float) -> None:
-        if not self.is_video:
-            return
-        if end - first > LARGEST_GAP or len(self.missing) > MOST_MISSING:
-            self.missing.clear()
-            self._key_wanted = True
-            return
-        for index in range(first, end):
-            self.missing[index] = _Missing(now)
-
-    def to_ask_for(self, now: float) -> list[int]:
-        """16-bit numbers to NACK now (RFC 4585 §6.2.1); what was asked for too often is given up."""
-        due: list[int] = []
-        for index, gap in list(self.missing.items()):
-            if gap.times >= ASK_TIMES:
-                del self.missing[index]
-            elif now - gap.noticed >= REORDERING and now - gap.asked >= ASK_AGAIN:
-                gap.asked, gap.times = now, gap.times + 1
-                due.append(index & 0xFFFF)
-        return due
+        self.losses.missing.clear()
 
     # ---- who gets it -----------------------------------------------------------------------------------------------
 
     def wait(self, slot: Slot) -> None:
         """`slot` takes this source at the next key frame (a voice: at the next packet)."""
         self.waiting.add(slot)
-        if self.is_video:
-            self._key_wanted = True
+        self.want_key_frame()
 
     def stop_waiting(self, slot: Slot) -> None:
         """`slot` no longer wishes for this source."""
@@ -352,15 +323,8 @@ class Source:
         return found[::-1]
 
     def want_key_frame(self) -> None:
-        """A receiver cannot go on without one."""
-        self._key_wanted = self.is_video
-
-    def key_frame_due(self, now: float) -> bool:
-        """Whether to send a PLI now; until a key frame comes it is due again every `KEY_FRAME_EVERY`."""
-        if not self._key_wanted or now - self._key_asked < KEY_FRAME_EVERY:
-            return False
-        self._key_asked = now
-        return True
+        """Ask the sender for a key frame at the next occasion."""
+        self.key_frames.wanted = self.is_video
 
     # ---- clocks ----------------------------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ class Switch:
             room.arrived(participant, arrived.source, packet, arrived.level, now)
         if room.busy:
             self._busy.add(room)
-        if arrived.source.missing:
+        if arrived.source.losses.missing:
             self._asking.add(participant)
 
     def _burst_ended(self, now: float) -> None:
@@ -146,7 +146,7 @@ class Switch:
         self.forwarder.release(now)
         for participant in list(self._asking):
             participant.send_requests(now)
-            if not any(source.missing for source in participant.uplink.sources.values()):
+            if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
 
     def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:

@@ -230,12 +230,12 @@ class Uplink:
         """NACKs and PLIs that are due: RTCP packets."""
         packets: list[bytes] = []
         for source in self.sources.values():
-            if source.missing:
-                lost = source.to_ask_for(now)
+            if source.losses.missing:
+                lost = source.losses.due(now)
                 if lost:
                     self.nacks += 1
                     packets.append(build_nack(OUR_SSRC, source.ssrc, lost))
-            if source.key_frame_due(now):
+            if source.key_frames.due(now):
                 self.plis += 1
                 packets.append(build_pli(OUR_SSRC, source.ssrc))
         return packets

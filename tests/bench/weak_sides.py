@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ HERE = "http://localhost"  # nobody listens there: the pages' files are put in b
 ROOM = "weak"  # of our node
 SHOWN_WIDTH = 960  # CSS pixels of the picture: the large one of a meeting
 FOREVER = 86_400.0  # s
-_FILES = {"/": "<!doctype html><meta charset=utf-8><title>weak</title><script type=module src=/weak_page.js></script>"}
+_PAGE = "<!doctype html><meta charset=utf-8><title>bench</title><script type=module src=/{script}></script>"
+_PICKS_A_SCREEN = ("--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source")
 _SPEECH_SECONDS, _SPEECH_RATE = 8, 48_000
 
 Side = Callable[[Path, Link, Page, Page], AbstractAsyncContextManager[Control | None]]
@@ -42,15 +44,21 @@ async def through_us(folder: Path, link: Link, publisher: Page, receiver: Page) 
             await page.evaluate("joined => acceptFromUs(joined)", msgspec.to_builtins(joined))
         want = p.Want(slot=0, source="publisher", width=SHOWN_WIDTH)
         await node.control.do(p.ShowSlots(room=ROOM, participant="receiver", wants=[want]))
-        telling = asyncio.create_task(_tell(node, pages))
-        yield node.control
-        assert not telling.done(), telling
-        telling.cancel()
-        assert "Traceback" not in node.log, node.log
+        async with told(node, pages):
+            yield node.control
+
+
+@asynccontextmanager
+async def told(node: NodeProcess, pages: dict[str, Page]) -> AsyncIterator[None]:
+    """Pass on to each page what the node says of it, in the control process's place."""
+    telling = asyncio.create_task(_tell(node, pages))
+    yield
+    assert not telling.done(), telling
+    telling.cancel()
+    assert "Traceback" not in node.log, node.log
 
 
 async def _tell(node: NodeProcess, pages: dict[str, Page]) -> None:
-    """Pass on to each page what the node says of it, in the control process's place."""
     while True:
         event = await node.control.event(p.Event, timeout=FOREVER)  # type: ignore[arg-type]
         page = pages.get(getattr(event, "participant", ""))
@@ -92,30 +100,32 @@ async def browser(playwright: Playwright, folder: Path, wrapper: list[str] | Non
     flags = [
         "--autoplay-policy=no-user-gesture-required",
         "--disable-features=WebRtcHideLocalIpsWithMdns",
+        "--auto-accept-this-tab-capture",
         f"--use-file-for-fake-video-capture={folder}/picture.mjpeg",
         f"--use-file-for-fake-audio-capture={folder}/voice.wav",
     ]
-    made = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+    usual = (flag for flag in FLAGS if not flag.startswith(_PICKS_A_SCREEN))  # pages share themselves
+    made = await playwright.chromium.launch(executable_path=program, args=[*usual, *flags])
     try:
         yield made
     finally:
         await made.close()
 
 
-async def open_page(made: Browser) -> Page:
-    """A page with the bench's script, in a context of its own."""
-    context = await made.new_context(permissions=["camera", "microphone"])
-    await context.route(f"{HERE}/**", _serve)
+async def open_page(made: Browser, script: str = "weak_page.js") -> Page:
+    """A page with a bench's script, in a context of its own."""
+    context = await made.new_context(permissions=["camera", "microphone"], viewport={"width": 1920, "height": 1080})
+    await context.route(f"{HERE}/**", partial(_serve, script))
     page = await context.new_page()
     await page.goto(f"{HERE}/")
     await page.wait_for_function("window.ready")
     return page
 
 
-async def _serve(route: Route) -> None:
+async def _serve(script: str, route: Route) -> None:
     path = route.request.url.removeprefix(HERE)
-    if path in _FILES:
-        await route.fulfill(body=_FILES[path], content_type="text/html")
+    if path == "/":
+        await route.fulfill(body=_PAGE.format(script=script), content_type="text/html")
     elif path.startswith("/static/"):
         await route.fulfill(path=ROOT / "web" / path[1:])
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.layers import Layer, choose, options
+from server.media.layers import SCREEN_RATES, Layer, choose, options
 
 THREE = [Layer("f", 960), Layer("h", 480), Layer("q", 240)]
 
@@ -71,3 +71,10 @@ def test_a_way_that_costs_no_less_than_a_better_one_is_left_out() -> None:
 def test_layers_larger_than_wished_are_no_way_at_all() -> None:
     assert {way.rid for way in options(THREE, 200, None)} == {"q"}
     assert options([], 640, None) == ()
+
+
+def test_a_screen_costs_what_its_encoder_keeps_to_however_large_a_page_is() -> None:
+    turned = Layer("", 1920, (900_000.0, 950_000.0, 1_000_000.0), SCREEN_RATES)
+    still = Layer("", 1920, (20_000.0, 30_000.0, 40_000.0), SCREEN_RATES)
+    assert turned.expected_rates[0] < 300_000 < turned.expected_rates[2] < 700_000
+    assert still.expected_rates == Layer("", 1920, (20_000.0, 30_000.0, 40_000.0)).expected_rates

@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 
 from server.media.forward import Forwarder
-from server.media.pacing import AT_ONCE, BELOW, LONGEST
+from server.media.pacing import (
+    AT_ONCE,
+    BELOW,
+    LONGEST,
+    LONGEST_SCREEN,
+    LONGEST_WAIT,
+    SCREENS_BELOW,
+    TAKEN_FOR_LOST,
+)
 from server.media.rtp import RtpPacket
+from server.media.slots import Slot
 from server.media.vp8 import Vp8
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_forward import Camera, Scene, _begun
@@ -106,3 +115,75 @@ def test_a_good_link_is_not_paced() -> None:
     camera.feed(10, 1.0, key=True, size=SIZE)
     forwarder.forward(camera.source, 1.0)
     assert len(subscriber.read(port)) == 10
+
+
+# ---- shared screens
+
+SECOND = 0xDDDD  # SSRC of a second slot
+
+
+def with_screen(estimate: float) -> tuple[Scene, Camera, Camera]:
+    """A subscriber on a link of this estimate, whose first slot awaits a camera, the second a shared page."""
+    scene, camera, screen = Scene(), Camera("a"), Camera("b")
+    thin(scene, estimate)
+    link = scene.subscriber.downlink
+    second = Slot(1, 96, 90_000, SECOND, link, rtx_ssrc=SECOND + 1, rtx_payload_type=97)
+    scene.subscriber.picture.show(_begun(camera))
+    _begun(screen).kind = "screen"
+    second.show(screen.source)
+    return scene, camera, screen
+
+
+def fed(scene: Scene, camera: Camera, count: int, now: float) -> list[RtpPacket]:
+    camera.feed(count, now, key=True, size=SIZE)
+    return scene.pass_on(camera.source, now)
+
+
+def test_a_turned_page_is_spread_on_a_link_that_carries_a_key_frame_at_once() -> None:
+    scene, camera, screen = with_screen(BELOW * 2)
+    assert len(fed(scene, camera, 5, 1.0)) == 5
+    assert fed(scene, screen, 100, 1.0) == []
+    second = released(scene, 1.0, 0.5)
+    assert len(second) == pytest.approx(BELOW * 2 / 8 * (0.5 + AT_ONCE) / (SIZE + 44), rel=0.15)
+    assert len(released(scene, 1.5, 1.0)) == 100 - len(second)
+
+
+def test_a_good_link_spreads_nothing() -> None:
+    scene, _, screen = with_screen(SCREENS_BELOW + 1)
+    assert len(fed(scene, screen, 100, 1.0)) == 100
+
+
+def test_a_screen_leaves_before_the_cameras_that_wait() -> None:
+    scene, camera, screen = with_screen(ESTIMATE)
+    fed(scene, camera, 8, 1.0)
+    fed(scene, screen, 8, 1.0)
+    order = [packet.ssrc for packet in released(scene, 1.0, 1.5)]
+    assert order == [SECOND] * 8 + [scene.subscriber.picture.ssrc] * 8
+
+
+def test_a_camera_that_waits_too_long_behind_a_page_begins_again() -> None:
+    scene, camera, screen = with_screen(ESTIMATE)
+    slot = scene.subscriber.picture
+    fed(scene, camera, 4, 1.0)
+    fed(scene, screen, 60, 1.0)
+    released(scene, 1.0, LONGEST_WAIT)
+    assert slot.showing is camera.source
+    got = released(scene, 1.0 + LONGEST_WAIT, 4.0)
+    assert slot.showing is None and slot.awaiting is camera.source
+    assert {packet.ssrc for packet in got} == {SECOND}, "the page comes whole"
+
+
+def test_pages_that_the_link_does_not_carry_in_time_begin_again() -> None:
+    scene, _, screen = with_screen(ESTIMATE)
+    fed(scene, screen, int(ESTIMATE / 8 * LONGEST_SCREEN / SIZE), 1.0)
+    scene.forwarder.release(1.0)
+    assert not scene.subscriber.downlink.pacer.busy and screen.source.slots == set()
+
+
+def test_who_waits_for_a_held_page_has_not_lost_it() -> None:
+    scene, _, screen = with_screen(ESTIMATE)
+    fed(scene, screen, 60, 1.0)
+    (slot,) = screen.source.slots
+    pacer = scene.subscriber.downlink.pacer
+    assert not pacer.delays(slot, 1.5) and pacer.delays(slot, 1.1 + TAKEN_FOR_LOST)
+    assert not pacer.delays(scene.subscriber.picture, 3.0)

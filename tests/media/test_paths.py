@@ -9,13 +9,13 @@ import pytest
 from aioice import stun
 
 from server.media import participant, paths, policing, rtcp, rtcp_build
+from server.media.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
 from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
-from server.media.source import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
@@ -293,7 +293,7 @@ def test_numbers_that_leap_do_not_spoil_the_others(stage: Stage, hand: Hand) -> 
     assert stage.people[1].uplink.packets == len(leaps) * 4
     assert len(stage.people[0].uplink.sources) == 1
     (source,) = stage.people[0].uplink.sources.values()
-    assert len(source.missing) <= 100
+    assert len(source.losses.missing) <= 100
 
 
 @pytest.mark.parametrize("step", [2, 3, 50, 99, 100, 101, 5_000, 32_767])
@@ -304,7 +304,7 @@ def test_gaps_without_end_are_little_work(stage: Stage, hand: Hand, step: int) -
         hand(picture(turn * step & 0xFFFF, turn * 3000), ATTACKER)
         stage.switch.paths.burst_ended(stage.now)
         (source,) = stage.people[0].uplink.sources.values()
-        assert len(source.missing) <= MOST_MISSING + LARGEST_GAP
+        assert len(source.losses.missing) <= MOST_MISSING + LARGEST_GAP
         asked += sum(len(data) for data, _, to, _ in stage.port.batches if to == ATTACKER)
         stage.port.batches.clear()
         stage.now += 1 / 1_200

@@ -64,7 +64,7 @@ export async function openCamera() {
 
 /** A window or the screen, chosen by the person; text stays sharp. Rejects when they change their mind. */
 export async function openScreen() {
-  const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 10 } }, audio: false });
+  const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 20 } }, audio: false });
   const [track] = stream.getVideoTracks();
   track.contentHint = "detail";
   return track;

@@ -1,0 +1,112 @@
+"""What a source asks its sender for: packets that were lost, and key frames. Sans-IO: `now` is passed in.
+
+Who asks again before an answer can have come fills a thin link with copies, and the more it has to carry the later come
+the answers. So both learn how long these take: a page of text that is shared is a megabit, three seconds of 400 kbit/s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REORDERING = 0.01  # s before a gap counts as a loss
+ASK_AGAIN = 0.06  # s between two NACKs for a packet, where they are answered sooner
+ASK_TIMES = 5
+LATER = 1.2  # times what an answer takes, where that is longer
+LONGEST_ANSWER = 1.0  # s
+SMOOTHING = 0.2  # share of the newest answer
+LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
+MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
+MOST_AT_ONCE = 30.0  # packets that may be asked for together
+ASKED_SHARE = 0.5  # packets that may be asked for with each that comes
+SCREEN_GAPS = 2  # times as much of a screen, of which one page may be more than that
+
+KEY_FRAME_EVERY = 0.3  # s between two requests to one source
+SELDOM = 2.4  # s between two for a screen, where several were not answered: then the first is on its way yet
+KEY_FRAME_SHARE = 3.0  # times what the last key frame took to come, between the beginnings of two
+LONGEST_KEY_FRAME = 4.0  # s that it counts to have taken
+
+
+@dataclass(slots=True)
+class _Missing:
+    noticed: float
+    asked: float = 0.0
+    times: int = 0
+    first_asked: float = 0.0
+
+
+class Losses:
+    """The packets that are missing, by index; `came` counts those that are not."""
+
+    def __init__(self, screen: bool = False) -> None:
+        self.missing: dict[int, _Missing] = {}
+        self.came = 0
+        self._seen = 0  # of them
+        self._allowed = MOST_AT_ONCE
+        self._times = SCREEN_GAPS if screen else 1
+        self._answered_in = 0.0  # s from a NACK to what it asked for
+
+    def note(self, first: int, end: int, now: float) -> bool:
+        """Packets from `first` to before `end` are missing; false when that is too much to be asked for."""
+        if end - first > self._times * LARGEST_GAP or len(self.missing) > self._times * MOST_MISSING:
+            self.missing.clear()
+            return False
+        for index in range(first, end):
+            self.missing[index] = _Missing(now)
+        return True
+
+    def found(self, index: int, now: float) -> None:
+        """A packet has come late, perhaps after it was asked for."""
+        gap = self.missing.pop(index, None)
+        if gap is not None and gap.times:
+            took = min(now - gap.first_asked, LONGEST_ANSWER)
+            self._answered_in += SMOOTHING * (took - self._answered_in)
+
+    def due(self, now: float) -> list[int]:
+        """16-bit numbers to NACK now (RFC 4585 §6.2.1); what was asked for too often is given up.
+
+        A link that drops most of what it gets is given no more to carry than a part of what it carried.
+        """
+        due: list[int] = []
+        again = max(ASK_AGAIN, LATER * self._answered_in)
+        self._allowed = min(MOST_AT_ONCE, self._allowed + ASKED_SHARE * (self.came - self._seen))
+        self._seen = self.came
+        for index, gap in list(self.missing.items()):
+            if gap.times >= ASK_TIMES:
+                del self.missing[index]
+            elif len(due) + 1 > self._allowed:
+                break
+            elif now - gap.noticed >= REORDERING and now - gap.asked >= again * gap.times:
+                gap.first_asked = gap.first_asked or now
+                gap.asked, gap.times = now, gap.times + 1
+                due.append(index & 0xFFFF)
+        self._allowed -= len(due)
+        return due
+
+
+class KeyFrames:
+    """Whether a key frame is wanted, and when to ask for it."""
+
+    def __init__(self, screen: bool = False) -> None:
+        self.wanted = False
+        self._growth = 2.0 if screen else 1.0
+        self._asked = self._began = float("-inf")
+        self._unanswered = 0
+        self._took = 0.0
+
+    def begins(self, now: float) -> None:
+        """The first packet of one has come."""
+        self.wanted, self._unanswered = False, 0
+        self._began, self._took = now, 0.0
+
+    def goes_on(self, now: float) -> None:
+        """Another packet of it has come."""
+        self._took = min(now - self._began, LONGEST_KEY_FRAME)
+
+    def due(self, now: float) -> bool:
+        """Whether to send a PLI now; the more seldom the longer the last key frame took."""
+        every = min(SELDOM, KEY_FRAME_EVERY * self._growth**self._unanswered)
+        if not self.wanted or now - self._asked < every or now - self._began < KEY_FRAME_SHARE * self._took:
+            return False
+        self._asked = now
+        self._unanswered += 1
+        return True
