@@ -13,12 +13,14 @@ ASK_AGAIN = 0.06  # s between two NACKs for a packet, where they are answered so
 ASK_TIMES = 5
 LATER = 1.2  # times what an answer takes, where that is longer
 LONGEST_ANSWER = 1.0  # s
+LATEST = 2.0  # s after which nobody waits any more for what is missing; twice as long for a screen
 SMOOTHING = 0.2  # share of the newest answer
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
 MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
-MOST_AT_ONCE = 30.0  # packets that may be asked for together
-ASKED_SHARE = 0.5  # packets that may be asked for with each that comes
+MOST_AT_ONCE = 12.0  # packets that may be asked for together
+ASKED_SHARE = 0.35  # packets that may be asked for with each that comes
 SCREEN_GAPS = 2  # times as much of a screen, of which one page may be more than that
+SCREEN_SHARE = 0.5
 
 KEY_FRAME_EVERY = 0.3  # s between two requests to one source
 SELDOM = 2.4  # s between two for a screen, where several were not answered: then the first is on its way yet
@@ -43,6 +45,7 @@ class Losses:
         self._seen = 0  # of them
         self._allowed = MOST_AT_ONCE
         self._times = SCREEN_GAPS if screen else 1
+        self._share = SCREEN_SHARE if screen else ASKED_SHARE
         self._answered_in = 0.0  # s from a NACK to what it asked for
 
     def note(self, first: int, end: int, now: float) -> bool:
@@ -68,10 +71,10 @@ class Losses:
         """
         due: list[int] = []
         again = max(ASK_AGAIN, LATER * self._answered_in)
-        self._allowed = min(MOST_AT_ONCE, self._allowed + ASKED_SHARE * (self.came - self._seen))
+        self._allowed = min(MOST_AT_ONCE, self._allowed + self._share * (self.came - self._seen))
         self._seen = self.came
         for index, gap in list(self.missing.items()):
-            if gap.times >= ASK_TIMES:
+            if gap.times >= ASK_TIMES or now - gap.noticed > self._times * LATEST:
                 del self.missing[index]
             elif len(due) + 1 > self._allowed:
                 break

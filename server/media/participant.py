@@ -203,9 +203,9 @@ class Participant:
         return rung(self.demands, self.allocation.choice, self.downlink.estimate, known.loss)
 
     def now_missed(self) -> tuple[list[int], list[int]]:
-        """Of its wishes that could be served: slots that get nothing, and slots that get a still picture."""
+        """Of its wishes: slots that get nothing, for whatever reason, and slots that get a still picture."""
         choice = self.allocation.choice
-        wished = sorted(demand.slot for demand in self.demands if demand.options)
+        wished = sorted(demand.slot for demand in self.demands)
         paused = [slot for slot in wished if slot not in choice]
         return paused, [slot for slot in wished if slot in choice and choice[slot].cap == STILL]
 

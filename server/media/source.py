@@ -42,6 +42,7 @@ FIRST_RATES = 0.25  # s until the first are known
 PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
 _TAG_BYTES = 16  # what SRTP adds (RFC 7714)
 
+STOPPED = 0.5  # s
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
 
 
@@ -263,6 +264,10 @@ class Source:
     def live(self, now: float) -> bool:
         """Whether packets arrive (a voice may be silent for a while, a shared page may stand still)."""
         return now - self.last_arrival < LIVE_FOR[self.kind]
+
+    def stopped(self, now: float) -> bool:
+        """Whether no picture of a camera has come for so long that nobody needs what is missing of the last ones."""
+        return self.kind == "camera" and self.newest is not None and now - self.newest.arrival > STOPPED
 
     def end(self) -> None:
         """No more packets: free the memory, and let the slots go."""

@@ -231,6 +231,8 @@ class Uplink:
         packets: list[bytes] = []
         for source in self.sources.values():
             if source.losses.missing:
+                if source.stopped(now):
+                    source.losses.missing.clear()
                 lost = source.losses.due(now)
                 if lost:
                     self.nacks += 1

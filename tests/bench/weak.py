@@ -36,10 +36,14 @@ CONNECTING = 30.0  # s for the first pictures and voices, and for the large pict
 
 @dataclass(frozen=True)
 class Cell:
-    """A bad link, both ways; an outage is a time in seconds, and then the link is as before."""
+    """A bad link, both ways; an outage is a time in seconds, and then the link is as before.
+
+    It is the receiver's, or with `publisher` the sender's: then the receiver's is good.
+    """
 
     way: Way
     outage: float = 0
+    publisher: bool = False
 
 
 CELLS = {
@@ -54,6 +58,8 @@ CELLS = {
     "rtt600": Cell(Way(delay=0.3)),
     "outage5": Cell(CLEAN, outage=5),
     "jitter100": Cell(Way(delay=0.02, jitter=0.1)),
+    "uplink100": Cell(Way(delay=0.02, rate=100_000), publisher=True),
+    "uplink64_loss10": Cell(Way(delay=0.02, rate=64_000, loss=0.10), publisher=True),
 }
 UNITS = {
     "fps": "frames/s",
@@ -137,7 +143,8 @@ async def _weaken(cell: Cell, link: Link, receiver: Page, seconds: float) -> dic
     if not cell.outage:
         link.set(down=cell.way, up=cell.way)
         await asyncio.sleep(SETTLING)
-    begin, before = await receiver.evaluate("clock()"), link.counters()["down"]
+    direction = "up" if cell.publisher else "down"
+    begin, before = await receiver.evaluate("clock()"), link.counters()[direction]
     if cell.outage:
         cut = Way(outage=True)
         link.set(down=cut, up=cut)
@@ -145,7 +152,7 @@ async def _weaken(cell: Cell, link: Link, receiver: Page, seconds: float) -> dic
         link.set(down=cell.way, up=cell.way)
         back, seconds = await receiver.evaluate("clock()"), RETURNING
     await asyncio.sleep(seconds)
-    end, after = await receiver.evaluate("clock()"), link.counters()["down"]
+    end, after = await receiver.evaluate("clock()"), link.counters()[direction]
     samples = await receiver.evaluate("samples()")
     found = measured(samples, begin, end) | _carried(cell, before, after, end - begin)
     return found | {"recover_s": recovered(samples, back)} if cell.outage else found
@@ -160,11 +167,14 @@ def _carried(cell: Cell, before: Counters, after: Counters, seconds: float) -> d
 
 async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, options: Any) -> dict[str, float]:
     link.set(down=CLEAN, up=CLEAN)
-    publisher, receiver = await open_page(near), await open_page(far)
+    places = (far, near) if CELLS[name].publisher else (near, far)
+    publisher, receiver = [await open_page(place) for place in places]
     with tempfile.TemporaryDirectory(prefix="weak") as folder:
         async with SIDES[side](Path(folder), link, publisher, receiver) as control:
             await _flowing(receiver)
-            tracing = asyncio.create_task(_trace(control, link, receiver)) if control and options.trace else None
+            tracing = (
+                asyncio.create_task(_trace(control, link, receiver, publisher)) if control and options.trace else None
+            )
             found = await _weaken(CELLS[name], link, receiver, options.seconds)
             layers = await publisher.evaluate("sent()")
             if tracing:
@@ -177,7 +187,7 @@ async def _once(side: str, name: str, near: Browser, far: Browser, link: Link, o
     return found
 
 
-async def _trace(control: Control, link: Link, page: Page) -> None:
+async def _trace(control: Control, link: Link, page: Page, publisher: Page) -> None:
     """Each second what the node knows of the link, what the link has carried, and what the page made of it."""
     before, missing, reported = link.counters()["down"], 0, 0
     played = await page.evaluate("counters()")
@@ -195,6 +205,8 @@ async def _trace(control: Control, link: Link, page: Page) -> None:
             f"PLI {receiver.plis_in}, RTT {receiver.rtt_ms or 0:.0f} ms; shows {shown}; lag {told.lag_ms:.0f} ms",
             file=sys.stderr,
         )
+        leaving = await publisher.evaluate("leaving()")
+        print(f"    the publisher: {leaving}", file=sys.stderr)
         before, missing, reported = now, receiver.missing_out, receiver.reported_out
         played, earlier = await page.evaluate("counters()"), played
         print(f"    {_steps(earlier, played)}", file=sys.stderr)

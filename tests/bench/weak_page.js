@@ -106,4 +106,14 @@ window.counters = async () => {
 window.sent = async () => [...(await pc.getStats()).values()]
   .filter((one) => one.type === "outbound-rtp" && one.kind === "video" && one.framesEncoded)
   .map((one) => ({ rid: one.rid ?? "", frames: one.framesEncoded, width: one.frameWidth ?? 0, limited: one.qualityLimitationReason ?? "" }));
+
+/** What Chromium takes the way out to carry, what the page makes of it, and by line the bytes sent, and sent again. */
+window.leaving = async () => {
+  const all = [...(await pc.getStats()).values()];
+  const pair = all.find((one) => one.type === "candidate-pair" && one.nominated);
+  const sent = all.filter((one) => one.type === "outbound-rtp" && one.bytesSent);
+  const lines = Object.fromEntries(sent.map((one) => [`${one.kind}${one.rid ?? ""}`, [one.bytesSent, one.retransmittedBytesSent ?? 0]]));
+  const { form, rests } = connection?.uplink.thrift ?? {};
+  return { carries: pair?.availableOutgoingBitrate ?? 0, lost: connection?.uplink.lost ?? 0, form, rests, lines };
+};
 window.ready = true;

@@ -9,11 +9,11 @@ import pytest
 from server.media.asking import (
     ASK_AGAIN,
     ASK_TIMES,
-    ASKED_SHARE,
     KEY_FRAME_EVERY,
     LARGEST_GAP,
     MOST_AT_ONCE,
     REORDERING,
+    SCREEN_SHARE,
     SELDOM,
     KeyFrames,
     Losses,
@@ -56,7 +56,7 @@ def test_what_a_full_link_drops_is_asked_for_as_it_carries_it() -> None:
     together = [number for _, due in asked(losses, 1.0, 0.5) for number in due]
     assert len(together) == MOST_AT_ONCE, "nothing comes: no more is asked for"
     losses.came += 20
-    assert len(losses.due(1.5)) == 20 * ASKED_SHARE
+    assert len(losses.due(1.5)) == 20 * SCREEN_SHARE
 
 
 def test_a_long_gap_is_a_new_beginning_but_for_a_screen_longer() -> None:

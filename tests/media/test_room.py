@@ -15,6 +15,7 @@ from server.media.ice import CLOSED_AFTER, LOST_AFTER, Credentials
 from server.media.participant import Participant
 from server.media.protocol import AUDIO_SLOTS, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
 from server.media.room import KEY_FRAME_EVERY, Room
+from server.media.rtcp import Pli, parse
 from server.media.rtp import RtpPacket
 from server.media.slots import Slot
 from server.media.uplink import Uplink, UplinkPlan
@@ -98,8 +99,8 @@ class Person:
 
     def read(self, data: bytes) -> None:
         if data[1] in (205, 206):
-            plis = data[1] == 206
-            self._key_wanted |= plis and self.answers_pli
+            plis = sum(isinstance(message, Pli) for message in parse(data))
+            self._key_wanted |= plis > 0 and self.answers_pli
             self.plis += plis
         elif not 192 <= data[1] <= 223:
             self.got.append(RtpPacket.parse(self._reading.unprotect(data)))

@@ -2,6 +2,7 @@
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
 import { Playout } from "./playout.js";
+import { Uplink } from "./uplink.js";
 import { Voice } from "./voice.js";
 
 const AUDIO_SLOTS = 3;
@@ -26,9 +27,10 @@ function shaped(answer, copies, frameMs) {
   return frameMs === USUAL_FRAME_MS ? turned : turned.replace(/^(m=audio .*?)(?=^m=)/ms, `$1a=ptime:${frameMs}\r\n`);
 }
 
-/** The media connection of one join. `onState` gets "connecting", "connected", "disconnected", "failed", "closed". */
+/** The media connection of one join. `onState` gets "connecting", "connected", "disconnected", "failed", "closed"; `onRest` gets
+    whether the camera rests because the own way out carries no more than the voice. */
 export class Connection {
-  constructor({ ice = [], onState }) {
+  constructor({ ice = [], onState, onRest = () => {} }) {
     this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: ice });
     this.slots = new Map(); // number of a video slot → its track
     this.voices = []; // tracks of the audio slots
@@ -38,6 +40,10 @@ export class Connection {
     this.microphone = this.pc.addTransceiver("audio", send).sender;
     this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (form) => this.#shapeVoice(form));
     this.playout = new Playout(this.pc);
+    this.wished = {}; // of "camera" and "screen": the layers that the server wishes for
+    this.rests = false;
+    this.onRest = onRest;
+    this.uplink = new Uplink(this, (found) => this.#spare(found));
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [SCREEN] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
@@ -73,13 +79,32 @@ export class Connection {
 
   /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. */
   sendLayers(line, rids) {
-    return this.#inTurn("layers not set:", async () => {
-      const parameters = this[line].getParameters();
-      const differs = parameters.encodings.filter((encoding) => encoding.active !== rids.includes(encoding.rid ?? ""));
-      if (!differs.length) return;
-      for (const encoding of differs) encoding.active = !encoding.active;
-      await this[line].setParameters(parameters);
-    });
+    this.wished[line] = rids;
+    return this.#inTurn("layers not set:", () => this.#activate(line));
+  }
+
+  /** A description that is taken once more makes Chromium send all layers again. */
+  async #activateAll() {
+    for (const line of Object.keys(this.wished)) await this.#activate(line);
+  }
+
+  async #activate(line) {
+    const parameters = this[line].getParameters();
+    const rids = this.wished[line];
+    const wanted = ({ rid = "" }) => (!rids || rids.includes(rid)) && !(line === "camera" && this.rests);
+    const differs = parameters.encodings.filter((encoding) => encoding.active !== wanted(encoding));
+    if (!differs.length) return;
+    for (const encoding of differs) encoding.active = !encoding.active;
+    await this[line].setParameters(parameters);
+  }
+
+  /** The own way out carries less than it was, or more again: another voice, and the camera or none. */
+  #spare({ form, rests }) {
+    this.voice.bound(form);
+    if (rests === this.rests) return;
+    this.rests = rests;
+    this.sendLayers("camera", this.wished.camera);
+    this.onRest(rests);
   }
 
   /** Does one thing after the other: parameters that were read before a new description cannot be set after it. */
@@ -103,6 +128,7 @@ export class Connection {
     this.shape = sdp;
     await this.pc.setLocalDescription();
     await this.pc.setRemoteDescription({ type: "answer", sdp });
+    await this.#activateAll();
   }
 
   /** Looks for another way to the same server, after a change of network: an ICE restart that asks nobody. The server is
@@ -115,6 +141,7 @@ export class Connection {
       this.pc.restartIce();
       await this.pc.setLocalDescription();
       await this.pc.setRemoteDescription(answer);
+      await this.#activateAll();
     });
   }
 
@@ -127,6 +154,7 @@ export class Connection {
   /** Ends it; the server notices at once. */
   close() {
     this.voice.close();
+    this.uplink.close();
     this.playout.close();
     this.pc.close();
   }

@@ -42,12 +42,14 @@ function start() {
     grid.attach(detail.connection);
     notices.setLost(false);
     notices.setLink({ quality: "good", rung: "full" });
+    notices.setRest(false);
     room.dataset.joined = String(Number(room.dataset.joined ?? 0) + 1);
   });
   session.addEventListener("link", ({ detail }) => {
     grid.setPaused(detail.paused);
     notices.setLink(detail);
   });
+  session.addEventListener("rest", ({ detail }) => notices.setRest(detail.rests));
   session.addEventListener("lost", () => notices.setLost(true));
   session.addEventListener("back", () => notices.setLost(false));
   session.addEventListener("gone", ({ detail }) => {

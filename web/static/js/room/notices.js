@@ -16,6 +16,7 @@ export class Notices {
     this.mark = room.querySelector("[data-link]");
     this.quality = "good";
     this.rung = "full";
+    this.rests = false;
     this.hadFloor = false;
     this.toldRecording = null;
     state.addEventListener("change", () => this.show());
@@ -32,6 +33,12 @@ export class Notices {
     Object.assign(this, { quality, rung });
     this.mark.dataset.link = quality;
     this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
+    this.show();
+  }
+
+  /** The own camera rests because the way out carries the voice alone. */
+  setRest(rests) {
+    this.rests = rests;
     this.show();
   }
 
@@ -52,6 +59,7 @@ export class Notices {
     if (self.floor && !self.microphone) return text("floorYours");
     if (place >= 0) return text("handRaised", { place: number(place + 1) });
     if (this.rung in SENTENCES) return text(SENTENCES[this.rung]);
+    if (this.rests && self.camera) return text("cameraRests");
     if (this.quality !== "good") return text("linkUp");
     if (self.screen) return text("sharing");
     if (self.muted) return text("mutedByChair");

@@ -14,7 +14,8 @@ const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cance
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
 /** The session of this page in a meeting. Events: "joined", "lost", "back", "link" (how well it carries:
- *  detail.quality, rung, paused, still), "gone" (detail.why, detail.message). */
+ *  detail.quality, rung, paused, still), "rest" (detail.rests: the own camera, for the voice's sake), "gone" (detail.why,
+ *  detail.message). */
 export class Session extends EventTarget {
   constructor(meeting, state, { tracks, hall = false }) {
     super();
@@ -51,7 +52,7 @@ export class Session extends EventTarget {
     this.connection?.close();
     const ice = await iceServers();
     if (this.phase === "gone") return;
-    const connection = new Connection({ ice, onState: (name, from) => this.#mediaChanged(name, from) });
+    const connection = new Connection({ ice, onState: (name, from) => this.#mediaChanged(name, from), onRest: (rests) => this.#rest(rests) });
     this.connection = connection;
     const offer = await connection.offer();
     const { microphone, camera } = this.tracks;
@@ -152,6 +153,10 @@ export class Session extends EventTarget {
       from.findWay();
       this.#soon(PATIENCE_MS, () => this.#resume());
     }
+  }
+
+  #rest(rests) {
+    this.dispatchEvent(new CustomEvent("rest", { detail: { rests } }));
   }
 
   #rejoinSoon(delay) {

@@ -13,6 +13,8 @@ const CALM_LOOKS = 8;
 export class Voice {
   constructor(sender, inTurn, shape) {
     Object.assign(this, { sender, inTurn, shape });
+    this.wish = { kbps: USUAL_KBPS, frameMs: USUAL_FRAME_MS }; // of the server, for the others' links
+    this.own = { kbps: USUAL_KBPS, frameMs: USUAL_FRAME_MS }; // that the own way out has room for
     this.kbps = USUAL_KBPS;
     this.frameMs = USUAL_FRAME_MS;
     this.red = "auto"; // or true, false
@@ -25,7 +27,20 @@ export class Voice {
 
   /** `kbps` bounds the voice itself, without copies, in packets of `frameMs`; `red` is true, false or "auto". What is left
       out stays. */
-  async set({ kbps = this.kbps, frameMs = this.frameMs, red = this.red } = {}) {
+  async set({ kbps = this.wish.kbps, frameMs = this.wish.frameMs, red = this.red } = {}) {
+    this.wish = { kbps, frameMs };
+    await this.#apply(red);
+  }
+
+  /** What the own way out has room for, whatever the others' links carry. */
+  async bound(form) {
+    this.own = form;
+    await this.#apply(this.red);
+  }
+
+  async #apply(red) {
+    const kbps = Math.min(this.wish.kbps, this.own.kbps);
+    const frameMs = Math.max(this.wish.frameMs, this.own.frameMs);
     const longer = frameMs !== this.frameMs;
     Object.assign(this, { kbps, frameMs, red });
     await this.inTurn("the voice's rate is not bounded:", async () => {

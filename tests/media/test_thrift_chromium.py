@@ -1,0 +1,85 @@
+"""The rules by which a page spares its own way out (`uplink.js`), by the clock that is passed in."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.async_api import async_playwright
+
+from server.config import ROOT
+from server.media.voices import USUAL, fitting
+from tests.e2e.harness import CHROMIUM, FLAGS
+
+pytestmark = pytest.mark.timeout(120)
+SCRIPT = ROOT / "web/static/js/room/uplink.js"
+SECOND = 1000.0
+
+_RUN = """async ({code, looks}) => {
+  const { Thrift, fitting } = await import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+  const thrift = new Thrift();
+  return looks.map(([seconds, carries, lost, screen]) => {
+    thrift.step({ carries, lost, screen }, 1000 * seconds);
+    return [seconds, thrift.form.kbps, thrift.form.frameMs, thrift.rests];
+  });
+}"""
+Look = tuple[float, float | None, float, bool]
+Found = list[tuple[float, int, int, bool]]
+
+
+async def thrift(*looks: Look) -> Found:
+    """What a page makes of looks at (seconds, bit/s that the way carries, share lost, whether a screen is shared)."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await browser.new_page()
+        found: Any = await page.evaluate(_RUN, {"code": SCRIPT.read_text(), "looks": looks})
+        await browser.close()
+        return [tuple(one) for one in found]
+
+
+def every_half(begin: float, end: float, carries: float | None, lost: float = 0.0, screen: bool = False) -> list[Look]:
+    return [(begin + n / 2, carries, lost, screen) for n in range(round(2 * (end - begin)))]
+
+
+async def test_forms_are_those_of_the_server() -> None:
+    rates = (40_000, 64_000, 100_000, 129_000, 131_000, 4_000_000)
+    for rate in rates:
+        ((_, kbps, frame_ms, _),) = await thrift((0, rate, 0, False))
+        assert (kbps, frame_ms) == fitting(rate)
+
+
+async def test_a_thin_way_costs_the_camera_within_a_second_and_makes_longer_packets() -> None:
+    found = await thrift(*every_half(0, 3, 2e6), *every_half(3, 6, 100_000))
+    assert next(at for at, _, _, rests in found if rests) <= 4.0
+    assert [(kbps, ms) for _, kbps, ms, _ in found][-1] == fitting(100_000)
+    assert not any(rests for at, _, _, rests in found if at < 3)
+
+
+async def test_a_way_that_carries_a_camera_keeps_it_whatever_is_lost() -> None:
+    assert not any(rests for *_, rests in await thrift(*every_half(0, 60, 200_000, 0.2)))
+
+
+async def test_a_screen_goes_before_the_camera() -> None:
+    found = await thrift(*every_half(0, 5, 300_000), *every_half(5, 60, 300_000, screen=True))
+    assert [rests for at, *_, rests in found if at < 5] == [False] * 10
+    assert all(rests for at, *_, rests in found if at > 6), "no trial where the screen needs all"
+
+
+async def test_trials_in_vain_become_rarer() -> None:
+    found = await thrift(*every_half(0, 300, 70_000))
+    trials = [b[0] for a, b in pairwise(found) if a[3] and not b[3]]
+    waits = [b - a for a, b in pairwise(trials)]
+    assert trials[0] == pytest.approx(20.5, abs=1) and len(trials) in (3, 4)
+    assert waits == sorted(waits) and waits[-1] > 2 * waits[0] - 10
+
+
+async def test_a_way_that_is_good_again_brings_all_back() -> None:
+    found = await thrift(*every_half(0, 5, 60_000), *every_half(5, 60, 3e6))
+    assert found[-1][1:] == (*USUAL, False)
+
+
+async def test_where_the_browser_does_not_tell_a_voice_that_is_lost_costs_the_camera() -> None:
+    found = await thrift(*every_half(0, 5, None, 0.1), *every_half(5, 7, None, 0.5))
+    assert [rests for at, *_, rests in found if at < 5] == [False] * 10
+    assert found[-1][3]
