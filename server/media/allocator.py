@@ -5,7 +5,9 @@ screen, who has the floor, the rest), and what is left raises them in the same o
 even one picture moves, the first wish gets a still picture every few seconds; below that it is sound alone.
 
 Lowering is done at once, raising waits: for `HOLD` after the last change, twice as long when a raise proved too much,
-and shortly while no picture moves or a new wish is young, because at first little is known of the link.
+and shortly while no picture moves or a new wish is young, because at first little is known of the link. What proved too
+much is not tried again for `CALM`, unless the link carries clearly more. A picture goes on moving through a `DIP`: an
+estimate that is low only until a queue has drained.
 """
 
 from __future__ import annotations
@@ -27,7 +29,12 @@ YOUNG = 6.0  # s
 MUCH_MORE = 4.0  # times the budget of the last change: another link
 RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
 CALM = 60.0  # s without such a failure after which the hold is `HOLD` again
+CLEARLY_MORE = 1.25  # times the budget of a raise that proved too much
+JUST_LESS = 0.95
+DIP = 1.7  # times the budget that the least of all moving pictures may cost
+DIP_LASTS = 0.9  # s
 TOLERANCE = 1.08  # rates swing: what is shown may cost so much of the budget before it is lowered
+LAST_TOLERANCE = 1.2  # the same of the least that moves, below which nothing would
 HEADROOM = 0.9  # share of the budget that a raise may use
 
 Wish = tuple[str, Picture, int]  # whose picture of which kind, about how many pixels wide
@@ -94,6 +101,12 @@ def _raise(equals: list[Demand], chosen: dict[int, int], left: float) -> float:
     return left
 
 
+def _least(demands: Sequence[Demand], kept: Choice) -> Choice:
+    """What moves, in its cheapest way."""
+    moving = (demand for demand in demands if demand.slot in kept and kept[demand.slot].cap != STILL)
+    return {demand.slot: demand.options[0] for demand in moving}
+
+
 def cost(choice: Choice) -> int:
     """What a choice takes, in bit/s."""
     return sum(option.rate for option in choice.values())
@@ -110,6 +123,9 @@ class Allocation:
         self._raised = float("-inf")
         self._failed = float("-inf")
         self._hold = HOLD
+        self._raised_with = 0.0  # the budget of the last raise
+        self._too_much = self._tried = float("inf")  # what the last raise that failed cost, and its budget
+        self._short: float | None = None  # since when the budget is less than all that moves takes at least
         self._budget = float("inf")  # that the present choice was made for, when it waits to be raised
 
     def decide(self, demands: Sequence[Demand], budget: float, now: float) -> Choice:
@@ -120,24 +136,51 @@ class Allocation:
         if wishes != self._wishes:  # other wishes: the person waits for them
             self._wishes, self._wished = wishes, now
             self._set(fit(demands, budget), now)
-        elif cost(kept) > budget * TOLERANCE or len(kept) < len(self.choice):
-            if now - self._raised < RAISE_FAILED:
+        elif cost(kept) > budget * self._tolerance(demands, kept) or len(kept) < len(self.choice):
+            if now - self._raised < RAISE_FAILED and self._short is None:
                 self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
+                self._too_much, self._tried = cost(kept), self._raised_with
             self._wished = float("-inf")  # now the link is known
             self._budget = budget
-            self._set(fit(demands, budget), now)
+            self._set(self._lowered(demands, kept, budget, now), now)
+            return self.choice
         elif now - self._changed >= self._held(kept, budget, now):
             self.choice = kept
-            better = fit(demands, budget * HEADROOM)
+            better = fit(demands, self._bounded(budget * HEADROOM, now))
             if cost(better) > cost(kept) or len(better) > len(kept):
-                self._raised = now
+                self._raised, self._raised_with = now, budget * HEADROOM
                 self._budget = budget
                 self._set(better, now)
             elif now - self._failed > CALM:
                 self._hold = HOLD
         else:
             self.choice = kept
+        self._short = None
         return self.choice
+
+    @property
+    def waits(self) -> bool:
+        """Whether it holds on through what may be a dip, and is to be asked again soon."""
+        return self._short is not None
+
+    def _lowered(self, demands: Sequence[Demand], kept: Choice, budget: float, now: float) -> Choice:
+        """What the budget carries, or through a dip the least of what moves."""
+        least = _least(demands, kept)
+        if not budget < cost(least) <= DIP * budget:
+            self._short = None
+        elif self._short is None or now - self._short < DIP_LASTS:
+            self._short = now if self._short is None else self._short
+            return least
+        return fit(demands, budget)
+
+    @staticmethod
+    def _tolerance(demands: Sequence[Demand], kept: Choice) -> float:
+        return LAST_TOLERANCE if kept == _least(demands, kept) else TOLERANCE
+
+    def _bounded(self, budget: float, now: float) -> float:
+        """Of a raise's budget what has not just proved too much."""
+        known = now - self._failed < CALM and budget < CLEARLY_MORE * self._tried
+        return min(budget, JUST_LESS * self._too_much) if known else budget
 
     def _held(self, kept: Choice, budget: float, now: float) -> float:
         """Seconds from the last change to a raise: less where the person waits for a first picture, and on a link that

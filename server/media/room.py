@@ -249,7 +249,7 @@ class Room:
         """Its link was found to carry less: what is too much for it is lowered now."""
         if participant.ladder.waits_to_tell:
             self._tell_link(participant, now)
-        if participant.downlink.estimate >= participant.arranged_for:
+        if participant.downlink.estimate >= participant.arranged_for and not participant.allocation.waits:
             return
         if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
             self.arrange(participant, now)

@@ -30,9 +30,10 @@ THINNEST = Form(16, 60)
 _STEPS = (  # below so many bit/s of the weakest link
     (50_000.0, THINNEST),
     (80_000.0, Form(16, 40)),
-    (130_000.0, Form(24, 40)),
+    (200_000.0, Form(24, 40)),
 )
 RAISED_AFTER = 10.0  # s for which every link must have carried more
+RAISED_BY = 0.8  # share of the weakest link in which a better form must fit
 
 MOST_COPIES = 2
 _SHARES = (0.0, 1.2, 0.5)  # of the estimate that so many copies may take; a thin link that loses needs the first
@@ -58,9 +59,11 @@ class VoiceForm:
 
     def step(self, weakest: float, now: float) -> None:
         """Take note of the estimate of the weakest link, in bit/s."""
-        best = fitting(weakest)
-        if best.rate() <= self.form.rate():
-            self.form, self._since = best, None
+        worst, best = fitting(weakest), fitting(RAISED_BY * weakest)
+        if worst.rate() < self.form.rate():
+            self.form, self._since = worst, None
+        elif best.rate() <= self.form.rate():
+            self._since = None
         elif self._since is None:
             self._since = now
         elif now - self._since >= RAISED_AFTER:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from server.media.allocator import (
     ALL,
+    CALM,
+    DIP,
+    DIP_LASTS,
     HOLD,
     LONGEST_HOLD,
     MUCH_MORE,
@@ -131,7 +134,7 @@ def test_other_wishes_are_served_at_once() -> None:
 def test_a_link_that_is_back_is_served_at_once() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 500_000, 0.0)
-    assert cost(allocation.decide([camera(0)], 30_000, 10.0)) == STILL_RATE
+    assert cost(allocation.decide([camera(0)], 28_000, 10.0)) == STILL_RATE
     assert cost(allocation.decide([camera(0)], 500_000, 10.5)) == STILL_RATE
     allocation.anew()
     assert cost(allocation.decide([camera(0)], 500_000, 10.6)) == 400_000
@@ -186,6 +189,29 @@ def test_a_link_that_has_become_another_is_used_soon() -> None:
 def test_who_sees_nothing_that_moves_waits_less() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 500_000, 0.0)
-    allocation.decide([camera(0)], 40_000, 10.0)
+    allocation.decide([camera(0)], 28_000, 10.0)
     assert named(allocation.decide([camera(0)], 70_000, 9.9 + NOTHING_HOLD)) == {0: "q-1"}
     assert named(allocation.decide([camera(0)], 70_000, 10.1 + NOTHING_HOLD)) == {0: "q0"}
+
+
+def test_a_picture_moves_through_a_dip_but_not_longer() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 100_000, 0.0)
+    least = CAMERA[0].rate
+    assert named(allocation.decide([camera(0)], least / DIP + 1, 10.0)) == {0: "q0"} and allocation.waits
+    assert named(allocation.decide([camera(0)], 100_000, 10.5)) == {0: "q0"} and not allocation.waits
+    allocation.decide([camera(0)], least / DIP + 1, 20.0)
+    assert named(allocation.decide([camera(0)], least / DIP + 1, 20.01 + DIP_LASTS)) == {0: "q-1"}
+
+
+def test_what_proved_too_much_is_not_tried_again_soon_unless_the_link_carries_clearly_more() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 70_000, 0.0)
+    assert named(allocation.decide([camera(0)], 150_000, 10.0)) == {0: "q2"}
+    assert named(allocation.decide([camera(0)], 90_000, 12.0)) != {0: "q2"}
+    now = 12.0
+    while now < 12.0 + CALM / 2:
+        now += 1
+        assert named(allocation.decide([camera(0)], 160_000, now)) != {0: "q2"}
+    allocation.decide([camera(0)], 600_000, now + 1)
+    assert cost(allocation.decide([camera(0)], 600_000, now + 12)) > 150_000

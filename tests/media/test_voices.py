@@ -9,7 +9,15 @@ from server.media.voices import RAISED_AFTER, USUAL, Form, VoiceForm, copies, fi
 
 @pytest.mark.parametrize(
     ("weakest", "form"),
-    [(45_000, (16, 60)), (60_000, (16, 40)), (79_999, (16, 40)), (80_000, (24, 40)), (130_000, USUAL), (5e6, USUAL)],
+    [
+        (45_000, (16, 60)),
+        (60_000, (16, 40)),
+        (79_999, (16, 40)),
+        (80_000, (24, 40)),
+        (199_999, (24, 40)),
+        (200_000, USUAL),
+        (5e6, USUAL),
+    ],
 )
 def test_the_weakest_link_sets_the_form(weakest: float, form: Form) -> None:
     assert fitting(weakest) == form

@@ -5,8 +5,11 @@ The bench `weak` has the same cells with real browsers. The settling time there 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from server.media.allocator import STILL
 from server.media.voices import USUAL
 from tests.media.bandwidth.link import Link
 from tests.media.weak_meeting import FPS, Second, WeakMeeting
@@ -102,3 +105,21 @@ def test_the_ladder_steps_down_within_two_seconds_and_up_within_fifteen(rate: fl
     meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = 100e6, 0.0, 1e6
     meeting.run(15)
     assert (ladder.rung, ladder.quality) == ("full", "good")
+
+
+@pytest.mark.parametrize("rate", range(150_000, 205_000, 5_000))
+def test_at_the_edge_of_one_picture_the_word_stays_and_pictures_seldom_change(rate: int) -> None:
+    """Just what voice and one picture need: it settles, and every raise that is tried ends in a moving picture."""
+    meeting = WeakMeeting(Link(100e6, delay=0.02))
+    meeting.run(8)
+    meeting.link.rate, meeting.link.queue_bytes = float(rate), max(rate * 0.3 / 8, QUEUE)
+    person = meeting.stage.people[1]
+    meeting.run(15)
+    words, choices = set(), []
+    for _ in range(50):
+        meeting.run(1)
+        words.add(person.ladder.quality)
+        choices.append([(option.rid, option.cap) for option in person.allocation.choice.values()])
+    assert words == {"good"}
+    assert sum(before != after for before, after in pairwise(choices)) <= 10, "at most one in five seconds"
+    assert all(cap != STILL for choice in choices for _, cap in choice)

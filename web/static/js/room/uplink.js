@@ -6,7 +6,7 @@ const LOOK_EVERY_MS = 500;
 const FORMS = [ // below so many bit/s: the forms of `server/media/voices.py`
   [50_000, { kbps: 16, frameMs: 60 }],
   [80_000, { kbps: 16, frameMs: 40 }],
-  [130_000, { kbps: 24, frameMs: 40 }],
+  [200_000, { kbps: 24, frameMs: 40 }],
 ];
 const USUAL = { kbps: 32, frameMs: 20 };
 const THIN = 130_000; // bit/s that do not carry voice and camera
