@@ -13,19 +13,21 @@ from typing import Literal
 import msgspec
 
 from server.errors import ProtocolError
-from server.media.protocol_base import Message
-from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened, CallStats
+from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened
+from server.media.statistics import LayerStats as LayerStats
+from server.media.statistics import ParticipantStats as ParticipantStats
+from server.media.statistics import Stats as Stats
+from server.media.terms import Kind as Kind
+from server.media.terms import Message
+from server.media.terms import Picture as Picture
+from server.media.terms import Quality as Quality
+from server.media.terms import Rung as Rung
+from server.media.terms import SessionState as SessionState
 
 VERSION = 3
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
 AUDIO_SLOTS = 3
 VIDEO_SLOTS = 12
-
-Kind = Literal["microphone", "camera", "screen"]
-Picture = Literal["camera", "screen"]
-SessionState = Literal["connecting", "connected", "lost", "closed"]
-Quality = Literal["good", "fair", "poor"]
-Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]
 
 
 # ---- commands: control -> node -------------------------------------------------------------------------------------
@@ -204,81 +206,6 @@ class Joined(Message, frozen=True, tag="joined"):
     answer: str
     session: str
     slots: list[SlotInfo]
-
-
-class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoding of a picture: of what a participant sends, or what one of its slots shows.
-
-    Of the latter `slot` is set, and `cap` to the highest temporal layer that goes out (2 is all of them).
-    """
-
-    kind: Picture
-    rid: str
-    width: int
-    height: int
-    slot: int | None = None
-    cap: int | None = None
-
-
-class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Counters of one session since its start; rates and shares are the reader's difference of two readings.
-
-    `in` is what it sends to us, `out` what we send to it. `expected_in` counts what should have come, lost or not;
-    `reported_out` what its transport-cc feedback spoke of, `missing_out` those of them that did not arrive. `lost_out`
-    is the share that its last receiver report told, for a receiver without such feedback. Jitter and `rtt_ms` are as
-    of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries,
-    `queue_ms` how long packets wait on the way there.
-    `sent` and `shown` are told when a room is asked for; `shown` has the size and layer of each slot's picture.
-    """
-
-    participant: str
-    session: str = ""
-    state: SessionState
-    packets_in: int = 0
-    bytes_in: int = 0
-    packets_out: int = 0
-    bytes_out: int = 0
-    expected_in: int = 0
-    lost_in: int = 0
-    reported_out: int = 0
-    missing_out: int = 0
-    lost_out: float = 0.0
-    jitter_ms: float = 0.0
-    jitter_out_ms: float = 0.0
-    rtt_ms: float | None = None
-    nacks_in: int = 0
-    nacks_out: int = 0
-    plis_in: int = 0
-    plis_out: int = 0
-    retransmitted: int = 0
-    dropped: int = 0
-    estimate_bps: int | None = None
-    queue_ms: float = 0.0
-    sent: list[LayerStats] = []
-    shown: list[LayerStats] = []
-
-
-class Stats(Message, frozen=True, tag="stats"):
-    """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...).
-
-    `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
-    packets are those that a full send buffer did not take. `calls_tick_ms` is how long the slowest 20 ms of a room's
-    telephones took of late.
-    """
-
-    participants: list[ParticipantStats]
-    packets_in: int
-    packets_out: int
-    cpu_seconds: float
-    refused: dict[str, int]
-    rooms: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    dropped_video: int = 0
-    dropped_audio: int = 0
-    lag_ms: float = 0.0
-    calls: list[CallStats] = msgspec.field(default_factory=list)
-    calls_tick_ms: float = 0.0
 
 
 class RecordingFile(msgspec.Struct, frozen=True, kw_only=True):

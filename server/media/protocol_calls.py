@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from server.media.protocol_base import Message
+from server.media.terms import Message
 
 Codec = Literal["PCMU", "PCMA", "G722", "OPUS"]
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 EDGE = timedelta(seconds=2)  # how late a recording may begin, or early end, before that is a gap
 CRASH = "crash"
+STOPPED = "stopped"
 PAUSED = "paused"
 PAUSE_MS = 3000  # a speaker may pause for so long within one turn
 TURN_MS = 5000  # who spoke for less has no chapter
@@ -44,7 +45,8 @@ class Asked:
 class Gap:
     """No media between two moments; `at_ms` is the joint in the joined media.
 
-    `reason`: `crash`, `paused` (stopped and begun again by the chair), `disk_full` or `cannot_write`.
+    `reason`: `crash`, `stopped` (the media node was ended properly, as for an upgrade, and recording went on in another),
+    `paused` (stopped and begun again by the chair), `disk_full` or `cannot_write`.
     """
 
     start: datetime
@@ -74,7 +76,7 @@ def gaps(recordings: Sequence[Asked]) -> list[Gap]:
         for stretch in asked.stretches:
             if stretch.start - covered > patience:
                 found.append(Gap(covered, stretch.start, at_ms, reason))
-            covered, reason, patience = stretch.end, stretch.reason or CRASH, timedelta()
+            covered, reason, patience = stretch.end, stretch.reason or STOPPED, timedelta()
             at_ms += stretch.media_ms
         if asked.end - covered > EDGE:
             found.append(Gap(covered, asked.end, at_ms, reason))

@@ -20,6 +20,7 @@ CUSTODY_WORDS = {
 }
 GAP_REASONS = {
     "crash": _("máy chủ media dừng"),
+    "stopped": _("máy chủ media được tắt rồi mở lại"),
     "paused": _("chủ trì tạm dừng ghi"),
     "disk_full": _("máy chủ hết chỗ lưu"),
     "cannot_write": _("máy chủ không ghi được tệp"),

@@ -18,6 +18,11 @@ def test_a_recording_that_went_well_has_no_gap() -> None:
     assert gaps([Asked(at(0), at(60), [Stretch(at(0.8), 59_500)])]) == []
 
 
+def test_a_proper_end_is_no_crash() -> None:
+    stretches = [Stretch(at(0), 10_000), Stretch(at(14), 46_000)]
+    assert gaps([Asked(at(0), at(60), stretches)]) == [Gap(at(10), at(14), 10_000, "stopped")]
+
+
 def test_a_crash_is_a_gap_however_short() -> None:
     stretches = [Stretch(at(0), 10_000, "crash"), Stretch(at(10.4), 49_600)]
     assert gaps([Asked(at(0), at(60), stretches)]) == [Gap(at(10), at(10.4), 10_000, "crash")]
