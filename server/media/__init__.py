@@ -2,9 +2,10 @@
 
 To read it in an hour, follow a packet, then what decides about it:
 
-process   node → control (its socket), protocol (what is said there), commands, figures, telling
+process   node → control (its socket), protocol (what is said there: terms, statistics), commands, figures, telling
 a way in  udp → paths (whose?) → ice, dtls, policing, participant; joining: negotiation, sdp, sdp_section, sdp_answer
-inward    switch → uplink → rtp, vp8, red, twcc → source, reception, clocks; RTCP both ways: feedback, rtcp, rtcp_build
+inward    switch → uplink → rtp, vp8, red, twcc → source, asking (for what was lost), reception, clocks;
+          RTCP both ways: feedback, rtcp, rtcp_build
 outward   room → forward → runs, slots, downlink; sender (one by one), audience and volley (for many alike);
           on thin links pacing; too much at once: overload
 voices    speakers (who is heard), voices (at which rate), red (with how many copies)
