@@ -6,6 +6,7 @@ The bench `weak` has the same cells with real browsers. The settling time there 
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_at_the_edge_of_one_picture_the_word_stays_and_pictures_seldom_change(ra
     assert words == {"good"}
     assert sum(before != after for before, after in pairwise(choices)) <= 10, "at most one in five seconds"
     assert all(cap != STILL for choice in choices for _, cap in choice)
+
+
+@pytest.mark.parametrize("rate", [400e3, 600e3, 1000e3])
+def test_a_turned_page_is_there_within_three_seconds_and_no_voice_waits_for_it(rate: float) -> None:
+    meeting = WeakMeeting(Link(100e6, delay=0.02), width=320, screen=True)
+    meeting.run(8)
+    meeting.link.rate, meeting.link.queue_bytes = rate, rate * 0.3 / 8
+    meeting.run(8)
+    begin = len(meeting.sender.turned)
+    seconds = meeting.run(40)
+    turned = [moment for moment in meeting.sender.turned[begin:] if moment < meeting.stage.now - 4]
+    waits = [min(played for played in meeting.receiver.pages if played > moment) - moment for moment in turned]
+    assert len(waits) >= 4 and median(waits) <= 3.0 and max(waits) <= 4.0, waits
+    assert voice(seconds) >= 0.97

@@ -28,7 +28,9 @@ PACKET = 1_100  # bytes of a picture
 FPS = 20
 KEY_WEIGHT = 4.0  # of a usual picture
 LAYERS = {"f": (960, 1_200_000), "h": (480, 400_000), "q": (240, 120_000)}
-SSRCS = {"voice": 10, "f": 31, "h": 32, "q": 33}
+SSRCS = {"voice": 10, "f": 31, "h": 32, "q": 33, "screen": 34}
+PAGE = 80_000  # bytes of a turned page full of text, at the coarsest that encoders use
+PAGE_EVERY = 8.0  # s
 PATTERN = (
     (0, False),
     (2, True),
@@ -40,20 +42,23 @@ NACK_AGAIN = 0.1  # s
 NACK_TIMES = 10
 FEEDBACK_EVERY = 0.1  # s
 PATIENCE = 0.12  # s that a picture without which others can be shown is waited for
-STUCK = 1.0  # s without a picture until a key frame is asked for
+STUCK = 1.0  # s without a picture until a key frame is asked for, where packets are missing
+WAITED = 3.0  # s, where there are some that cannot be shown
 BACK = 0.02  # s that feedback takes
 IP_UDP = 28
 
 
 class Sender:
-    """A camera in layers and a voice; obeys what the node wishes of both."""
+    """A camera in layers and a voice, perhaps a shared page; obeys what the node wishes of them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, screen: bool = False) -> None:
         self.active = frozenset(LAYERS)
+        self.turned: list[float] = []  # when pages were turned
+        self._shares = screen
         self.kbps, self.frame_ms = 32, 20
         self._random = random.Random(seed)
-        self._numbers = dict.fromkeys(("voice", *LAYERS), 1000)
-        self._key_wanted = set(LAYERS)
+        self._numbers = dict.fromkeys(("voice", "screen", *LAYERS), 1000)
+        self._key_wanted = {"screen", *LAYERS}
         self._pictures = 0
         self._tl0 = 0
         self._voice_at = self._picture_at = 0.0
@@ -70,7 +75,7 @@ class Sender:
 
     def asked(self, ssrc: int) -> None:
         """A PLI came."""
-        self._key_wanted |= {rid for rid in LAYERS if SSRCS[rid] == ssrc}
+        self._key_wanted |= {name for name in ("screen", *LAYERS) if SSRCS[name] == ssrc}
 
     def packets(self, now: float) -> list[bytes]:
         """What it sends at this moment."""
@@ -82,6 +87,8 @@ class Sender:
             self._picture_at = max(self._picture_at, now - STEP) + 1 / FPS
             for rid in sorted(self.active):
                 found += self._picture(rid, now)
+            if self._shares:
+                found += self._page(now)
             self._pictures += 1
         return found
 
@@ -96,15 +103,31 @@ class Sender:
         self._timestamp += 48 * self.frame_ms
         return self._head("voice", OPUS, 0, self._timestamp, b"0") + bytes(self.kbps * self.frame_ms // 8)
 
+    def _page(self, now: float) -> list[bytes]:
+        """A pointer that moves about, and now and then another page; a key frame is as large as that."""
+        place = self._pictures % len(PATTERN)
+        turns = PATTERN[place][0] == 0 and (not self.turned or now - self.turned[-1] >= PAGE_EVERY)
+        key = PATTERN[place][0] == 0 and "screen" in self._key_wanted
+        if turns:
+            self.turned.append(now)
+        if key:
+            self._key_wanted.discard("screen")
+        return self._cut("screen", PAGE if turns or key else 400, 1920, key, now)
+
     def _picture(self, rid: str, now: float) -> list[bytes]:
         place = self._pictures % len(PATTERN)
-        tid, sync = PATTERN[place]
+        tid = PATTERN[place][0]
         key = tid == 0 and rid in self._key_wanted
         self._tl0 += tid == 0 and rid == max(self.active)
         width, rate = LAYERS[rid]
         size = int(rate / 8 / FPS * SHARES[place] * self._random.uniform(0.7, 1.3) * (KEY_WEIGHT if key else 1))
         if key:
             self._key_wanted.discard(rid)
+        return self._cut(rid, size, width, key, now)
+
+    def _cut(self, rid: str, size: int, width: int, key: bool, now: float) -> list[bytes]:
+        """Packets of a picture."""
+        tid, sync = PATTERN[self._pictures % len(PATTERN)]
         count = -(-size // PACKET)
         packets = []
         for number in range(count):
@@ -114,7 +137,8 @@ class Sender:
             descriptor += bytes([self._tl0 & 0xFF, tid << 6 | sync << 5])
             size_in_key = struct.pack("<HH", width, width * 9 // 16)
             data = b"\x10\0\0\x9d\x01\x2a" + size_in_key if key and start else b"\x11"
-            head = self._head(rid, VP8, number == count - 1, int(now * 90_000), b"1", rid)
+            lines = (b"2", "") if rid == "screen" else (b"1", rid)
+            head = self._head(rid, VP8, number == count - 1, int(now * 90_000), *lines)
             packets.append(head + descriptor + data.ljust(size // count, b"p"))
         return packets
 
@@ -165,6 +189,7 @@ class Receiver:
     def __init__(self, answer: Callable[[bytes], None]) -> None:
         self.pictures = 0
         self.width = 0
+        self.pages: list[float] = []  # when large pictures were played
         self.voice: set[int] = set()  # 20 ms each, by number
         self.bytes = 0
         self._answer = answer
@@ -244,6 +269,8 @@ class Receiver:
         frame = stream.packets[first].frame
         if frame.key_frame:
             stream.has_key, self.width = True, frame.width
+        if last - first >= PAGE // PACKET // 2:
+            self.pages.append(now)
         stream.next = last + 1
         stream.packets = {n: packet for n, packet in stream.packets.items() if n > last}
         stream.missing = {n: gap for n, gap in stream.missing.items() if n > last}
@@ -281,7 +308,8 @@ class Receiver:
                 due.append(number & 0xFFFF)
         if due:
             self._answer(build_nack(1, stream.ssrc, due))
-        if stream.missing and now - max(stream.played_at, stream.asked_at) > STUCK:
+        idle = now - max(stream.played_at, stream.asked_at)
+        if (stream.missing and idle > STUCK) or (stream.packets and idle > WAITED):
             stream.asked_at = now
             self._answer(build_pli(1, stream.ssrc))
 
@@ -289,12 +317,12 @@ class Receiver:
 class WeakMeeting:
     """p0 sends, p1 receives over `link`; `run` lets time pass and tells of each second."""
 
-    def __init__(self, link: Link, width: int = 960, seed: int = 1) -> None:
+    def __init__(self, link: Link, width: int = 960, seed: int = 1, screen: bool = False) -> None:
         self.link = link
         self.stage = Stage()
         self.seconds: list[Second] = []
         self._begin = self.stage.now
-        self.sender = Sender(seed)
+        self.sender = Sender(seed, screen)
         self.receiver = Receiver(self._back)
         self._answers: list[tuple[float, bytes]] = []
         self._ticked = self._begin
@@ -305,7 +333,10 @@ class WeakMeeting:
         stage.people.pop().close("left")
         stage.people[0].link.protect_rtcp = bytes  # type: ignore[method-assign] # to be read here
         stage.room.show(stage.people[0], [], stage.now)
-        stage.room.show(stage.people[1], [Want(slot=0, source="p0", width=width)], stage.now)
+        wants = [Want(slot=0, source="p0", width=width)]
+        if screen:
+            wants = [Want(slot=0, source="p0", kind="screen", width=1920), Want(slot=1, source="p0", width=width)]
+        stage.room.show(stage.people[1], wants, stage.now)
         for slot in stage.people[1].voices:
             slot.protect(0)
         stage.port.batches.clear()
