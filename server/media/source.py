@@ -241,7 +241,8 @@ class Source:
         if packet.key_frame:
             self._key_picture = packet.picture
         if packet.picture == self._key_picture:
-            self.key_frames.goes_on(now)
+            if not packet.padding:
+                self.key_frames.goes_on(now)
         else:
             self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
         self._counted_pictures += packet.starts
