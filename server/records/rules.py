@@ -45,7 +45,7 @@ class Asked:
 class Gap:
     """No media between two moments; `at_ms` is the joint in the joined media.
 
-    `reason`: `crash`, `stopped` (the media node was ended properly, as for an upgrade, and recording went on in another),
+    `reason`: `crash`, `stopped` (the media node was ended properly, as for an upgrade; recording goes on in another),
     `paused` (stopped and begun again by the chair), `disk_full` or `cannot_write`.
     """
 
