@@ -10,6 +10,7 @@ from tests.postgres import new_database, postgres_cluster
 
 FOLDERS = (
     "tests/accounts",
+    "tests/calls",
     "tests/units",
     "tests/directives",
     "tests/meetings",

@@ -241,4 +241,5 @@ class Bridge:
         hearing = [made for made in self._calls.values() if played.get(made) is None]
         payloads = self._mix.tick(heard, [made.listener for made in hearing])
         for made in self._calls.values():
-            made.leg.give(played.get(made) or payloads[made.listener])
+            payload = played.get(made)
+            made.leg.give(payloads[made.listener] if payload is None else payload)

@@ -11,8 +11,9 @@ from server.media.phone.bridge import Bridge, NoPortError, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import Keys, Terms
+from server.media.phone.sounds import Player, Sound
 from server.media.rtp import RtpPacket, build_header
-from tests.media.phone.test_codecs import tone
+from tests.media.phone.test_codecs import frequency, tone
 
 HOST = "127.0.0.1"
 
@@ -88,6 +89,26 @@ async def test_telephones_hear_each_other_and_their_keys_are_told() -> None:
     for handset in handsets.values():
         handset.socket.close()
     bridge.close_all()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("PCMU", 0), ("G722", 9), ("OPUS", 107)])
+async def test_a_sound_is_played_by_every_codec(name: str, kind: int) -> None:
+    now, ended = 1_000.0, []
+    bridge = Bridge(Ports(HOST, 41_140, 41_149), lambda call, key: None, clock=lambda: now, ticking=False)
+    handset = Handset(400.0)
+    handset.port = bridge.open("a", Terms(name, kind, kind, named=handset.address))
+    bridge["a"].play(Player([Sound(tone(48_000, 1, 850))]), lambda: ended.append(now))
+    for _ in range(60):
+        now += 0.02
+        bridge.step(now)
+        handset.listen()
+    there = codec(name)
+    heard = [there.decode(packet.payload) for packet in handset.heard[:48]]
+    sound = np.concatenate([samples for samples in heard if samples is not None])
+    assert frequency(sound[there.rate // 4 :], there.rate) == pytest.approx(850, abs=10)
+    assert len(ended) == 1 and ended[0] == pytest.approx(1_001, abs=0.05)
+    bridge.close_all()
+    handset.socket.close()
 
 
 async def test_its_clock_ends_with_the_last_call() -> None:
