@@ -111,8 +111,8 @@ def test_what_cannot_even_be_told_is_set_aside(flood: Flood, clock: Clock, monke
     """A failure after its alarms were written: they are undone, and so is what others would have heard."""
     honest = sweeping.tell_raised
 
-    def fail(tx: Any, raised: Any) -> None:
-        honest(tx, raised)
+    def fail(tx: Any, policy: Any, raised: Any) -> None:
+        honest(tx, policy, raised)
         if any(one.delivery.id == flood.bad for one in raised):
             raise RuntimeError("no words")
 
