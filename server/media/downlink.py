@@ -91,18 +91,20 @@ class Downlink:
         if self._read == end:
             return
         row, record = self.row, self.bandwidth.record if self.step else None
-        for entry in self.ledger.since(self._read):
-            place = entry.audience.places.get(row)
-            if place is None or place in entry.without:
+        sent = size = 0
+        for places, slots, first, packets, octets, at, without in self.ledger.since(self._read):
+            place = places.get(row)
+            if place is None or place in without:
                 continue
-            packets, octets = entry.packets, entry.octets
             if record is not None:
-                record((entry.first[place], packets, octets + packets * IP_UDP, entry.at))
-            self.packets += packets
-            self.bytes += octets
-            slot = entry.audience.slots[place]
+                record((first[place], packets, octets + packets * IP_UDP, at))
+            sent += packets
+            size += octets
+            slot = slots[place]
             slot.packets += packets
             slot.octets += octets
+        self.packets += sent
+        self.bytes += size
         self._read = end
 
     @property

@@ -7,32 +7,34 @@ downlink catches up with the entries ten times a second.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from server.media.audience import Audience
+    from server.media.slots import Slot
 
 KEPT = 1024  # entries: seconds of a room, while everybody reads them five times a second
 _ROWS = 16  # to begin with
 _NOBODY: frozenset[int] = frozenset()
 
 
-class Entry:
+class Entry(NamedTuple):
     """`packets` of `octets` in all left at `at` to each of an audience but those in `without`.
 
-    `first` are the transport-wide numbers of the first packets. Both go by the members' places in the audience.
+    `places` says by row who is where in the audience, `slots` and `first` what is theirs there: the slot that it went
+    through, and the transport-wide number of the first packet.
     """
 
-    __slots__ = ("at", "audience", "first", "octets", "packets", "without")
-
-    def __init__(
-        self, audience: Audience, first: memoryview, packets: int, octets: int, at: float, without: frozenset[int]
-    ) -> None:
-        self.audience, self.first, self.packets, self.octets = audience, first, packets, octets
-        self.at, self.without = at, without
+    places: dict[int, int]
+    slots: list[Slot]
+    first: memoryview
+    packets: int
+    octets: int
+    at: float
+    without: frozenset[int]
 
 
 class Ledger:
@@ -72,14 +74,13 @@ class Ledger:
     ) -> None:
         """A batch left. What the same audience got at the same instant before it is one entry with it."""
         last = None if self._whole else self._entries[-1]
-        if last is not None and last.audience is audience and last.at == at and last.without == without:
-            last.packets += packets
-            last.octets += octets
+        if last is not None and last.places is audience.places and last.at == at and last.without == without:
+            self._entries[-1] = last._replace(packets=last.packets + packets, octets=last.octets + octets)
             return
         if len(self._entries) >= 2 * KEPT:
             del self._entries[:KEPT]
             self._begin += KEPT
-        self._entries.append(Entry(audience, first.data, packets, octets, at, without))
+        self._entries.append(Entry(audience.places, audience.slots, first.data, packets, octets, at, without))
         self._whole = False
         self.end += 1
 
