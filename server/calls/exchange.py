@@ -58,13 +58,13 @@ class Exchange:
 
     async def start(self) -> None:
         """Open the ports. A port that another program has is no reason for the rest of the server not to begin."""
-        await self.store.write(telephone.all_gone)
-        await self.store.write(call_log.all_ended)
         try:
             self.endpoint.start()
         except OSError as error:
             log.error("no telephone: a port of SIP cannot be opened: %s", error)
             return
+        await self.store.write(telephone.all_gone)  # not before: another process of ours may have the ports, and calls
+        await self.store.write(call_log.all_ended)
         self.open = True
         self.trunk.start(self.now())
 
@@ -122,7 +122,7 @@ class Exchange:
 
     def on_call(self, call: IncomingCall, now: float) -> None:
         """Somebody calls."""
-        if self._closing or len(self.lines) >= MOST_CALLERS:
+        if self._closing or not self.open or len(self.lines) >= MOST_CALLERS:
             call.refuse(503, now)
             return
         line = self.new_line(call.caller.uri.user)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("giaoban.calls")
 
+LOOK_EVERY = 10.0  # s
 COMMAND_SECONDS = 4.0  # from * to the key after it
 _SWITCHED = {Switched.ON: "microphone_on", Switched.OFF: "microphone_off", Switched.NO_FLOOR: "no_floor"}
 
@@ -65,7 +66,9 @@ async def _sit(exchange: Exchange, line: Line) -> None:
 
 async def _stay(exchange: Exchange, line: Line) -> None:
     while True:
-        await line.until(lambda: bool(line.keys) or line.lost or line.over or line.view is not line.seen)
+        told_anew = lambda: bool(line.keys) or line.lost or line.over or line.view is not line.seen  # noqa: E731
+        if not await line.until(told_anew, LOOK_EVERY):
+            await _look(exchange, line)
         if line.lost:
             await _again(exchange, line)
         before, after = line.seen, line.view
@@ -84,6 +87,13 @@ async def _stay(exchange: Exchange, line: Line) -> None:
                 await line.say(words)
         if line.keys:
             await _command(exchange, line)
+
+
+async def _look(exchange: Exchange, line: Line) -> None:
+    """Read the seat: another control process may have changed it, whose changes are not told here."""
+    now = await exchange.store.read(telephone.seat_view, line.participant or 0)
+    if now != line.seen and line.view is line.seen:
+        line.view = now
 
 
 async def _again(exchange: Exchange, line: Line) -> None:

@@ -218,3 +218,14 @@ async def test_silence_and_a_restart(seated: Seated) -> None:
 
     seated.line.store.write_now(telephone.all_gone)
     assert seated.row.left_at is not None
+
+
+async def test_what_another_control_process_does_is_seen_a_little_later(
+    seated: Seated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_meeting, "LOOK_EVERY", 0.05)
+    seated.line.store.listeners.remove(seated.line.exchange._committed)
+    await seated.press("*9", "hand_up")  # from now on it looks every so often
+    await seated.line.store.write(floor.remove, seated.chair, seated.meeting, seated.id)
+    await seated.line.hears(seated.name, "removed")
+    await seated.line.ended(seated.call)

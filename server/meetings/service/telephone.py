@@ -200,6 +200,12 @@ def _own(tx: Transaction, participant_id: int, call: str) -> Any | None:
     )
 
 
+def seat_view(tx: Transaction, participant_id: int) -> view.ParticipantView | None:
+    """The seat as pages are told it."""
+    row = tx.one(sa.select(participant).where(participant.c.id == participant_id))
+    return view.participant_view(row) if row is not None else None
+
+
 def leave(tx: Transaction, participant_id: int, call: str, detail: str = "") -> None:
     """The call is over. A seat that somebody else sits in by now stays."""
     seat = _own(tx, participant_id, call)
