@@ -226,7 +226,7 @@ async def test_a_new_process_knows_who_is_there_and_one_that_ends_takes_its_unit
     async for _ in running:
         pass
     await until(lambda: first.channel.presence.connected() == [2])
-    assert first.channel.presence.processes() == 1
+    await until(lambda: first.channel.presence.processes() == 1)
 
 
 async def test_a_process_that_was_killed_is_missed(

@@ -62,7 +62,11 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def opened(browser: Browser, url: str, size: tuple[int, int] = (1366, 768), **options: Any) -> Page:
     page = await browser.new_page(
-        viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", locale="vi-VN", **options
+        service_workers="block",  # none is served here
+        viewport={"width": size[0], "height": size[1]},
+        reduced_motion="reduce",
+        locale="vi-VN",
+        **options,
     )
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
