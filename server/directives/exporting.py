@@ -1,4 +1,7 @@
-"""Files to keep or to print: registers as Excel and PDF, the answers to a directive's questions as Excel."""
+"""Files to keep or to print: registers as Excel and PDF, the answers to a directive's questions as Excel.
+
+What makes them (reportlab, openpyxl) is imported when somebody asks for the first: it takes 40 MB.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,16 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.printing import CONTENT_TYPE as PDF
-from server.directives.printing import register_pdf
 from server.directives.registering import TITLES
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine, RegisterQuery
-from server.directives.spreadsheet import CONTENT_TYPE as EXCEL
-from server.directives.spreadsheet import answers_workbook, workbook
 from server.errors import NotFoundError
 from server.http import STORE, Route, principal, read_query
 from server.http.i18n import _, translate
 from server.http.reading import path_id
+
+EXCEL, PDF = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/pdf"
 
 
 def _file(content: bytes, content_type: str, name: str) -> web.Response:
@@ -40,12 +41,16 @@ async def get_answers(request: web.Request) -> web.Response:
     if opened.board is None or not opened.directive.questions:
         raise NotFoundError("no_answers", _("Văn bản này không có câu hỏi mà đơn vị đồng chí theo dõi."))
     title = f"{opened.directive.number_text} · {opened.directive.subject}"
+    from server.directives.spreadsheet import answers_workbook
+
     content = await asyncio.to_thread(answers_workbook, title, opened.answers, lambda text: translate(request, text))
     return _file(content, EXCEL, f"tra-loi-{opened.directive.id}.xlsx")
 
 
 async def export_register(request: web.Request) -> web.Response:
     """What the search finds as an Excel file; the gaps are in it when nothing is searched."""
+    from server.directives.spreadsheet import workbook
+
     found = await _whole(request)
     content = await asyncio.to_thread(
         workbook, found.register, f"{found.title} · {found.unit}", found.lines, found.gaps, found.zone, found.say
@@ -55,6 +60,8 @@ async def export_register(request: web.Request) -> web.Response:
 
 async def print_register(request: web.Request) -> web.Response:
     """The same as PDF, ready to print."""
+    from server.directives.printing import register_pdf
+
     found = await _whole(request)
     content = await asyncio.to_thread(
         register_pdf, found.register, found.unit, found.title, found.lines, found.gaps, found.zone, found.say

@@ -28,7 +28,6 @@ from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _
 
-CONTENT_TYPE = "application/pdf"
 FONTS = ROOT / "web" / "node_modules" / "@expo-google-fonts" / "tinos"
 MARGIN = 15 * mm
 WIDTH = landscape(A4)[0] - 2 * MARGIN

@@ -19,7 +19,6 @@ from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _
 
-CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONGEST_CELL = 32_767
 Cell = str | int | float
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
