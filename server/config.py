@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DEFAULT_FILE = ROOT / "config" / "giaoban.toml"
 _PREFIX = "GIAOBAN_"
-_NOT_SETTINGS = {"GIAOBAN_CONFIG", "GIAOBAN_DEMO_PASSWORD"}
+_NOT_SETTINGS = {"GIAOBAN_CONFIG", "GIAOBAN_DEMO_PASSWORD", "GIAOBAN_FAULTS"}
 
 
 class ConfigError(Exception):

@@ -15,10 +15,10 @@ from pathlib import Path
 import segno
 from aiohttp import web
 
-from server import certificate, config, logs
+from server import certificate, config, faults, logs
 from server.app import make_app
 from server.channel import CHANNEL
-from server.config import Settings
+from server.config import ConfigError, Settings
 from server.demo import seed_demo
 from server.meetings.conductor import CONDUCTOR
 from server.meetings.link import KEEP_MEDIA
@@ -70,6 +70,8 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def _run(settings: Settings, *, tls: bool) -> int:
+    if faults.VARIABLE in os.environ and not settings.demo:
+        raise ConfigError(f"{faults.VARIABLE} is for tests: it ends the server, and is taken in a demonstration only")
     logs.set_up(settings.log_level)
     store = open_store(settings)
     migrate(store.engine)

@@ -17,6 +17,7 @@ import msgspec
 import socketio
 from aiohttp import web
 
+from server import faults
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.channel import direct, neighbours
@@ -287,8 +288,11 @@ class Channel:
     async def _send_all(self, events: list[StoredEvent], notes: list[tuple[str, dict[str, Any]]]) -> None:
         async with self._sending:
             sent = [Sent(e.unit_id, e.seq, direct.event_text(e.kind, packed(e))) for e in events]
-            for event in sent:
+            for event, stored in zip(sent, events, strict=True):
                 await direct.send_text(self.sio, f"unit:{event.unit}", event.text)
+                faults.place("sending", stored.kind)
+            if events:
+                faults.place("sent", events[0].kind)
             if self._others is not None:
                 self._others.sent(sent)
             for room, body in notes:

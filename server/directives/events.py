@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from server import faults
 from server.accounts.principal import Principal
 from server.channel.messages import Announcement
 from server.directives import service
@@ -37,6 +38,7 @@ class Receipts:
     def note(self, who: Principal, seq: int) -> None:
         """A device of the person's unit has everything up to `seq`."""
         self._seqs[who.unit_id] = max(seq, self._seqs.get(who.unit_id, 0))
+        faults.place("noted", "receipts")
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
 

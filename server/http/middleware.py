@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from server import faults
 from server.accounts.permissions import Permission
 from server.errors import GiaoBanError, NotAllowedError, NotSignedInError
 from server.http.csrf import check_csrf, check_origin
@@ -56,6 +57,7 @@ async def identify_request(request: web.Request, handler: Handler) -> web.Stream
                 reply.headers["Cache-Control"] = "no-store"
             if request.secure:
                 reply.headers["Strict-Transport-Security"] = "max-age=31536000"
+        faults.place("answering", request.path)
         return reply
     finally:
         who, seconds = request.get(PRINCIPAL), time.perf_counter() - begin

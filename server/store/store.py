@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from server import faults
 from server.errors import UserError
 from server.store import events
 from server.store.events import StoredEvent
@@ -100,6 +101,7 @@ class Store:
 
         A cancelled caller does not stop the work: once begun it commits, and its events go out.
         """
+        faults.place("asked", work)
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._writers, lambda: self._write(work, *args, **kwargs))
         return await asyncio.shield(asyncio.ensure_future(self._finish(job)))
@@ -146,8 +148,11 @@ class Store:
                 # pysqlite would begin late and deferred: a reader that becomes a writer can then fail as "locked".
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             transaction = Transaction(connection, self.clock())
+            faults.place("begun", work)
             result = work(transaction, *args, **kwargs)
+            faults.place("written", work)
             connection.commit()
+            faults.place("committed", work)
             return result, transaction
 
     @contextmanager

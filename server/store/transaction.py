@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from server import faults
 from server.store import events
 from server.store.events import StoredEvent
 
@@ -62,6 +63,7 @@ class Transaction:
         """Tell each unit its own body; gives the events with their numbers."""
         made = events.append(self.connection, kind, bodies, self.now)
         self.events.extend(made)
+        faults.place("numbered", kind)
         return made
 
     def notify(self, room: str, body: dict[str, Any]) -> None:
