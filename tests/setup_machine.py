@@ -19,6 +19,7 @@ NEEDED = {
     "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
     "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
     "Redis": (lambda: bool(shutil.which("redis-server")), "redis-server"),
+    "strace": (lambda: bool(shutil.which("strace")), "strace"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }
 

@@ -70,6 +70,7 @@ class People:
     def __init__(self, app: App, store: Store) -> None:
         self.app, self.store, self.deaths = app, store, 0
         self.names = ("chutich", *COMMUNES)
+        self.devices: dict[str, Device] = {}
 
     async def come(self) -> None:
         """Sign in and open the pages."""

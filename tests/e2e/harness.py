@@ -78,7 +78,9 @@ def until(condition: Callable[[], T | None], seconds: float = 15, what: str = ""
 class App:
     """The server as processes; `url` stays the same over restarts."""
 
-    command = ("-m", "server", "serve")
+    command: tuple[str, ...] = ("-m", "server", "serve")
+    prefix: tuple[str, ...] = ()
+    """What the control process is started by, such as a tool that records it."""
 
     def __init__(
         self, folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = ""
@@ -137,7 +139,7 @@ class App:
         self._witnesses_over(False)
         log = (self.folder / "control.log").open("ab")
         self.control = subprocess.Popen(
-            [sys.executable, *self.command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            [*self.prefix, sys.executable, *self.command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
         )
         log.close()
         until(self.ready, 60, "the server is ready")
