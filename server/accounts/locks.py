@@ -35,11 +35,12 @@ def begin_try(tx: Transaction, username: str, address: str, access: Access) -> N
     account, by_address = _keys(username, address)
     for key, free in ((account, 0), (by_address, access.tries_before_lock * (ADDRESS_FACTOR - 1))):
         row = _locked_row(tx, key)
-        over = tx.now - row.last_at >= lock
+        passed = tx.now - row.last_at  # less than nothing after the clock was set back: that is no reason to wait
+        over = passed >= lock
         # An address is not slowed from the third try on, as a person is: it stands for a whole office.
         pause = pause_after(max(0, row.failures - free), access.tries_before_lock, lock)
-        if not over and tx.now < row.last_at + pause:
-            raise _wait(row.last_at + pause - tx.now)
+        if timedelta(0) <= passed < pause and not over:
+            raise _wait(pause - passed)
         failures = 1 if over else row.failures + 1
         tx.execute(sa.update(counter).where(counter.c.key == key).values(failures=failures, last_at=tx.now))
 

@@ -73,6 +73,7 @@ def pieces(
 ) -> list[Piece]:
     """The time from `sent_at` until the delivery was closed, or until now, without a gap.
 
+    A line that is earlier than the one before it, because the server's clock was set back, begins where that one did.
     `deadline` is the first one; `assigns` says whether a leader names who works on it (a village does not).
     """
     found: list[Piece] = []
@@ -81,7 +82,7 @@ def pieces(
         after = _after(stand, change)
         if (after.position, after.deadline, after.asked_at) != (stand.position, stand.deadline, stand.asked_at):
             found += _cut(stand, change.at, _turn(policy, urgency, stand, sent_at, assigns=assigns))
-            stand = replace(after, since=change.at)
+            stand = replace(after, since=max(change.at, stand.since))
     if stand.position.state not in CLOSED:
         found += _cut(stand, now, _turn(policy, urgency, stand, sent_at, assigns=assigns))
     return list(_joined(found))

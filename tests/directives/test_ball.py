@@ -81,6 +81,21 @@ def test_a_village_works_by_itself() -> None:
     ]
 
 
+def test_no_minute_counts_twice_when_the_clock_was_set_back() -> None:
+    lines = [
+        ("arrive", "2026-11-25T08:01"),
+        ("register", "2026-11-25T09:30"),  # by a clock that went an hour ahead
+        ("assign", "2026-11-25T08:40"),
+        ("report", "2026-11-25T10:00"),
+    ]
+    assert story(*lines, now="2026-11-25T11:00") == [
+        ("network", "11-25 08:01", False),
+        ("clerk", "11-25 09:30", False),
+        ("assignee", "11-25 10:00", False),
+        ("issuer", "11-25 11:00", False),
+    ]
+
+
 def test_what_is_late_while_a_request_is_undecided_is_the_issuers() -> None:
     lines = [
         ("register", "2026-11-25T09:00"),
