@@ -13,6 +13,7 @@ from glob import glob
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 
 
 def _bin(tool: str) -> str:
@@ -25,6 +26,28 @@ def _as_user() -> dict[str, object]:
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def start_postgres(top: Path) -> None:
+    """Start the cluster in a folder and wait until it answers."""
+    options = f"-c listen_addresses='' -c unix_socket_directories={top} -c max_connections=60"
+    options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"  # no test cuts the power
+    _pg_ctl(top, "-t", "30", "-l", str(top / "log"), "-o", options, "start")
+
+
+def stop_postgres(top: Path) -> None:
+    """End it at once, as a crash does."""
+    _pg_ctl(top, "-m", "immediate", "stop")
+
+
+def _pg_ctl(top: Path, *arguments: str) -> None:
+    command = [_bin("pg_ctl"), "-D", str(top / "data"), "-w", *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=top, **_as_user())  # type: ignore[call-overload]
+
+
+def folder_of(url: sa.URL) -> Path:
+    """The folder of the cluster that a URL leads to."""
+    return Path(str(url.query["host"]))
 
 
 @contextmanager
@@ -42,14 +65,11 @@ def postgres_cluster() -> Iterator[str]:
             check=True,
             **quiet,
         )
-        options = f"-c listen_addresses='' -c unix_socket_directories={top} -c max_connections=60"
-        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"  # no test cuts the power
-        start = [_bin("pg_ctl"), "-D", data, "-w", "-t", "30", "-l", top / "log", "-o", options, "start"]
-        subprocess.run(start, check=True, **quiet)
+        start_postgres(top)
         try:
             yield f"postgresql+psycopg://giaoban@/postgres?host={top}"
         finally:
-            subprocess.run([_bin("pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop"], check=True, **quiet)
+            stop_postgres(top)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 

@@ -26,7 +26,14 @@ from server.channel.neighbours import Sent
 from server.channel.presence import Presence
 from server.channel.sharing import SharedRooms
 from server.channel.wire import MsgspecJson
-from server.errors import GiaoBanError, NotAllowedError, NotFoundError, NotSignedInError, UserError
+from server.errors import (
+    GiaoBanError,
+    NotAllowedError,
+    NotFoundError,
+    NotSignedInError,
+    UnavailableError,
+    UserError,
+)
 from server.http.i18n import _, translator
 from server.http.limits import Limiter
 from server.store import Store, StoredEvent
@@ -181,7 +188,10 @@ class Channel:
             return
         request: web.Request = environ["aiohttp.request"]
         token = auth.get("token") if isinstance(auth, dict) and isinstance(auth.get("token"), str) else None
-        who = await self.identify(request.cookies.get("session"), token)
+        try:
+            who = await self.identify(request.cookies.get("session"), token)
+        except UnavailableError as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.code) from error
         if who is None:
             raise socketio.exceptions.ConnectionRefusedError("not_signed_in")
         caller = Caller(who, sid)

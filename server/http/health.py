@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from server.accounts.permissions import Permission
+from server.errors import UnavailableError
 from server.http.keys import STORE
 from server.http.replies import json_reply
 from server.http.routes import Route
+from server.store import Store
 
 Check = Callable[[], Awaitable[bool]]
 Detail = Callable[[], Any]
@@ -27,10 +29,17 @@ async def get_healthz(_request: web.Request) -> web.Response:
     return json_reply({"status": "ok"})
 
 
+async def _database_works(store: Store) -> bool:
+    try:
+        await store.read(lambda tx: tx.execute(sa.select(1)))
+    except UnavailableError:
+        return False
+    return True
+
+
 async def get_readyz(request: web.Request) -> web.Response:
     """Whether the database and what the features registered work now; 503 if one does not."""
-    await request.app[STORE].read(lambda tx: tx.execute(sa.select(1)))
-    parts = {"database": True}
+    parts = {"database": await _database_works(request.app[STORE])}
     for name, check in request.app.get(CHECKS, {}).items():
         parts[name] = await check()
     ready = all(parts.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from markupsafe import Markup, escape
 from server.accounts.permissions import ROLE_NAMES, Permission
 from server.accounts.principal import Principal
 from server.config import ROOT, Settings
+from server.errors import UnavailableError
 from server.http.csrf import csrf_token
 from server.http.formats import Formats
 from server.http.i18n import LANGUAGES, in_context, translator
@@ -117,8 +119,9 @@ class Renderer:
         store = request.app[STORE]
         badges: dict[str, int] = {}
         if who:
-            for count in self.badges:
-                badges.update(await count(request))
+            with suppress(UnavailableError):  # without the database an error's page is still one
+                for count in self.badges:
+                    badges.update(await count(request))
         return {
             "me": self._person(who, language) if who else None,
             "csrf": csrf_token(who.session_id) if who else "",

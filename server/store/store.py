@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from server import faults
-from server.errors import UserError
+from server.errors import UnavailableError, UserError
 from server.store import events
 from server.store.events import StoredEvent
 from server.store.tables import metadata
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 TRIES = 4
 _TRY_AGAIN = {"40P01", "40001"}
 """SQLSTATE of a deadlock and of a serialization failure: the transaction is as if it had never begun."""
+_AWAY = ("08", "53", "57P")
+"""Beginnings of SQLSTATE: no connection; out of disk, memory or connections; PostgreSQL ends or has not yet begun."""
+_SQLITE_AWAY = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY")
 
 
 def utc_now() -> datetime:
@@ -65,6 +68,33 @@ def _values_that_fit() -> Iterator[None]:
     except (OverflowError, sa.exc.DataError) as error:
         log.warning("refused by the database: %s", getattr(error, "orig", error))  # without the statement's values
         raise UserError("out_of_range", "Có số hoặc ký tự mà hệ thống không lưu được.") from error
+
+
+def _is_away(error: sa.exc.DBAPIError) -> bool:
+    if getattr(error.orig, "sqlite_errorname", "").startswith(_SQLITE_AWAY):
+        return True
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", "")
+    if state is None:  # psycopg says so when there was no answer, and when there is nobody to connect to
+        return isinstance(error, sa.exc.OperationalError)
+    return bool(state.startswith(_AWAY))
+
+
+@contextmanager
+def _database_there() -> Iterator[None]:
+    """A database that restarts, is out of reach, or full, is nobody's mistake and passes. Raises UnavailableError.
+
+    A transaction that was about to be committed may be there or not: whoever sends it again gives its `command_id`.
+    """
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not _is_away(error):
+            raise
+        log.warning("the database does not work now: %s", error.orig)
+        text = "Cơ sở dữ liệu tạm thời không dùng được, việc vừa gửi có thể chưa được lưu. Xin thử lại sau ít phút."
+        raise UnavailableError("database_away", text) from error
 
 
 class Store:
@@ -113,7 +143,7 @@ class Store:
 
     def read_now(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in this thread and roll back."""
-        with self._timed("read"), _values_that_fit(), self.engine.connect() as connection:
+        with self._timed("read"), _database_there(), _values_that_fit(), self.engine.connect() as connection:
             return work(Transaction(connection, self.clock()), *args, **kwargs)
 
     async def head(self, unit_id: int) -> int:
@@ -143,7 +173,7 @@ class Store:
     def _write_once(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[T, Transaction]:
-        with self._timed("write"), _values_that_fit(), self.engine.connect() as connection:
+        with self._timed("write"), _database_there(), _values_that_fit(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # pysqlite would begin late and deferred: a reader that becomes a writer can then fail as "locked".
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

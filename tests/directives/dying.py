@@ -45,13 +45,16 @@ class Device:
         before = -1
         while before < self.seen:
             before = self.seen
-            answer = await self._client.call("channel.catch_up", {"seq": self.seen}, timeout=30)
-            for event in answer["events"]:
+            for event in (await self.ask())["events"]:
                 self._take(event["kind"], event)
         await self._client.emit("channel.ack", {"seq": self.seen})
 
     async def close(self) -> None:
         await self._client.disconnect()
+
+    async def ask(self) -> dict[str, Any]:
+        """What the server answers when this page asks for what it has missed."""
+        return dict(await self._client.call("channel.catch_up", {"seq": self.seen}, timeout=30))
 
     async def _hear(self, kind: str, body: Any = None) -> None:
         if isinstance(body, dict) and self._take(kind, body):
@@ -99,18 +102,21 @@ class People:
         async with asyncio.timeout(SECONDS):
             while True:
                 try:
-                    return await self._post(name, path, body)
+                    status, answer = await self.post(name, path, body)
                 except LOST:
                     await self.revive()
+                else:
+                    assert status in (200, 201), answer
+                    return answer
 
-    async def _post(self, name: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def post(self, name: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Post once. Raises one of LOST."""
         headers = {"Authorization": f"Bearer {self.tokens[name]}"}
         async with (
             aiohttp.ClientSession(headers=headers) as session,
             session.post(f"{self.app.url}{path}", json=body) as answer,
         ):
-            assert answer.status in (200, 201), await answer.text()
-            return dict(await answer.json())
+            return answer.status, dict(await answer.json(content_type=None))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait, whether the server dies meanwhile or not."""

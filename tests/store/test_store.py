@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from server.errors import UnavailableError
 from server.store import Store, StoredEvent, Transaction, UtcDateTime
 from server.store.events import event_table
 
@@ -131,6 +132,20 @@ async def test_other_failures_of_the_database_are_not_tried_again(plain_store: S
     with pytest.raises(sa.exc.OperationalError):
         await plain_store.write(work)
     assert tries == 1
+
+
+async def test_a_full_disk_is_told_as_what_passes(plain_store: Store) -> None:
+    def fill(tx: Transaction) -> None:
+        tx.connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no more than there are
+        for _page in range(100):
+            tx.emit("x", [1], {"text": "x" * 4000})
+
+    with pytest.raises(UnavailableError) as caught:
+        await plain_store.write(fill)
+    assert caught.value.code == "database_away"
+    await plain_store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count = 1000000").all())
+    await plain_store.write(emit, [1], "a")
+    assert [e.seq for e in await plain_store.since(1, 0)] == [1]
 
 
 def test_moments_are_stored_as_they_are_though_repeated(plain_store: Store) -> None:
