@@ -12,16 +12,28 @@ import aiohttp
 import socketio
 import sqlalchemy as sa
 
+from server.accounts import demo
 from server.accounts.service import principal_of
+from server.config import ROOT
 from server.directives.model import change_table, delivery_table, directive_table
 from server.directives.rules import Event
 from server.store import Store
 from server.store.events import StoredEvent, since
+from server.store.migrate import migrate
+from server.units.import_ import import_tree, read_district
 from tests.e2e.harness import App
 
 SECONDS = 60  # the longest that anything here may take
 LOST = (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError)
 COMMUNES = ("camthuy", "camtuyen")
+
+
+def make_district(store: Store) -> None:
+    """All tables, the demo tree and its people, and no directive."""
+    migrate(store.engine)
+    district = read_district(ROOT / "config" / "districts" / "camlo.toml")
+    store.write_now(import_tree, district)
+    store.write_now(demo.seed, district, demo.DEFAULT_PASSWORD)
 
 
 class Device:
@@ -42,6 +54,9 @@ class Device:
         self._client = socketio.AsyncClient(reconnection=False)
         self._client.on("*", self._hear)
         await self._client.connect(self.app.url, auth={"token": self.token}, transports=["websocket"], wait_timeout=30)
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
         before = -1
         while before < self.seen:
             before = self.seen
@@ -57,7 +72,9 @@ class Device:
         return dict(await self._client.call("channel.catch_up", {"seq": self.seen}, timeout=30))
 
     async def _hear(self, kind: str, body: Any = None) -> None:
-        if isinstance(body, dict) and self._take(kind, body):
+        if kind == "channel.head":
+            await self._catch_up()
+        elif isinstance(body, dict) and self._take(kind, body):
             await self._client.emit("channel.ack", {"seq": self.seen})
 
     def _take(self, kind: str, body: dict[str, Any]) -> bool:
@@ -68,10 +85,13 @@ class Device:
 
 
 class People:
-    """A leader, and two communes with a device each, at a server that dies; `deaths` counts how often it did."""
+    """A leader, and two communes with a device each, at a server that dies; `deaths` counts how often it did.
 
-    def __init__(self, app: App, store: Store) -> None:
-        self.app, self.store, self.deaths = app, store, 0
+    The communes' devices may be at another process, `other`, of the same server.
+    """
+
+    def __init__(self, app: App, store: Store, other: App | None = None) -> None:
+        self.app, self.store, self.other, self.deaths = app, store, other or app, 0
         self.names = ("chutich", *COMMUNES)
         self.devices: dict[str, Device] = {}
 
@@ -79,7 +99,8 @@ class People:
         """Sign in and open the pages."""
         self.tokens = {name: await asyncio.to_thread(self.app.token, name) for name in self.names}
         self.units = {name: self.store.read_now(principal_of, name).unit_id for name in self.names}
-        self.devices = {name: Device(self.app, self.tokens[name], self.units[name]) for name in self.names}
+        apps = {"chutich": self.app, **dict.fromkeys(COMMUNES, self.other)}
+        self.devices = {name: Device(apps[name], self.tokens[name], self.units[name]) for name in self.names}
         for device in self.devices.values():
             await device.connect()
 
@@ -127,13 +148,14 @@ class People:
                 await asyncio.sleep(0.02)
 
     async def revive(self) -> None:
-        """It died as by `kill -9`: start it anew, and all pages come back."""
+        """It died as by `kill -9`: start it anew, and its pages come back."""
         assert self.app.control is not None
         assert await asyncio.to_thread(self.app.control.wait, SECONDS) == -signal.SIGKILL
         self.deaths += 1
         await asyncio.to_thread(self.app.start)
         for device in self.devices.values():
-            await device.connect()
+            if device.app is self.app:
+                await device.connect()
 
     # ---- what is in the database
 

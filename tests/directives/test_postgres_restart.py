@@ -12,13 +12,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from server.accounts import demo
-from server.config import ROOT
 from server.directives.model import directive_table
 from server.store import Store
-from server.store.migrate import migrate
-from server.units.import_ import import_tree, read_district
-from tests.directives.dying import COMMUNES, SECONDS, People
+from tests.directives.dying import COMMUNES, SECONDS, People, make_district
 from tests.e2e.harness import App, until
 from tests.postgres import folder_of, new_database, postgres_cluster, start_postgres, stop_postgres
 
@@ -31,10 +27,7 @@ async def people(tmp_path: Path) -> AsyncIterator[People]:
     with postgres_cluster() as cluster:
         database = new_database(cluster, "restart")
         store = Store(database)
-        migrate(store.engine)
-        district = read_district(ROOT / "config" / "districts" / "camlo.toml")
-        store.write_now(import_tree, district)
-        store.write_now(demo.seed, district, demo.DEFAULT_PASSWORD)
+        make_district(store)
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # Committed is committed: the operating system outlives what happens here.
             connection.exec_driver_sql("ALTER DATABASE restart SET synchronous_commit = on")
