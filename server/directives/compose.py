@@ -181,6 +181,7 @@ async def get_new(request: web.Request) -> web.Response:
         "relation": "",
         "related": "",
         "questions": [],
+        "exercise": False,
     }
     return await show_form(request, offered, values)
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.registering import TITLES
+from server.directives.registering import title_of
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine, RegisterQuery
@@ -41,6 +41,8 @@ async def get_answers(request: web.Request) -> web.Response:
     if opened.board is None or not opened.directive.questions:
         raise NotFoundError("no_answers", _("Văn bản này không có câu hỏi mà đơn vị đồng chí theo dõi."))
     title = f"{opened.directive.number_text} · {opened.directive.subject}"
+    if opened.directive.exercise:
+        title = f"[{translate(request, _('DIỄN TẬP'))}] {title}"
     from server.directives.spreadsheet import answers_workbook
 
     content = await asyncio.to_thread(answers_workbook, title, opened.answers, lambda text: translate(request, text))
@@ -85,11 +87,12 @@ class _Whole(msgspec.Struct, frozen=True):
 async def _whole(request: web.Request) -> _Whole:
     query, who, policy = read_query(request, RegisterQuery), principal(request), request.app[POLICY]
     page = await request.app[STORE].read(service.register_page, who, policy, query)
+    side = ("di" if query.register == OUT else "den") + ("-dien-tap" if query.exercise else "")
     return _Whole(
         register=query.register,
         unit=who.acting.unit_name,
-        title=f"{translate(request, TITLES[query.register])} {page.year}",
-        file=f"so-van-ban-{'di' if query.register == OUT else 'den'}-{page.year}",
+        title=f"{title_of(request, query)} {page.year}",
+        file=f"so-van-ban-{side}-{page.year}",
         lines=await request.app[STORE].read(service.register_lines, who, policy, query),
         gaps=[] if query.words else page.gaps,
         zone=policy.zone,

@@ -36,6 +36,7 @@ class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     files_keep: list[int] = []
     relation: Relation | None = None
     related: int | None = None
+    exercise: bool = False
     command_id: CommandId = ""
     action: str = "save"
     confirmed: bool = False
@@ -76,6 +77,7 @@ def draft_of(
         relation=form.relation,
         related=form.related,
         questions=questions,
+        exercise=form.exercise,
         command_id=form.command_id,
     )
 
@@ -100,6 +102,7 @@ def values_of(directive: Directive, zone: ZoneInfo) -> dict[str, Any]:
         "relation": directive.relation.value if directive.relation else "",
         "related": directive.related or "",
         "questions": lines_of(directive.questions),
+        "exercise": directive.exercise,
     }
 
 
@@ -120,6 +123,7 @@ def values_typed(
         "relation": form.relation.value if form.relation else "",
         "related": form.related or "",
         "questions": questions,
+        "exercise": form.exercise,
     }
 
 

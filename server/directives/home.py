@@ -79,7 +79,7 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
     if line is None:
         return _done_button(request, lines)
     return NextThing(
-        lead=translate(request, _("Có chỉ đạo mới")),
+        lead=_lead(request, line, _("Có chỉ đạo mới")),
         what=line.subject,
         when=f"{line.number_text} · {line.unit_name}",
         button=translate(request, _("ĐÃ NHẬN")),
@@ -90,6 +90,11 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
     )
 
 
+def _lead(request: web.Request, line: ReceivedLine, text: str) -> str:
+    said = translate(request, text)
+    return f"{translate(request, _('DIỄN TẬP'))}: {said}" if line.exercise else said
+
+
 def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
     """What was confirmed and has a deadline: it is done with one more tap."""
     at_work = (State.REGISTERED, State.IN_PROGRESS)
@@ -97,7 +102,7 @@ def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing |
     if line is None:
         return None
     return NextThing(
-        lead=translate(request, _("Việc đang làm")),
+        lead=_lead(request, line, _("Việc đang làm")),
         what=line.subject,
         when=f"{line.number_text} · {line.unit_name}",
         button=translate(request, _("XEM VÀ BÁO XONG")),

@@ -33,10 +33,12 @@ directive_table = Table(
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("questions", sa.Text),
     sa.Column("search_exact", sa.Text),
-    sa.UniqueConstraint("unit_id", "year", "number"),
+    sa.Column("exercise", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("unit_id", "year", "number", "exercise"),
     sa.Index(None, "unit_id", "state", "issued_at"),
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
+An `exercise` is numbered by itself, so that the numbers of real documents have no gaps.
 What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""
 
 directive_words = FullText("directive_words")
@@ -80,13 +82,14 @@ delivery_table = Table(
     sa.Column("recall_asked_at", UtcDateTime),
     sa.Column("extension_asked_at", UtcDateTime),
     sa.Column("alarm_at", UtcDateTime, index=True),
+    sa.Column("exercise", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("directive_id", "unit_id"),
-    sa.UniqueConstraint("unit_id", "registry_year", "registry_number"),
+    sa.UniqueConstraint("unit_id", "registry_year", "registry_number", "exercise"),
     sa.Index(None, "unit_id", "state"),
     sa.Index(None, "unit_id", "sent_at"),
     sa.Index(None, "issuer_id", "state", "deadline"),
 )
-"""`issuer_id` is the directive's unit, here again so that what a unit is owed is found at once.
+"""`issuer_id` is the directive's unit and `exercise` its mark, here again so that what a unit is owed is found at once.
 `seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
 it, is what counts. `state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At

@@ -148,9 +148,10 @@ class Policy:
         short = ABBREVIATIONS[kind]
         return (numbering.notation if short else numbering.letter).format(kind=short, organ=letters)
 
-    def number_text(self, number: int, notation: str, bloc: str) -> str:
-        """Number and notation as they are printed: 05/KH-UBND, or 05-KH/HU in the Party."""
-        return self._numbering(bloc).text.format(number=f"{number:02}", notation=notation)
+    def number_text(self, number: int, notation: str, bloc: str, exercise: bool = False) -> str:
+        """As it is printed: 05/KH-UBND, or 05-KH/HU in the Party; DT-05/KH-UBND in an exercise."""
+        text = self._numbering(bloc).text.format(number=f"{number:02}", notation=notation)
+        return f"DT-{text}" if exercise else text
 
     def _numbering(self, bloc: str) -> Numbering:
         return self.file.numbering.get(bloc) or self.file.numbering["default"]

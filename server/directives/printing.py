@@ -84,7 +84,7 @@ def register_pdf(
     styles = _styles()
     columns = OUT_COLUMNS if register == OUT else IN_COLUMNS
     rows = [[Paragraph(escape(say(name)), styles["head"]) for name, _width in columns]]
-    rows += [[_cell(text, styles["cell"]) for text in _values(register, line, zone)] for line in lines]
+    rows += [[_cell(text, styles["cell"]) for text in _values(register, line, zone, say)] for line in lines]
     rows += [[_cell(text, styles["cell"]) for text in _gap(register, gap, zone, say)] for gap in gaps]
     scale = WIDTH / sum(width for _name, width in columns)
     table = LongTable(rows, colWidths=[width * scale for _name, width in columns], repeatRows=1)
@@ -140,14 +140,15 @@ def _cell(text: str, style: ParagraphStyle) -> Paragraph:
     return Paragraph(escape(text[:LONGEST_CELL]), style)
 
 
-def _values(register: str, line: RegisterLine, zone: ZoneInfo) -> list[str]:
+def _values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[str]:
     entered, issued = (f"{moment.astimezone(zone):%d/%m/%Y}" for moment in (line.at, line.issued_at))
     due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
     kind = line.kind.value
     what = line.subject if line.subject.lower().startswith(kind.lower()) else f"{kind}: {line.subject}"
+    note = say(_("DIỄN TẬP")) if line.exercise else ""
     if register == OUT:
-        return [line.number_text, issued, what, line.signer, "; ".join(line.recipients), due, ""]
-    return [entered, str(line.entry), line.unit_name, line.number_text, issued, what, due, "", ""]
+        return [line.number_text, issued, what, line.signer, "; ".join(line.recipients), due, note]
+    return [entered, str(line.entry), line.unit_name, line.number_text, issued, what, due, "", note]
 
 
 def _gap(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str]:

@@ -18,6 +18,12 @@ from server.http import STORE, Route, json_reply, principal, read_body, read_que
 from server.http.i18n import _, translate
 
 TITLES = {"out": _("Sổ văn bản đi"), "in": _("Sổ văn bản đến")}
+EXERCISE_TITLES = {"out": _("Sổ văn bản đi – DIỄN TẬP"), "in": _("Sổ văn bản đến – DIỄN TẬP")}
+
+
+def title_of(request: web.Request, query: RegisterQuery) -> str:
+    """What a register is called, in the person's language."""
+    return translate(request, (EXERCISE_TITLES if query.exercise else TITLES)[query.register])
 
 
 async def get_register(request: web.Request) -> web.Response:
@@ -46,7 +52,7 @@ async def _show(
     context: dict[str, Any] = {
         "found": found,
         "query": query,
-        "title": translate(request, TITLES[query.register]),
+        "title": title_of(request, query),
         "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
         "typed": typed or {"until": "", "note": ""},
     }

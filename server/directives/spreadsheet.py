@@ -56,7 +56,7 @@ def workbook(
     sheet.row([title], bold=True)
     sheet.row([say(name) for name, _width in columns], bold=True)
     for line in lines:
-        sheet.row(_values(register, line, zone))
+        sheet.row(_values(register, line, zone, say))
     for gap in gaps:
         numbers = f"{gap.first}–{gap.last}" if gap.first != gap.last else str(gap.first)
         sheet.row([numbers, f"{gap.at.astimezone(zone):%d/%m/%Y}", f"{say(_('Số bỏ'))}: {gap.reason} ({gap.person})"])
@@ -138,10 +138,11 @@ class _Sheet:
         return out.getvalue()
 
 
-def _values(register: str, line: RegisterLine, zone: ZoneInfo) -> list[Cell]:
+def _values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[Cell]:
     entered, issued = (f"{moment.astimezone(zone):%d/%m/%Y}" for moment in (line.at, line.issued_at))
     due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
-    document: list[Cell] = [line.kind.value, line.subject, line.signer]
+    subject = f"[{say(_('DIỄN TẬP'))}] {line.subject}" if line.exercise else line.subject
+    document: list[Cell] = [line.kind.value, subject, line.signer]
     if register == OUT:
         return [line.entry, issued, line.number_text, *document, "; ".join(line.recipients), due]
     return [line.entry, entered, line.unit_name, line.number_text, issued, *document, due]

@@ -81,6 +81,7 @@ def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> No
             "number": row.number_text,
             "subject": row.subject,
             "urgency": row.urgency,
+            "exercise": row.exercise,
             "clock": clock.value,
             "duty": duty.value,
             "due": found[0].alarm.due,
@@ -125,6 +126,7 @@ def my_alarms(tx: Transaction, who: Principal, policy: Policy) -> list[AlarmLine
             duty=Duty(row.duty),
             due=row.due,
             raised_at=row.raised_at,
+            exercise=row.exercise,
         )
         for row in rows
     ]

@@ -52,6 +52,7 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
         questions=questions_in(row.questions),
+        exercise=row.exercise,
     )
 
 

@@ -18,7 +18,7 @@ from server.directives.rules import CLOSED, DirectiveState, RecipientRole, Relat
 from server.directives.service.access import d, directive_of_ours, v
 from server.directives.service.drafts import recipients_of
 from server.directives.service.issue import require_fit
-from server.directives.service.numbers import OUT, peek_number
+from server.directives.service.numbers import OUT, peek_number, series
 from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
 from server.store import Transaction
 from server.units import service as units
@@ -32,14 +32,17 @@ _ISSUED = d.state == DirectiveState.ISSUED.value
 def check_before_issue(
     tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None = None
 ) -> CheckResult:
-    """What the issuer should know first; `directive_id` is the stored draft, whose files count."""
+    """What the issuer should know first; `directive_id` is the stored draft, whose files count.
+
+    An exercise may say what a real document says, so only like is compared with like; only real work is a load.
+    """
     who.require(Permission.DRAFT_DIRECTIVE)
     if directive_id is not None:
         directive_of_ours(tx, who, directive_id)
     recipients = [one.unit for one in draft.recipients]
     duplicates = [
         *_same_number(tx, who, policy, draft),
-        *_same_files(tx, directive_id),
+        *_same_files(tx, draft, directive_id),
         *_alike(tx, who, draft, recipients),
     ]
     seen: dict[int, Duplicate] = {}
@@ -55,13 +58,14 @@ def _same_number(tx: Transaction, who: Principal, policy: Policy, draft: DraftIn
     """Layer 1: same number, notation and organ (Nghị định 30/2020, Phụ lục VI), such as after a declared gap."""
     own = units.unit(tx, who.unit_id)
     notation = clean_text(draft.notation) or policy.notation(draft.kind, own.bloc.value, own.code)
-    text = policy.number_text(peek_number(tx, OUT, who.unit_id, policy.year(tx.now)), notation, own.bloc.value)
+    number = peek_number(tx, series(OUT, draft.exercise), who.unit_id, policy.year(tx.now))
+    text = policy.number_text(number, notation, own.bloc.value, draft.exercise)
     year = d.year == policy.year(tx.now)
     rows = tx.all(sa.select(directive_table).where(_ISSUED, d.unit_id == who.unit_id, d.number_text == text, year))
     return _shapes(tx, rows, DuplicateWhy.NUMBER)
 
 
-def _same_files(tx: Transaction, directive_id: int | None) -> list[Duplicate]:
+def _same_files(tx: Transaction, draft: DraftInput, directive_id: int | None) -> list[Duplicate]:
     """Layer 2: a file that went out before, by its SHA-256, from any organ."""
     if directive_id is None:
         return []
@@ -69,7 +73,9 @@ def _same_files(tx: Transaction, directive_id: int | None) -> list[Duplicate]:
     mine = sa.select(a.sha256).where(a.directive_id == directive_id)
     same = sa.select(a.directive_id).where(a.sha256.in_(mine), a.directive_id != directive_id)
     related = sa.select(d.related_id).where(d.id == directive_id, d.related_id.is_not(None))
-    query = sa.select(directive_table).where(_ISSUED, d.id.in_(same), d.id.not_in(related))
+    query = sa.select(directive_table).where(
+        _ISSUED, d.id.in_(same), d.id.not_in(related), d.exercise.is_(draft.exercise)
+    )
     return _shapes(tx, tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
 
 
@@ -79,6 +85,7 @@ def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Seque
         return []
     to_them = sa.select(v.directive_id).where(v.unit_id.in_(list(recipients)), v.sent_at > tx.now - LOOK_BACK)
     query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, d.id.in_(to_them))
+    query = query.where(d.exercise.is_(draft.exercise))
     if draft.relation is not None and draft.related is not None:
         query = query.where(d.id != draft.related)
     rows = tx.all(query.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
@@ -109,7 +116,7 @@ def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: Dra
     if deadline is None or deadline <= tx.now or not recipients:
         return {}
     most, day = policy.file.most_due_a_day, deadline.astimezone(policy.zone).date()
-    is_open = v.state.not_in([state.value for state in CLOSED])
+    is_open = sa.and_(v.state.not_in([state.value for state in CLOSED]), v.exercise.is_(False))
     rows = tx.all(sa.select(v.unit_id, v.deadline).where(v.unit_id.in_(list(recipients)), is_open))
     names = units.units_by_ids(tx, recipients)
     loads, feasible = [], []
@@ -143,6 +150,7 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
         recipients=recipients_of(tx, directive_id),
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
+        exercise=row.exercise,
     )
     return check_before_issue(tx, who, policy, draft, directive_id)
 

@@ -71,7 +71,7 @@ def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> Non
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(recipient.unit not in allowed for recipient in draft.recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
-    problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline)
+    problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline, draft.exercise)
     if problems:
         raise DraftError(problems)
 
@@ -114,6 +114,7 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
         "relation": draft.relation and draft.relation.value,
         "related_id": draft.related if draft.relation else None,
         "questions": msgspec.json.encode(draft.questions).decode() if draft.questions else None,
+        "exercise": draft.exercise,
         "changed_at": tx.now,
     }
 

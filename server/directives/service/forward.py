@@ -21,11 +21,15 @@ _CHILD = directive_table.alias("child")
 _NOT_FORWARDED = CLOSED | UNREGISTERED | {State.RECALL_PENDING}
 
 
-def check_forward(tx: Transaction, who: Principal, related: int | None, draft_deadline: Any) -> list[Problem]:
+def check_forward(
+    tx: Transaction, who: Principal, related: int | None, draft_deadline: Any, exercise: bool
+) -> list[Problem]:
     """What is wrong with a draft that is to carry on the directive `related`: it must be the unit's duty still."""
     row = tx.one(BOTH.where(v.directive_id == related, v.unit_id == who.unit_id)) if related else None
     if row is None or State(row.state) in _NOT_FORWARDED:
         return [Problem("related", "not_forwardable")]
+    if row.exercise != exercise:
+        return [Problem("exercise", "exercise_apart")]
     if row.deadline is not None and draft_deadline is not None and draft_deadline > row.deadline:
         return [Problem("deadline", "after_parent")]
     return []

@@ -18,7 +18,7 @@ from server.directives.running import Facts, alarms
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable
-from server.directives.service.numbers import OUT, take_number
+from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
@@ -55,6 +55,7 @@ def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
             .values(state=DirectiveState.WAITING.value, changed_at=tx.now)
         )
         body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
+        body |= {"exercise": row.exercise}
         tx.emit("directive.waiting", [who.unit_id], body)
     return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
 
@@ -73,8 +74,8 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
     recipients = _check(tx, who, row)
     own = units.unit(tx, who.unit_id)
     year = policy.year(tx.now)
-    number = take_number(tx, OUT, who.unit_id, year)
-    number_text = policy.number_text(number, row.notation, own.bloc.value)
+    number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
+    number_text = policy.number_text(number, row.notation, own.bloc.value, row.exercise)
     tx.execute(
         sa.update(directive_table)
         .where(directive_table.c.id == directive_id)
@@ -106,7 +107,7 @@ def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
     if any(unit not in allowed for unit, _role in recipients):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
-    problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline)
+    problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline, row.exercise)
     if problems:
         raise DraftError(problems)
     return recipients
@@ -119,6 +120,7 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
         "document_type": DocumentType(row.kind).value,
         "subject": row.subject,
         "urgency": row.urgency,
+        "exercise": row.exercise,
         "deadline": row.deadline,
         "href": f"/directives/{row.id}",
         **names,
@@ -139,6 +141,7 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
                 "deadline": None if role is RecipientRole.INFO else row.deadline,
                 "sent_at": tx.now,
                 "alarm_at": looks[role],
+                "exercise": row.exercise,
             }
             for unit, role in recipients
         ],

@@ -26,15 +26,16 @@ NOT_AT_WORK = (*UNREGISTERED, State.RECALL_PENDING)
 
 
 class LateRows(msgspec.Struct, frozen=True):
-    """`first` are rows of `BOTH` with `due`, longest overdue first; `by_unit` counts all."""
+    """`first` are rows of `BOTH` with `due`, longest overdue first, exercises last; `by_unit` counts no exercises."""
 
     first: list[tuple[Any, Any]]
     by_unit: Counter[int]
+    exercises: int
 
     @property
     def total(self) -> int:
         """How many there are."""
-        return self.by_unit.total()
+        return self.by_unit.total() + self.exercises
 
 
 def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
@@ -50,7 +51,7 @@ def rows_of(tx: Transaction, order: sa.ColumnElement[Any], most: int, *mine: sa.
 
 
 def late_counts(tx: Transaction, who: Principal, policy: Policy) -> Counter[int]:
-    """Overdue deliveries of what the person's unit issued, by unit."""
+    """Overdue deliveries of what the person's unit issued, by unit; exercises are not counted."""
     return late_rows(tx, who, policy, 0).by_unit
 
 
@@ -64,14 +65,19 @@ def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> Lat
         v.extension_asked_at.is_(None),
     )
     unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
-    count = sa.select(unit, sa.func.count().label("late")).where(dated).group_by(unit)
-    by_unit = Counter({row.unit: int(row.late) for row in tx.all(count)})
-    first = rows_of(tx, v.deadline, most, dated) if most else []
+    count = sa.select(unit, v.exercise, sa.func.count().label("late")).where(dated).group_by(unit, v.exercise)
+    groups = tx.all(count)
+    by_unit = Counter({row.unit: int(row.late) for row in groups if not row.exercise})
+    exercises = sum(int(row.late) for row in groups if row.exercise)
+    first = rows_of(tx, v.deadline, most, dated, v.exercise.is_(False)) if most else []
+    if most and exercises:
+        first += rows_of(tx, v.deadline, most, dated, v.exercise.is_(True))
     found = [(row, row.deadline) for row in first]
     rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, in_states(NOT_AT_WORK))
     for row in rows:
         due, timeliness = standing.of(policy, row, tx.now)
         if timeliness is Timeliness.OVERDUE:
-            by_unit[row.unit_id] += 1
+            by_unit[row.unit_id] += not row.exercise
+            exercises += row.exercise
             found.append((row, due))
-    return LateRows(sorted(found, key=lambda pair: pair[1])[:most], by_unit)
+    return LateRows(sorted(found, key=lambda pair: (pair[0].exercise, pair[1]))[:most], by_unit, exercises)

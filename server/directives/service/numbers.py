@@ -1,4 +1,7 @@
-"""Register numbers: 1, 2, 3 … for each register, organ and year (Nghị định 30/2020, Điều 15); gaps are declared."""
+"""Register numbers: 1, 2, 3 … for each register, organ and year (Nghị định 30/2020, Điều 15); gaps are declared.
+
+Exercises are numbered by themselves: they neither take a number from a real document nor leave a gap.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ from server.store import Transaction
 
 OUT, IN = "out", "in"
 MOST_LEFT_OUT = 1_000
+
+
+def series(register: str, exercise: bool) -> str:
+    """Which counter a register goes by: exercises have their own."""
+    return f"{register}-dt" if exercise else register
 
 
 def take_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:

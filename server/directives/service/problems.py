@@ -45,6 +45,10 @@ MESSAGES = {
     "bad_number": _("Xin nhập một con số, ví dụ 1.250 hoặc 2,5."),
     "bad_choice": _("Xin chọn một trong các lựa chọn đã cho."),
     "too_many_rows": _("Bảng có nhiều nhất {limit} dòng."),
+    "exercise_apart": _(
+        "Văn bản diễn tập chỉ thay thế, đính chính hay triển khai văn bản diễn tập; "
+        "văn bản thật chỉ đi với văn bản thật."
+    ),
     "replaced_already": _("Văn bản này đã được thay thế rồi. Xin thay thế văn bản mới nhất."),
 }
 

@@ -107,7 +107,7 @@ def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Ou
 
 
 def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
-    """Overdue deliveries of what the unit issued: the `most` that are longest so, and counts of all."""
+    """Overdue deliveries of what the unit issued: `most` of them, exercises last, and counts without exercises."""
     rows = late_rows(tx, who, policy, most)
     names = units.units_by_ids(tx, [row.unit_id for row, _due in rows.first])
     lines = [
@@ -125,6 +125,7 @@ def _received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recip
         unit_name=issuer,
         urgency=Urgency(row.urgency),
         delivery=delivery_shape(tx, policy, row, recipient),
+        exercise=row.exercise,
     )
 
 
@@ -140,6 +141,7 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
         issued_at=row.issued_at,
         changed_at=row.changed_at,
         counts=counts,
+        exercise=row.exercise,
     )
 
 

@@ -22,7 +22,7 @@ from server.directives.service.assemble import questions_in
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
 from server.directives.service.notes import note_of
-from server.directives.service.numbers import IN, take_number
+from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.steps import step, tell
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
@@ -109,7 +109,7 @@ def register(
         number = None
         if who.role is not Role.VILLAGE_HEAD:
             year = policy.year(tx.now)
-            number = take_number(tx, IN, who.unit_id, year)
+            number = take_number(tx, series(IN, row.exercise), who.unit_id, year)
             values = {"registry_year": year, "registry_number": number}
             tx.execute(sa.update(delivery_table).where(v.id == row.id).values(**values))
         return _done(row, state, number)

@@ -1,7 +1,7 @@
 """The registers of documents issued and received (sổ văn bản đi, sổ văn bản đến): lines, search, declared gaps.
 
 Only registered documents stand in a register: what was issued, by its number, and what was received, by its số đến
-(Nghị định 30/2020/NĐ-CP, Phụ lục IV).
+(Nghị định 30/2020/NĐ-CP, Phụ lục IV). Exercises have registers of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from server.directives.model import delivery_table, directive_table, directive_w
 from server.directives.policy import Policy
 from server.directives.rules import State
 from server.directives.service.access import d, v
-from server.directives.service.numbers import OUT, gaps_of, peek_number
+from server.directives.service.numbers import OUT, gaps_of, peek_number, series
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction
 from server.store.search import exact, like, terms, words
@@ -47,13 +47,14 @@ def register_page(tx: Transaction, who: Principal, policy: Policy, query: Regist
     return RegisterPage(
         register=query.register,
         year=year,
-        years=_years(tx, who, query.register, policy.year(tx.now)),
-        next_number=peek_number(tx, query.register, who.unit_id, year),
+        years=_years(tx, who, query, policy.year(tx.now)),
+        next_number=peek_number(tx, series(query.register, query.exercise), who.unit_id, year),
         total=total,
         page=page,
         pages=pages,
-        lines=_lines(tx, rows, query.register),
-        gaps=gaps_of(tx, who.unit_id, query.register, year),
+        lines=_lines(tx, rows, query),
+        gaps=gaps_of(tx, who.unit_id, series(query.register, query.exercise), year),
+        exercise=query.exercise,
     )
 
 
@@ -61,7 +62,7 @@ def register_lines(tx: Transaction, who: Principal, policy: Policy, query: Regis
     """All lines that the query finds, in the order of their numbers, for the export."""
     who.require(Permission.FOLLOW_DIRECTIVE)
     found = _select(tx, who, query, query.year or policy.year(tx.now))
-    return _lines(tx, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query.register)
+    return _lines(tx, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query)
 
 
 def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
@@ -75,6 +76,7 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
             .join(delivery_table, v.directive_id == d.id)
             .where(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
         )
+    found = found.where(d.exercise.is_(query.exercise))
     wanted = terms(query.words)
     matches = directive_words.matches(tx, [word for _exactly, word in wanted])
     if matches is not None:
@@ -85,16 +87,17 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
     return found
 
 
-def _years(tx: Transaction, who: Principal, register: str, this: int) -> list[int]:
-    mine = sa.select(d.year).where(d.unit_id == who.unit_id, d.year.is_not(None))
-    if register != OUT:
+def _years(tx: Transaction, who: Principal, query: RegisterQuery, this: int) -> list[int]:
+    mine = sa.select(d.year).where(d.unit_id == who.unit_id, d.year.is_not(None), d.exercise.is_(query.exercise))
+    if query.register != OUT:
         mine = sa.select(v.registry_year).where(v.unit_id == who.unit_id, v.registry_year.is_not(None))
+        mine = mine.where(v.exercise.is_(query.exercise))
     return sorted({this, *(int(row[0]) for row in tx.all(mine.distinct()))}, reverse=True)
 
 
-def _lines(tx: Transaction, rows: Sequence[Any], register: str) -> list[RegisterLine]:
+def _lines(tx: Transaction, rows: Sequence[Any], query: RegisterQuery) -> list[RegisterLine]:
     names = units.units_by_ids(tx, [row.unit_id for row in rows])
-    recipients = _recipients(tx, [row.id for row in rows]) if register == OUT else {}
+    recipients = _recipients(tx, [row.id for row in rows]) if query.register == OUT else {}
     return [
         RegisterLine(
             entry=row.entry,
@@ -109,6 +112,7 @@ def _lines(tx: Transaction, rows: Sequence[Any], register: str) -> list[Register
             deadline=row.deadline,
             recipients=recipients.get(row.id, []),
             state=State(row.state) if row.state else None,
+            exercise=query.exercise,
         )
         for row in rows
     ]

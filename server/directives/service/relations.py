@@ -19,7 +19,7 @@ from server.units import service as units
 
 MOST_LINKS = 100
 _ISSUED = d.state == DirectiveState.ISSUED.value
-_COLUMNS = (d.id, d.number_text, d.kind, d.subject, d.unit_id, d.issued_at, d.relation, d.related_id)
+_COLUMNS = (d.id, d.number_text, d.kind, d.subject, d.unit_id, d.issued_at, d.relation, d.related_id, d.exercise)
 
 
 def check_relation(
@@ -29,15 +29,22 @@ def check_relation(
     related: int | None,
     kind: DocumentType,
     deadline: datetime | None,
+    exercise: bool,
 ) -> list[Problem]:
-    """What is wrong with a draft that is to be something to an earlier directive."""
+    """What is wrong with a draft that is to be something to an earlier directive; exercises keep among themselves."""
     if relation is None:
         return []
     if relation is Relation.FORWARDS:
-        return check_forward(tx, who, related, deadline)
-    row = tx.one(sa.select(d.kind).where(d.id == related, d.unit_id == who.unit_id, _ISSUED)) if related else None
+        return check_forward(tx, who, related, deadline, exercise)
+    row = (
+        tx.one(sa.select(d.kind, d.exercise).where(d.id == related, d.unit_id == who.unit_id, _ISSUED))
+        if related
+        else None
+    )
     if row is None:
         return [Problem("related", "unknown_related")]
+    if row.exercise != exercise:
+        return [Problem("exercise", "exercise_apart")]
     if relation is not Relation.REPLACES:
         return []
     found = [Problem("kind", "other_form")] if row.kind != kind.value else []
@@ -87,4 +94,5 @@ def _link(row: Any, unit_name: str) -> Link:
         issued_at=row.issued_at,
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
+        exercise=row.exercise,
     )

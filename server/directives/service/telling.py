@@ -35,6 +35,7 @@ def tell_issued(
         sender=sender,
         due=directive.deadline or policy.register_due(tx.now, urgency),
         href=f"/directives/{directive.id}",
+        exercise=directive.exercise,
     )
     posts = [duty.post for duty in policy.file.reach[urgency].told]
     reach.put(
@@ -70,6 +71,7 @@ def telling_of_alarm(
         units=len(units),
         due=due,
         href=f"/directives/{row.directive_id}",
+        exercise=row.exercise,
     )
     return reach.Telling(
         notice, people, policy.ladder(kind.value, urgency, now), clock.value, [unit for unit, _name in units]

@@ -27,11 +27,13 @@ from server.store import Transaction
 from server.units import service as units
 
 Plan = Counter[When]
+_REAL = v.exercise.is_(False)
 
 
 def unit_day(tx: Transaction, who: Principal, policy: Policy) -> UnitDay:
-    """The day of the person's unit; the units below are there for those who follow what was issued."""
-    own = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.unit_id == who.unit_id, in_states((*AT_WORK, *NOT_AT_WORK)))
+    """The day of the person's unit, exercises aside; units below are there for those who follow what was issued."""
+    open_here = sa.and_(v.unit_id == who.unit_id, in_states((*AT_WORK, *NOT_AT_WORK)), _REAL)
+    own = rows_of(tx, v.sent_at, MOST_LOOKED_AT, open_here)
     whens = {row.id: _when(tx, policy, row) for row in own}
     return UnitDay(
         own=_line(who.unit_id, who.acting.unit_name, Counter(whens.values())),
@@ -75,7 +77,7 @@ def _below(tx: Transaction, who: Principal, policy: Policy) -> list[DayLine]:
 def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int, Plan]:
     found: dict[int, Plan] = {}
     dated = sa.and_(in_states(AT_WORK), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
-    mine = v.issuer_id == who.unit_id
+    mine = sa.and_(v.issuer_id == who.unit_id, _REAL)
     rows = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, dated)
     for row in rows + rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, in_states(NOT_AT_WORK)):
         moment = _when(tx, policy, row)

@@ -43,6 +43,7 @@ class AlarmLine(msgspec.Struct, frozen=True, kw_only=True):
     duty: Duty
     due: datetime
     raised_at: datetime
+    exercise: bool = False
 
 
 class Alarms(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,8 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     """A draft as a whole. An empty `notation` takes the organ's usual one; `secrecy` must be empty.
 
     `command_id` is made by the client, one for each command: a repeat gets the first answer. `relation` says what it
-    is to the directive `related`, an issued one of the same unit.
+    is to the directive `related`, an issued one of the same unit. An `exercise` (diễn tập) is marked as one everywhere
+    and numbered by itself.
     """
 
     kind: DocumentType
@@ -43,6 +44,7 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     relation: Relation | None = None
     related: int | None = None
     questions: list[Question] = []
+    exercise: bool = False
     command_id: CommandId = ""
 
 

@@ -14,6 +14,7 @@ from server.directives.shapes.duties import Gap
 
 class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which lines: `out` what was issued, `in` what was received; without a year the present one.
+    `exercise` asks for the register that exercises have for themselves.
 
     `words` all occur in the number, type, subject or signer's name: with diacritics exactly so, without them either
     way.
@@ -21,6 +22,7 @@ class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     register: Literal["out", "in"] = "out"
     year: Annotated[int, msgspec.Meta(ge=1, le=9_999)] | None = None
+    exercise: bool = False
     words: Annotated[str, msgspec.Meta(max_length=200)] = ""
     page: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
 
@@ -40,6 +42,7 @@ class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime | None
     recipients: list[str]
     state: State | None
+    exercise: bool = False
 
 
 class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,3 +57,4 @@ class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     lines: list[RegisterLine]
     gaps: list[Gap]
+    exercise: bool = False

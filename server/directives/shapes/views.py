@@ -165,6 +165,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     relation: Relation | None = None
     related: int | None = None
     questions: list[Question] = []
+    exercise: bool = False
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime
     relation: Relation | None
     related: int | None
+    exercise: bool = False
 
 
 class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +192,7 @@ class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
     unit_name: str
     urgency: Urgency
     delivery: Delivery
+    exercise: bool = False
 
 
 class SentLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,10 +208,11 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime | None
     changed_at: datetime
     counts: Counts
+    exercise: bool = False
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):
-    """What is overdue of what a unit issued: the longest, how many `more`, and all of them counted by unit."""
+    """What is overdue of what a unit issued: the longest, how many `more`, and those that are no exercise by unit."""
 
     lines: list[ReceivedLine]
     more: int
@@ -227,7 +231,10 @@ class DayLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitDay(msgspec.Struct, frozen=True, kw_only=True):
-    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it by this week."""
+    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it by this week.
+
+    Exercises are not counted.
+    """
 
     own: DayLine
     people: list[DayLine]

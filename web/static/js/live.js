@@ -33,10 +33,15 @@ document.addEventListener("giaoban:server.leaving", () => {
   show();
 });
 
+/** What is only an exercise says so first. */
+function marked(detail, text) {
+  return detail.exercise ? `[${word("exercise")}] ${text}` : text;
+}
+
 document.addEventListener("giaoban:directive.issued", ({ detail }) => {
   raiseTitleCount();
   ring(detail.urgency !== undefined && detail.urgency !== "NORMAL");
-  toast(word("newDirective", { subject: detail.subject ?? "" }), {
+  toast(marked(detail, word("newDirective", { subject: detail.subject ?? "" })), {
     iconName: "bell",
     stay: Infinity,
     action: detail.href ? { label: word("open"), href: detail.href } : null,
@@ -49,7 +54,7 @@ for (const [kind, text] of [["reminder", "reminder"], ["escalated", "escalated"]
     if (!(detail.accounts ?? []).map(String).includes(accountId)) return;
     raiseTitleCount();
     ring(kind === "escalated");
-    toast(word(text, { subject: detail.subject ?? "" }), {
+    toast(marked(detail, word(text, { subject: detail.subject ?? "" })), {
       iconName: "bell",
       stay: Infinity,
       action: detail.href ? { label: word("open"), href: detail.href } : null,
