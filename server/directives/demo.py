@@ -251,7 +251,7 @@ def _corrected(diary: _Diary, leader: Principal, clerks: Sequence[Principal]) ->
 
     def recall() -> None:
         note = "Thị trấn tiêm cùng đợt với tổ của tỉnh"
-        service.recall(tx, leader, new.id, RecallInput(note=note, units=[clerks[0].unit_id]))
+        service.recall(tx, leader, policy, new.id, RecallInput(note=note, units=[clerks[0].unit_id]))
 
     diary.at(now - timedelta(hours=50), lambda: old.issue(diary, leader, wrong))
     diary.at(now - timedelta(hours=28.5), replace)

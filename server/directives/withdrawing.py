@@ -26,7 +26,9 @@ from server.http.reading import path_id
 async def recall(request: web.Request) -> web.Response:
     """Ask recipients to give the document up."""
     data = await read_body(request, RecallInput)
-    return json_reply(await request.app[STORE].write(service.recall, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(service.recall, principal(request), request.app[POLICY], path_id(request), data)
+    )
 
 
 async def answer_recall(request: web.Request) -> web.Response:
@@ -61,7 +63,7 @@ async def post_recall(request: web.Request) -> web.Response:
     form = await read_body(request, ReasonForm)
     data = RecallInput(note=form.reason, units=form.units, command_id=form.command_id)
     try:
-        await request.app[STORE].write(service.recall, principal(request), path_id(request), data)
+        await request.app[STORE].write(service.recall, principal(request), request.app[POLICY], path_id(request), data)
     except ConflictError:
         raise
     except UserError as error:

@@ -14,6 +14,8 @@ class NoticeKind(StrEnum):
     ISSUED = "issued"
     REMINDER = "reminder"
     ESCALATION = "escalation"
+    RECALL = "recall"
+    REPLACED = "replaced"
     CODE = "code"
 
 
@@ -21,11 +23,19 @@ RANKS = {"FLASH": 0, "VERY_URGENT": 1, "URGENT": 2, "NORMAL": 3}
 """What is sent first, by urgency."""
 
 
+class Tie(StrEnum):
+    """What a directive is to the other one that its notice names."""
+
+    REPLACES = "replaces"
+    CORRECTS = "corrects"
+    REPLACED_BY = "replaced_by"
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts about a directive, never its body: restricted documents leave the house by number, subject and time alone.
 
-    `unit_names` are the units it is about, `sender` who issued it; `due` is until when somebody has to act. A CODE has
-    `code` and nothing else.
+    `unit_names` are the units it is about, `sender` who issued it; `due` is until when somebody has to act. `other` is
+    the number of the directive that it has a `tie` to. A CODE has `code` and nothing else.
     """
 
     kind: NoticeKind
@@ -39,6 +49,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: datetime | None = None
     href: str = "/"
     exercise: bool = False
+    tie: Tie | None = None
+    other: str = ""
     code: str = ""
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from server.http.formats import Formats
 from server.http.i18n import _, translator
-from server.reach.notice import Notice, NoticeKind
+from server.reach.notice import Notice, NoticeKind, Tie
 from server.reach.rules import CODE_MINUTES, Alphabet
 from server.reach.sms import fitted
 
@@ -16,12 +16,21 @@ _TITLES = {
     NoticeKind.ISSUED: _("Chỉ đạo mới"),
     NoticeKind.REMINDER: _("Sắp đến hạn"),
     NoticeKind.ESCALATION: _("Quá hạn, cần xử lý"),
+    NoticeKind.RECALL: _("Yêu cầu thu hồi văn bản"),
+    NoticeKind.REPLACED: _("Văn bản đã được thay thế"),
     NoticeKind.CODE: _("Mã xác minh"),
 }
 _SENTENCES = {
     NoticeKind.ISSUED: _("Có chỉ đạo mới gửi đến đơn vị. Xin mở để xem và tiếp nhận."),
     NoticeKind.REMINDER: _("Sắp đến hạn thực hiện chỉ đạo dưới đây."),
     NoticeKind.ESCALATION: _("Đã quá hạn mà chưa có ai xử lý chỉ đạo dưới đây. Xin đồng chí xử lý ngay."),
+    NoticeKind.RECALL: _("Nơi ban hành xin thu hồi văn bản dưới đây. Xin ngừng thực hiện, hủy bản đã nhận và trả lời."),
+    NoticeKind.REPLACED: _("Văn bản dưới đây đã được thay thế. Xin thôi làm theo văn bản này và làm theo văn bản mới."),
+}
+_TIES = {
+    Tie.REPLACES: _("Thay thế văn bản số {value}"),
+    Tie.CORRECTS: _("Đính chính văn bản số {value}"),
+    Tie.REPLACED_BY: _("Văn bản thay thế: {value}"),
 }
 _URGENCY = {"URGENT": _("Khẩn"), "VERY_URGENT": _("Thượng khẩn"), "FLASH": _("Hỏa tốc")}
 _PUSH_SUBJECT = 120
@@ -62,6 +71,10 @@ class Words:
             return ""
         return self._text(_("Hạn: {due}")).format(due=self._formats.datetime(notice.due))
 
+    def tied(self, notice: Notice) -> str:
+        """“Thay thế văn bản số 05/KH-UBND”, or nothing."""
+        return self._text(_TIES[notice.tie]).format(value=notice.other) if notice.tie else ""
+
     def mail_subject(self, notice: Notice) -> str:
         """One line."""
         if notice.kind is NoticeKind.CODE:
@@ -79,7 +92,8 @@ class Words:
                 lines += [text(_("ĐÂY LÀ DIỄN TẬP.")), ""]
             lines += [text(_SENTENCES[notice.kind]), "", *self._facts(notice), ""]
             lines += [text(_("Xem và xác nhận tại: {link}")).format(link=self.link(notice))]
-            lines += [text(_("Khi có người xác nhận, hệ thống thôi báo qua các kênh khác."))]
+            if notice.kind is not NoticeKind.REPLACED:
+                lines += [text(_("Khi có người xác nhận, hệ thống thôi báo qua các kênh khác."))]
         lines += ["", text(_("Thư này do hệ thống Giao Ban tự gửi, xin không trả lời."))]
         return "\n".join(lines) + "\n"
 
@@ -98,7 +112,7 @@ class Words:
             (_("Đơn vị: {value}"), units),
         ]
         found = [text(label).format(value=value) for label, value in facts if value]
-        return [*found, self.due(notice)] if notice.due else found
+        return [*found, *(line for line in (self.tied(notice), self.due(notice)) if line)]
 
     def code(self, notice: Notice) -> str:
         """The sentence with the code."""
@@ -114,7 +128,8 @@ class Words:
         if notice.due is not None:
             when = f"{self._formats.time(notice.due)} {self._formats.date(notice.due).split()[-1]}"
             due = self._text(_("Hạn {when}.")).format(when=when)
-        tails = [tail for tail in (due, self.link(notice)) if tail]
+        tied = f"{self.tied(notice)}." if notice.tie else ""
+        tails = [tail for tail in (tied, due, self.link(notice)) if tail]
         return fitted(f"{self.title(notice)} {notice.number}:", f"{notice.subject}.", tails, alphabet)
 
     def message(self, notice: Notice) -> str:
@@ -129,7 +144,7 @@ class Words:
         subject = notice.subject
         if len(subject) > _PUSH_SUBJECT:
             subject = subject[: _PUSH_SUBJECT - 1].rstrip() + "…"
-        body = " · ".join(part for part in (notice.number, subject, self.due(notice)) if part)
+        body = " · ".join(part for part in (notice.number, subject, self.tied(notice), self.due(notice)) if part)
         urgent = notice.kind is NoticeKind.ESCALATION or notice.urgency in ("FLASH", "VERY_URGENT")
         tag = f"directive-{notice.directive}"
         return Push(title=self.title(notice), body=body, href=notice.href, tag=tag, urgent=urgent)

@@ -144,7 +144,7 @@ def test_the_issuer_hears_of_many_units_at_once(
 
 def test_a_recall_that_nobody_answers(store: Store, people: dict[str, Principal], clock: Clock) -> None:
     done = issue(store, people["chutich"], [people["camthuy"].unit_id], urgency=Urgency.VERY_URGENT)
-    store.write_now(service.recall, people["chutich"], done.id, RecallInput(note="Sai"))
+    store.write_now(service.recall, people["chutich"], POLICY, done.id, RecallInput(note="Sai"))
     clock.advance(minutes=61)
     assert sweep(store) == [("escalation", "recall", "chair"), ("escalation", "recall", "duty_officer")]
 

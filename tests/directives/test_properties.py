@@ -85,7 +85,7 @@ class World:
             case "accept":
                 return write(service.accept, self.clerk, self.delivery, command)
             case "recall":
-                return write(service.recall, self.leader, directive, RecallInput(note="x", command_id=command))
+                return write(service.recall, self.leader, POLICY, directive, RecallInput(note="x", command_id=command))
             case "agree" | "refuse":
                 answer = RecallAnswer(agree=action == "agree", note="x", command_id=command)
                 return write(service.answer_recall, self.cadre, directive, answer)

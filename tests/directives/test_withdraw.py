@@ -52,7 +52,7 @@ def test_a_recall_is_asked_and_answered(
 ) -> None:
     done = issue(store, people["chutich"], communes)
     store.write_now(service.register, people["camthuy"], POLICY, done.id)
-    asked = store.write_now(service.recall, people["chutich"], done.id, ASK)
+    asked = store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     assert (asked.asked, asked.left) == (3, 0)
     assert set(states(store, done.id).values()) == {"RECALL_PENDING"}
     agreed = store.write_now(service.answer_recall, people["camhieu"], done.id, RecallAnswer(agree=True))
@@ -74,7 +74,7 @@ def test_a_recall_is_asked_and_answered(
 
 def test_a_receipt_during_a_recall_counts(store: Store, people: dict[str, Principal], communes: list[int]) -> None:
     done = issue(store, people["chutich"], communes[:1])
-    store.write_now(service.recall, people["chutich"], done.id, ASK)
+    store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     assert store.write_now(service.arrived, {communes[0]: 1}) == 1
     row = store.read_now(lambda tx: tx.one(sa.select(delivery_table)))
     assert (row.state, row.state_before, row.arrived_at is not None) == ("RECALL_PENDING", "ARRIVED", True)
@@ -92,7 +92,7 @@ def test_what_was_given_up_can_no_longer_be_read(
     before = store.read_now(service.open_directive, people["camthuy"], POLICY, done.id).directive
     (attachment,) = before.attachments
     assert store.read_now(service.download, people["camthuy"], attachment.id).name == "a.pdf"
-    store.write_now(service.recall, people["chutich"], done.id, ASK)
+    store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     store.write_now(service.answer_recall, people["camthuy"], done.id, RecallAnswer(agree=True))
     after = store.read_now(service.open_directive, people["camthuy"], POLICY, done.id).directive
     assert (after.subject, after.body, after.attachments) == (before.subject, "", [])
@@ -106,24 +106,24 @@ def test_what_cannot_be_recalled(store: Store, people: dict[str, Principal], com
     complete(store, people, done.id)
     one = RecallInput(note="Nhầm", units=communes[:1])
     with pytest.raises(ConflictError, match="đã hoàn thành"):
-        store.write_now(service.recall, people["chutich"], done.id, one)
+        store.write_now(service.recall, people["chutich"], POLICY, done.id, one)
     both = RecallInput(note="Nhầm", units=communes[:2])
     with pytest.raises(ConflictError):
-        store.write_now(service.recall, people["chutich"], done.id, both)
+        store.write_now(service.recall, people["chutich"], POLICY, done.id, both)
     assert states(store, done.id)[communes[1]] == "SENT"  # refused as a whole
-    asked = store.write_now(service.recall, people["chutich"], done.id, ASK)
+    asked = store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     assert (asked.asked, asked.left) == (2, 1)
     with pytest.raises(ConflictError):
-        store.write_now(service.recall, people["chutich"], done.id, ASK)
+        store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     with pytest.raises(NotAllowedError):
-        store.write_now(service.recall, people["vanthu"], done.id, ASK)
+        store.write_now(service.recall, people["vanthu"], POLICY, done.id, ASK)
     with pytest.raises(NotFoundError):
-        store.write_now(service.recall, people["chutich"], done.id, RecallInput(note="x", units=[1, 99_999]))
+        store.write_now(service.recall, people["chutich"], POLICY, done.id, RecallInput(note="x", units=[1, 99_999]))
     with pytest.raises(ConflictError, match="thu hồi"):
         store.write_now(service.register, people["camhieu"], POLICY, done.id)
     unissued = store.write_now(service.create_draft, people["chutich"], POLICY, draft(communes))
     with pytest.raises(ConflictError, match="not_issued"):
-        store.write_now(service.recall, people["chutich"], unissued.id, ASK)
+        store.write_now(service.recall, people["chutich"], POLICY, unissued.id, ASK)
 
 
 @pytest.mark.parametrize("note", ["", " \n", "TỐI MẬT", "a\u202eb"])
@@ -132,7 +132,7 @@ def test_a_reason_says_something_and_no_secret(
 ) -> None:
     done = issue(store, people["chutich"], communes)
     with pytest.raises(UserError):
-        store.write_now(service.recall, people["chutich"], done.id, RecallInput(note=note))
+        store.write_now(service.recall, people["chutich"], POLICY, done.id, RecallInput(note=note))
     assert set(states(store, done.id).values()) == {"SENT"}
 
 
@@ -143,7 +143,7 @@ def test_information_can_be_recalled_but_not_waived(
     closed = store.write_now(service.register, people["camthuy"], POLICY, done.id)
     with pytest.raises(ConflictError):
         store.write_now(service.waive, people["chutich"], closed.id, WaiveInput(note="Không cần"))
-    store.write_now(service.recall, people["chutich"], done.id, ASK)
+    store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     no = RecallAnswer(agree=False, note="Đã niêm yết")
     assert store.write_now(service.answer_recall, people["camthuy"], done.id, no).state is State.CLOSED_INFO
 

@@ -190,7 +190,7 @@ def test_a_granted_extension_stops_reminders_of_the_old_deadline(
 def test_a_recall_stops_what_asks_for_work(store: Store, people: dict[str, Principal]) -> None:
     reach(store, people["vanthu.camthuy"], MAIL)
     done = issue(store, people["chutich"], [people["camthuy"].unit_id])
-    store.write_now(service.recall, people["chutich"], done, RecallInput(note="Sai số liệu"))
+    store.write_now(service.recall, people["chutich"], POLICY, done, RecallInput(note="Sai số liệu"))
     assert states(store) == [("mail", "stopped")]
 
 

@@ -95,7 +95,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.relation == Relation.REPLACES:
-        supersede(tx, who, row.related_id, number_text)
+        supersede(tx, who, policy, row.related_id, directive_id, number_text)
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
 from server.directives.documents import Urgency
+from server.directives.model import directive_table
 from server.directives.policy import Policy
+from server.directives.rules import Relation
 from server.directives.running import ISSUED, AlarmKind, ClockName
 from server.directives.service.posts import Directory
 from server.reach import service as reach
-from server.reach.notice import Notice, NoticeKind
+from server.reach.notice import Notice, NoticeKind, Tie
+from server.reach.rules import Channel
 from server.store import Transaction
 
 _SHOWN = 5
+_TIES = {Relation.REPLACES.value: Tie.REPLACES, Relation.CORRECTS.value: Tie.CORRECTS}
+_REPLACED = "replaced"
+"""No clock, and nothing that anybody does makes it needless to know."""
 
 
 def tell_issued(
@@ -26,6 +35,7 @@ def tell_issued(
     if not plan or not reach.anybody(tx):
         return
     directory = Directory(tx, units)
+    tie = _TIES.get(directive.relation)
     notice = Notice(
         kind=NoticeKind.ISSUED,
         directive=directive.id,
@@ -36,6 +46,8 @@ def tell_issued(
         due=directive.deadline or policy.register_due(tx.now, urgency),
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
+        tie=tie,
+        other=_number(tx, directive.related_id) if tie else "",
     )
     posts = [duty.post for duty in policy.file.reach[urgency].told]
     reach.put(
@@ -45,6 +57,57 @@ def tell_issued(
             for unit in units
         ],
     )
+
+
+def _number(tx: Transaction, directive_id: int) -> str:
+    d = directive_table.c
+    row = tx.one(sa.select(d.number_text).where(d.id == directive_id))
+    return row.number_text if row else ""
+
+
+def tell_recalled(tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], sender: str) -> None:
+    """Units are asked to give a directive (its row) up: who was told of it hears of that by the same channels."""
+    urgency = Urgency(directive.urgency)
+    due = policy.register_due(tx.now, urgency)
+    notice = _notice(NoticeKind.RECALL, directive, sender, due=due)
+    _tell_again(tx, policy, notice, units, ClockName.RECALL.value)
+
+
+def tell_replaced(
+    tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], sender: str, by: int, by_number: str
+) -> None:
+    """A directive (its row) was replaced by another: who was told of it, and is not told of the new one, hears it."""
+    notice = _notice(NoticeKind.REPLACED, directive, sender, tie=Tie.REPLACED_BY, other=by_number)
+    _tell_again(tx, policy, notice, units, _REPLACED, but=reach.addressed(tx, by))
+
+
+def _notice(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:
+    return Notice(
+        kind=kind,
+        directive=directive.id,
+        number=directive.number_text,
+        subject=directive.subject,
+        urgency=directive.urgency,
+        sender=sender,
+        href=f"/directives/{directive.id}",
+        exercise=directive.exercise,
+        **more,
+    )
+
+
+def _tell_again(
+    tx: Transaction, policy: Policy, notice: Notice, units: Sequence[int], clock: str, but: Collection[int] = ()
+) -> None:
+    """Tell people of these units whom messages about the directive have left for; the issuer's know by themselves."""
+    told = reach.told(tx, notice.directive, units)
+    at = policy.after_quiet_hours(tx.now, Urgency(notice.urgency))
+    tellings = []
+    for member in accounts.members(tx, sorted(told)) if told else ():
+        channels: set[Channel] = told[member.unit_id].get(member.account_id, set()) & set(policy.channels)
+        if channels and member.account_id not in but:
+            plan = [(channel, at) for channel in sorted(channels)]
+            tellings.append(reach.Telling(notice, {member.account_id}, plan, clock, [member.unit_id]))
+    reach.put(tx, tellings)
 
 
 def telling_of_alarm(

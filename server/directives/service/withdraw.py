@@ -6,19 +6,22 @@ import msgspec
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
+from server.directives.policy import Policy
 from server.directives.rules import STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
 from server.directives.service.commands import once
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.problems import no_directive, wrong_state
 from server.directives.service.steps import step, step_all
+from server.directives.service.telling import tell_recalled, tell_replaced
 from server.directives.shapes import DeliveryDone, RecallAnswer, RecallDone, RecallInput, WaiveInput
 from server.errors import ConflictError
 from server.http.i18n import _
 from server.store import Transaction
+from server.units import service as units
 
 
-def recall(tx: Transaction, who: Principal, directive_id: int, data: RecallInput) -> RecallDone:
+def recall(tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: RecallInput) -> RecallDone:
     """Ask recipients to give a document up. Named units must all still have it; raises ConflictError if one has not."""
     who.require(Permission.WITHDRAW_DIRECTIVE)
 
@@ -38,6 +41,7 @@ def recall(tx: Transaction, who: Principal, directive_id: int, data: RecallInput
         if not asked:
             raise wrong_state(State(rows[0].state)) if rows else no_directive()
         step_all(tx, asked, Event.RECALL, who, note=note, recall_asked_at=tx.now)
+        tell_recalled(tx, policy, row, [one.unit_id for one in asked], units.unit(tx, who.unit_id).name)
         return RecallDone(id=directive_id, asked=len(asked), left=len(rows) - len(asked))
 
     return once(tx, who, data.command_id, ["recall", directive_id, msgspec.to_builtins(data)], work, RecallDone)
@@ -71,7 +75,10 @@ def waive(tx: Transaction, who: Principal, delivery_id: int, data: WaiveInput) -
     return once(tx, who, data.command_id, content, work, DeliveryDone)
 
 
-def supersede(tx: Transaction, who: Principal, directive_id: int, by: str) -> None:
-    """A newer document took the place of this one; `by` is its number. What is finished stays finished."""
+def supersede(tx: Transaction, who: Principal, policy: Policy, directive_id: int, by: int, by_number: str) -> None:
+    """The newer document `by` took the place of this one. What is finished stays finished."""
     rows = [row for row in deliveries_of(tx, directive_id) if Event.SUPERSEDE in STATES[State(row.state)]]
-    step_all(tx, rows, Event.SUPERSEDE, who, note=by)
+    step_all(tx, rows, Event.SUPERSEDE, who, note=by_number)
+    replaced = directive_of_ours(tx, who, directive_id)
+    own = units.unit(tx, who.unit_id).name
+    tell_replaced(tx, policy, replaced, [row.unit_id for row in rows], own, by, by_number)

@@ -9,7 +9,7 @@ from server.reach.service.contacts import (
     enter,
     reachability,
 )
-from server.reach.service.outbox import Telling, anybody, put, stop
+from server.reach.service.outbox import Telling, addressed, anybody, put, stop, told
 from server.reach.service.sending import Letter, PushKeys, claim, retire, settle, something_due
 from server.reach.service.subscriptions import Keys, NewSubscription, devices, forget_device, subscribe
 from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_up, how_many_dead, send_again, tallies
@@ -24,6 +24,7 @@ __all__ = [
     "Reachability",
     "Tally",
     "Telling",
+    "addressed",
     "anybody",
     "change_channels",
     "claim",
@@ -44,4 +45,5 @@ __all__ = [
     "stop",
     "subscribe",
     "tallies",
+    "told",
 ]

@@ -114,6 +114,23 @@ def anybody(tx: Transaction) -> bool:
     return tx.connection.execute(some).first() is not None
 
 
+def told(tx: Transaction, directive: int, units: Collection[int]) -> dict[int, dict[int, set[Channel]]]:
+    """Whom messages about a directive have left for, because of which of these units: unit → account → channels."""
+    left = m.state.in_([MessageState.SENT.value, MessageState.SENDING.value])
+    mine = sa.and_(about.directive_id == directive, about.unit_id.in_(list(units)))
+    query = sa.select(about.unit_id, m.account_id, m.channel).join(message_table, m.id == about.message_id)
+    found: dict[int, dict[int, set[Channel]]] = {}
+    for row in tx.all(query.where(mine, left)):
+        found.setdefault(row.unit_id, {}).setdefault(row.account_id, set()).add(Channel(row.channel))
+    return found
+
+
+def addressed(tx: Transaction, directive: int) -> set[int]:
+    """Accounts that some message about a directive is for, whether it has left or not."""
+    query = sa.select(m.account_id).join(about_table, m.id == about.message_id).where(about.directive_id == directive)
+    return {row.account_id for row in tx.all(query.distinct())}
+
+
 def stop(
     tx: Transaction, directive: int, units: Collection[int], clocks: Collection[str], account: int | None = None
 ) -> None:
