@@ -39,6 +39,11 @@ class WorkingCalendar:
             return self.overrides[day]
         return bool(self._holidays.is_working_day(day))
 
+    def is_open(self, moment: datetime) -> bool:
+        """Whether offices work at a moment."""
+        local = moment.astimezone(self.zone)
+        return self.is_working_day(local.date()) and any(begin <= local.time() < end for begin, end in self.hours)
+
     def working_day_after(self, day: date, count: int) -> date:
         """The `count`-th working day after `day`; `count` 0 is the day itself, rolled to a working day."""
         if count == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -39,6 +40,7 @@ from server.units import service as units
 from server.units.service import Group, Tree, UnitInfo
 
 QUICK_DAYS = (1, 3, 5, 10)
+QUICK_OPENINGS = (1, 2, 3)
 COMMON = (
     DocumentType.CONG_VAN,
     DocumentType.THONG_BAO,
@@ -107,6 +109,19 @@ def quick_days(request: web.Request) -> list[tuple[str, str]]:
     moments = [(days, policy.day_deadline(now, days).astimezone(policy.zone)) for days in QUICK_DAYS]
     words = _("{n} ngày làm việc")
     return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
+
+
+def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]:
+    """What a draft's page says of its moment: `quick` openings of offices, whether it is `outside` their hours."""
+    policy, at = request.app[POLICY], directive.scheduled_at
+    today, opens = now_of(request).astimezone(policy.zone).date(), policy.calendar.hours[0][0]
+    days = [policy.calendar.working_day_after(today, count) for count in QUICK_OPENINGS]
+    words, moments = _("Đầu giờ sáng {day}"), [datetime.combine(day, opens) for day in days]
+    return {
+        "quick": [(translate(request, words, day=f"{one:%d/%m}"), f"{one:%Y-%m-%dT%H:%M}") for one in moments],
+        "outside": at is not None and not policy.calendar.is_open(at),
+        "problem": translate(request, service.schedule_problem(directive.schedule_problem)),
+    }
 
 
 async def show_form(
@@ -188,12 +203,17 @@ async def get_new(request: web.Request) -> web.Response:
 
 async def get_edit(request: web.Request) -> web.Response:
     """The form of a draft."""
+    return await show_draft_form(request)
+
+
+async def show_draft_form(request: web.Request, error: UserError | None = None) -> web.Response:
+    """The form of a stored draft, with what is wrong with it."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
     opened = await store.read(service.open_directive, who, policy, path_id(request))
     _require_draft(opened.directive)
-    offered = await store.read(choices, who, policy)
-    values = values_of(opened.directive, policy.zone)
-    return await show_form(request, offered, values, draft=opened.directive.id, files=opened.directive.attachments)
+    offered, values = await store.read(choices, who, policy), values_of(opened.directive, policy.zone)
+    files = opened.directive.attachments
+    return await show_form(request, offered, values, draft=opened.directive.id, files=files, error=error)
 
 
 def _require_draft(directive: Directive) -> None:
@@ -261,11 +281,7 @@ async def post_issue(request: web.Request) -> web.Response:
             return see_other(f"/directives/{path_id(request)}")
         await store.write(service.issue, who, policy, path_id(request), command.command_id)
     except service.DraftError as error:
-        opened = await store.read(service.open_directive, who, policy, path_id(request))
-        offered = await store.read(choices, who, policy)
-        values = values_of(opened.directive, policy.zone)
-        files = opened.directive.attachments
-        return await show_form(request, offered, values, draft=opened.directive.id, files=files, error=error)
+        return await show_draft_form(request, error)
     return see_other(f"/directives/{path_id(request)}")
 
 

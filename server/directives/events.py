@@ -19,6 +19,10 @@ RETRY_SECONDS = 1.0
 ANNOUNCEMENTS = (
     Announcement("directive.issued", "A directive came to the unit", durable=True),
     Announcement("directive.waiting", "A draft of the unit waits for its leader", durable=True),
+    Announcement(
+        "directive.released", "A signed directive was issued at its moment; `accounts` are told", durable=True
+    ),
+    Announcement("directive.held", "A signed directive could not be issued; `accounts` are told", durable=True),
     Announcement("delivery.changed", "Deliveries of a directive changed state", durable=True),
     Announcement("delivery.assigned", "The leader named people for a delivery: `accounts`", durable=True),
     Announcement("delivery.reminder", "A deadline of the unit is near; `accounts` are those it is for", durable=True),

@@ -18,6 +18,7 @@ from server.directives import (
     pages,
     posting,
     registering,
+    scheduling,
     service,
     timing,
     wall,
@@ -76,7 +77,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.may_watch["board"] = board_watch(store)
     channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, wall):
+    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, scheduling, wall):
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [

@@ -140,6 +140,7 @@ async def show_directive(
         template = "directives/draft.html" if opened.board is None else "directives/board.html"
         if opened.board is None:
             who, policy = principal(request), request.app[POLICY]
+            context["schedule"] = compose.schedule_offer(request, opened.directive)
             context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
         context["recipients"] = [units[to.unit].name for to in opened.directive.recipients]

@@ -67,10 +67,11 @@ class Actor(StrEnum):
 
 
 class DirectiveState(StrEnum):
-    """A directive is being written, waits for the leader, or is issued for good."""
+    """A directive is being written, waits for the leader, is signed for a later moment, or is issued for good."""
 
     DRAFT = "DRAFT"
     WAITING = "WAITING"
+    SCHEDULED = "SCHEDULED"
     ISSUED = "ISSUED"
 
 

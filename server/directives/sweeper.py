@@ -1,4 +1,4 @@
-"""Raises reminders and escalations: one small task, which may run in any number of processes."""
+"""Raises reminders and escalations, and issues what was signed for now: a small task, in any number of processes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ class Sweeper:
                     scheduled = True
                     if count:
                         log.info("rules have changed: %d open deliveries are scheduled anew", count)
+                while await self._store.write(service.issue_due, self._policy):
+                    pass  # one by one, so that others can write between them
                 looked_at = True
                 while looked_at:  # batch by batch, so that others can write between them
                     looked_at = bool(await self._store.write(service.sweep, self._policy))

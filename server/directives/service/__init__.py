@@ -9,7 +9,7 @@ from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.posts import name_holders, posts_of
-from server.directives.service.problems import DraftError
+from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
     drafts,
@@ -27,6 +27,7 @@ from server.directives.service.receive import arrived, questions_to_us, register
 from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
+from server.directives.service.scheduling import issue_due, schedule, take_back
 from server.directives.service.sweeping import count_set_aside, reschedule, sweep
 from server.directives.service.today import unit_day
 from server.directives.service.withdraw import answer_recall, recall, waive
@@ -58,6 +59,7 @@ __all__ = [
     "gaps_of",
     "inbox",
     "issue",
+    "issue_due",
     "issued",
     "late",
     "may_watch_board",
@@ -77,11 +79,14 @@ __all__ = [
     "report",
     "reschedule",
     "return_delivery",
+    "schedule",
+    "schedule_problem",
     "see",
     "send_back",
     "start",
     "submit",
     "sweep",
+    "take_back",
     "tallies",
     "unit_day",
     "unread",

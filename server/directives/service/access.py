@@ -32,11 +32,14 @@ def directive_of_ours(tx: Transaction, who: Principal, directive_id: int, *, loc
 
 
 def draft_of_ours(tx: Transaction, who: Principal, directive_id: int) -> Any:
-    """A draft of the person's own unit, locked. Raises ConflictError once it is issued."""
+    """A draft of the person's own unit, locked. Raises ConflictError once it is signed or issued."""
     who.require(Permission.DRAFT_DIRECTIVE)
     row = directive_of_ours(tx, who, directive_id, lock=True)
     if row.state == DirectiveState.ISSUED:
         raise ConflictError("already_issued", _("Văn bản đã ban hành nên không sửa hay xóa được nữa."))
+    if row.state == DirectiveState.SCHEDULED:
+        text = _("Văn bản đã ký và đang chờ đến giờ ban hành. Xin rút lại trước khi sửa, xóa hay ban hành ngay.")
+        raise ConflictError("scheduled", text)
     return row
 
 

@@ -53,6 +53,8 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         related=row.related_id,
         questions=questions_in(row.questions),
         exercise=row.exercise,
+        scheduled_at=row.scheduled_at,
+        schedule_problem=row.schedule_problem or "",
     )
 
 

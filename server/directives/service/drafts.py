@@ -115,6 +115,7 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
         "related_id": draft.related if draft.relation else None,
         "questions": msgspec.json.encode(draft.questions).decode() if draft.questions else None,
         "exercise": draft.exercise,
+        "schedule_problem": None,
         "changed_at": tx.now,
     }
 

@@ -41,13 +41,13 @@ def issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int, co
 
 def require_fit(tx: Transaction, who: Principal, directive_id: int) -> None:
     """Raise DraftError with all that keeps a draft from being issued."""
-    _check(tx, who, draft_of_ours(tx, who, directive_id))
+    check_fit(tx, who, draft_of_ours(tx, who, directive_id), tx.now)
 
 
 def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
     """Hand a draft to the leader, who is told. It must be fit to be issued. Raises DraftError, ConflictError."""
     row = draft_of_ours(tx, who, directive_id)
-    _check(tx, who, row)
+    check_fit(tx, who, row, tx.now)
     if row.state != DirectiveState.WAITING:
         tx.execute(
             sa.update(directive_table)
@@ -70,8 +70,14 @@ def create_and_issue(
 
 
 def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> DirectiveDone:
-    row = draft_of_ours(tx, who, directive_id)
-    recipients = _check(tx, who, row)
+    return release(tx, who, policy, draft_of_ours(tx, who, directive_id))
+
+
+def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> DirectiveDone:
+    """Issue a locked draft, which the person signs now or has signed for this moment. Raises DraftError."""
+    directive_id, recipients = row.id, check_fit(tx, who, row, tx.now)
+    signed = row.state == DirectiveState.SCHEDULED
+    signer_name = row.signer_name if signed else who.name
     own = units.unit(tx, who.unit_id)
     year = policy.year(tx.now)
     number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
@@ -85,13 +91,13 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
             number=number,
             number_text=number_text,
             signer_id=who.account_id,
-            signer_name=who.name,
-            signer_position=who.acting.position,
+            signer_name=signer_name,
+            signer_position=row.signer_position if signed else who.acting.position,
             issued_at=tx.now,
             changed_at=tx.now,
         )
     )
-    make_searchable(tx, directive_id, number_text, row.kind, row.subject, who.name)
+    make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer_name)
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.relation == Relation.REPLACES:
@@ -99,10 +105,11 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
 
 
-def _check(tx: Transaction, who: Principal, row: Any) -> Recipients:
+def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipients:
+    """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
     found = tx.all(sa.select(recipient_table).where(recipient_table.c.directive_id == row.id))
     recipients = [(r.unit_id, RecipientRole(r.role)) for r in found]
-    problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), tx.now)
+    problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
     allowed = {unit.id for unit in reachable(tx, who.unit_id)}
     if any(unit not in allowed for unit, _role in recipients):
         problems.append(Problem("recipients", "unknown_recipient"))

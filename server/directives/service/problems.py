@@ -53,6 +53,23 @@ MESSAGES = {
 }
 
 
+_LATER = (
+    "past_deadline",
+    "unknown_recipient",
+    "not_forwardable",
+    "after_parent",
+    "unknown_related",
+    "replaced_already",
+)
+
+
+def schedule_problem(code: str) -> str:
+    """Why a signed document was not issued at its moment, by the code that is stored."""
+    if code == "signer_left":
+        return _("Người ký không còn quyền ban hành của đơn vị.")
+    return MESSAGES[code] if code in _LATER else _("Xin xem lại văn bản rồi ban hành.")
+
+
 class DraftError(UserError):
     """A draft that breaks the rules; `problems` are all of them, the error itself speaks of the first."""
 

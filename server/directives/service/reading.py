@@ -142,6 +142,7 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
         changed_at=row.changed_at,
         counts=counts,
         exercise=row.exercise,
+        scheduled_at=row.scheduled_at,
     )
 
 

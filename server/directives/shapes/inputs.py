@@ -54,6 +54,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class ScheduleInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign a draft now, to be issued at a later moment, a year ahead at most."""
+
+    at: Moment
+    command_id: CommandId = ""
+
+
 class RegisterInput(msgspec.Struct, frozen=True, kw_only=True):
     """Register, or confirm; `made_at` is when the person did so, if the device had no network then."""
 

@@ -142,7 +142,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
-    """A directive without its deliveries."""
+    """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
+
+    `schedule_problem` is the code of what kept it from being issued then.
+    """
 
     id: int
     state: DirectiveState
@@ -166,6 +169,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     related: int | None = None
     questions: list[Question] = []
     exercise: bool = False
+    scheduled_at: datetime | None = None
+    schedule_problem: str = ""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +214,7 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     counts: Counts
     exercise: bool = False
+    scheduled_at: datetime | None = None
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):

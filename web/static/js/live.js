@@ -48,12 +48,18 @@ document.addEventListener("giaoban:directive.issued", ({ detail }) => {
   });
 });
 
-// A reminder or an escalation rings for those it names; all others of the unit find it on their pages.
-for (const [kind, text] of [["reminder", "reminder"], ["escalated", "escalated"]]) {
-  document.addEventListener(`giaoban:delivery.${kind}`, ({ detail }) => {
+// A reminder, an escalation, or what became of a signed directive is for those it names; all others of the unit find it on their pages.
+const FOR_SOME = {
+  "delivery.reminder": "reminder",
+  "delivery.escalated": "escalated",
+  "directive.released": "released",
+  "directive.held": "held",
+};
+for (const [kind, text] of Object.entries(FOR_SOME)) {
+  document.addEventListener(`giaoban:${kind}`, ({ detail }) => {
     if (!(detail.accounts ?? []).map(String).includes(accountId)) return;
     raiseTitleCount();
-    ring(kind === "escalated");
+    ring(kind === "delivery.escalated");
     toast(marked(detail, word(text, { subject: detail.subject ?? "" })), {
       iconName: "bell",
       stay: Infinity,

@@ -1,0 +1,78 @@
+"""Sign now, issue later: the API, and the two forms of a draft's page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from aiohttp import web
+
+from server.accounts.permissions import Permission
+from server.directives import service
+from server.directives.compose import show_draft_form
+from server.directives.keys import POLICY
+from server.directives.pages import show_directive
+from server.directives.shapes import Command, CommandId, DirectiveDone, ScheduleInput
+from server.errors import UserError
+from server.http import STORE, Route, json_reply, principal, read_body, see_other
+from server.http.formats import parse_local
+from server.http.i18n import _
+from server.http.reading import path_id
+
+
+class ScheduleForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The form as it was typed: `at` is local time."""
+
+    at: str = ""
+    command_id: CommandId = ""
+
+
+async def schedule(request: web.Request) -> web.Response:
+    """Sign a draft now, to be issued at a later moment."""
+    data, who = await read_body(request, ScheduleInput), principal(request)
+    return json_reply(await request.app[STORE].write(service.schedule, who, path_id(request), data))
+
+
+async def take_back(request: web.Request) -> web.Response:
+    """Take the signature back before that moment."""
+    command, who = await read_body(request, Command), principal(request)
+    return json_reply(await request.app[STORE].write(service.take_back, who, path_id(request), command.command_id))
+
+
+async def post_schedule(request: web.Request) -> web.Response:
+    """The form. What is missing in the document brings its form; a moment that cannot be, the page again."""
+    form, who, policy = await read_body(request, ScheduleForm), principal(request), request.app[POLICY]
+    try:
+        data = ScheduleInput(at=_moment(request, form.at), command_id=form.command_id)
+        await request.app[STORE].write(service.schedule, who, path_id(request), data)
+    except service.DraftError as error:
+        return await show_draft_form(request, error)
+    except UserError as error:
+        if error.field != "at":
+            raise
+        opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
+        return await show_directive(request, opened, error, form.at)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+def _moment(request: web.Request, text: str) -> datetime:
+    try:
+        return parse_local(text, request.app[POLICY].zone)
+    except ValueError as error:
+        raise UserError("bad_moment", _("Giờ ban hành không đúng dạng ngày giờ."), field="at") from error
+
+
+async def post_take_back(request: web.Request) -> web.Response:
+    """The button."""
+    command, who = await read_body(request, Command), principal(request)
+    await request.app[STORE].write(service.take_back, who, path_id(request), command.command_id)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+_API, _PAGE, _ISSUE = "/api/v1/directives/{id:\\d+}", "/directives/{id:\\d+}", Permission.ISSUE_DIRECTIVE
+ROUTES = [
+    Route("POST", f"{_API}/schedule", schedule, _ISSUE, body=ScheduleInput, answer=DirectiveDone),
+    Route("POST", f"{_API}/take-back", take_back, _ISSUE, body=Command, answer=DirectiveDone),
+    Route("POST", f"{_PAGE}/schedule", post_schedule, _ISSUE),
+    Route("POST", f"{_PAGE}/take-back", post_take_back, _ISSUE),
+]

@@ -1,0 +1,131 @@
+"""Scheduled issue: a leader signs now, the sweeper issues at the moment that was chosen, once, however many sweep.
+
+Until then it can be taken back. After a downtime it is issued as soon as somebody sweeps; whether it may be is judged
+then. What must not be issued any more goes back to the leader with the reason, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts import service as accounts
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.model import directive_table
+from server.directives.policy import Policy
+from server.directives.rules import DirectiveState
+from server.directives.service.access import d, directive_of_ours, draft_of_ours
+from server.directives.service.commands import once
+from server.directives.service.issue import check_fit, release
+from server.directives.shapes import DirectiveDone, ScheduleInput
+from server.errors import ConflictError, UserError
+from server.http.i18n import _
+from server.store import Transaction
+
+log = logging.getLogger("giaoban.directives")
+LONGEST_AHEAD = timedelta(days=366)
+
+
+def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleInput) -> DirectiveDone:
+    """Sign a draft that is fit to be issued at a later moment. Raises DraftError, UserError, ConflictError."""
+    who.require(Permission.ISSUE_DIRECTIVE)
+
+    def work() -> DirectiveDone:
+        row = draft_of_ours(tx, who, directive_id)
+        if data.at <= tx.now:
+            raise UserError("past_moment", _("Giờ ban hành phải sau lúc này."), field="at")
+        if data.at > tx.now + LONGEST_AHEAD:
+            raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
+        check_fit(tx, who, row, data.at)
+        signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
+        _change(tx, directive_id, DirectiveState.SCHEDULED, scheduled_at=data.at, schedule_problem=None, **signer)
+        return DirectiveDone(id=directive_id, state=DirectiveState.SCHEDULED)
+
+    content = ["schedule", directive_id, msgspec.to_builtins(data)]
+    return once(tx, who, data.command_id, content, work, DirectiveDone)
+
+
+def take_back(tx: Transaction, who: Principal, directive_id: int, command_id: str = "") -> DirectiveDone:
+    """Take a signature back before the moment has come. Raises ConflictError."""
+    who.require(Permission.ISSUE_DIRECTIVE)
+
+    def work() -> DirectiveDone:
+        row = directive_of_ours(tx, who, directive_id, lock=True)
+        if row.state != DirectiveState.SCHEDULED:
+            raise ConflictError("not_scheduled", _("Văn bản này không chờ đến giờ ban hành."))
+        _unsign(tx, directive_id, None)
+        return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
+
+    return once(tx, who, command_id, ["take_back", directive_id], work, DirectiveDone)
+
+
+def issue_due(tx: Transaction, policy: Policy) -> bool:
+    """Issue the one directive whose moment came first; gives whether there was any.
+
+    Raises OperationalError when the database itself fails: then it stays as it is.
+    """
+    due = sa.and_(d.state == DirectiveState.SCHEDULED.value, d.scheduled_at <= tx.now)
+    query = sa.select(directive_table).where(due).order_by(d.scheduled_at, d.id).limit(1)
+    row = tx.one(query.with_for_update(skip_locked=True))
+    if row is None:
+        return False
+    problem = _try(tx, policy, row)
+    if problem:
+        _unsign(tx, row.id, problem)
+        _tell(tx, "directive.held", row, {"problem": problem})
+    return True
+
+
+def _try(tx: Transaction, policy: Policy, row: Any) -> str:
+    """Issue it, all or nothing; gives the code of what keeps it from being issued."""
+    who = _signer(tx, row)
+    if who is None:
+        return "signer_left"
+    try:
+        with tx.savepoint():
+            done = release(tx, who, policy, row)
+            _tell(tx, "directive.released", row, {"number": done.number_text})
+    except sa.exc.OperationalError:
+        raise
+    except UserError as error:
+        log.warning("directive %d was not issued at its moment: %s", row.id, error.code)
+        return error.code[:40]
+    except Exception:
+        log.exception("directive %d could not be issued at its moment", row.id)
+        return "failed"
+    return ""
+
+
+def _signer(tx: Transaction, row: Any) -> Principal | None:
+    """Who signed it, in the unit that it is issued by; None if they may issue there no more."""
+    found = (who for who in accounts.principals(tx, row.signer_id) if who.unit_id == row.unit_id)
+    return next((who for who in found if who.may(Permission.ISSUE_DIRECTIVE)), None)
+
+
+def _unsign(tx: Transaction, directive_id: int, problem: str | None) -> None:
+    nobody = {"signer_id": None, "signer_name": None, "signer_position": None}
+    _change(tx, directive_id, DirectiveState.WAITING, scheduled_at=None, schedule_problem=problem, **nobody)
+
+
+def _change(tx: Transaction, directive_id: int, state: DirectiveState, **values: Any) -> None:
+    values |= {"state": state.value, "changed_at": tx.now}
+    tx.execute(sa.update(directive_table).where(d.id == directive_id).values(**values))
+
+
+def _tell(tx: Transaction, kind: str, row: Any, more: dict[str, Any]) -> None:
+    """Who wrote it and who signed it hear what became of it."""
+    body = {
+        "directive": row.id,
+        "subject": row.subject,
+        "exercise": row.exercise,
+        "scheduled_at": row.scheduled_at,
+        "accounts": sorted({row.author_id, row.signer_id}),
+        "href": f"/directives/{row.id}",
+        **more,
+    }
+    tx.emit(kind, [row.unit_id], body)
