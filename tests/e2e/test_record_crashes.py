@@ -217,7 +217,7 @@ def test_a_server_that_is_stopped_and_started_again(recording: Recording, whom: 
     print(f"\nwritten until {lost:.2f} s before the stop; pictures {late:+.2f} s after the return; hole {length:.2f} s")
     assert lost <= LOST_AT_A_STOP
     assert late <= LOST_SECONDS
-    assert [gap["reason"] for gap in record["gaps"]] == ["crash"] * len(record["gaps"])
+    assert {gap["reason"] for gap in record["gaps"]} <= {"stopped"}
     start = datetime.fromisoformat(record["gaps"][0]["started_at"]).timestamp()
     assert start >= stopped_at - LOST_AT_A_STOP
     at = record["gaps"][0]["at_ms"] / 1000

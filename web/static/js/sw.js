@@ -11,6 +11,7 @@ const MOST_PAGES = 40;
 const KEPT = /^\/(?:$|directives\/in$|directives\/\d+$)/;
 const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
+const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Firefox finds no way for sound from a page that came through here
 const OFFLINE = "/offline";
 const REFUSED = new Set([404, 409, 422]);
 
@@ -174,6 +175,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
+  if (request.mode === "navigate" && LIVE.test(url.pathname)) return;
   if (request.mode === "navigate" && request.method === "GET") event.respondWith(page(event, url));
   else if (request.mode === "navigate" && CONFIRM.test(url.pathname)) event.respondWith(confirm(event, url));
   else if (request.mode === "navigate" && url.pathname === "/sign-out") event.waitUntil(caches.delete(PAGES));
