@@ -10,9 +10,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(VENV)/run.stamp web/node_modules/.stamp
 	@exec $(BIN)/giaoban demo
 
-# Real browsers, networks and clocks on a machine that others use, too: what fails is tried once more, by itself, and
-# both goes are in the output. What fails twice has failed.
-once_more = || { [ $$? -eq 1 ] && echo "UNSTEADY: once more, by itself, what failed above ..." && $(BIN)/pytest --last-failed -m $(1); }
+# Real browsers, networks and clocks on a machine that others use, too: files in which a test fails are tried once more, by
+# themselves, and both goes are in the output. What fails twice has failed.
+once_more = || { [ $$? -eq 1 ] && echo "UNSTEADY: once more, the files of what failed above ..." && $(BIN)/pytest -m $(1) $$(cat build/failed-tests); }
 
 test: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py

@@ -172,6 +172,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files:
     return _Files(config, log)
 
 
+class _FailedFiles:
+    """Writes down in which files a test failed: those of one may be one story, so they are tried again together."""
+
+    LIST = ROOT / "build" / "failed-tests"
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._files.add(report.nodeid.partition("::")[0])
+
+    def pytest_sessionfinish(self) -> None:
+        self.LIST.parent.mkdir(exist_ok=True)
+        self.LIST.write_text(" ".join(sorted(self._files)), "utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
+        config.pluginmanager.register(_FailedFiles())
+
+
 def pytest_runtest_setup() -> None:
     witness.forget()
 
