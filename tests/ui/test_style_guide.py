@@ -169,6 +169,24 @@ async def test_undo_takes_a_step_back_before_it_is_sent(address: str, browser: B
     assert sent == []
 
 
+async def test_a_question_is_not_answered_by_the_end_of_the_one_before(address: str, browser: Browser) -> None:
+    """The dialog's `close` comes later than the keys of somebody quick: no to the first, asked again, yes."""
+    page = await opened(browser, address + "style_guide.html")
+    answers = await page.evaluate("""async () => {
+      const [{ src }] = [...document.scripts].filter((script) => /\\/app\\.js/.test(script.src));
+      const { ask } = await import(new URL(src.replace("app.js", "dialog.js")));
+      const dialog = document.getElementById("ask");
+      const first = ask("A?");
+      dialog.close("no");
+      const second = ask("B?");
+      await new Promise((done) => setTimeout(done, 200));
+      const still = dialog.open;
+      dialog.querySelector("[data-ask-yes]").click();
+      return [await first, still, await second];
+    }""")
+    assert answers == [False, True, True]
+
+
 async def test_theme_is_remembered_and_the_room_stays_dark(address: str, browser: Browser) -> None:
     page = await opened(browser, address + "style_guide.html", color_scheme="light")
     await page.locator(".menu > summary").click()
