@@ -106,7 +106,7 @@ class Exchange:
             try:
                 await work
             except Exception:
-                log.exception("a call")
+                log.exception("a task of the telephone failed; its call has ended or goes on without it")
 
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)

@@ -6,8 +6,9 @@ process   node → control (its socket), protocol (what is said there: terms, st
 a way in  udp → paths (whose?) → ice, dtls, policing, participant; joining: negotiation, sdp, sdp_section, sdp_answer
 inward    switch → uplink → rtp, vp8, red, twcc → source, asking (for what was lost), reception, clocks;
           RTCP both ways: feedback, rtcp, rtcp_build
-outward   room → forward → runs, slots, downlink; sender (one by one), audience and volley (for many alike);
+outward   room → forward → runs, slots, downlink; sender (one by one), audience, volley and ledger (for many alike);
           on thin links pacing; too much at once: overload
+telephones phone: lines (their commands), conference (those of one room), bridge and leg (their sound in and out)
 voices    speakers (who is heard), voices (at which rate), red (with how many copies)
 pictures  pictures → layers (ways to show one), bandwidth (what a link carries), allocator (what it gets of it),
           ladder (in which word to say so), dynacast (what senders should send)
