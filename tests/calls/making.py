@@ -26,6 +26,7 @@ from server.telephony.sip.outgoing import OutgoingCall
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.uri import read_uri, sip_uri
 from tests.telephony.sip.making import SDP
+from tests.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -143,14 +144,6 @@ class Handsets:
 
     def on_ended(self, call: Call, ending: Ending, now: float) -> None:
         self.endings[call.id] = ending
-
-
-async def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait until it is true, and give it."""
-    async with asyncio.timeout(seconds):
-        while not (found := condition()):
-            await asyncio.sleep(0.005)
-    return found
 
 
 class Village:

@@ -18,9 +18,10 @@ from server.meetings.service import attend, plan, telephone
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Plan
 from server.store import Store
-from tests.calls.making import Village, until, village
+from tests.calls.making import Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.conftest import DistrictIds
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from server.errors import NotAllowedError, NotFoundError, UnavailableError, User
 from server.meetings.service import telephone
 from server.store import Store
 from server.telephony.sip.incoming import IncomingCall
-from tests.calls.making import HOST, Village, until, village
+from tests.calls.making import HOST, Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_in import live, seats
 from tests.conftest import DistrictIds
+from tests.waiting import until
 
 NUMBER = "0912000111"
 

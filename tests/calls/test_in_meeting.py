@@ -23,10 +23,11 @@ from server.meetings.service.plan import AgendaLine
 from server.meetings.service.telephone import Standing
 from server.store import Store
 from server.telephony.sip.outgoing import OutgoingCall
-from tests.calls.making import Village, until, village
+from tests.calls.making import Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_in import live, logged, pin_of, seats
 from tests.conftest import DistrictIds
+from tests.waiting import until
 
 
 class Seated:

@@ -23,12 +23,7 @@ from server.http.keys import STORE
 from server.store import Store
 from tests.channel.test_channel import Harness, person
 from tests.redis_server import RedisServer
-
-
-async def until(condition: Any, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+from tests.waiting import until
 
 
 @pytest.fixture
