@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.volley import MOST, Octets, socket_names
+from server.media.volley import MOST, Names, Octets
 
 if TYPE_CHECKING:
     from server.media.downlink import Downlink
@@ -49,7 +49,7 @@ class Audience:
         self.places = {to.row: place for place, to in enumerate(self.downlinks)}
         self.sessions: list[Any] = [to.session for to in self.downlinks]
         self.addresses = [to.address for to in self.downlinks]
-        self.names = socket_names(self.addresses)
+        self.names = Names(self.addresses)
         self.cap = members[0][1].cap
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]

@@ -27,9 +27,9 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
                 participant.downlink.catch_up()
-                participant.downlink.bandwidth.feedback(fci, now)
-                participant.judge_link(room.voice.form, now)
-                room.follow(participant, now)
+                if participant.downlink.bandwidth.feedback(fci, now):
+                    participant.judge_link(room.voice.form, now)
+                    room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)

@@ -89,6 +89,7 @@ class Participant:
         self.demands: list[Demand] = []
         self.arranged_for = 0.0  # the estimate of its link for which its slots were arranged, in bit/s
         self.arranged_at = float("-inf")
+        self.content = False  # whether its link was known, a moment ago, to carry all that it wishes for
         self.watched: frozenset[tuple[str, Picture, str]] = frozenset()  # whose picture, its kind, its layer
         self.allocation = Allocation()
         self.ladder = Ladder()

@@ -225,6 +225,7 @@ class Room:
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
+        participant.content = participant.downlink.estimate >= self.needed(participant)
 
     def _budget(self, participant: Participant, now: float) -> float:
         """What is left for pictures after the voices: at least one may begin at any moment.
@@ -251,6 +252,7 @@ class Room:
             self._tell_link(participant, now)
         if participant.downlink.estimate >= participant.arranged_for and not participant.allocation.waits:
             return
+        participant.content = False
         if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
             self.arrange(participant, now)
             self._tell_link(participant, now)
@@ -370,7 +372,8 @@ class Room:
         In a large room that is so for most, most of the time, and arranging is what costs most of all that is not
         forwarding.
         """
-        if now - participant.arranged_at > ARRANGED_EVERY or participant.downlink.estimate < self.needed(participant):
+        participant.content = participant.downlink.estimate >= self.needed(participant)
+        if now - participant.arranged_at > ARRANGED_EVERY or not participant.content:
             return False
         return self.pictures.settled(participant, now)
 

@@ -180,9 +180,9 @@ class Switch:
 
     def _probe(self, participant: Participant, now: float) -> None:
         """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""
-        if not participant.receiving:
-            return
         bandwidth = participant.downlink.bandwidth
+        if not participant.receiving or (participant.content and bandwidth.at_ease(now)):
+            return
         participant.downlink.catch_up()
         bandwidth.tick(now)
         probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))

@@ -19,18 +19,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.media.ice import Address
+from server.media.intake import MOST, Intake
 from server.media.volley import UDP_SEGMENT, Volley
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
-BURST = 128  # datagrams taken in one go before anything is sent
-GATHERING = 0.001  # s between the beginnings of two bursts, when many packets come
+GATHERING = 0.002  # s between two looks at the socket while something comes
+IN_VAIN = 5  # looks in a row that found nothing, after which the kernel is asked to wake us
 RESTED = 0.0002  # s without work before a burst: the node had caught up with what came before
 RECEIVE_BUFFER = 1 << 20  # bytes; about a quarter second of a full uplink
 SEND_BUFFER = 2 << 20
-LARGEST = 2048  # bytes of a datagram; media is below 1,500
 WAITING_VOICES = 512  # voice packets kept while the send buffer is full
 
 _SEGMENT_REFUSED = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP})
@@ -41,7 +41,7 @@ class DatagramHandler(Protocol):
     """Who gets what arrives."""
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
-        """One datagram, at most `LARGEST` bytes; must not raise."""
+        """One datagram, at most `intake.LARGEST` bytes, that waited at `now`; must not raise."""
 
     def burst_ended(self, now: float) -> None:
         """All that had arrived was handed over: send what came of it."""
@@ -62,8 +62,10 @@ class UdpPort:
         self.number: int = self._socket.getsockname()[1]
         self.sent = self.dropped_video = self.dropped_audio = self.errors = 0
         self._clock = clock
+        self._intake = Intake()
         self.rested = True
-        self._began = self._ended = float("-inf")
+        self._ended = float("-inf")
+        self._in_vain = 0
         self._next_take: asyncio.TimerHandle | None = None
         self._handler: DatagramHandler | None = None
         self._segments = True
@@ -91,41 +93,33 @@ class UdpPort:
         """Hand over what has arrived."""
         began = self._clock()
         self.rested = began - self._ended > RESTED
-        dense, self._began = began - self._began < 2 * GATHERING, began
-        came = 1
+        came = 0
         try:
-            came = self._read(handler)
+            datagrams = self._intake.take(self._socket.fileno())
+            came = len(datagrams)
+            for data, source in datagrams:
+                if data:
+                    handler.datagram(data, source, began)
             if came:
                 handler.burst_ended(self._clock())
         finally:  # whatever went wrong with this burst, the next is read
             self._ended = self._clock()
             if self._socket.fileno() >= 0:
-                self._look_again(handler, came > 0 and dense)
+                self._look_again(handler, came, self._ended - began)
 
-    def _look_again(self, handler: DatagramHandler, soon: bool) -> None:
-        """When to take the next burst. To be woken costs more than a packet: while they come one just after the other,
-        the port is looked at every `GATHERING`, else when the kernel says that something is there."""
+    def _look_again(self, handler: DatagramHandler, came: int, took: float) -> None:
+        """When to take the next burst. To be woken costs more than a packet: while they come, the port is looked at
+        every `GATHERING`, else when the kernel says that something is there."""
         loop, number = asyncio.get_running_loop(), self._socket.fileno()
-        if soon:
-            loop.remove_reader(number)
-            self._next_take = loop.call_at(loop.time() + self._began + GATHERING - self._ended, self._take, handler)
-        elif self._next_take is not None:
+        self._in_vain = 0 if came else self._in_vain + 1
+        if self._in_vain < IN_VAIN:
+            if self._next_take is None:
+                loop.remove_reader(number)
+            pause = GATHERING - took if came < MOST else 0.0  # else more waits
+            self._next_take = loop.call_later(max(0.0, pause), self._take, handler)
+        else:
             self._next_take = None
             loop.add_reader(number, self._take, handler)
-
-    def _read(self, handler: DatagramHandler) -> int:
-        receive, clock = self._socket.recvfrom, self._clock
-        for count in range(BURST):
-            try:
-                data, source = receive(LARGEST)
-            except BlockingIOError:
-                return count
-            except OSError as error:  # an ICMP answer to an earlier send
-                log.debug("receive: %s", error)
-                continue
-            if data:
-                handler.datagram(data, source, clock())
-        return BURST
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 

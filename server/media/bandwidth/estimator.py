@@ -29,8 +29,8 @@ class BandwidthEstimator:
     """See the package's docstring for how it is used. Times in seconds of one monotonic clock, rates in bit/s."""
 
     __slots__ = (
-        "_before", "_calm", "_delay", "_groups", "_history", "_judged", "_loss", "_prober", "_rate", "_reported_rtt",
-        "_silent_cut", "_throughput", "_ticks", "record", "returns",
+        "_before", "_calm", "_delay", "_groups", "_heard", "_history", "_judged", "_loss", "_prober", "_rate",
+        "_reported_rtt", "_silent_cut", "_throughput", "_ticks", "record", "returns",
     )  # fmt: skip
 
     def __init__(self, start: float = START) -> None:
@@ -42,7 +42,7 @@ class BandwidthEstimator:
         self._prober = Prober()
         self._groups: list[Group] = []  # told by feedback, not judged yet
         self._calm = True  # whether these told of nothing that is new
-        self._judged = float("-inf")
+        self._heard = self._judged = float("-inf")
         self._ticks: int | None = None  # arrival of the newest packet that was reported, on the peer's clock
         self._before: float | None = None  # estimate before an interruption that lasts
         self._silent_cut = float("-inf")
@@ -59,14 +59,18 @@ class BandwidthEstimator:
         """
         self.record((first, count, size, now))
 
-    def feedback(self, fci: bytes, now: float) -> None:
-        """A transport-wide feedback came (`rtcp.TransportFeedback.fci`). Raises ProtocolError when malformed."""
+    def feedback(self, fci: bytes, now: float) -> bool:
+        """A transport-wide feedback came (`rtcp.TransportFeedback.fci`); whether the link was judged by it.
+
+        Raises ProtocolError when malformed.
+        """
         report = read_report(fci, self._ticks)
         if report.ticks:
             self._ticks = report.ticks[-1]
         groups = self._history.match(report)
         if not groups:
-            return
+            return False
+        self._heard = now
         if self._before is not None:
             self._resume(self._before, now)
         watched = self._prober.probe is not None or self._rate.capacity is not None
@@ -78,6 +82,7 @@ class BandwidthEstimator:
         self._calm = calm
         if due:
             self._judge(now)
+        return due
 
     def _judge(self, now: float) -> None:
         groups, self._groups, self._judged = self._groups, [], now
@@ -106,6 +111,10 @@ class BandwidthEstimator:
         """A round trip was measured (RTCP reports)."""
         self._reported_rtt = True
         self._rate.rtt = min(seconds, _LONGEST_RTT)
+
+    def at_ease(self, now: float) -> bool:
+        """Whether `tick` and `probe` have nothing to do while no more is wanted: feedback comes, and no probe runs."""
+        return self._prober.probe is None and self._before is None and now - self._heard < SILENCE
 
     def tick(self, now: float) -> None:
         """About ten times a second: notice that feedback stays away."""

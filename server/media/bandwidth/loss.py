@@ -74,6 +74,9 @@ class LossBound:
         self._queued = queued
 
     def _fit(self) -> None:
+        if not any(lost for _, _, lost in self._observations):
+            self.bound, self.inherent = inf, 0.0
+            return
         newest_first = list(self._observations)[::-1]
         weighted: list[tuple[float, float, float]] = []
         weight, total, gone, rates, lossy_rates = 1.0, 0.0, 0.0, 0.0, 0.0
