@@ -36,8 +36,9 @@ class Audience:
     """
 
     __slots__ = (
-        "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names", "payload_types", "pictures",
-        "places", "rows", "sequences", "sessions", "slots", "ssrcs", "steps", "tag", "timestamps", "tl0s",
+        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names",
+        "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag", "timestamps",
+        "tl0s",
     )  # fmt: skip
 
     def __init__(self, members: list[tuple[Slot, Segment]]) -> None:
@@ -47,7 +48,7 @@ class Audience:
         self.ledger = self.downlinks[0].ledger
         self.rows = np.array([to.row for to in self.downlinks], np.intp)
         self.places = {to.row: place for place, to in enumerate(self.downlinks)}
-        self.sessions: list[Any] = [to.session for to in self.downlinks]
+        self._sessions: dict[int, list[Any]] = {}  # by packets
         self.addresses = [to.address for to in self.downlinks]
         self.names = Names(self.addresses)
         self.cap = members[0][1].cap
@@ -65,6 +66,13 @@ class Audience:
 
     def __len__(self) -> int:
         return len(self.members)
+
+    def sessions_for(self, packets: int) -> list[Any]:
+        """The session of each member, once for each packet that it gets."""
+        found = self._sessions.get(packets)
+        if found is None:
+            found = self._sessions[packets] = [to.session for to in self.downlinks for _ in range(packets)]
+        return found
 
     def number(self, rows: Octets, stride: int, run: Columns, video: bool) -> NDArray[np.uint16]:
         """Fill in what differs in the packets of a run, which lie in `rows` every `stride` bytes, one row a member.

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import aiortc.rtcdtlstransport as aiortc_dtls
+import numpy as np
 import pylibsrtp
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from numpy.typing import NDArray
 from OpenSSL import SSL
 from pylibsrtp import _binding
 
@@ -58,6 +60,18 @@ class Arena:
         self.start: Any = _binding.ffi.new("char[]", size)
         self.view = memoryview(_binding.ffi.buffer(self.start))
         self.length: Any = _binding.ffi.new("int *")
+
+
+class Lengths:
+    """C ints for libsrtp, which reads in each how long a packet is and writes how long it has become.
+
+    `values` are the ints as an array to be filled, `pointers` one pointer to each, for libsrtp.
+    """
+
+    def __init__(self, most: int) -> None:
+        memory = _binding.ffi.new("int[]", most)
+        self.values: NDArray[np.int32] = np.frombuffer(_binding.ffi.buffer(memory), np.int32)
+        self.pointers: list[Any] = [memory + number for number in range(most)]
 
 
 _desk = Arena(_LARGEST + _TRAILER)  # where one datagram is worked on at a time: memory that stays in the caches

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from server.media.audience import Audience
 from server.media.dtls import Arena, srtp_protect
-from server.media.runs import RUN_BYTES, Run, cut
+from server.media.runs import RUN_BYTES, RUN_PACKETS, Run, cut
 from server.media.slots import Segment, Slot
 from server.media.source import EXTENSION, Packet
 from server.media.udp import UdpPort
@@ -35,7 +35,7 @@ class RunSender:
         self.port = port
         self.now = 0.0
         self.arena = Arena(RUN_BYTES + _LARGEST_PACKET)
-        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET)
+        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
         """Send what all members get alike."""
@@ -50,23 +50,16 @@ class RunSender:
         laid, _ = run.laid(audience.tag, self.arena.start)
         stride = run.size + audience.tag
         rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
-        rows[:] = np.frombuffer(laid, np.uint8)
+        rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
         self._fire(run, audience, audience.number(rows, stride, run.columns(), video), video)
 
     def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
         """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
-        volley, length, protect, now = self._volley, self._volley.arena.length, srtp_protect, self.now
-        size, stride, count = volley.size, volley.segment, len(run)
-        packets = list(zip(range(0, stride * count, stride), run.lengths(), strict=True))
-        refused: dict[int, int] = {}  # by libsrtp: which packet of which member
-        place = volley.start
-        for number, session in enumerate(audience.sessions):
-            for offset, octets in packets:
-                length[0] = octets
-                if protect(session, place + offset, length):
-                    refused[number] = offset // stride
-                    break
-            place += size
+        volley, count = self._volley, len(run)
+        statuses = volley.protect(audience.sessions_for(count), run.lengths())
+        refused: dict[int, None] = {}  # an ordered set: members of whose packets libsrtp refused some
+        if any(statuses):
+            refused = {at // count: None for at, status in enumerate(statuses) if status}
         failed: list[int] = []
         at = 0
         for number in (*refused, len(audience)):
@@ -74,19 +67,21 @@ class RunSender:
             at = number + 1
         for number in failed:
             audience.downlinks[number].dropped += count
-        audience.ledger.enter(audience, first, count, size, now, frozenset((*refused, *failed)))
-        for number, good in refused.items():
-            self._send_until(good, run, number, audience, video)
+        audience.ledger.enter(audience, first, count, volley.size, self.now, frozenset((*refused, *failed)))
+        for number in refused:
+            self._send_others(statuses[number * count : (number + 1) * count], number, audience, video)
 
-    def _send_until(self, refused: int, run: Run, number: int, audience: Audience, video: bool) -> None:
-        """Send what stands before a packet of the volley that libsrtp refused, and what comes behind it anew."""
-        slot, stride = audience.slots[number], self._volley.segment
-        to = slot.downlink
-        to.tcc = to.tcc - (len(run) - refused) * to.step & 0xFFFF
-        if refused:
-            taken = self.port.send_segments(self._volley.message(number)[: refused * stride], stride, to.address, video)
-            self._count(slot, refused, taken, refused * stride)
-        self._send_late(run.packets[refused + 1 :], slot, video)
+    def _send_others(self, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
+        """Send the packets of a member's message that libsrtp did not refuse, each by itself."""
+        slot = audience.slots[number]
+        for place, status in enumerate(statuses):
+            packet = self._volley.packet(number, place)
+            if not status and self.port.send_segments(packet, len(packet), slot.downlink.address, video):
+                slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
+                slot.packets += 1
+                slot.octets += len(packet)
+            else:
+                slot.downlink.dropped += 1
 
     def _count(self, slot: Slot, packets: int, taken: int, size: int) -> None:
         """So many packets of a slot have got numbers, so many of them have left."""

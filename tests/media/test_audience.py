@@ -170,11 +170,14 @@ def test_what_libsrtp_refuses_stops_nobody_else() -> None:
         copy[2:4] = (sent + ahead & 0xFFFF).to_bytes(2, "big")
         copy[8:12] = unlucky.picture.ssrc.to_bytes(4, "big")
         unlucky._out.protect(bytes(copy))
-    before = unlucky.downlink.tcc
+    bandwidth = unlucky.downlink.bandwidth
+    unlucky.downlink.catch_up()
+    before, waiting = bandwidth.in_flight, unlucky.downlink.packets
     hall.frame([900] * 4)
     found = hall.got()
     assert [len(packets) for packets in found] == [2 if n == 11 else 4 for n in range(30)]
-    assert unlucky.downlink.tcc == before + 2
+    assert unlucky.downlink.packets == waiting + 2 and unlucky.downlink.dropped == 2
+    assert 2 * 900 < bandwidth.in_flight - before < 2 * 1000, "no feedback is expected of what never left"
     hall.frame([900])
     assert {len(packets) for packets in hall.got()} == {1}
 
