@@ -23,6 +23,8 @@ from server.http.replies import see_other
 from server.http.routes import Handler, principal, route_of
 
 log = logging.getLogger("giaoban.http")
+audit = logging.getLogger("giaoban.audit")
+"""Who was refused what, and why: one line each, by the stable code of the refusal."""
 request_id_var: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
@@ -90,7 +92,8 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
             f"/sign-in?next={quote(request.rel_url.raw_path_qs, safe='/')}" if request.path != "/" else "/sign-in"
         )
     except GiaoBanError as error:
-        log.info("refused %s %s: %s", request.method, request.path, error)
+        who = request.get(PRINCIPAL)
+        audit.info("refused %s %s to %s: %s", request.method, request.path, who.username if who else "-", error)
         return await _error_reply(request, error)
     except (ConnectionResetError, TimeoutError) as error:
         log.info("client went away in %s %s: %r", request.method, request.path, error)
