@@ -54,7 +54,6 @@ MESSAGES = {
 
 
 _LATER = (
-    "past_deadline",
     "unknown_recipient",
     "not_forwardable",
     "after_parent",
@@ -67,6 +66,8 @@ def schedule_problem(code: str) -> str:
     """Why a signed document was not issued at its moment, by the code that is stored."""
     if code == "signer_left":
         return _("Người ký không còn quyền ban hành của đơn vị.")
+    if code == "past_deadline":
+        return _("Đến giờ hẹn thì hạn trả lời đã qua. Xin sửa hạn trả lời rồi ban hành, hoặc hẹn giờ khác.")
     return MESSAGES[code] if code in _LATER else _("Xin xem lại văn bản rồi ban hành.")
 
 

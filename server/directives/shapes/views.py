@@ -234,6 +234,7 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     exercise: bool = False
     scheduled_at: datetime | None = None
+    schedule_problem: str = ""
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):
