@@ -17,8 +17,8 @@ from server.errors import UserError
 from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, translate
 
-TITLES = {"out": _("Sổ văn bản đi"), "in": _("Sổ văn bản đến")}
-EXERCISE_TITLES = {"out": _("Sổ văn bản đi – DIỄN TẬP"), "in": _("Sổ văn bản đến – DIỄN TẬP")}
+TITLES = {"out": _("Sổ đăng ký văn bản đi"), "in": _("Sổ đăng ký văn bản đến")}
+EXERCISE_TITLES = {"out": _("Sổ đăng ký văn bản đi – DIỄN TẬP"), "in": _("Sổ đăng ký văn bản đến – DIỄN TẬP")}
 
 
 def title_of(request: web.Request, query: RegisterQuery) -> str:
