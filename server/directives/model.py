@@ -195,6 +195,7 @@ edxml_table = Table(
     sa.Column("directive_id", sa.ForeignKey("directive.id", ondelete="SET NULL"), index=True),
     sa.Column("organ_id", sa.String(50), nullable=False),
     sa.Column("organ_name", sa.String(200), nullable=False),
+    sa.Column("sender_id", sa.ForeignKey("unit.id")),
     sa.Column("number_text", sa.String(60), nullable=False),
     sa.Column("promulgated_on", sa.Date, nullable=False),
     sa.Column("type_name", sa.String(100), nullable=False),
@@ -205,7 +206,8 @@ edxml_table = Table(
     sa.UniqueConstraint("unit_id", "document_id", "business"),
 )
 """Documents of other organs that a unit has taken in as edXML, and the draft that each became (`directive_id`; none if
-that was deleted). `sha256` is that of the file. `withdrawn_at` is when its sender's recall was taken in."""
+that was deleted). `sha256` is that of the file, `sender_id` the sender if it is a unit of ours. `withdrawn_at` is when
+its sender's recall was taken in."""
 
 alarm_table = Table(
     "alarm",

@@ -75,7 +75,7 @@ def _require_addressed(tx: Transaction, who: Principal, policy: Policy, document
 def _take_document(
     tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str, uploads: Sequence[Upload]
 ) -> EdxmlDone:
-    row, made = _claim(tx, who, document, digest)
+    row, made = _claim(tx, who, policy, document, digest)
     if row.sha256 != digest:
         text = _("Văn bản mang mã {id} đã được nhập với nội dung khác. Xin hỏi lại nơi gửi.")
         raise ConflictError("edxml_changed", text, id=document.document_id)
@@ -87,8 +87,9 @@ def _take_document(
     return EdxmlDone(kind="document", directive=directive, repeated=repeated, same=same_as(tx, row))
 
 
-def _claim(tx: Transaction, who: Principal, document: Document, digest: str) -> tuple[Any, bool]:
+def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str) -> tuple[Any, bool]:
     """The document's row, locked, and whether it is new. On PostgreSQL this waits for another who takes it in."""
+    sender = units.by_code(tx, policy.unit_code(document.sender.id), document.promulgated_on)
     insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(edxml_table)
     values = {
         "unit_id": who.unit_id,
@@ -97,6 +98,7 @@ def _claim(tx: Transaction, who: Principal, document: Document, digest: str) -> 
         "sha256": digest,
         "organ_id": document.sender.id,
         "organ_name": document.sender.name or document.sender.id,
+        "sender_id": sender.id if sender else None,
         "number_text": document.number_text,
         "promulgated_on": document.promulgated_on,
         "type_name": document.type_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -239,6 +240,28 @@ async def test_the_same_number_from_the_same_organ_is_said(as_: As, page_as: Pag
     assert "Trùng số, ký hiệu, cơ quan" in text and f'href="/directives/{first}"' in text
     update = await (await send(clerk, changed(PROVINCE, business=Business.UPDATE))).json()
     assert (update["repeated"], update["same"]) == (False, [])
+
+
+async def test_what_was_sent_here_already_is_said(
+    as_: As, page_as: PageAs, store: Store, district: DistrictIds
+) -> None:
+    """The district has issued it here, and its file comes to the commune by the exchange axis, too."""
+    done = issue(store, district.who("chutich"), [district.unit("19606")])
+    file = await (await (await as_("vanthu")).get(f"/api/v1/directives/{done.id}/edxml")).read()
+    taken_in = await (await send(await as_("vanthu.camthuy"), file)).json()
+    assert taken_in["same"] == [done.id]
+    text = await (await (await page_as("vanthu.camthuy")).get(f"/directives/{taken_in['directive']}")).text()
+    assert "Trùng số, ký hiệu, cơ quan" in text and f'href="/directives/{done.id}"' in text
+    assert (await (await send(await as_("vanthu.camhieu"), file)).json())["same"] == []  # it did not come to them
+
+
+def test_who_takes_it_in_at_the_same_time_gets_the_same_draft(store: Store, district: DistrictIds) -> None:
+    people = [district.who(name) for name in ("vanthu", "chutich")] * 3
+    message = changed(PROVINCE, files=())
+    with ThreadPoolExecutor(len(people)) as pool:
+        done = list(pool.map(lambda who: store.write_now(service.take_edxml, who, POLICY, message, "0" * 64), people))
+    assert len({one.directive for one in done}) == 1
+    assert sorted(one.repeated for one in done) == [False, *[True] * 5]
 
 
 @pytest.mark.parametrize(

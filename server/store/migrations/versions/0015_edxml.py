@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("directive_id", sa.Integer(), nullable=True),
         sa.Column("organ_id", sa.String(length=50), nullable=False),
         sa.Column("organ_name", sa.String(length=200), nullable=False),
+        sa.Column("sender_id", sa.Integer(), nullable=True),
         sa.Column("number_text", sa.String(length=60), nullable=False),
         sa.Column("promulgated_on", sa.Date(), nullable=False),
         sa.Column("type_name", sa.String(length=100), nullable=False),
@@ -37,6 +38,7 @@ def upgrade() -> None:
             name=op.f("fk_edxml_document_directive_id"),
             ondelete="SET NULL",
         ),
+        sa.ForeignKeyConstraint(["sender_id"], ["unit.id"], name=op.f("fk_edxml_document_sender_id")),
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_edxml_document_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edxml_document")),
         sa.UniqueConstraint(
