@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha256
 from io import BytesIO
+from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
@@ -15,6 +16,7 @@ from server.directives.edxml.message import Document, EdxmlError, File, Message
 from server.directives.edxml.reading import read_message
 from server.directives.edxml.writing import write_message
 from server.directives.keys import FILES, POLICY
+from server.directives.policy import Policy
 from server.directives.service.problems import problem_texts
 from server.directives.shapes import Attachment, EdxmlDone, Upload
 from server.directives.uploads import keep_files
@@ -70,19 +72,19 @@ async def get_own_status(request: web.Request) -> web.Response:
 
 
 async def _file(request: web.Request, message: Message, attachments: list[Attachment], name: str) -> web.Response:
-    content = await asyncio.to_thread(_write, request.app[FILES], message, attachments, request)
+    content = await asyncio.to_thread(_write, request.app[FILES], message, attachments, request.app[POLICY].zone)
     headers = {"Content-Disposition": f'attachment; filename="{name}.edxml"', "Cache-Control": "private, no-store"}
     return web.Response(body=content, content_type="application/xml", charset="utf-8", headers=headers)
 
 
-def _write(store: FileStore, message: Message, attachments: list[Attachment], request: web.Request) -> bytes:
+def _write(store: FileStore, message: Message, attachments: list[Attachment], zone: ZoneInfo) -> bytes:
     if isinstance(message, Document):
         try:
             files = [File(a.name, a.content_type, store.path(a.sha256).read_bytes()) for a in attachments]
         except FileNotFoundError as error:
             raise UnavailableError("file_missing", _("Tệp không còn trên máy chủ. Xin báo quản trị.")) from error
         message = msgspec.structs.replace(message, files=tuple(files))
-    return write_message(message, request.app[POLICY].zone)
+    return write_message(message, zone)
 
 
 # ---- files from other systems
@@ -120,7 +122,7 @@ async def _show(request: web.Request, error: UserError | None = None) -> web.Res
 
 async def _take(request: web.Request) -> EdxmlDone:
     data, policy = await _content(request), request.app[POLICY]
-    message = await asyncio.to_thread(_read, data, request)
+    message = await asyncio.to_thread(_read, data, policy)
     service.check_open(message)
     uploads: list[Upload] = []
     if isinstance(message, Document):
@@ -138,8 +140,7 @@ async def _content(request: web.Request) -> bytes:
     return await asyncio.to_thread(field.file.read)
 
 
-def _read(data: bytes, request: web.Request) -> Message:
-    policy = request.app[POLICY]
+def _read(data: bytes, policy: Policy) -> Message:
     try:
         return read_message(data, policy.zone, policy.attachment_limit)
     except EdxmlError as error:

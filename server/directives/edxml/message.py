@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from server.directives.documents import DocumentType, Urgency
-from server.directives.rules import Event
+from server.directives.rules import Event, State
 
 NAMESPACE = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 
@@ -69,6 +69,20 @@ STEPS: dict[StatusCode, tuple[Event, ...]] = {
 }
 """What a status says of our delivery: the last step, and the one that it takes for granted. Whether the work is
 completed the issuer judges: 06 is the recipient's report."""
+
+_WORKED = frozenset({State.REPORTED, State.COMPLETED})
+_TAKEN = frozenset({State.REGISTERED, State.CLOSED_INFO, State.ASSIGNED, State.IN_PROGRESS, State.REWORK})
+REACHED: dict[StatusCode, frozenset[State]] = {
+    StatusCode.ARRIVED: frozenset(State) - {State.SENT},
+    StatusCode.REFUSED: frozenset({State.RETURNED}),
+    StatusCode.RECEIVED: _WORKED | _TAKEN,
+    StatusCode.ASSIGNED: _WORKED | {State.ASSIGNED, State.IN_PROGRESS},
+    StatusCode.IN_PROGRESS: _WORKED | {State.IN_PROGRESS},
+    StatusCode.COMPLETED: _WORKED,
+    StatusCode.RECALL_AGREED: frozenset({State.RECALLED}),
+    StatusCode.RECALL_REFUSED: frozenset(State) - {State.RECALL_PENDING},
+}
+"""Where a delivery has what a status says behind it: said late or twice it moves nothing, and never back."""
 
 PRIORITIES = (Urgency.NORMAL, Urgency.URGENT, Urgency.VERY_URGENT, Urgency.FLASH, Urgency.FLASH)
 """Urgency by `Priority`: 3 is hỏa tốc, 4 hỏa tốc hẹn giờ."""

@@ -14,6 +14,7 @@ from server.accounts import service as accounts
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.edxml.message import (
+    REACHED,
     STATUS_WORDS,
     STEPS,
     Organ,
@@ -22,9 +23,9 @@ from server.directives.edxml.message import (
     StatusCode,
     make_document_id,
 )
-from server.directives.model import delivery_table, directive_table, response_table
+from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
-from server.directives.rules import EDXML_CODES, FINAL, STATES, DirectiveState, Event, RecipientRole, State, registering
+from server.directives.rules import EDXML_CODES, STATES, DirectiveState, Event, RecipientRole, State, registering
 from server.directives.service.access import BOTH, d, delivery_of_ours, delivery_to_us, v
 from server.directives.service.assemble import changes_of
 from server.directives.service.notes import note_of
@@ -101,15 +102,29 @@ def take_status(tx: Transaction, who: Principal, policy: Policy, status: Status)
     if status.status not in STEPS:
         text = _("Mã trạng thái {status} là của nơi gửi văn bản.")
         raise ConflictError("wrong_state", text, status=status.status.value)
-    state, moved = State(row.state), False
+    state, note = State(row.state), _note(status)
+    if state in REACHED[status.status] or _told_before(tx, row.id, note):
+        return EdxmlDone(kind="status", directive=row.directive_id, delivery=row.id, state=state, repeated=True)
     for event in STEPS[status.status]:
         meant = registering(RecipientRole(row.role)) if event is Event.REGISTER else event
         if meant in STATES[state]:
-            before, state = state, _move(tx, who, row, meant, status)
-            moved, row = moved or state != before, _again(tx, row.id)
-    if not moved and (state in FINAL or state is State.RECALL_PENDING):
+            state = _move(tx, who, row, meant, status, note)
+            row = _again(tx, row.id)
+    if state not in REACHED[status.status]:
         raise wrong_state(state)
-    return EdxmlDone(kind="status", directive=row.directive_id, delivery=row.id, state=state, repeated=not moved)
+    return EdxmlDone(kind="status", directive=row.directive_id, delivery=row.id, state=state)
+
+
+def _note(status: Status) -> str | None:
+    """What the history says of it, by which it is known again."""
+    by = ", ".join(part for part in (status.staff.name, status.staff.department) if part)
+    said = f"edXML {status.status.value}, {status.at:%d/%m/%Y %H:%M}"
+    return note_of(": ".join(part for part in (said, by, status.description) if part)[:1000])
+
+
+def _told_before(tx: Transaction, delivery_id: int, note: str | None) -> bool:
+    c = change_table.c
+    return tx.one(sa.select(c.id).where(c.delivery_id == delivery_id, c.note == note).limit(1)) is not None
 
 
 def _delivery_meant(tx: Transaction, who: Principal, policy: Policy, status: Status) -> Any:
@@ -137,10 +152,7 @@ def _again(tx: Transaction, delivery_id: int) -> Any:
     return tx.one(BOTH.where(v.id == delivery_id))
 
 
-def _move(tx: Transaction, who: Principal, row: Any, event: Event, status: Status) -> State:
-    by = ", ".join(part for part in (status.staff.name, status.staff.department) if part)
-    said = f"edXML {status.status.value}, {status.at:%d/%m/%Y %H:%M}"
-    note = note_of(": ".join(part for part in (said, by, status.description) if part)[:1000])
+def _move(tx: Transaction, who: Principal, row: Any, event: Event, status: Status, note: str | None) -> State:
     times: dict[Event, dict[str, Any]] = {
         Event.ARRIVE: {"arrived_at": tx.now},
         Event.REGISTER: {"registered_at": tx.now, "arrived_at": row.arrived_at or tx.now},
