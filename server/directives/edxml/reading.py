@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 import zipfile
 import zlib
 from datetime import date, datetime, time
@@ -35,6 +36,9 @@ MOST_ELEMENTS = 20_000
 MOST_DEPTH = 16
 MOST_RECIPIENTS = 5_000
 SHORT, LONG, CONTENT = 200, 500, 100_000
+# What zipfile raises for archives that are cut, encrypted, packed in other ways, or say what is not so.
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, OverflowError)
+_BROKEN = (binascii.Error, ValueError, LookupError, OSError, *_BROKEN_ZIP)
 
 
 def read_message(data: bytes, zone: ZoneInfo, most_bytes: int) -> Message:
@@ -206,7 +210,7 @@ def _content(encoded: str, name: str, most: int) -> bytes:
         content = base64.b64decode("".join(encoded.split()), validate=True)
         if content.startswith(b"PK\x03\x04"):
             content = _unzipped(content, name, most)
-    except (binascii.Error, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
         if isinstance(error, EdxmlError):
             raise
         raise EdxmlError("broken_file", name) from error
@@ -221,7 +225,7 @@ def _unzipped(content: bytes, name: str, most: int) -> bytes:
     """The only file in an archive, read no further than one byte over the limit; what is in it is not believed."""
     with zipfile.ZipFile(BytesIO(content)) as archive:
         inside: list[Any] = [one for one in archive.infolist() if not one.is_dir()]
-        if len(inside) != 1:
+        if len(inside) != 1 or inside[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise EdxmlError("broken_file", name)
         with archive.open(inside[0]) as file:
             return file.read(most + 1)

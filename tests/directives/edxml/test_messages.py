@@ -158,9 +158,9 @@ FOREIGN = """<?xml version="1.0" encoding="utf-8"?>
  <ContentTransferEncoded>{content}</ContentTransferEncoded></Attachment></AttachmentEncoded></edXML>"""
 
 
-def zipped(*members: tuple[str, bytes]) -> bytes:
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     made = BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(made, "w", method) as archive:
         for name, content in members:
             archive.writestr(name, content)
     return made.getvalue()
@@ -275,8 +275,9 @@ def test_a_wrong_value_is_named(old: str, new: str, code: str, where: str) -> No
         (zipped(("a.pdf", b"a"), ("b.pdf", b"b")), "broken_file"),
         (zipped(("a.pdf", b"abc" * 100))[:-10], "broken_file"),
         (b"PK\x03\x04nothing", "broken_file"),
+        (zipped(("a.pdf", b"abc" * 100), method=zipfile.ZIP_LZMA), "broken_file"),
     ],
-    ids=["large", "bomb", "two", "cut", "no archive"],
+    ids=["large", "bomb", "two", "cut", "no archive", "another method"],
 )
 def test_a_wrong_attachment(content: bytes, code: str) -> None:
     data = foreign(content)
@@ -304,3 +305,19 @@ def test_any_bytes_are_read_or_refused(data: bytes, at: int) -> None:
             assert error.code
         else:
             assert isinstance(read, Document | Status)
+
+
+ARCHIVE = zipped(("a.pdf", b"abc" * 50))
+
+
+@given(st.binary(min_size=1, max_size=8), st.integers(4, len(ARCHIVE) - 1), st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_any_archive_is_unpacked_or_refused(data: bytes, at: int, cut: bool) -> None:
+    broken = ARCHIVE[:at] + data + (b"" if cut else ARCHIVE[at + len(data) :])
+    try:
+        read = read_message(foreign(broken), HANOI, MB)
+    except EdxmlError as error:
+        assert error.code == "broken_file"
+    else:
+        assert isinstance(read, Document)
+        assert read.files[0].content
