@@ -11,6 +11,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
+from server.directives.service.problems import problem_texts
 from server.directives.shapes import Gap, GapInput, Words
 from server.directives.shapes.registers import RegisterPage, RegisterQuery
 from server.errors import UserError
@@ -53,7 +54,7 @@ async def _show(
         "found": found,
         "query": query,
         "title": title_of(request, query),
-        "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
+        "problem": problem_texts(request, error)[0] if error else None,
         "typed": typed or {"until": "", "note": ""},
     }
     return await render(request, "directives/register.html", context, status=error.status if error else 200)

@@ -18,7 +18,7 @@ from aiohttp import ClientResponse
 from server.config import Settings
 from server.store import Store
 from server.store.schema import metadata
-from tests.conftest import ApiClient, As, Clock, DistrictIds
+from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs
 from tests.directives.test_api import ROOT, body, form
 
 Refused = Callable[[ApiClient, Awaitable[ClientResponse], int, str, str], Awaitable[dict[str, Any]]]
@@ -164,6 +164,28 @@ async def test_a_secrecy_mark(
     sending = leader.post(f"{ROOT}?issue=true", body(clock, [district.unit("19606")], **changes))
     problem = await refused(leader, sending, 422, "secret", "Luật Bảo vệ bí mật nhà nước")
     assert problem["field"] == field
+
+
+async def test_a_refused_form_leaves_a_line_too(
+    way: Way, page_as: PageAs, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "giaoban.audit")
+    page, path = await page_as("chutich"), way.path.removeprefix("/api/v1")
+    before = rows(store)
+    for address, form_fields, code in (
+        (f"{path}/recall", {"reason": " "}, "no_reason"),
+        ("/deliveries/1/waive", {"reason": "TỐI MẬT"}, "secret"),
+        ("/directives/new", {"kind": "Kế hoạch", "subject": "Độ mật: Mật", "action": "issue"}, "secret"),
+        ("/registers/gaps", {"until": "x", "note": "y"}, "bad_until"),
+        (f"{path}/issue", {}, "already_issued"),
+    ):
+        caplog.clear()
+        answer = await page.post(address, form_fields)
+        assert answer.status in (409, 422), address
+        assert [one for one in caplog.messages if one.startswith(f"refused POST {address} to chutich: {code}: ")], (
+            address
+        )
+    assert rows(store) == before
 
 
 async def test_a_secrecy_mark_in_an_answer(way: Way, refused: Refused) -> None:

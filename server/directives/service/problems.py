@@ -10,6 +10,7 @@ from server.directives.documents import Problem
 from server.directives.rules import State
 from server.errors import ConflictError, NotFoundError, UserError
 from server.http.i18n import _, translate
+from server.http.problem import note_refusal
 
 MESSAGES = {
     "too_long": _("Nội dung dài quá {limit} chữ. Xin rút gọn."),
@@ -81,7 +82,8 @@ class DraftError(UserError):
 
 
 def problem_texts(request: web.Request, error: UserError) -> list[tuple[str, str]]:
-    """Form fields and what is wrong with them, in the person's language."""
+    """Form fields and what is wrong with them, in the person's language; the refusal is noted for the operator."""
+    note_refusal(request, error)
     if isinstance(error, DraftError):
         return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
     return [(error.field or "", translate(request, error.message, **error.params))]
