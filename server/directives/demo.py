@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from server.accounts import service as accounts
 from server.accounts.principal import Principal
-from server.directives import service
+from server.directives import demo_more, service
+from server.directives.demo_diary import Diary, Issued, deadline_in, to
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
@@ -21,7 +22,6 @@ from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Re
 from server.store import Transaction, events
 from server.units import service as units
 
-SATURDAY = 5
 _SLUGS = ("camlo-tt", "camtuyen", "thanhan", "camthuy", "camthanh", "camhieu", "camchinh", "camnghia")
 
 
@@ -120,38 +120,9 @@ def is_seeded(tx: Transaction) -> bool:
     return tx.one(sa.select(directive_table.c.id).limit(1)) is not None
 
 
-class _Diary:
-    """What people do, each thing at its own time: kept in any order and done in the order of time, as registers are."""
-
-    def __init__(self, tx: Transaction, policy: Policy) -> None:
-        self.tx, self.policy, self.now = tx, policy, tx.now
-        self._entries: list[tuple[datetime, Callable[[], object]]] = []
-
-    def at(self, moment: datetime, do: Callable[[], object]) -> None:
-        """Note it."""
-        self._entries.append((moment, do))
-
-    def live(self) -> None:
-        """Do it all."""
-        for moment, do in sorted(self._entries, key=lambda entry: entry[0]):
-            self.tx.now = moment
-            do()
-        self.tx.now = self.now
-
-
-class _Issued:
-    """A directive of the diary; it has its id once it is issued."""
-
-    id = 0
-
-    def issue(self, diary: _Diary, leader: Principal, draft: DraftInput) -> None:
-        """Write and issue it."""
-        self.id = service.create_and_issue(diary.tx, leader, diary.policy, draft).id
-
-
 def seed(tx: Transaction, policy: Policy) -> None:
     """Write, issue, receive and answer as people would, each step at its own time."""
-    diary = _Diary(tx, policy)
+    diary = Diary(tx, policy)
     leader, clerk = (accounts.principal_of(tx, name) for name in ("chutich", "vanthu"))
     clerks = [accounts.principal_of(tx, f"vanthu.{slug}") for slug in _SLUGS]
     issued = [_play(diary, example, leader, clerks) for example in _EXAMPLES]
@@ -159,27 +130,14 @@ def seed(tx: Transaction, policy: Policy) -> None:
     _waiting(diary, clerk, clerks)
     _more_time(diary, issued[1], clerks[4])
     _to_villages(diary, accounts.principal_of(tx, "chutich.camthuy"))
+    demo_more.exercise(diary, leader, clerks, accounts.principal_of(tx, "chutich.camhieu"))
+    demo_more.signed_for_later(diary, leader, clerk, clerks)
+    demo_more.from_the_province(diary, clerk)
     diary.live()
 
 
-def _to(people: Sequence[Principal], role: RecipientRole) -> list[Recipient]:
-    return [Recipient(unit=person.unit_id, role=role) for person in people]
-
-
-def _due(policy: Policy, now: datetime, hours: float | None) -> datetime | None:
-    """A deadline as a leader sets it: within the day at a full hour, else at the end of a day of work."""
-    if hours is None:
-        return None
-    due = (now + timedelta(hours=hours)).astimezone(policy.zone).replace(minute=0, second=0, microsecond=0)
-    if abs(hours) < 24:
-        return due
-    while due.weekday() >= SATURDAY:
-        due += timedelta(days=1 if hours > 0 else -1)
-    return due.replace(hour=17)
-
-
-def _play(diary: _Diary, example: _Example, leader: Principal, clerks: Sequence[Principal]) -> _Issued:
-    tx, policy, now, issued = diary.tx, diary.policy, diary.now, _Issued()
+def _play(diary: Diary, example: _Example, leader: Principal, clerks: Sequence[Principal]) -> Issued:
+    tx, policy, now, issued = diary.tx, diary.policy, diary.now, Issued()
     begin = now - timedelta(hours=example.sent_hours_ago)
     pace = timedelta(hours=example.sent_hours_ago) / 40  # every step of every commune has happened by now
     draft = DraftInput(
@@ -187,8 +145,8 @@ def _play(diary: _Diary, example: _Example, leader: Principal, clerks: Sequence[
         subject=example.subject,
         body=example.body,
         urgency=example.urgency,
-        deadline=_due(policy, now, example.due_in_hours),
-        recipients=_to(clerks, example.role),
+        deadline=deadline_in(policy, now, example.due_in_hours),
+        recipients=to(clerks, example.role),
         questions=example.questions,
     )
     diary.at(begin, lambda: issued.issue(diary, leader, draft))
@@ -233,15 +191,15 @@ def _head(tx: Transaction, unit_id: int) -> int:
     return events.head(tx.connection, unit_id)
 
 
-def _corrected(diary: _Diary, leader: Principal, clerks: Sequence[Principal]) -> None:
+def _corrected(diary: Diary, leader: Principal, clerks: Sequence[Principal]) -> None:
     """A document with a mistake, its replacement, and a recall of that from one commune."""
-    tx, policy, now, old, new = diary.tx, diary.policy, diary.now, _Issued(), _Issued()
+    tx, policy, now, old, new = diary.tx, diary.policy, diary.now, Issued(), Issued()
     wrong = DraftInput(
         kind=DocumentType.THONG_BAO,
         subject="Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 (ghi nhầm ngày tiêm của xã Cam Hiếu)",
         body="Các xã, thị trấn thông báo đến hộ chăn nuôi và bố trí người dẫn đường cho tổ tiêm phòng.",
-        recipients=_to(clerks, RecipientRole.EXECUTE),
-        deadline=_due(policy, now, 96),
+        recipients=to(clerks, RecipientRole.EXECUTE),
+        deadline=deadline_in(policy, now, 96),
     )
     right = "Thông báo lịch tiêm phòng gia súc, gia cầm đợt 2 năm 2026"
 
@@ -259,11 +217,11 @@ def _corrected(diary: _Diary, leader: Principal, clerks: Sequence[Principal]) ->
     diary.at(now - timedelta(hours=27), recall)
 
 
-def _waiting(diary: _Diary, clerk: Principal, clerks: Sequence[Principal]) -> None:
+def _waiting(diary: Diary, clerk: Principal, clerks: Sequence[Principal]) -> None:
     """A draft that waits for the leader."""
     tx, policy = diary.tx, diary.policy
-    due = _due(policy, diary.now, 240)
-    draft = msgspec.structs.replace(_WAITING, recipients=_to(clerks, RecipientRole.EXECUTE), deadline=due)
+    due = deadline_in(policy, diary.now, 240)
+    draft = msgspec.structs.replace(_WAITING, recipients=to(clerks, RecipientRole.EXECUTE), deadline=due)
 
     def write() -> None:
         service.submit(tx, clerk, service.create_draft(tx, clerk, policy, draft).id)
@@ -271,21 +229,21 @@ def _waiting(diary: _Diary, clerk: Principal, clerks: Sequence[Principal]) -> No
     diary.at(diary.now - timedelta(hours=1), write)
 
 
-def _more_time(diary: _Diary, poverty: _Issued, clerk: Principal) -> None:
+def _more_time(diary: Diary, poverty: Issued, clerk: Principal) -> None:
     """A request that nobody has decided."""
-    until = _due(diary.policy, diary.now, 24 * 5) or diary.now
+    until = deadline_in(diary.policy, diary.now, 24 * 5) or diary.now
     asked = ExtensionInput(reason="Hai thôn bị ngập, cán bộ chưa đến được từng hộ", until=until)
     ask = partial(service.ask_extension, diary.tx, clerk)
     diary.at(diary.now - timedelta(hours=2), lambda: ask(poverty.id, asked))
 
 
-def _to_villages(diary: _Diary, commune: Principal) -> None:
+def _to_villages(diary: Diary, commune: Principal) -> None:
     """A commune's own notice to its villages, which have not opened it yet."""
     draft = DraftInput(
         kind=DocumentType.THONG_BAO,
         subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
         body="Trưởng thôn mời mỗi hộ một người dự họp và chuẩn bị danh sách hộ tự nguyện hiến đất.",
         recipients=[Recipient(unit=unit.id) for unit in units.descendants(diary.tx, commune.unit_id)],
-        deadline=_due(diary.policy, diary.now, 72),
+        deadline=deadline_in(diary.policy, diary.now, 72),
     )
-    diary.at(diary.now - timedelta(minutes=20), lambda: _Issued().issue(diary, commune, draft))
+    diary.at(diary.now - timedelta(minutes=20), lambda: Issued().issue(diary, commune, draft))

@@ -107,9 +107,18 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def _is_hidden(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs"} and letter not in "\n\t"
+
+
 def has_hidden_marks(text: str) -> bool:
     """Whether a text holds control or direction characters, which can make it read as what it is not."""
-    return any(unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs"} and letter not in "\n\t" for letter in text)
+    return any(map(_is_hidden, text))
+
+
+def without_hidden_marks(text: str) -> str:
+    """The text as it can be read: for what other systems write, where nobody here can type it anew."""
+    return "".join(letter for letter in text if not _is_hidden(letter))
 
 
 def bears_secrecy_mark(text: str) -> bool:

@@ -23,6 +23,8 @@ from server.errors import NotFoundError
 from server.http import STORE, Route, principal, read_query
 from server.http.i18n import _, translate
 from server.http.reading import path_id
+from server.store import Transaction
+from server.units import service as units
 
 EXCEL, PDF = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/pdf"
 
@@ -55,18 +57,25 @@ async def export_register(request: web.Request) -> web.Response:
 
     found = await _whole(request)
     content = await asyncio.to_thread(
-        workbook, found.register, f"{found.title} · {found.unit}", found.lines, found.gaps, found.zone, found.say
+        workbook,
+        found.register,
+        f"{found.title} {found.year} · {found.unit}",
+        found.lines,
+        found.gaps,
+        found.zone,
+        found.say,
     )
     return _file(content, EXCEL, f"{found.file}.xlsx")
 
 
 async def print_register(request: web.Request) -> web.Response:
     """The same as PDF, ready to print."""
-    from server.directives.printing import register_pdf
+    from server.directives.printing import Heading, register_pdf
 
     found = await _whole(request)
+    heading = Heading(unit=found.unit, above=found.above, title=found.title, year=found.year)
     content = await asyncio.to_thread(
-        register_pdf, found.register, found.unit, found.title, found.lines, found.gaps, found.zone, found.say
+        register_pdf, found.register, heading, found.lines, found.gaps, found.zone, found.say
     )
     return _file(content, PDF, f"{found.file}.pdf")
 
@@ -76,7 +85,9 @@ class _Whole(msgspec.Struct, frozen=True):
 
     register: str
     unit: str
+    above: str
     title: str
+    year: int
     file: str
     lines: list[RegisterLine]
     gaps: list[Gap]
@@ -87,17 +98,26 @@ class _Whole(msgspec.Struct, frozen=True):
 async def _whole(request: web.Request) -> _Whole:
     query, who, policy = read_query(request, RegisterQuery), principal(request), request.app[POLICY]
     page = await request.app[STORE].read(service.register_page, who, policy, query)
+    names = await request.app[STORE].read(_names, who.unit_id)
     side = ("di" if query.register == OUT else "den") + ("-dien-tap" if query.exercise else "")
     return _Whole(
         register=query.register,
-        unit=who.acting.unit_name,
-        title=f"{title_of(request, query)} {page.year}",
+        unit=names[0],
+        above=names[1],
+        title=title_of(request, query),
+        year=page.year,
         file=f"so-van-ban-{side}-{page.year}",
         lines=await request.app[STORE].read(service.register_lines, who, policy, query),
         gaps=[] if query.words else page.gaps,
         zone=policy.zone,
         say=lambda text: translate(request, text),
     )
+
+
+def _names(tx: Transaction, unit_id: int) -> tuple[str, str]:
+    """What a unit is called in full, and the one above it."""
+    above = units.ancestors(tx, unit_id)
+    return units.unit(tx, unit_id).name, above[0].name if above else ""
 
 
 _FOLLOW = Permission.FOLLOW_DIRECTIVE

@@ -79,7 +79,7 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
     if line is None:
         return _done_button(request, lines)
     return NextThing(
-        lead=_lead(request, line, _("Có chỉ đạo mới")),
+        lead=translate(request, _("Có chỉ đạo mới")),
         what=line.subject,
         when=f"{line.number_text} · {line.unit_name}",
         button=translate(request, _("ĐÃ NHẬN")),
@@ -87,12 +87,8 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
         icon="check",
         post=True,
         fields={"command_id": secrets.token_hex(16)},
+        exercise=line.exercise,
     )
-
-
-def _lead(request: web.Request, line: ReceivedLine, text: str) -> str:
-    said = translate(request, text)
-    return f"{translate(request, _('DIỄN TẬP'))}: {said}" if line.exercise else said
 
 
 def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
@@ -102,12 +98,13 @@ def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing |
     if line is None:
         return None
     return NextThing(
-        lead=_lead(request, line, _("Việc đang làm")),
+        lead=translate(request, _("Việc đang làm")),
         what=line.subject,
         when=f"{line.number_text} · {line.unit_name}",
         button=translate(request, _("XEM VÀ BÁO XONG")),
         href=f"/directives/{line.directive}",
         icon="check",
+        exercise=line.exercise,
     )
 
 

@@ -184,6 +184,31 @@ assignment_table = Table(
 )
 """Who works on a delivery now: `part` is `lead` or `assist`; who did before is in the history."""
 
+edxml_table = Table(
+    "edxml_document",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("document_id", sa.String(200), nullable=False),
+    sa.Column("business", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("directive_id", sa.ForeignKey("directive.id", ondelete="SET NULL"), index=True),
+    sa.Column("organ_id", sa.String(50), nullable=False),
+    sa.Column("organ_name", sa.String(200), nullable=False),
+    sa.Column("sender_id", sa.ForeignKey("unit.id")),
+    sa.Column("number_text", sa.String(60), nullable=False),
+    sa.Column("promulgated_on", sa.Date, nullable=False),
+    sa.Column("type_name", sa.String(100), nullable=False),
+    sa.Column("withdrawn_at", UtcDateTime),
+    sa.Column("withdrawn_reason", sa.String(500)),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("unit_id", "document_id", "business"),
+)
+"""Documents of other organs that a unit has taken in as edXML, and the draft that each became (`directive_id`; none if
+that was deleted). `sha256` is that of the file, `sender_id` the sender if it is a unit of ours. `withdrawn_at` is when
+its sender's recall was taken in."""
+
 alarm_table = Table(
     "alarm",
     metadata,

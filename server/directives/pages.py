@@ -219,7 +219,7 @@ async def show_delivery(request: web.Request, error: UserError | None = None, no
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
         "quick": compose.quick_days(request),
         "command_id": secrets.token_hex(16),
-        "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
+        "problem": problem_texts(request, error)[0] if error else None,
         "note": note,
     }
     return await render(request, "directives/delivery.html", context, status=error.status if error else 200)

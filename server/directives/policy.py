@@ -113,6 +113,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reach: dict[Urgency, Reach]
     numbering: dict[str, Numbering]
     organs: dict[str, str] = {}
+    edxml: dict[str, str] = {}
 
 
 class Policy:
@@ -147,6 +148,14 @@ class Policy:
         letters = self.file.organs.get(code, numbering.organ)
         short = ABBREVIATIONS[kind]
         return (numbering.notation if short else numbering.letter).format(kind=short, organ=letters)
+
+    def organ_id(self, code: str) -> str:
+        """What a unit is called in the exchange with other systems, by its unit code."""
+        return self.file.edxml.get(code, code)
+
+    def unit_code(self, organ_id: str) -> str:
+        """The other way round."""
+        return next((code for code, known in self.file.edxml.items() if known == organ_id), organ_id)
 
     def number_text(self, number: int, notation: str, bloc: str, exercise: bool = False) -> str:
         """As it is printed: 05/KH-UBND, or 05-KH/HU in the Party; DT-05/KH-UBND in an exercise."""

@@ -1,17 +1,18 @@
-"""A register ready to print: PDF, A4 landscape, in the columns of Nghị định 30/2020/NĐ-CP, Phụ lục IV.
+"""A register ready to print: PDF, A4 landscape, after Nghị định 30/2020/NĐ-CP, Phụ lục IV.
 
-Type is Tinos, which has the widths of Times New Roman. Headings are repeated on every page, pages are numbered, and the
-columns that are filled in by hand (who signs for it) are empty.
+Type is Tinos, which has the widths of Times New Roman. What the form's first page says stands over the table; headings
+with the numbers of their columns are repeated on every page, and pages are numbered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
+import msgspec
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.pagesizes import A4, landscape
@@ -23,38 +24,24 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 from server.config import ROOT
-from server.directives.service.numbers import OUT
+from server.directives.register_columns import Translate, columns, gap_values, values
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _
 
 FONTS = ROOT / "web" / "node_modules" / "@expo-google-fonts" / "tinos"
 MARGIN = 15 * mm
+PADDING = 1.2 * mm
 WIDTH = landscape(A4)[0] - 2 * MARGIN
-LONGEST_CELL = 700  # characters: even in capitals and in the narrowest column that holds sentences it fits on a page
-Translate = Callable[[str], str]
 
-OUT_COLUMNS = (
-    (_("Số, ký hiệu"), 28),
-    (_("Ngày tháng văn bản"), 22),
-    (_("Tên loại và trích yếu nội dung văn bản"), 86),
-    (_("Người ký"), 32),
-    (_("Nơi nhận văn bản"), 59),
-    (_("Hạn trả lời"), 22),
-    (_("Ghi chú"), 18),
-)
-IN_COLUMNS = (
-    (_("Ngày đến"), 23),
-    (_("Số đến"), 13),
-    (_("Tác giả"), 34),
-    (_("Số, ký hiệu"), 32),
-    (_("Ngày tháng văn bản"), 23),
-    (_("Tên loại và trích yếu nội dung văn bản"), 76),
-    (_("Hạn trả lời"), 22),
-    (_("Ký nhận"), 25),
-    (_("Ghi chú"), 19),
-)
-"""Headings and widths in mm."""
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first page says: the organ, the one above it, which register of which year."""
+
+    unit: str
+    above: str = ""
+    title: str
+    year: int
 
 
 @cache
@@ -62,42 +49,24 @@ def _styles() -> dict[str, ParagraphStyle]:
     """Fonts are read once a process. Raises OSError if the browser libraries are not installed."""
     for name, file in (("Tinos", "400Regular/Tinos_400Regular"), ("Tinos-Bold", "700Bold/Tinos_700Bold")):
         pdfmetrics.registerFont(TTFont(name, FONTS / f"{file}.ttf"))
-    cell = ParagraphStyle("cell", fontName="Tinos", fontSize=10.5, leading=13, splitLongWords=1)
+    cell = ParagraphStyle("cell", fontName="Tinos", fontSize=10, leading=12.5, splitLongWords=1)
+    middle = ParagraphStyle("middle", cell, fontSize=12, leading=16, alignment=TA_CENTER)
     return {
         "cell": cell,
         "head": ParagraphStyle("head", cell, fontName="Tinos-Bold", alignment=TA_CENTER),
-        "unit": ParagraphStyle("unit", cell, fontName="Tinos-Bold", fontSize=13, leading=16),
-        "title": ParagraphStyle("title", cell, fontName="Tinos-Bold", fontSize=16, leading=22, alignment=TA_CENTER),
+        "number": ParagraphStyle("number", cell, fontSize=9, leading=11, alignment=TA_CENTER),
+        "above": ParagraphStyle("above", cell, fontSize=12, leading=15),
+        "unit": ParagraphStyle("unit", cell, fontName="Tinos-Bold", fontSize=12, leading=15),
+        "title": ParagraphStyle("title", middle, fontName="Tinos-Bold", fontSize=16, leading=24),
+        "middle": middle,
     }
 
 
 def register_pdf(
-    register: str,
-    unit_name: str,
-    title: str,
-    lines: Sequence[RegisterLine],
-    gaps: Sequence[Gap],
-    zone: ZoneInfo,
-    say: Translate,
+    register: str, heading: Heading, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
 ) -> bytes:
-    """The file: the unit and the title, then one row a line; `gaps` are rows of their own at the end."""
-    styles = _styles()
-    columns = OUT_COLUMNS if register == OUT else IN_COLUMNS
-    rows = [[Paragraph(escape(say(name)), styles["head"]) for name, _width in columns]]
-    rows += [[_cell(text, styles["cell"]) for text in _values(register, line, zone, say)] for line in lines]
-    rows += [[_cell(text, styles["cell"]) for text in _gap(register, gap, zone, say)] for gap in gaps]
-    scale = WIDTH / sum(width for _name, width in columns)
-    table = LongTable(rows, colWidths=[width * scale for _name, width in columns], repeatRows=1)
-    table.setStyle(
-        TableStyle(
-            [
-                ("GRID", (0, 0), (-1, -1), 0.5, colors.black),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("VALIGN", (0, 0), (-1, 0), "MIDDLE"),
-            ]
-        )
-    )
-    story = [_cell(unit_name.upper(), styles["unit"]), _cell(title.upper(), styles["title"]), Spacer(1, 4 * mm), table]
+    """The file: the heading, then one row a line; `gaps` are rows of their own at the end."""
+    story = [*_heading(heading, lines, zone, say), Spacer(1, 4 * mm), _table(register, lines, gaps, zone, say)]
     out = BytesIO()
     document = SimpleDocTemplate(
         out,
@@ -106,12 +75,60 @@ def register_pdf(
         rightMargin=MARGIN,
         topMargin=MARGIN,
         bottomMargin=MARGIN,
-        title=title,
-        author=unit_name,
+        title=f"{heading.title} {heading.year}",
+        author=heading.unit,
         lang="vi",
     )
     document.build(story, canvasmaker=_Numbered)
     return out.getvalue()
+
+
+def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, say: Translate) -> list[Paragraph]:
+    """As on the form's first page; the number of the volume is written by hand."""
+    styles = _styles()
+    above = [_cell(heading.above.upper(), styles["above"])] if heading.above else []
+    entries, days = [line.entry for line in lines], [line.at.astimezone(zone) for line in lines]
+    spans = [say(_("Quyển số: {dots}")).format(dots="." * 8)]
+    if lines:
+        begin, end = f"{min(days):%d/%m/%Y}", f"{max(days):%d/%m/%Y}"
+        spans.insert(0, say(_("Từ số {first} đến số {last}")).format(first=min(entries), last=max(entries)))
+        spans.insert(0, say(_("Từ ngày {begin} đến ngày {end}")).format(begin=begin, end=end))
+    return [
+        *above,
+        _cell(heading.unit.upper(), styles["unit"]),
+        _cell(heading.title.upper(), styles["title"]),
+        _cell(say(_("Năm: {year}")).format(year=heading.year), styles["middle"]),
+        _cell(".   ".join(spans), styles["middle"]),
+    ]
+
+
+def _table(
+    register: str, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
+) -> LongTable:
+    styles, wanted = _styles(), columns(register)
+    rows = [
+        [_cell(say(name), styles["head"]) for name, _width in wanted],
+        [_cell(f"({number})", styles["number"]) for number in range(1, len(wanted) + 1)],
+    ]
+    texts = [values(register, line, zone, say) for line in lines] + [
+        gap_values(register, gap, zone, say) for gap in gaps
+    ]
+    rows += [[_cell(text, styles["cell"]) for text in row] for row in texts]
+    scale = WIDTH / sum(width for _name, width in wanted)
+    # A row that is longer than a page, by its recipients, goes on overleaf.
+    table = LongTable(rows, colWidths=[width * scale for _name, width in wanted], repeatRows=2, splitInRow=1)
+    table.setStyle(
+        TableStyle(
+            [
+                ("GRID", (0, 0), (-1, -1), 0.5, colors.black),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("VALIGN", (0, 0), (-1, 1), "MIDDLE"),
+                ("LEFTPADDING", (0, 0), (-1, -1), PADDING),
+                ("RIGHTPADDING", (0, 0), (-1, -1), PADDING),
+            ]
+        )
+    )
+    return table
 
 
 class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
@@ -137,21 +154,4 @@ class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
 
 
 def _cell(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(escape(text[:LONGEST_CELL]), style)
-
-
-def _values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[str]:
-    entered, issued = (f"{moment.astimezone(zone):%d/%m/%Y}" for moment in (line.at, line.issued_at))
-    due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
-    kind = line.kind.value
-    what = line.subject if line.subject.lower().startswith(kind.lower()) else f"{kind}: {line.subject}"
-    note = say(_("DIỄN TẬP")) if line.exercise else ""
-    if register == OUT:
-        return [line.number_text, issued, what, line.signer, "; ".join(line.recipients), due, note]
-    return [entered, str(line.entry), line.unit_name, line.number_text, issued, what, due, "", note]
-
-
-def _gap(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str]:
-    numbers = f"{gap.first}–{gap.last}" if gap.first != gap.last else str(gap.first)
-    day, why = f"{gap.at.astimezone(zone):%d/%m/%Y}", f"{say(_('Số bỏ'))}: {gap.reason} ({gap.person})"
-    return [numbers, day, why, "", "", "", ""] if register == OUT else [day, numbers, "", "", "", why, "", "", ""]
+    return Paragraph(escape(text), style)

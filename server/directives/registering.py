@@ -11,14 +11,15 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
+from server.directives.service.problems import problem_texts
 from server.directives.shapes import Gap, GapInput, Words
 from server.directives.shapes.registers import RegisterPage, RegisterQuery
 from server.errors import UserError
 from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, translate
 
-TITLES = {"out": _("Sổ văn bản đi"), "in": _("Sổ văn bản đến")}
-EXERCISE_TITLES = {"out": _("Sổ văn bản đi – DIỄN TẬP"), "in": _("Sổ văn bản đến – DIỄN TẬP")}
+TITLES = {"out": _("Sổ đăng ký văn bản đi"), "in": _("Sổ đăng ký văn bản đến")}
+EXERCISE_TITLES = {"out": _("Sổ đăng ký văn bản đi – DIỄN TẬP"), "in": _("Sổ đăng ký văn bản đến – DIỄN TẬP")}
 
 
 def title_of(request: web.Request, query: RegisterQuery) -> str:
@@ -53,7 +54,7 @@ async def _show(
         "found": found,
         "query": query,
         "title": title_of(request, query),
-        "problem": (error.field or "", translate(request, error.message, **error.params)) if error else None,
+        "problem": problem_texts(request, error)[0] if error else None,
         "typed": typed or {"until": "", "note": ""},
     }
     return await render(request, "directives/register.html", context, status=error.status if error else 200)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -16,23 +18,23 @@ from server.http.reading import read_form
 from server.store.files import FileStore, FileTooLargeError
 
 
-def keep_file(store: FileStore, field: web.FileField, limit: int) -> Upload:
+def keep_file(store: FileStore, file: BinaryIO, given_name: str, limit: int) -> Upload:
     """Check and store one file. Raises UserError, TooLargeError, UnavailableError (disk)."""
-    kind = content_type(field.file)  # type: ignore[arg-type]  # a spooled file has all of BinaryIO
-    name = Path(field.filename).name[:80]
+    kind = content_type(file)
+    name = Path(given_name).name[:80]
     if kind is None:
         raise UserError(
             "bad_file", _("Tệp “{name}” không phải PDF, PNG hay JPEG hợp lệ nên không nhận."), field="files", name=name
         )
     try:
-        stored = store.put(field.file, limit)  # type: ignore[arg-type]
+        stored = store.put(file, limit)
     except FileTooLargeError as error:
         raise TooLargeError(
             "file_too_large", _("Tệp “{name}” lớn hơn {mb} MB."), field="files", name=name, mb=limit >> 20
         ) from error
     except OSError as error:
         raise UnavailableError("disk", _("Máy chủ chưa lưu được tệp. Xin báo quản trị.")) from error
-    return Upload(name=safe_name(field.filename, kind), content_type=kind, size=stored.size, sha256=stored.sha256)
+    return Upload(name=safe_name(given_name, kind), content_type=kind, size=stored.size, sha256=stored.sha256)
 
 
 async def read_uploads(request: web.Request, name: str = "files") -> list[Upload]:
@@ -40,8 +42,14 @@ async def read_uploads(request: web.Request, name: str = "files") -> list[Upload
     if not request.content_type.startswith("multipart/"):
         return []
     fields = [f for f in (await read_form(request)).getall(name, []) if isinstance(f, web.FileField) and f.filename]
+    # A spooled file has all of BinaryIO.
+    return await keep_files(request, [(field.filename, field.file) for field in fields])  # type: ignore[misc]
+
+
+async def keep_files(request: web.Request, files: Sequence[tuple[str, BinaryIO]]) -> list[Upload]:
+    """Check and store files, each with the name that it was given."""
     most = request.app[POLICY].file.most_attachments
-    if len(fields) > most:
+    if len(files) > most:
         raise UserError("too_many_files", _("Nhiều nhất {most} tệp kèm theo."), field="files", most=most)
-    limit = request.app[POLICY].attachment_limit
-    return [await asyncio.to_thread(keep_file, request.app[FILES], field, limit) for field in fields]
+    store, limit = request.app[FILES], request.app[POLICY].attachment_limit
+    return [await asyncio.to_thread(keep_file, store, file, name, limit) for name, file in files]

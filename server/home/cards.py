@@ -13,7 +13,7 @@ class NextThing(msgspec.Struct, frozen=True, kw_only=True):
     """The one thing to do now, as a village head sees it: a sentence and a button over the whole screen.
 
     All texts are already in the reader's language: `lead` “Họp lúc 14:00, còn 12 phút”, `what` the title, `button`
-    “Vào họp”. `post` makes the button a form to `href` with `fields`.
+    “Vào họp”. `post` makes the button a form to `href` with `fields`. An `exercise` is marked as one above all.
     """
 
     lead: str
@@ -24,6 +24,7 @@ class NextThing(msgspec.Struct, frozen=True, kw_only=True):
     when: str = ""
     post: bool = False
     fields: dict[str, str] = {}
+    exercise: bool = False
 
 
 class HomeCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from server.http.i18n import _, choose_language
 from server.http.keys import BY_COOKIE, HEAD_SEQ, IDENTIFY, LANGUAGE, ON_REQUEST, PRINCIPAL, REQUEST_ID, STORE
 from server.http.limits import LIMITER, client_address
 from server.http.pages import RENDERER
-from server.http.problem import describe, problem_reply, wants_json
+from server.http.problem import describe, note_refusal, problem_reply, wants_json
 from server.http.replies import see_other
 from server.http.routes import Handler, principal, route_of
 
@@ -90,7 +90,7 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
             f"/sign-in?next={quote(request.rel_url.raw_path_qs, safe='/')}" if request.path != "/" else "/sign-in"
         )
     except GiaoBanError as error:
-        log.info("refused %s %s: %s", request.method, request.path, error)
+        note_refusal(request, error)
         return await _error_reply(request, error)
     except (ConnectionResetError, TimeoutError) as error:
         log.info("client went away in %s %s: %r", request.method, request.path, error)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from aiohttp import web
 
 from server.errors import GiaoBanError, TooManyError, UserError
 from server.http.i18n import translate
-from server.http.keys import REQUEST_ID
+from server.http.keys import PRINCIPAL, REQUEST_ID
 from server.http.replies import json_reply
 
+audit = logging.getLogger("giaoban.audit")
 _HTTP_TEXTS = {
     400: ("bad_request", "Yêu cầu không đúng định dạng."),
     403: ("not_allowed", "Đồng chí không có quyền làm việc này."),
@@ -19,6 +21,12 @@ _HTTP_TEXTS = {
     413: ("too_large", "Nội dung gửi lên quá lớn."),
 }
 _INTERNAL = ("internal_error", "Máy chủ gặp lỗi. Việc đang làm có thể chưa được lưu. Xin thử lại sau ít phút.")
+
+
+def note_refusal(request: web.Request, error: GiaoBanError) -> None:
+    """One line that says who was refused what, by which code; forms that show a refusal by themselves call this."""
+    who = request.get(PRINCIPAL)
+    audit.info("refused %s %s to %s: %s", request.method, request.path, who.username if who else "-", error)
 
 
 def wants_json(request: web.Request) -> bool:

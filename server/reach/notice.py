@@ -16,6 +16,8 @@ class NoticeKind(StrEnum):
     ESCALATION = "escalation"
     RECALL = "recall"
     REPLACED = "replaced"
+    RELEASED = "released"
+    HELD = "held"
     CODE = "code"
 
 

@@ -18,6 +18,8 @@ _TITLES = {
     NoticeKind.ESCALATION: _("Quá hạn, cần xử lý"),
     NoticeKind.RECALL: _("Yêu cầu thu hồi văn bản"),
     NoticeKind.REPLACED: _("Văn bản đã được thay thế"),
+    NoticeKind.RELEASED: _("Đã ban hành theo hẹn"),
+    NoticeKind.HELD: _("Không ban hành được theo hẹn"),
     NoticeKind.CODE: _("Mã xác minh"),
 }
 _SENTENCES = {
@@ -26,7 +28,11 @@ _SENTENCES = {
     NoticeKind.ESCALATION: _("Đã quá hạn mà chưa có ai xử lý chỉ đạo dưới đây. Xin đồng chí xử lý ngay."),
     NoticeKind.RECALL: _("Nơi ban hành xin thu hồi văn bản dưới đây. Xin ngừng thực hiện, hủy bản đã nhận và trả lời."),
     NoticeKind.REPLACED: _("Văn bản dưới đây đã được thay thế. Xin thôi làm theo văn bản này và làm theo văn bản mới."),
+    NoticeKind.RELEASED: _("Văn bản dưới đây đã được ban hành vào giờ đã hẹn và gửi đến các nơi nhận."),
+    NoticeKind.HELD: _("Văn bản dưới đây không ban hành được vào giờ đã hẹn. Xin mở để xem lý do và ban hành lại."),
 }
+_FOR_KNOWLEDGE = (NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD)
+"""Nobody else can confirm these, so nothing is said of other channels."""
 _TIES = {
     Tie.REPLACES: _("Thay thế văn bản số {value}"),
     Tie.CORRECTS: _("Đính chính văn bản số {value}"),
@@ -79,7 +85,8 @@ class Words:
         """One line."""
         if notice.kind is NoticeKind.CODE:
             return f"Giao Ban: {self._text(_TITLES[notice.kind])}"
-        return " ".join(f"{self.title(notice)}: {notice.number} – {notice.subject}".split())
+        what = " – ".join(part for part in (notice.number, notice.subject) if part)  # a draft has no number yet
+        return " ".join(f"{self.title(notice)}: {what}".split())
 
     def mail_body(self, notice: Notice, name: str) -> str:
         """Plain text: what it is, until when, where to confirm it. Never the document itself."""
@@ -92,7 +99,7 @@ class Words:
                 lines += [text(_("ĐÂY LÀ DIỄN TẬP.")), ""]
             lines += [text(_SENTENCES[notice.kind]), "", *self._facts(notice), ""]
             lines += [text(_("Xem và xác nhận tại: {link}")).format(link=self.link(notice))]
-            if notice.kind is not NoticeKind.REPLACED:
+            if notice.kind not in _FOR_KNOWLEDGE:
                 lines += [text(_("Khi có người xác nhận, hệ thống thôi báo qua các kênh khác."))]
         lines += ["", text(_("Thư này do hệ thống Giao Ban tự gửi, xin không trả lời."))]
         return "\n".join(lines) + "\n"
@@ -130,7 +137,7 @@ class Words:
             due = self._text(_("Hạn {when}.")).format(when=when)
         tied = f"{self.tied(notice)}." if notice.tie else ""
         tails = [tail for tail in (tied, due, self.link(notice)) if tail]
-        return fitted(f"{self.title(notice)} {notice.number}:", f"{notice.subject}.", tails, alphabet)
+        return fitted(f"{self.title(notice)} {notice.number}".rstrip() + ":", f"{notice.subject}.", tails, alphabet)
 
     def message(self, notice: Notice) -> str:
         """A few lines for a messenger such as Zalo."""

@@ -25,7 +25,9 @@ def seeded(store: Store, district: DistrictIds, clock: Clock) -> Store:
 
 
 def by_number(store: Store, unit: sa.Column[int], number: sa.Column[int], at: sa.Column[datetime]) -> dict[int, Any]:
-    query = sa.select(unit, number, at).where(number.is_not(None)).order_by(unit, number)
+    """What each unit has numbered; exercises have numbers of their own."""
+    query = sa.select(unit, number, at).where(number.is_not(None), unit.table.c.exercise.is_(False))
+    query = query.order_by(unit, number)
     found: dict[int, list[tuple[int, datetime]]] = {}
     for row in store.read_now(lambda tx: tx.all(query)):
         found.setdefault(row[0], []).append((row[1], row[2]))
@@ -55,4 +57,9 @@ def test_what_people_are_to_see_is_there(seeded: Store) -> None:
     assert {State.RECALL_PENDING, State.SUPERSEDED, State.CLOSED_INFO} <= states
     asked = sa.select(v.id).where(v.extension_asked_at.is_not(None))
     assert len(seeded.read_now(lambda tx: tx.all(asked))) == 1
+    rows = seeded.read_now(lambda tx: tx.all(sa.select(d.state, d.schedule_problem)))
+    drafts = {tuple(row) for row in rows}
+    assert {("DRAFT", None), ("WAITING", None), ("WAITING", "past_deadline"), ("SCHEDULED", None)} <= drafts
+    drills = sa.select(d.unit_id).where(d.exercise, d.state == "ISSUED")
+    assert len(seeded.read_now(lambda tx: tx.all(drills))) == 2
     assert seeded.read_now(demo.is_seeded)

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from server.directives import service
 from server.directives.documents import DocumentType
-from server.directives.printing import register_pdf
+from server.directives.printing import Heading, register_pdf
 from server.directives.questions import Answer, Question, QuestionKind
 from server.directives.shapes import Gap, ReportInput
 from server.directives.shapes.registers import RegisterLine
@@ -22,6 +22,7 @@ from tests.conftest import START, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+HEADING = Heading(unit="UBND huyện Cam Lộ", above="UBND tỉnh Quảng Trị", title="Sổ đăng ký văn bản", year=2026)
 STACKED = "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ, Đakrông <b>&amp;"
 
 
@@ -55,40 +56,44 @@ def same(text: str) -> str:
 @pytest.mark.parametrize("register", ["out", "in"])
 def test_pages_are_numbered_and_headed_and_hold_every_line(register: str) -> None:
     lines = [line(n, f"Việc thứ {n}: {STACKED}") for n in range(1, 121)]
-    content = register_pdf(register, "UBND huyện Cam Lộ", "Sổ văn bản 2026", lines, [], HANOI, same)
+    content = register_pdf(register, HEADING, lines, [], HANOI, same)
     pages = read(content)
     assert len(pages) > 5
     for number, text in enumerate(pages, 1):
         assert "Tên loại và trích yếu" in text
         assert f"{number}/{len(pages)}" in text
+        assert "(1) (2) (3) (4) (5) (6) (7) (8) (9) (10)" in text
     whole = " ".join(pages)
     assert [n for n in range(1, 121) if f"Việc thứ {n}:" not in whole] == []
-    assert whole.count("24/11/2026") == (240 if register == "in" else 120)  # no date is broken
+    assert whole.count("24/11/2026") == 240 + 2  # no date is broken, nor the two of the heading
     assert [n for n in range(1, 121) if f"{n:02}/KH-UBND" not in whole] == []
     assert whole.count("Đakrông <b>&amp;") == 120
     assert "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ" in whole
-    assert "UBND HUYỆN CAM LỘ" in pages[0] and "SỔ VĂN BẢN 2026" in pages[0]
+    assert "UBND TỈNH QUẢNG TRỊ UBND HUYỆN CAM LỘ SỔ ĐĂNG KÝ VĂN BẢN Năm: 2026" in pages[0]
+    assert "Từ ngày 24/11/2026 đến ngày 24/11/2026. Từ số 1 đến số 120. Quyển số:" in pages[0]
     box = PdfReader(BytesIO(content)).pages[0].mediabox
     assert (round(box.width), round(box.height)) == (842, 595)  # A4, landscape, in points
 
 
 def test_fonts_are_in_the_file() -> None:
-    content = register_pdf("out", "UBND", "Sổ", [line(1, STACKED)], [], HANOI, same)
+    content = register_pdf("out", HEADING, [line(1, STACKED)], [], HANOI, same)
     fonts = PdfReader(BytesIO(content)).pages[0]["/Resources"]["/Font"]  # type: ignore[index]
     used = [font.get_object() for font in fonts.values() if "Tinos" in str(font.get_object()["/BaseFont"])]
     assert used
     assert all("/FontFile2" in font["/FontDescriptor"] for font in used)
 
 
-def test_the_longest_line_still_fits_on_its_page() -> None:
+def test_a_line_longer_than_a_page_goes_on_overleaf() -> None:
     long = line(1, "Ữ" * 500, recipients=["Thôn " + "Ộ" * 40] * 200, signer="W" * 50)
-    assert "1/" in read(register_pdf("out", "UBND", "Sổ", [long], [], HANOI, same))[0]
+    pages = read(register_pdf("out", HEADING, [long], [], HANOI, same))
+    assert f"1/{len(pages)}" in pages[0]
+    assert "".join(pages).replace(" ", "").count("Ộ" * 10) >= 200  # no recipient is left out
 
 
 def test_an_empty_register_and_numbers_left_out() -> None:
     gap = Gap(register="out", year=2026, first=4, last=6, reason="Sổ giấy", at=START, person="A")
     for register in ("out", "in"):
-        (text,) = read(register_pdf(register, "UBND", "Sổ", [], [gap], HANOI, same))
+        (text,) = read(register_pdf(register, HEADING, [], [gap], HANOI, same))
         assert "4–6" in text and "Số bỏ: Sổ giấy (A)" in text
 
 

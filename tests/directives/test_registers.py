@@ -95,16 +95,25 @@ async def test_the_excel_file(filled: list[int], page_as: PageAs, store: Store, 
     assert answer.headers["Content-Disposition"] == 'attachment; filename="so-van-ban-di-2026.xlsx"'
     sheet = load_workbook(BytesIO(await answer.read())).worksheets[0]
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
-    assert rows[0][0] == "Sổ văn bản đi 2026 · UBND huyện"
-    assert [row[0] for row in rows[2:]] == [1, 2, 3, "4–5"]
-    assert rows[2][2:5] == ["01/KH-UBND", "Kế hoạch", SUBJECTS[0]]
-    assert (sheet["E5"].value, sheet["E5"].data_type) == (SUBJECTS[2], "s")
+    assert rows[0][0] == "Sổ đăng ký văn bản đi 2026 · Ủy ban nhân dân huyện Cam Lộ"
+    assert rows[1][:10] == [
+        *("Số, ký hiệu văn bản", "Ngày tháng văn bản", "Tên loại và trích yếu nội dung văn bản", "Người ký"),
+        *("Nơi nhận văn bản", "Đơn vị, người nhận bản lưu", "Số lượng bản", "Ngày chuyển", "Ký nhận", "Ghi chú"),
+    ]
+    assert [row[0] for row in rows[2:]] == ["01/KH-UBND", "02/KH-UBND", "03/KH-UBND", "4–5"]
+    assert rows[2][2:7] == [f"Kế hoạch: {SUBJECTS[0]}", rows[2][3], "Xã Cam Thủy", "Văn thư", "1"]
+    assert [row[10:12] for row in rows[2:5]] == [[n, "Kế hoạch"] for n in (1, 2, 3)]
+    assert (sheet["M5"].value, sheet["M5"].data_type) == (SUBJECTS[2], "s")
     searched = await clerk.get("/registers/export?words=hop")
     rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await searched.read())).worksheets[0]]
-    assert [row[0] for row in rows[2:]] == [2]
+    assert [row[0] for row in rows[2:]] == ["02/KH-UBND"]
     came = await (await page_as("camthuy")).get("/registers/export?register=in")
     rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await came.read())).worksheets[0]]
-    assert [(row[0], row[3]) for row in rows[2:]] == [(1, "02/KH-UBND"), (2, "01/KH-UBND")]
+    assert rows[1][:10] == [
+        *("Ngày đến", "Số đến", "Tác giả", "Số, ký hiệu văn bản", "Ngày tháng văn bản"),
+        *("Tên loại và trích yếu nội dung văn bản", "Đơn vị hoặc người nhận", "Ngày chuyển", "Ký nhận", "Ghi chú"),
+    ]
+    assert [(row[1], row[3]) for row in rows[2:]] == [("1", "02/KH-UBND"), ("2", "01/KH-UBND")]
 
 
 async def test_the_api_and_wrong_input(filled: list[int], as_: As) -> None:

@@ -279,7 +279,9 @@ async def test_the_pages(store: Store, people: dict[str, Principal], page_as: Pa
     sweep(store)
     leader = await page_as("chutich")  # who was signed out meanwhile
     page = await (await leader.get(place)).text()
-    assert "Không ban hành được theo hẹn" in page and "Hạn trả lời phải sau lúc ban hành." in page
+    assert "Không ban hành được theo hẹn" in page and "Đến giờ hẹn thì hạn trả lời đã qua." in page
+    for address in ("/directives/out", "/"):
+        assert "Chưa ban hành được" in await (await leader.get(address)).text()
 
 
 async def test_over_the_api(store: Store, people: dict[str, Principal], as_: As) -> None:

@@ -88,6 +88,7 @@ FLOOD = "Ứng phó mưa lớn"
 POVERTY = "rà soát hộ nghèo"
 IRRIGATION = "thủy lợi nội đồng"
 FIRE = "chữa cháy rừng"
+DRILL = "Diễn tập báo động"
 STRANGER = ""
 DOOR = "a[href^='/meetings/'][href$=check]"
 
@@ -150,6 +151,15 @@ STATES = (
     State("board-answers", "chutich", "/directives/out", (FLOOD,), _open("#tally-3 > summary")),
     State("draft-waiting", "chutich", "/directives/out", (FIRE,)),
     State("draft-clerk", "vanthu", "/directives/out", (FIRE,)),
+    State("draft-schedule", "chutich", "/directives/out", (FIRE,), _open("main details summary")),
+    State("draft-scheduled", "chutich", "/directives/out", ("Lịch trực lãnh đạo",)),
+    State("draft-held", "chutich", "/directives/out", ("giải phóng mặt bằng",)),
+    State("draft-imported", "vanthu", "/directives/out", ("Tết trồng cây",)),
+    State("edxml-import", "vanthu", "/directives/import"),
+    State("exercise-board", "chutich", "/directives/out", (DRILL,)),
+    State("exercise-received", "vanthu.camnghia", "/directives/in", (DRILL,)),
+    State("exercise-home-village", "thon1.camhieu", "/"),
+    State("exercise-register", "vanthu", "/registers?exercise=true"),
     State("compose", "vanthu", "/directives/new"),
     State("compose-leader", "chutich", "/directives/new", do=_open("main details.stack > summary")),
     State(

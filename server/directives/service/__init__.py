@@ -5,6 +5,9 @@ from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
+from server.directives.service.edxml_in import check_open, take_edxml
+from server.directives.service.edxml_out import edxml_of
+from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
@@ -44,6 +47,7 @@ __all__ = [
     "before_issue",
     "chain",
     "check_before_issue",
+    "check_open",
     "check_stored",
     "colleagues",
     "count_set_aside",
@@ -56,6 +60,7 @@ __all__ = [
     "download",
     "drafts",
     "edit_draft",
+    "edxml_of",
     "gaps_of",
     "inbox",
     "issue",
@@ -84,9 +89,12 @@ __all__ = [
     "see",
     "send_back",
     "start",
+    "status_of_delivery",
+    "status_of_ours",
     "submit",
     "sweep",
     "take_back",
+    "take_edxml",
     "tallies",
     "unit_day",
     "unread",

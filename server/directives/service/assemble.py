@@ -19,6 +19,7 @@ from server.directives.service import standing
 from server.directives.service.assign import assigned
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
+from server.directives.service.sources import source_of
 from server.directives.shapes import Attachment, Change, Delivery, Directive, Held, Recipient, Response
 from server.store import Transaction
 from server.units import service as units
@@ -55,6 +56,7 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         exercise=row.exercise,
         scheduled_at=row.scheduled_at,
         schedule_problem=row.schedule_problem or "",
+        source=source_of(tx, row),
     )
 
 

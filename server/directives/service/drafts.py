@@ -20,9 +20,11 @@ from server.directives.service.commands import once
 from server.directives.service.forward import copy_attachments
 from server.directives.service.problems import DraftError
 from server.directives.service.relations import check_relation
+from server.directives.service.telling import MOMENT
 from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Recipient, Upload
 from server.errors import NotFoundError, UserError
 from server.http.i18n import _
+from server.reach import service as reach
 from server.store import Transaction
 from server.units import service as units
 from server.units.service import UnitInfo
@@ -148,6 +150,8 @@ def edit_draft(
 
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id)
+        if row.schedule_problem:
+            reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # somebody deals with it
         clean = _clean(tx, who, policy, draft)
         check_draft_input(tx, who, clean)
         tx.execute(sa.update(directive_table).where(directive_table.c.id == directive_id).values(**_columns(tx, clean)))

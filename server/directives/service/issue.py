@@ -22,9 +22,10 @@ from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
-from server.directives.service.telling import tell_issued
+from server.directives.service.telling import MOMENT, tell_issued
 from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, Upload
+from server.reach import service as reach
 from server.store import Transaction
 from server.units import service as units
 
@@ -100,6 +101,8 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
     make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer_name)
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
+    if row.schedule_problem:
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # that it was not issued is no news any more
     if row.relation == Relation.REPLACES:
         supersede(tx, who, policy, row.related_id, directive_id, number_text)
     return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)

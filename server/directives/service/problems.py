@@ -10,6 +10,7 @@ from server.directives.documents import Problem
 from server.directives.rules import State
 from server.errors import ConflictError, NotFoundError, UserError
 from server.http.i18n import _, translate
+from server.http.problem import note_refusal
 
 MESSAGES = {
     "too_long": _("Nội dung dài quá {limit} chữ. Xin rút gọn."),
@@ -54,7 +55,6 @@ MESSAGES = {
 
 
 _LATER = (
-    "past_deadline",
     "unknown_recipient",
     "not_forwardable",
     "after_parent",
@@ -67,6 +67,8 @@ def schedule_problem(code: str) -> str:
     """Why a signed document was not issued at its moment, by the code that is stored."""
     if code == "signer_left":
         return _("Người ký không còn quyền ban hành của đơn vị.")
+    if code == "past_deadline":
+        return _("Đến giờ hẹn thì hạn trả lời đã qua. Xin sửa hạn trả lời rồi ban hành, hoặc hẹn giờ khác.")
     return MESSAGES[code] if code in _LATER else _("Xin xem lại văn bản rồi ban hành.")
 
 
@@ -80,7 +82,8 @@ class DraftError(UserError):
 
 
 def problem_texts(request: web.Request, error: UserError) -> list[tuple[str, str]]:
-    """Form fields and what is wrong with them, in the person's language."""
+    """Form fields and what is wrong with them, in the person's language; the refusal is noted for the operator."""
+    note_refusal(request, error)
     if isinstance(error, DraftError):
         return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
     return [(error.field or "", translate(request, error.message, **error.params))]

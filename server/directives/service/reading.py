@@ -143,6 +143,7 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
         counts=counts,
         exercise=row.exercise,
         scheduled_at=row.scheduled_at,
+        schedule_problem=row.schedule_problem or "",
     )
 
 

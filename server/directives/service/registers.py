@@ -7,17 +7,20 @@ Only registered documents stand in a register: what was issued, by its number, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from server.accounts import service as accounts
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType
-from server.directives.model import delivery_table, directive_table, directive_words
+from server.directives.model import assignment_table, delivery_table, directive_table, directive_words
 from server.directives.policy import Policy
 from server.directives.rules import State
 from server.directives.service.access import d, v
+from server.directives.service.assign import LEAD
 from server.directives.service.numbers import OUT, gaps_of, peek_number, series
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction
@@ -68,11 +71,13 @@ def register_lines(tx: Transaction, who: Principal, policy: Policy, query: Regis
 def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
     columns = (d.id, d.unit_id, d.kind, d.number_text, d.subject, d.issued_at, d.signer_name, d.deadline)
     if query.register == OUT:
-        found = sa.select(*columns, d.number.label("entry"), d.issued_at.label("at"), sa.literal("").label("state"))
+        found = sa.select(*columns, d.number.label("entry"), d.issued_at.label("at"))
+        found = found.add_columns(sa.literal("").label("state"), sa.null().label("delivery"))
         found = found.where(d.unit_id == who.unit_id, d.year == year, d.number.is_not(None))
     else:
         found = (
             sa.select(*columns, v.registry_number.label("entry"), v.registered_at.label("at"), v.state)
+            .add_columns(v.id.label("delivery"))
             .join(delivery_table, v.directive_id == d.id)
             .where(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
         )
@@ -98,6 +103,7 @@ def _years(tx: Transaction, who: Principal, query: RegisterQuery, this: int) -> 
 def _lines(tx: Transaction, rows: Sequence[Any], query: RegisterQuery) -> list[RegisterLine]:
     names = units.units_by_ids(tx, [row.unit_id for row in rows])
     recipients = _recipients(tx, [row.id for row in rows]) if query.register == OUT else {}
+    handlers = {} if query.register == OUT else _handlers(tx, [row.delivery for row in rows])
     return [
         RegisterLine(
             entry=row.entry,
@@ -113,9 +119,20 @@ def _lines(tx: Transaction, rows: Sequence[Any], query: RegisterQuery) -> list[R
             recipients=recipients.get(row.id, []),
             state=State(row.state) if row.state else None,
             exercise=query.exercise,
+            handler=handlers.get(row.delivery, ("", None))[0],
+            handed_at=handlers.get(row.delivery, ("", None))[1],
         )
         for row in rows
     ]
+
+
+def _handlers(tx: Transaction, deliveries: Sequence[int]) -> dict[int, tuple[str, datetime]]:
+    """Who leads the work on each delivery, and since when."""
+    s = assignment_table.c
+    mine = sa.and_(s.delivery_id.in_(deliveries), s.part == LEAD)
+    rows = tx.all(sa.select(s.delivery_id, s.account_id, s.at).where(mine))
+    names = accounts.names(tx, [row.account_id for row in rows])
+    return {row.delivery_id: (names.get(row.account_id, ""), row.at) for row in rows}
 
 
 def _recipients(tx: Transaction, ids: Sequence[int]) -> dict[int, list[str]]:

@@ -22,10 +22,13 @@ from server.directives.rules import DirectiveState
 from server.directives.service.access import d, directive_of_ours, draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
+from server.directives.service.telling import MOMENT, tell_moment
 from server.directives.shapes import DirectiveDone, ScheduleInput
 from server.errors import ConflictError, UserError
 from server.http.i18n import _
+from server.reach import service as reach
 from server.store import Transaction
+from server.units import service as units
 
 log = logging.getLogger("giaoban.directives")
 LONGEST_AHEAD = timedelta(days=366)
@@ -43,6 +46,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
             raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
         check_fit(tx, who, row, data.at)
         signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT])
         _change(tx, directive_id, DirectiveState.SCHEDULED, scheduled_at=data.at, schedule_problem=None, **signer)
         return DirectiveDone(id=directive_id, state=DirectiveState.SCHEDULED)
 
@@ -77,7 +81,7 @@ def issue_due(tx: Transaction, policy: Policy) -> bool:
     problem = _try(tx, policy, row)
     if problem:
         _unsign(tx, row.id, problem)
-        _tell(tx, "directive.held", row, {"problem": problem})
+        _tell(tx, policy, "directive.held", row, {"problem": problem})
     return True
 
 
@@ -89,7 +93,7 @@ def _try(tx: Transaction, policy: Policy, row: Any) -> str:
     try:
         with tx.savepoint():
             done = release(tx, who, policy, row)
-            _tell(tx, "directive.released", row, {"number": done.number_text})
+            _tell(tx, policy, "directive.released", row, {"number": done.number_text})
     except sa.exc.OperationalError:
         raise
     except UserError as error:
@@ -117,14 +121,16 @@ def _change(tx: Transaction, directive_id: int, state: DirectiveState, **values:
     tx.execute(sa.update(directive_table).where(d.id == directive_id).values(**values))
 
 
-def _tell(tx: Transaction, kind: str, row: Any, more: dict[str, Any]) -> None:
-    """Who wrote it and who signed it hear what became of it."""
+def _tell(tx: Transaction, policy: Policy, kind: str, row: Any, more: dict[str, Any]) -> None:
+    """Who wrote it and who signed it hear what became of it, on their pages and by the channels that they have."""
+    people = sorted({row.author_id, row.signer_id})
+    tell_moment(tx, policy, row, people, units.unit(tx, row.unit_id).name, more.get("number", ""))
     body = {
         "directive": row.id,
         "subject": row.subject,
         "exercise": row.exercise,
         "scheduled_at": row.scheduled_at,
-        "accounts": sorted({row.author_id, row.signer_id}),
+        "accounts": people,
         "href": f"/directives/{row.id}",
         **more,
     }

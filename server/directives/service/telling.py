@@ -24,6 +24,8 @@ _SHOWN = 5
 _TIES = {Relation.REPLACES.value: Tie.REPLACES, Relation.CORRECTS.value: Tie.CORRECTS}
 _REPLACED = "replaced"
 """No clock, and nothing that anybody does makes it needless to know."""
+MOMENT = "moment"
+"""No clock either: that a signed document went out at its moment, or did not, until somebody deals with it."""
 
 
 def tell_issued(
@@ -79,6 +81,25 @@ def tell_replaced(
     """A directive (its row) was replaced by another: who was told of it, and is not told of the new one, hears it."""
     notice = _notice(NoticeKind.REPLACED, directive, sender, tie=Tie.REPLACED_BY, other=by_number)
     _tell_again(tx, policy, notice, units, _REPLACED, but=reach.addressed(tx, by))
+
+
+def tell_moment(
+    tx: Transaction, policy: Policy, directive: Any, people: Sequence[int], sender: str, number: str
+) -> None:
+    """Who wrote and who signed a directive (its row) for a moment hear that it was issued; without a `number`, not."""
+    kind, ladder = (NoticeKind.RELEASED, "issued") if number else (NoticeKind.HELD, "escalation")
+    plan = policy.ladder(ladder, Urgency(directive.urgency), tx.now)
+    notice = Notice(
+        kind=kind,
+        directive=directive.id,
+        number=number,
+        subject=directive.subject,
+        urgency=directive.urgency,
+        sender=sender,
+        href=f"/directives/{directive.id}",
+        exercise=directive.exercise,
+    )
+    reach.put(tx, [reach.Telling(notice, people, plan, MOMENT, [directive.unit_id])])
 
 
 def _notice(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:

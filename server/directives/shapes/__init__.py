@@ -1,7 +1,7 @@
 """What the API takes and gives; pages use the same shapes."""
 
 from server.directives.shapes.checks import CheckResult, Duplicate, DuplicateWhy, Load
-from server.directives.shapes.done import AlarmDone, DeliveryDone, DirectiveDone, RecallDone
+from server.directives.shapes.done import AlarmDone, DeliveryDone, DirectiveDone, EdxmlDone, RecallDone
 from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
 from server.directives.shapes.inputs import (
     AlarmsInput,
@@ -46,6 +46,7 @@ from server.directives.shapes.views import (
     ReceivedLine,
     Response,
     SentLine,
+    Source,
     UnitDay,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "DraftInput",
     "Duplicate",
     "DuplicateWhy",
+    "EdxmlDone",
     "Extension",
     "ExtensionDecision",
     "ExtensionInput",
@@ -99,6 +101,7 @@ __all__ = [
     "ScheduleInput",
     "SendBackInput",
     "SentLine",
+    "Source",
     "UnitDay",
     "UnitPosts",
     "Upload",

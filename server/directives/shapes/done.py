@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from server.directives.rules import DirectiveState, State
@@ -36,3 +38,19 @@ class AlarmDone(msgspec.Struct, frozen=True, kw_only=True):
     """How many alarms are off the person's list now."""
 
     acknowledged: int
+
+
+class EdxmlDone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made of an edXML file: a draft of a `document`, the mark on one that its sender recalled (`recall`), or
+    a step of a delivery of ours (`status`; `state` is where it stands).
+
+    `repeated` says that it was known already and nothing was done. `same` are drafts and directives of the same number,
+    notation and organ.
+    """
+
+    kind: Literal["document", "recall", "status"]
+    directive: int
+    delivery: int | None = None
+    state: State | None = None
+    repeated: bool = False
+    same: list[int] = []

@@ -28,7 +28,10 @@ class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry: its number in this register, `at` when it was entered; `state` only of what was received."""
+    """One entry: its number in this register, `at` when it was entered.
+
+    Only of what was received: its `state`, `handler` who leads the work on it, and `handed_at` since when.
+    """
 
     entry: int
     at: datetime
@@ -43,6 +46,8 @@ class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
     recipients: list[str]
     state: State | None
     exercise: bool = False
+    handler: str = ""
+    handed_at: datetime | None = None
 
 
 class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):

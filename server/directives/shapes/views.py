@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -141,6 +141,24 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int = 0
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of another organ that came as edXML and became this draft or directive.
+
+    `business` is 0 for a new one, 2 for an update, 3 for a replacement. `withdrawn_at` is when its sender's recall
+    came. `same` are other drafts and directives of the same number, notation and organ.
+    """
+
+    organ_name: str
+    number_text: str
+    type_name: str
+    promulgated_on: date
+    business: int
+    at: datetime
+    withdrawn_at: datetime | None
+    withdrawn_reason: str
+    same: list[int]
+
+
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
@@ -171,6 +189,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     exercise: bool = False
     scheduled_at: datetime | None = None
     schedule_problem: str = ""
+    source: Source | None = None
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +234,7 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     exercise: bool = False
     scheduled_at: datetime | None = None
+    schedule_problem: str = ""
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):

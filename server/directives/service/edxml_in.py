@@ -1,0 +1,139 @@
+"""Taking in what other systems send as edXML: a document becomes a draft of the unit, its recall a mark on that.
+
+A draft and not a delivery: who issued it is no unit of ours, and what the district makes of it is for its clerk to
+write and its leader to sign. Taken in once for each document id; the same file again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.documents import Problem, bears_secrecy_mark
+from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, document_type
+from server.directives.model import edxml_table
+from server.directives.policy import Policy
+from server.directives.service.drafts import create_draft
+from server.directives.service.edxml_status import take_status
+from server.directives.service.problems import DraftError
+from server.directives.service.sources import same_as
+from server.directives.shapes import DraftInput, EdxmlDone, Upload
+from server.errors import ConflictError, NotFoundError, UserError
+from server.http.i18n import _
+from server.store import Transaction
+from server.units import service as units
+
+e = edxml_table.c
+
+
+def check_open(message: Message) -> None:
+    """Only ordinary documents are taken: the format itself is not for others. Raises DraftError.
+
+    Looked at before any of it is stored, names of files included.
+    """
+    texts = [message.description] if isinstance(message, Status) else _texts(message)
+    if any(bears_secrecy_mark(text) for text in texts):
+        raise DraftError([Problem("file", "secret")])
+
+
+def _texts(document: Document) -> list[str]:
+    files = [text for file in document.files for text in (file.name.rpartition(".")[0], file.description)]
+    return [document.subject, document.content, document.sphere, document.type_name, document.reason, *files]
+
+
+def take_edxml(
+    tx: Transaction, who: Principal, policy: Policy, message: Message, digest: str, uploads: Sequence[Upload] = ()
+) -> EdxmlDone:
+    """Take in a message; `digest` is the SHA-256 of its file, `uploads` are its checked attachments.
+
+    Raises UserError, ConflictError, NotFoundError.
+    """
+    who.require(Permission.DRAFT_DIRECTIVE)
+    check_open(message)
+    if isinstance(message, Status):
+        return take_status(tx, who, policy, message)
+    _require_addressed(tx, who, policy, message)
+    if message.business is Business.RECALL:
+        return _take_recall(tx, who, message)
+    return _take_document(tx, who, policy, message, digest, uploads)
+
+
+def _require_addressed(tx: Transaction, who: Principal, policy: Policy, document: Document) -> None:
+    """Where it is known what we are called in the exchange, a document for others is refused."""
+    code = units.unit(tx, who.unit_id).code
+    known = policy.file.edxml.get(code)
+    if known and document.recipients and known not in {organ.id for organ in document.recipients}:
+        names = ", ".join(organ.name or organ.id for organ in document.recipients[:3])
+        raise UserError("edxml_not_ours", _("Văn bản này gửi cho {names}, không phải cho đơn vị."), names=names)
+
+
+def _take_document(
+    tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str, uploads: Sequence[Upload]
+) -> EdxmlDone:
+    row, made = _claim(tx, who, policy, document, digest)
+    if row.sha256 != digest:
+        text = _("Văn bản mang mã {id} đã được nhập với nội dung khác. Xin hỏi lại nơi gửi.")
+        raise ConflictError("edxml_changed", text, id=document.document_id)
+    repeated = not made and row.directive_id is not None
+    directive = row.directive_id
+    if not repeated:
+        directive = create_draft(tx, who, policy, _draft_of(policy, document), uploads).id
+        tx.execute(sa.update(edxml_table).where(e.id == row.id).values(directive_id=directive))
+    return EdxmlDone(kind="document", directive=directive, repeated=repeated, same=same_as(tx, row))
+
+
+def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str) -> tuple[Any, bool]:
+    """The document's row, locked, and whether it is new. On PostgreSQL this waits for another who takes it in."""
+    sender = units.by_code(tx, policy.unit_code(document.sender.id), document.promulgated_on)
+    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(edxml_table)
+    values = {
+        "unit_id": who.unit_id,
+        "document_id": document.document_id,
+        "business": int(document.business),
+        "sha256": digest,
+        "organ_id": document.sender.id,
+        "organ_name": document.sender.name or document.sender.id,
+        "sender_id": sender.id if sender else None,
+        "number_text": document.number_text,
+        "promulgated_on": document.promulgated_on,
+        "type_name": document.type_name,
+        "account_id": who.account_id,
+        "at": tx.now,
+    }
+    made = tx.execute(insert.values(**values).on_conflict_do_nothing().returning(e.id)).first()
+    mine = sa.and_(
+        e.unit_id == who.unit_id, e.document_id == document.document_id, e.business == int(document.business)
+    )
+    return tx.one(sa.select(edxml_table).where(mine).with_for_update()), made is not None
+
+
+def _draft_of(policy: Policy, document: Document) -> DraftInput:
+    """What the clerk goes on from: it has no recipients yet, and takes our own notation and number."""
+    content = document.content if document.content != document.subject else ""
+    return DraftInput(
+        kind=document_type(document.type_name),
+        subject=" ".join(document.subject.split()),
+        body=content,
+        urgency=PRIORITIES[document.priority],
+        deadline=policy.calendar.end_of(document.due) if document.due else None,
+    )
+
+
+def _take_recall(tx: Transaction, who: Principal, document: Document) -> EdxmlDone:
+    ids = [one for one in (document.concerns, document.document_id) if one]
+    known = sa.and_(
+        e.unit_id == who.unit_id, e.document_id.in_(ids), e.organ_id == document.sender.id, e.directive_id.is_not(None)
+    )
+    row = tx.one(sa.select(edxml_table).where(known).order_by(e.id.desc()).limit(1).with_for_update())
+    if row is None:
+        text = _("Nơi gửi thu hồi văn bản {number}, nhưng đơn vị chưa nhập văn bản này.")
+        raise NotFoundError("edxml_unknown", text, number=document.number_text)
+    if row.withdrawn_at is None:
+        values = {"withdrawn_at": tx.now, "withdrawn_reason": document.reason}
+        tx.execute(sa.update(edxml_table).where(e.id == row.id).values(**values))
+    return EdxmlDone(kind="recall", directive=row.directive_id, repeated=row.withdrawn_at is not None)
