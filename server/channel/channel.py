@@ -307,7 +307,7 @@ class Channel:
             if self._others is not None:
                 self._others.sent([Sent(e.unit_id, e.seq, p.decode()) for e, p in zip(events, made, strict=True)])
             for room, body in notes:
-                await self.send(room, body["kind"], body)
+                await self.send(room, body["kind"], msgspec.Raw(msgspec.json.encode(body)))  # not searched for bytes
 
 
 CHANNEL = web.AppKey("channel", Channel)

@@ -22,6 +22,8 @@ class Transaction:
         self.now = now
         self.events: list[StoredEvent] = []
         self.after_commit: list[tuple[str, dict[str, Any]]] = []
+        self.known: dict[tuple[Any, ...], Any] = {}
+        """What was found out once and does not change while this transaction goes on."""
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement."""

@@ -40,7 +40,15 @@ def reachable(tx: Transaction, unit_id: int) -> list[UnitInfo]:
 
 
 def reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
-    """The same by their ids, found without a thousand objects."""
+    """The same by their ids, found without a thousand objects, once in a transaction."""
+    key = ("reachable", unit_id)
+    if key not in tx.known:
+        tx.known[key] = _reachable_ids(tx, unit_id)
+    found: frozenset[int] = tx.known[key]
+    return found
+
+
+def _reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
     below = units.ids_below(tx, unit_id)
     own = None if below else units.units_by_ids(tx, [unit_id]).get(unit_id)
     if own is None or own.parent_id is None or own.parent_id not in units.current_ids(tx, [own.parent_id]):
