@@ -23,7 +23,7 @@ from server.accounts.principal import Principal
 from server.channel import direct, neighbours
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
-from server.channel.packets import event_body, packets
+from server.channel.packets import event_body, packet, packets
 from server.channel.presence import Presence
 from server.channel.sharing import SharedRooms
 from server.channel.wire import MsgspecJson
@@ -146,11 +146,14 @@ class Channel:
 
     async def send(self, room: str, name: str, body: Any) -> None:
         """Wake everybody in a room (`unit:12`, `meeting:7`, `account:3`, a sid); not stored, may be missed."""
-        await self.sio.emit(name, body, room=room)
+        if self._others is None:
+            await self.send_here(room, name, body)
+        else:
+            await self.sio.emit(name, msgspec.Raw(msgspec.json.encode(body)), room=room)  # not searched for bytes
 
     async def send_here(self, room: str, name: str, body: Any) -> None:
         """The same for those who are connected to this process."""
-        await self.sio.emit(name, body, room=room, ignore_queue=True)
+        await direct.send_packet(self.sio, room, packet(name, body))
 
     async def end_sessions(self, session_ids: Sequence[str], account_id: int | None = None) -> None:
         """Disconnect the pages of sessions that were revoked or changed; with `account_id` all of that account's."""
@@ -307,7 +310,7 @@ class Channel:
             if self._others is not None:
                 self._others.sent([Sent(e.unit_id, e.seq, p.decode()) for e, p in zip(events, made, strict=True)])
             for room, body in notes:
-                await self.send(room, body["kind"], msgspec.Raw(msgspec.json.encode(body)))  # not searched for bytes
+                await self.send(room, body["kind"], body)
 
 
 CHANNEL = web.AppKey("channel", Channel)

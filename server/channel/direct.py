@@ -198,6 +198,8 @@ def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> None:
 
 async def send_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> None:
     """Send one packet to everybody in a room: straight where nothing waits, through the queue elsewhere."""
+    if room not in sio.manager.rooms.get("/", ()):
+        return
     frame, waiting = frame_of(packet), []
     for _sid, eio_sid in sio.manager.get_participants("/", room):
         owner = sio.eio.sockets.get(eio_sid)

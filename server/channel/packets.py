@@ -24,8 +24,13 @@ def event_body(event: StoredEvent) -> dict[str, Any]:
     return {"seq": event.seq, "at": event.at.isoformat(), **msgspec.json.decode(event.body)}
 
 
+def packet(name: str, body: Any) -> bytes:
+    """A message for the root namespace, as Engine.IO sends it: 4 message, 2 event."""
+    return b'42["%b",%b]' % (name.encode(), msgspec.json.encode(body))
+
+
 def packets(events: Iterable[StoredEvent]) -> list[bytes]:
-    """Events for the root namespace, as Engine.IO sends them: 4 message, 2 event, name and `event_body`."""
+    """The same of events with their `event_body`."""
     made: list[bytes] = []
     last: StoredEvent | None = None
     head = tail = b""
