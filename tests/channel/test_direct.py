@@ -162,8 +162,10 @@ async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
         await until(lambda: len(heard) == 60)
         assert asyncio.get_running_loop().time() - begin < 4
         await until(lambda: len(harness.channel.presence.connected()) == 1)
-    missed = await harness.store.since(1, 0)
-    assert len(missed) == 60  # nothing of what it missed is lost
+    assert len(await harness.store.since(1, 0)) == 60  # nothing of what it missed is lost
+    again = await harness.connect("leader.1")
+    answer = await again.call("channel.catch_up", {"seq": 55}, timeout=10)
+    assert [event["seq"] for event in answer["events"]] == [56, 57, 58, 59, 60]
 
 
 async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harness) -> None:
