@@ -145,6 +145,8 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         if owner.queue._unfinished_tasks or owner.upgrading:
             return False
         transport.write(frame)
+        if transport.get_write_buffer_size():
+            self._watch(transport)
         return True
 
     def _watch(self, transport: asyncio.Transport) -> None:

@@ -54,7 +54,7 @@ def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int
         .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
         .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
     )
-    return {row.unit_id: row.seq for row in connection.execute(statement).all()}
+    return {unit: seq for unit, seq in connection.execute(statement)}  # noqa: C416 - rows are no pairs to mypy
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:

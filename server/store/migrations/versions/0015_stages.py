@@ -37,8 +37,8 @@ def upgrade() -> None:
         postgresql_where=numbered,
     )
     waits = sa.text("arrived_at IS NULL")
-    columns = ["unit_id", "seq"]
-    op.create_index("ix_delivery_not_arrived", "delivery", columns, sqlite_where=waits, postgresql_where=waits)
+    unit_seq = ["unit_id", "seq"]
+    op.create_index("ix_delivery_not_arrived", "delivery", unit_seq, sqlite_where=waits, postgresql_where=waits)
     op.create_index(op.f("ix_delivery_stage_unit_id_seq"), "delivery", ["stage", "unit_id", "seq"])
     op.create_index(op.f("ix_delivery_issuer_id_stage_deadline"), "delivery", ["issuer_id", "stage", "deadline"])
     op.create_index(op.f("ix_directive_issued_at"), "directive", ["issued_at"])
