@@ -79,16 +79,19 @@ def append(
     if not bodies:
         return []
     taken = take_numbers(connection, bodies)
-    told: dict[int, tuple[msgspec.Raw, list[int]]] = {}
-    events = []
+    told: dict[int, list[int]] = {}
     for unit, body in bodies.items():
-        text, units = told.get(id(body)) or told.setdefault(id(body), (msgspec.Raw(msgspec.json.encode(body)), []))
-        units.append(unit)
-        events.append(StoredEvent(unit, taken[unit], kind, text, now))
-    single = [event for event in events if len(told[id(bodies[event.unit_id])][1]) == 1]
-    for text, units in told.values():
-        if len(units) > 1:
+        told.setdefault(id(body), []).append(unit)
+    events: list[StoredEvent] = []
+    single: list[StoredEvent] = []
+    for units in told.values():
+        text = msgspec.Raw(msgspec.json.encode(bodies[units[0]]))
+        same = [StoredEvent(unit, taken[unit], kind, text, now) for unit in units]
+        events += same
+        if len(same) > 1:
             _insert_same(connection, kind, text, units, now)
+        else:
+            single += same
     if single:
         connection.execute(
             sa.insert(event_table), [msgspec.structs.asdict(e) | {"body": bytes(e.body).decode()} for e in single]

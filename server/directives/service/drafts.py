@@ -190,6 +190,8 @@ def add_attachments(
     response_id: int | None = None,
 ) -> list[Attachment]:
     """Note checked files for a directive or a response. Raises UserError when they are too many."""
+    if not uploads:
+        return []
     a = attachment_table.c
     owner = a.directive_id == directive_id if directive_id is not None else a.response_id == response_id
     present = tx.one(sa.select(sa.func.count().label("n")).select_from(attachment_table).where(owner))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -38,13 +39,20 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
 
     Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
     """
-    of_them = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(tx.among(acknowledged)))
-    columns = (v.id, v.directive_id, v.unit_id, v.issuer_id, v.seq, v.state)
-    rows = tx.all(sa.select(*columns).where(of_them, sa.or_(*map(_stands_at, _NOT_ARRIVED))))
-    sent = [row for row in rows if row.seq <= acknowledged[row.unit_id]]
-    return sum(_arrive(tx, before, [row for row in sent if row.state == before.state]) for before in _NOT_ARRIVED)
+    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(tx.among(acknowledged)))
+    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
+    sent: dict[str, list[_Named]] = {}
+    for state, seq, *named in tx.all(wanted.order_by(v.id).with_for_update()):
+        if seq <= acknowledged[named[2]]:
+            sent.setdefault(state, []).append(named)
+    for before in _NOT_ARRIVED:
+        if before.state in sent:
+            _arrive(tx, before, sent[before.state])
+    return sum(map(len, sent.values()))
 
 
+_Named = list[int]
+_NAMED = (v.directive_id, v.issuer_id, v.unit_id, v.id)
 _NOT_ARRIVED = (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))
 
 
@@ -53,26 +61,18 @@ def _stands_at(position: Position) -> sa.ColumnElement[bool]:
     return sa.and_(v.state == position.state.value, under)
 
 
-def _arrive(tx: Transaction, before: Position, sent: Sequence[Any]) -> int:
-    """Move these from where they stood; another process may have moved some meanwhile."""
-    if not sent:
-        return 0
-    after = advance(before, Event.ARRIVE)
-    change = sa.update(delivery_table).where(v.id.in_(tx.among(row.id for row in sent)), _stands_at(before))
+def _arrive(tx: Transaction, before: Position, sent: list[_Named]) -> None:
+    """Move these locked ones (`_NAMED`) from where they stand, and tell those who issued them."""
+    after, ids = advance(before, Event.ARRIVE), [named[-1] for named in sent]
     values = {**places(after), "arrived_at": tx.now}
     del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
-    moved = set(tx.execute(change.values(**values).returning(v.id)).scalars().all())
+    tx.execute(sa.update(delivery_table).where(v.id.in_(tx.among(ids))).values(**values))
     names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
     literals = [sa.literal(name) for name in names.values()]
-    rows = sa.select(tx.numbers(moved).c.value, *literals, sa.literal(tx.now, UtcDateTime))
+    rows = sa.select(tx.numbers(ids).c.value, *literals, sa.literal(tx.now, UtcDateTime))
     tx.execute(sa.insert(change_table).from_select(["delivery_id", *names, "at"], rows))
-    _tell_issuers(tx, sorted((row.directive_id, row.issuer_id, row.unit_id) for row in sent if row.id in moved), after)
-    return len(moved)
-
-
-def _tell_issuers(tx: Transaction, moved: Sequence[tuple[int, int, int]], after: Position) -> None:
-    for (directive, issuer), group in groupby(moved, key=lambda one: one[:2]):
-        tell(tx, directive, issuer, [unit for _directive, _issuer, unit in group], after.state)
+    for (directive, issuer), group in groupby(sorted(sent), key=itemgetter(0, 1)):
+        tell(tx, directive, issuer, [unit for _directive, _issuer, unit, _id in group], after.state)
 
 
 def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:
