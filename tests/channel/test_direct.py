@@ -174,6 +174,8 @@ async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harnes
     client = await harness.connect("leader.1")
     await client.emit("channel.ack", {"seq": 7})
     await until(lambda: heard == [(1, 7)])
+    (owner,) = harness.channel.sio.eio.sockets.values()
+    assert isinstance(owner.direct._sock._req.protocol._payload_parser, AckReader)
     assert await client.call("channel.ack", {"seq": 8}, timeout=5) == {"ok": True}  # with an answer: the usual way
     assert heard == [(1, 7), (1, 8)]
     for wrong in ({"seq": "x"}, {"seq": 1.5}, {}, {"seq": 1, "more": 2}, [1], "x", None, {"seq": 2**70}):
