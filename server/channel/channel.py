@@ -23,6 +23,7 @@ from server.accounts.principal import Principal
 from server.channel import direct, neighbours
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
+from server.channel.packets import event_body, packet, packets
 from server.channel.presence import Presence
 from server.channel.sharing import SharedRooms
 from server.channel.wire import MsgspecJson
@@ -145,11 +146,14 @@ class Channel:
 
     async def send(self, room: str, name: str, body: Any) -> None:
         """Wake everybody in a room (`unit:12`, `meeting:7`, `account:3`, a sid); not stored, may be missed."""
-        await self.sio.emit(name, body, room=room)
+        if self._others is None:
+            await self.send_here(room, name, body)
+        else:
+            await self.sio.emit(name, msgspec.Raw(msgspec.json.encode(body)), room=room)  # not searched for bytes
 
     async def send_here(self, room: str, name: str, body: Any) -> None:
         """The same for those who are connected to this process."""
-        await self.sio.emit(name, body, room=room, ignore_queue=True)
+        await direct.send_packet(self.sio, room, packet(name, body))
 
     async def end_sessions(self, session_ids: Sequence[str], account_id: int | None = None) -> None:
         """Disconnect the pages of sessions that were revoked or changed; with `account_id` all of that account's."""
@@ -297,28 +301,16 @@ class Channel:
 
     async def _send_all(self, events: list[StoredEvent], notes: list[tuple[str, dict[str, Any]]]) -> None:
         async with self._sending:
-            sent = [Sent(e.unit_id, e.seq, direct.event_text(e.kind, packed(e))) for e in events]
-            for event, stored in zip(sent, events, strict=True):
-                await direct.send_text(self.sio, f"unit:{event.unit}", event.text)
-                faults.place("sending", stored.kind)
+            made = packets(events)
+            for event, packet in zip(events, made, strict=True):
+                await direct.send_packet(self.sio, f"unit:{event.unit_id}", packet)
+                faults.place("sending", event.kind)
             if events:
                 faults.place("sent", events[0].kind)
             if self._others is not None:
-                self._others.sent(sent)
+                self._others.sent([Sent(e.unit_id, e.seq, p.decode()) for e, p in zip(events, made, strict=True)])
             for room, body in notes:
                 await self.send(room, body["kind"], body)
-
-
-def event_body(event: StoredEvent) -> dict[str, Any]:
-    """What a client gets of an event: its number, its time and its fields."""
-    return {"seq": event.seq, "at": event.at.isoformat(), **msgspec.json.decode(event.body)}
-
-
-def packed(event: StoredEvent) -> bytes:
-    """`event_body` as JSON, without reading the stored text."""
-    rest = bytes(event.body)[1:]
-    head = b'{"seq":%d,"at":"%s"' % (event.seq, event.at.isoformat().encode())
-    return head + (b"}" if rest == b"}" else b"," + rest)
 
 
 CHANNEL = web.AppKey("channel", Channel)

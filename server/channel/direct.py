@@ -9,38 +9,97 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import socketio
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp._websocket.helpers import websocket_mask
 from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
+from server.channel.packets import acknowledged, frame_of
+
 log = logging.getLogger("giaoban.channel")
 STALL_SECONDS = 5.0
-ACK = '42["channel.ack",'
-LONGEST_ACK = 100
 OnAck = Callable[[str, int], bool]
-_SHORT, _MEDIUM = 126, 1 << 16
+_WHOLE_TEXT, _MASKED = 0x81, 0x80  # first byte of a text in one frame; bit of the second that every client's frame has
+_LONGEST_SHORT = 125
+_HEAD = 6  # bytes of a short frame's head: two, and four of the mask
 
 
-def event_text(name: str, body: bytes) -> str:
-    """The Socket.IO packet of an event for the root namespace, as Engine.IO sends it: 4 message, 2 event."""
-    return f'42["{name}",{body.decode()}]'
+class AckReader:
+    """Stands before aiohttp's reader of frames and takes acknowledgements out, without a task or a future for each.
+
+    It takes a frame that came alone and whole, where a message may begin; all other bytes go on as they are. What it
+    leaves is found by `DirectSocket.wait`. `take(packet)` says whether that was an acknowledgement.
+    """
+
+    def __init__(self, reader: Any, take: Callable[[bytes | bytearray], bool]) -> None:
+        self._reader, self._take = reader, take
+        self._ahead = b""  # of the head of a frame
+        self._left = 0  # bytes that the frame at hand still has
+        self._fragmented = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """What aiohttp's protocol calls with what has come; the answer is its reader's."""
+        if (
+            data[0] == _WHOLE_TEXT
+            and len(data) > _HEAD
+            and data[1] == _MASKED | (len(data) - _HEAD)
+            and not (self._left or self._ahead or self._fragmented)
+        ):
+            packet = bytearray(data[_HEAD:])
+            websocket_mask(data[2:_HEAD], packet)
+            if self._take(packet):
+                return False, b""
+        else:
+            self._follow(data)
+        found: tuple[bool, bytes] = self._reader.feed_data(data)
+        return found
+
+    def feed_eof(self) -> None:
+        """The connection has ended."""
+        self._reader.feed_eof()
+
+    def _follow(self, data: bytes) -> None:
+        """Keep in mind where the next frame begins (RFC 6455, 5.2)."""
+        data = self._ahead + data
+        self._ahead = b""
+        at = self._left
+        while at < len(data):
+            frame = data[at:]
+            size = _size_of_frame(frame)
+            if size is None:
+                self._ahead = frame
+                break
+            if not frame[0] & 0x08:  # no control frame, which may stand between the fragments of a message
+                self._fragmented = not frame[0] & 0x80
+            at += size
+        self._left = max(0, at - len(data))
 
 
-def frame_of(text: str) -> bytes:
-    """A text as one WebSocket frame of a server: final, unmasked (RFC 6455, 5.2)."""
-    payload = text.encode()
-    size = len(payload)
-    if size < _SHORT:
-        return struct.pack("!BB", 0x81, size) + payload
-    if size < _MEDIUM:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
+def _size_of_frame(frame: bytes) -> int | None:
+    """Bytes of a client's frame that begins here, head and all; None if too little of it is there to know."""
+    if len(frame) < 2:
+        return None
+    short = frame[1] & 0x7F
+    extra = {126: 2, 127: 8}.get(short, 0)
+    if len(frame) < 2 + extra:
+        return None
+    length = int.from_bytes(frame[2 : 2 + extra]) if extra else short
+    return 2 + extra + (4 if frame[1] & _MASKED else 0) + length
+
+
+class _Response(web.WebSocketResponse):
+    """Writes no goodbye to a connection that is gone: five thousand may go at once."""
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        transport = self._req.transport if self._req is not None else None
+        if self.closed or (transport is not None and not transport.is_closing()):
+            return await super().close(code=code, message=message, drain=drain)
+        self._set_closed()
+        return True
 
 
 class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
@@ -51,14 +110,19 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server)
         self.owner = handler.__self__
-        self.owner.direct = self
+        self._transport: asyncio.Transport | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         """As Engine.IO's, without compression: it costs 90 KB a connection and a thread for large frames."""
-        self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
-        await self._sock.prepare(environ["aiohttp.request"])
+        request: web.Request = environ["aiohttp.request"]
+        self._sock = _Response(max_msg_size=self.server.max_http_buffer_size, compress=False)
+        await self._sock.prepare(request)
         self.environ = environ
+        protocol: Any = request.protocol
+        self._transport = protocol.transport
+        protocol._payload_parser = AckReader(protocol._payload_parser, self._take_ack)
+        self.owner.direct = self
         try:
             await self.handler(self)
         finally:
@@ -71,34 +135,29 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         while True:
             message = await self._sock.receive()
             data = message.data
-            if message.type is WSMsgType.TEXT and data.startswith(ACK) and self._take_ack(data):
+            if message.type is WSMsgType.TEXT and self._take_ack(data.encode()):
                 continue
             if not isinstance(data, bytes | str):
                 raise OSError("the connection is closed")
             return data
 
-    def _take_ack(self, text: str) -> bool:
-        """Whether `42["channel.ack",{"seq":7}]` was taken; anything else goes the usual way, to be refused there."""
-        if self.on_ack is None or len(text) > LONGEST_ACK or not text.endswith("]"):
-            return False
-        try:
-            body = msgspec.json.decode(text[len(ACK) : -1], type=dict[str, int])
-        except msgspec.MsgspecError:
-            return False
-        return body.keys() == {"seq"} and self.on_ack(self.owner.sid, body["seq"])
+    def _take_ack(self, packet: bytes | bytearray) -> bool:
+        seq = acknowledged(packet)
+        return seq is not None and self.on_ack is not None and self.on_ack(self.owner.sid, seq)
 
     def write(self, frame: bytes) -> bool:
         """Write a frame if nothing waits before it, else False. Who reads nothing for 5 s is cut off."""
-        request = self._sock._req if self._sock is not None else None
-        transport = request.transport if request is not None else None
-        if transport is None or transport.is_closing() or self.owner.closed or self.owner.closing:
+        transport, owner = self._transport, self.owner
+        if transport is None or transport.is_closing() or owner.closed or owner.closing:
             return False
         if transport.get_write_buffer_size():
             self._watch(transport)
             return False
-        if self.owner.queue._unfinished_tasks or not self.owner.queue.empty() or self.owner.upgrading:
+        if owner.queue._unfinished_tasks or owner.upgrading:
             return False
         transport.write(frame)
+        if transport.get_write_buffer_size():
+            self._watch(transport)
         return True
 
     def _watch(self, transport: asyncio.Transport) -> None:
@@ -150,13 +209,15 @@ def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> None:
     sio.eio._async = {**sio.eio._async, "websocket": made}
 
 
-async def send_text(sio: socketio.AsyncServer, room: str, text: str) -> None:
+async def send_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> None:
     """Send one packet to everybody in a room: straight where nothing waits, through the queue elsewhere."""
-    frame, waiting = frame_of(text), []
+    if room not in sio.manager.rooms.get("/", ()):
+        return
+    frame, waiting = frame_of(packet), []
     for _sid, eio_sid in sio.manager.get_participants("/", room):
         owner = sio.eio.sockets.get(eio_sid)
         direct = getattr(owner, "direct", None)
         if direct is None or not direct.write(frame):
             waiting.append(eio_sid)
     for eio_sid in waiting:
-        await sio.eio.send_packet(eio_sid, engine.Packet(engine.MESSAGE, text[1:]))
+        await sio.eio.send_packet(eio_sid, engine.Packet(engine.MESSAGE, packet[1:].decode()))

@@ -116,7 +116,7 @@ class Neighbours:
 
     async def _send(self, events: Sequence[Sent]) -> None:
         for event in events:
-            await direct.send_text(self._channel.sio, f"unit:{event.unit}", event.text)
+            await direct.send_packet(self._channel.sio, f"unit:{event.unit}", event.text.encode())
         self._note(events)
 
     def _note(self, events: Iterable[Sent]) -> None:

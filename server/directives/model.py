@@ -39,6 +39,7 @@ directive_table = Table(
     sa.UniqueConstraint("unit_id", "year", "number", "exercise"),
     sa.Index(None, "unit_id", "state", "issued_at"),
     sa.Index(None, "state", "scheduled_at"),
+    sa.Index(None, "issued_at"),
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
 `scheduled_at` is the moment it was signed for; `schedule_problem` says why it was not issued then.
@@ -67,6 +68,7 @@ delivery_table = Table(
     sa.Column("role", sa.String(10), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("state_before", sa.String(20)),
+    sa.Column("stage", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("deadline", UtcDateTime),
     sa.Column("sent_at", UtcDateTime, nullable=False),
@@ -88,13 +90,31 @@ delivery_table = Table(
     sa.Column("alarm_at", UtcDateTime, index=True),
     sa.Column("exercise", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("directive_id", "unit_id"),
-    sa.UniqueConstraint("unit_id", "registry_year", "registry_number", "exercise"),
-    sa.Index(None, "unit_id", "state"),
-    sa.Index(None, "unit_id", "sent_at"),
-    sa.Index(None, "issuer_id", "state", "deadline"),
+    sa.Index(
+        None,
+        "unit_id",
+        "registry_year",
+        "registry_number",
+        "exercise",
+        unique=True,
+        sqlite_where=sa.text("registry_number IS NOT NULL"),
+        postgresql_where=sa.text("registry_number IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_delivery_not_arrived",
+        "unit_id",
+        "seq",
+        sqlite_where=sa.text("arrived_at IS NULL"),
+        postgresql_where=sa.text("arrived_at IS NULL"),
+    ),
+    sa.Index(None, "stage", "unit_id", "seq"),
+    sa.Index(None, "issuer_id", "stage", "deadline"),
 )
 """`issuer_id` is the directive's unit and `exercise` its mark, here again so that what a unit is owed is found at once.
-`seq` is the unit's event that told of it; `deadline` is that of the directive, later that of the rework.
+`stage` follows from the state (rules). No index has the state itself: it changes with each receipt, of a thousand units
+at once. Indexes begin with the stage, because then new deliveries stand side by side in them.
+`seq` is the unit's event that told of it, so it grows as deliveries are sent. `deadline` is that of the directive,
+later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
 it, is what counts. `state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At
 `alarm_at` the sweeper looks at it next; it follows from the other columns and the rules, so any earlier moment does no

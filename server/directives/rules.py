@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 
 
 class State(StrEnum):
@@ -227,6 +227,24 @@ FINAL = frozenset({State.RETURNED, State.COMPLETED, State.RECALLED, State.SUPERS
 
 CLOSED = FINAL | {State.CLOSED_INFO}
 """Nothing more is expected of the recipient."""
+
+
+class Stage(IntEnum):
+    """What a delivery waits for; stored beside the state, so that a receipt moves it in no index."""
+
+    WAITING = 0
+    WORKING = 1
+    ANSWERED = 2
+    CLOSED = 3
+
+
+def stage_of(state: State) -> Stage:
+    """To be registered or given back, to be worked on, to be judged by the issuer, or nothing more."""
+    if state in CLOSED:
+        return Stage.CLOSED
+    if state is State.REPORTED:
+        return Stage.ANSWERED
+    return Stage.WAITING if state in UNREGISTERED or state is State.RECALL_PENDING else Stage.WORKING
 
 
 @dataclass(frozen=True)

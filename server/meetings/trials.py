@@ -116,7 +116,8 @@ class Trials:
         self._pool.release(trial.room)
 
     def _end_soon(self, sid: str) -> None:
-        self._spawn(self._end(sid))
+        if sid in self._trials:
+            self._spawn(self._end(sid))
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

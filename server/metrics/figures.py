@@ -7,6 +7,7 @@ meeting: whoever watches the machine need not know who meets.
 from __future__ import annotations
 
 import collections
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from server.store import StoredEvent
 
+_KIND = operator.attrgetter("kind")
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # s
 REQUEST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
 
@@ -48,7 +50,7 @@ class ControlFigures:
 
     def committed(self, events: Sequence[StoredEvent], _notes: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """Events were stored: one a unit that is told. An increment each would cost 10 ms for a thousand units."""
-        for kind, count in collections.Counter(event.kind for event in events).items():
+        for kind, count in collections.Counter(map(_KIND, events)).items():
             self._events.labels(kind).inc(count)
 
     def woke(self, late: float) -> None:

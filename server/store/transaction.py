@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from server import faults
-from server.store import events
+from server.store import events, many
 from server.store.events import StoredEvent
 
 
@@ -22,6 +22,8 @@ class Transaction:
         self.now = now
         self.events: list[StoredEvent] = []
         self.after_commit: list[tuple[str, dict[str, Any]]] = []
+        self.known: dict[tuple[Any, ...], Any] = {}
+        """What was found out once and does not change while this transaction goes on."""
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement."""
@@ -33,7 +35,15 @@ class Transaction:
 
     def all(self, statement: sa.Select[Any]) -> list[Any]:
         """All rows."""
-        return list(self.connection.execute(statement))
+        return list(self.connection.execute(statement).all())
+
+    def numbers(self, values: Iterable[int]) -> Any:
+        """A table of one column `value` with these numbers: many in one statement."""
+        return many.numbers(self.connection, values)
+
+    def among(self, values: Iterable[int]) -> sa.Select[tuple[int]]:
+        """The same for the right side of IN."""
+        return many.among(self.connection, values)
 
     def insert(self, table: sa.Table, **values: Any) -> int:
         """Insert one row and give its integer primary key."""
@@ -65,6 +75,10 @@ class Transaction:
         self.events.extend(made)
         faults.place("numbered", kind)
         return made
+
+    def last_numbers(self) -> sa.Table:
+        """The last event number of each unit: columns `unit_id` and `seq`."""
+        return events.unit_sequence
 
     def notify(self, room: str, body: dict[str, Any]) -> None:
         """Wake a live room (a board, a meeting) after the commit; not numbered, not stored, may be missed."""

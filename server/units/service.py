@@ -160,6 +160,20 @@ def descendants(tx: Transaction, unit_id: int, on: dt.date | None = None) -> lis
     return tree(tx, on).descendants(unit_id)
 
 
+def ids_below(tx: Transaction, unit_id: int) -> frozenset[int]:
+    """The ids of all units under one today, found by the database."""
+    today = select_versions(tx, None).subquery()
+    below = sa.select(today.c.id).where(today.c.parent_id == unit_id).cte(recursive=True)
+    below = below.union(sa.select(today.c.id).join(below, today.c.parent_id == below.c.id))
+    return frozenset(row[0] for row in tx.all(sa.select(below.c.id)))
+
+
+def current_ids(tx: Transaction, unit_ids: Iterable[int]) -> frozenset[int]:
+    """Those of some units that there are today."""
+    today = select_versions(tx, None).where(unit_table.c.id.in_(list(unit_ids)))
+    return frozenset(row.id for row in tx.all(today))
+
+
 def ancestors(tx: Transaction, unit_id: int, on: dt.date | None = None) -> list[UnitInfo]:
     """The units above one, nearest first."""
     found: list[UnitInfo] = []

@@ -1,7 +1,7 @@
 """One directive to a thousand connected units: from the commit to the last client, and the server's CPU.
 
-Beside it, in the same run, Node's socket.io 4.8 with the same clients, which acknowledge, but without a database. The
-server has core 0 to itself, the clients (one C process) core 1.
+Beside it, in the same run, Node's socket.io 4.8 with the same clients, which acknowledge, but without a database. Then
+storms: clients that vanish or come back at once. The server has core 0 to itself, the clients (one C process) core 1.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ PEER_FOLDER = ROOT / ".cache" / "bench-socket.io"
 WARM_UP = 10
 SETTLE_SECONDS = 0.3  # acknowledgements are written within this time; their cost counts
 SERVER_CORE, LOAD_CORE = "0", "1"
+BACK, MISSED = 1000, 20
+CPU_TICK_MS, QUIET_LOOKS = 10, 5  # of /proc; and tenths of a second without more than one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this bench."""
     parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--directives", type=int, default=50, help="in each run")
+    parser.add_argument("--directives", type=int, default=40, help="in each run")
     parser.add_argument("--runs", type=int, default=3, help="of each side, interleaved")
+    parser.add_argument("--storm", type=int, default=5000, help="clients that vanish at once; 0 leaves storms out")
 
 
 @dataclass
@@ -104,6 +107,49 @@ async def measure(clients: Path, options: argparse.Namespace, *server_command: s
     return found
 
 
+def server_of(database: Path) -> tuple[str, ...]:
+    """The command of our server on a folder that was seeded."""
+    return sys.executable, "-m", "tests.bench.directive_server", str(database)
+
+
+async def all_gone(clients: Path, folder: Path, count: int) -> Figure:
+    """All clients vanish at once, as after a cut of power: CPU seconds until the server has let go of them."""
+    database = folder / "gone"
+    database.mkdir()
+    seed(database, count)
+    async with process(SERVER_CORE, *server_of(database)) as server:
+        (port,) = await server.word("port")
+        async with process(LOAD_CORE, str(clients), str(port), str(count), "2") as load:
+            await load.word("open")
+            await asyncio.sleep(1)
+            before = server.cpu_ms()
+            load.process.kill()
+            await load.process.wait()
+        busy, quiet = server.cpu_ms() - before, 0
+        while quiet < QUIET_LOOKS:
+            await asyncio.sleep(0.1)
+            now = server.cpu_ms() - before
+            quiet = quiet + 1 if now - busy <= CPU_TICK_MS else 0
+            busy = now
+    return Figure("directive.storm_gone_busy_s", round(busy / 1000, 3), "s", count)
+
+
+async def all_back(clients: Path, folder: Path) -> Figure:
+    """Clients that each missed some events come back at once: seconds until all have caught up, none twice."""
+    database = folder / "back"
+    database.mkdir()
+    seed(database, BACK)
+    async with process(SERVER_CORE, *server_of(database)) as server:
+        (port,) = await server.word("port")
+        for _ in range(MISSED):
+            server.go()
+            await server.word("committed")
+        async with process(LOAD_CORE, str(clients), str(port), str(BACK), "2", str(MISSED)) as load:
+            await load.word("open")
+            begun, caught = await load.word("caught")
+    return Figure("directive.storm_caught_up_s", round((caught - begun) / 1e9, 3), "s", BACK)
+
+
 async def _run_quietly(*command: str, cwd: Path | None = None) -> None:
     child = await asyncio.create_subprocess_exec(*command, cwd=cwd)
     if await child.wait() != 0:
@@ -134,12 +180,14 @@ async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
             database = folder / str(number)
             database.mkdir()
             seed(database, options.clients)
-            command = (sys.executable, "-m", "tests.bench.directive_server", str(database))
-            ours.append(await measure(clients, options, *command))
+            ours.append(await measure(clients, options, *server_of(database)))
             if peer:
                 theirs.append(await measure(clients, options, *peer))
-    for share, figure in ((0.5, "directive.last_client_p50_ms"), (0.99, "directive.last_client_p99_ms")):
-        sides = [[percentile(result.last, share) for result in side] for side in (ours, theirs)]
-        yield compared(figure, "ms", sides[0], PEER, sides[1])
-    cpu = [[result.cpu_ms for result in side] for side in (ours, theirs)]
-    yield compared("directive.cpu_ms", "ms", cpu[0], PEER, cpu[1])
+        for share, figure in ((0.5, "directive.last_client_p50_ms"), (0.99, "directive.last_client_p99_ms")):
+            sides = [[percentile(result.last, share) for result in side] for side in (ours, theirs)]
+            yield compared(figure, "ms", sides[0], PEER, sides[1])
+        cpu = [[result.cpu_ms for result in side] for side in (ours, theirs)]
+        yield compared("directive.cpu_ms", "ms", cpu[0], PEER, cpu[1])
+        if options.storm:
+            yield await all_gone(clients, folder, options.storm)
+            yield await all_back(clients, folder)

@@ -1,7 +1,8 @@
 /* Many Socket.IO clients in one process: each connects by WebSocket as `bench:<unit>`, and acknowledges what it gets.
- *   directive_clients PORT CLIENTS FIRST_UNIT
+ *   directive_clients PORT CLIENTS FIRST_UNIT [MISSED]
  * Prints "open" when all are connected, and after each message that reached all: "last <ns> <ns of the median client>"
- * by CLOCK_MONOTONIC. Ends when its standard input does. */
+ * by CLOCK_MONOTONIC. Ends when its standard input does. With MISSED they come all at once and ask for what they have
+ * missed; "caught <ns of the first connection> <ns of the last answer>" when each has got exactly that many events. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,8 @@ struct client { int fd; enum phase phase; size_t length; uint8_t data[16384]; };
 
 static struct client *clients;
 static uint64_t *arrived;
-static int port, count, first_unit, poller, open_clients, received;
+static int port, count, first_unit, missed, poller, open_clients, received, caught;
+static uint64_t begun;
 
 static void fail(const char *what) { perror(what); exit(1); }
 
@@ -79,6 +81,18 @@ static void take_directive(int i, const char *text, size_t length) {
   printf("last %llu %llu\n", (unsigned long long)arrived[count - 1], (unsigned long long)arrived[count / 2]);
 }
 
+/* The answer to channel.catch_up: events 1 to `missed`, in order, none twice. */
+static void take_missed(int i, const char *text, size_t length) {
+  const char *end = text + length, *at = text;
+  int seq = 0;
+  while ((at = memmem(at, (size_t)(end - at), "\"seq\":", 6))) {
+    at += 6;
+    if (atoi(at) != ++seq) { fprintf(stderr, "client %d: event %d in place %d\n", i, atoi(at), seq); exit(1); }
+  }
+  if (seq != missed) { fprintf(stderr, "client %d: %d events of %d\n", i, seq, missed); exit(1); }
+  if (++caught == count) printf("caught %llu %llu\n", (unsigned long long)begun, (unsigned long long)now_ns());
+}
+
 static void take_text(int i, const char *text, size_t length) {
   struct client *c = &clients[i];
   char hello[96];
@@ -88,10 +102,13 @@ static void take_text(int i, const char *text, size_t length) {
     c->phase = JOINING;
   } else if (c->phase == JOINING && length > 1 && text[0] == '4' && text[1] == '0') {
     c->phase = OPEN;
+    if (missed) send_text(c, "420[\"channel.catch_up\",{\"seq\":0}]");
     if (++open_clients == count) printf("open\n");
-    else if (open_clients + 49 < count) connect_client(open_clients + 49); /* fifty at a time */
+    else if (!missed && open_clients + 49 < count) connect_client(open_clients + 49); /* fifty at a time */
   } else if (length == 1 && text[0] == '2') {
     send_text(c, "3");
+  } else if (missed && length > 3 && !memcmp(text, "430[", 4)) {
+    take_missed(i, text, length);
   } else if (length > 2 && text[0] == '4' && text[1] == '2') {
     take_directive(i, text, length);
   } else {
@@ -136,14 +153,16 @@ static void take_bytes(int i) {
 int main(int argc, char **argv) {
   struct epoll_event events[256];
   struct epoll_event input = {.events = EPOLLIN, .data.u32 = UINT32_MAX};
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   port = atoi(argv[1]), count = atoi(argv[2]), first_unit = atoi(argv[3]);
+  missed = argc == 5 ? atoi(argv[4]) : 0;
+  begun = now_ns();
   clients = calloc((size_t)count, sizeof *clients);
   arrived = calloc((size_t)count, sizeof *arrived);
   poller = epoll_create1(0);
   setvbuf(stdout, NULL, _IOLBF, 0);
   epoll_ctl(poller, EPOLL_CTL_ADD, 0, &input);
-  for (int i = 0; i < count && i < 50; i++) connect_client(i);
+  for (int i = 0; i < count && (missed || i < 50); i++) connect_client(i);
   for (;;) {
     int ready = epoll_wait(poller, events, 256, -1);
     for (int k = 0; k < ready; k++) {

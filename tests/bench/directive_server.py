@@ -66,7 +66,7 @@ async def serve(folder: Path) -> None:
     settings = Settings(
         database=Database(url=f"sqlite:///{folder}/giaoban.db"),
         storage=Storage(data=str(folder), recordings=str(folder)),
-        media=Media(socket=str(folder / "media.sock")),
+        media=Media(udp_port=0, socket=str(folder / "media.sock")),
         access=Access(requests_per_minute=1_000_000),
     )
     store = Store(settings.database_url())

@@ -27,7 +27,7 @@ from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
 from server.directives.documents import Urgency
 from server.directives.model import counter_table, delivery_table, directive_table, directive_words
-from server.directives.rules import DirectiveState, RecipientRole, State
+from server.directives.rules import DirectiveState, RecipientRole, State, stage_of
 from server.http.keys import ON_REQUEST
 from server.store import Store, Transaction, schema
 from server.store.search import exact
@@ -184,13 +184,15 @@ def _delivery(directive: dict[str, Any], unit: int, chance: random.Random) -> di
     at = directive["issued_at"]
     recent = NOW - at < timedelta(days=20)
     is_open = chance.random() < (0.5 if recent else OPEN_SHARE)
+    state = State.REGISTERED if is_open else State.COMPLETED
     received = {"arrived_at": at, "seen_at": at, "registered_at": at, "registry_year": at.year}
     return {
         "directive_id": directive["id"],
         "unit_id": unit,
         "issuer_id": directive["unit_id"],
         "role": RecipientRole.EXECUTE.value,
-        "state": (State.REGISTERED if is_open else State.COMPLETED).value,
+        "state": state.value,
+        "stage": stage_of(state).value,
         "seq": directive["id"],
         "deadline": directive["deadline"],
         "sent_at": at,

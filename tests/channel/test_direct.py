@@ -15,8 +15,8 @@ from aiohttp import ClientSession, WSMsgType
 from engineio import packet as engine
 
 from server.channel import direct
-from server.channel.channel import event_body, packed
-from server.channel.direct import RoomIndex, event_text, frame_of
+from server.channel.direct import AckReader, RoomIndex
+from server.channel.packets import acknowledged, event_body, frame_of, packets
 from server.store import StoredEvent, Transaction
 from tests.channel.test_channel import Harness, harness, until
 from tests.conftest import START
@@ -30,7 +30,7 @@ def emit(tx: Transaction, units: list[int], text: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
 def test_a_frame_says_its_length(size: int) -> None:
-    frame = frame_of("x" * size)
+    frame = frame_of(b"x" * size)
     head = {True: 2, size >= 126: 4, size >= 65_536: 10}[True]
     assert len(frame) == head + size
     assert frame[0] == 0x81
@@ -38,12 +38,75 @@ def test_a_frame_says_its_length(size: int) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"subject": "Ứng phó “mưa lũ”\n\u2028", "n": [1, None]}])
-def test_a_packed_event_is_the_same_as_one_read_and_written(body: dict[str, Any]) -> None:
-    event = StoredEvent(7, 12, "test.happened", msgspec.Raw(msgspec.json.encode(body)), START)
-    assert msgspec.json.decode(packed(event)) == event_body(event)
-    text = event_text(event.kind, packed(event))
-    assert engine.Packet(encoded_packet=text).packet_type == engine.MESSAGE
-    assert msgspec.json.decode(text[2:]) == ["test.happened", event_body(event)]
+def test_a_packet_is_the_same_as_an_event_read_and_written(body: dict[str, Any]) -> None:
+    text, other = msgspec.Raw(msgspec.json.encode(body)), msgspec.Raw(b'{"other":1}')
+    events = [
+        StoredEvent(7, 12, "test.happened", text, START),
+        StoredEvent(8, 3456, "test.happened", text, START),
+        StoredEvent(9, 1, "test.changed", text, START),
+        StoredEvent(9, 2, "test.changed", other, START),
+    ]
+    for event, packet in zip(events, packets(events), strict=True):
+        assert engine.Packet(encoded_packet=packet.decode()).packet_type == engine.MESSAGE
+        assert msgspec.json.decode(packet[2:]) == [event.kind, event_body(event)]
+
+
+def test_only_an_acknowledgement_is_read_as_one() -> None:
+    assert acknowledged(b'42["channel.ack",{"seq":7}]') == 7
+    for other in ("-7", "", "7.5", '"7"', "\u0661", "7" * 16, '7,"more":1', "[7]"):
+        assert acknowledged(f'42["channel.ack",{{"seq":{other}}}]'.encode()) is None, other
+    for whole in (b"", b"2", b'42["channel.ack",{}]', b'421["channel.ack",{"seq":7}]', b'42["channel.ack",{"seq":7}] '):
+        assert acknowledged(whole) is None, whole
+
+
+class Reader:
+    """In the place of aiohttp's: what it was fed."""
+
+    def __init__(self) -> None:
+        self.fed = b""
+        self.ended = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.fed += data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self.ended = True
+
+
+def client_frame(payload: bytes, first: int = 0x81, mask: bytes = b"\x37\xfa\x21\x3d") -> bytes:
+    size = len(payload)
+    head = bytes([first, 0x80 | size]) if size < 126 else bytes([first, 0x80 | 126]) + size.to_bytes(2)
+    return head + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+
+
+ACK = client_frame(b'42["channel.ack",{"seq":7}]')
+OTHERS = {
+    "short": client_frame(b"3"),
+    "long": client_frame(b"4" * 300),
+    "fragments": client_frame(b"42", 0x01) + client_frame(b"[]", 0x80),
+    "control_between": client_frame(b"42", 0x01) + client_frame(b"", 0x89) + client_frame(b"[]", 0x80),
+    "huge": bytes([0x82, 0xFF]) + (70_000).to_bytes(8) + b"mask" + b"x" * 70_000,
+}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 7, 1000, 100_000])
+@pytest.mark.parametrize("name", OTHERS)
+def test_acknowledgements_are_taken_between_frames_only(name: str, cut: int) -> None:
+    taken: list[bytes] = []
+    inner = Reader()
+    reader = AckReader(inner, lambda packet: acknowledged(packet) is not None and not taken.append(bytes(packet)))
+    sent = OTHERS[name]
+    for begin in range(0, len(sent), cut):
+        reader.feed_data(sent[begin : begin + cut])
+    reader.feed_data(ACK)
+    assert inner.fed == sent
+    assert taken == [b'42["channel.ack",{"seq":7}]']
+    reader.feed_data(sent[:-1])
+    reader.feed_data(ACK)  # which are bytes of the frame that is not over
+    assert inner.fed == sent + sent[:-1] + ACK
+    reader.feed_eof()
+    assert inner.ended
 
 
 async def test_events_come_straight_and_in_order(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,12 +133,12 @@ async def test_what_waits_in_the_queue_is_not_overtaken(harness: Harness) -> Non
     sio = harness.channel.sio
     (owner,) = sio.eio.sockets.values()
     await owner.send(engine.Packet(engine.MESSAGE, '2["slow",{"n":1}]'))  # taken by nobody yet
-    assert not owner.direct.write(frame_of('42["fast",{"n":2}]'))
-    await direct.send_text(sio, "unit:1", '42["fast",{"n":2}]')
+    assert not owner.direct.write(frame_of(b'42["fast",{"n":2}]'))
+    await direct.send_packet(sio, "unit:1", b'42["fast",{"n":2}]')
     await until(lambda: len(heard) == 2)
     assert [name for name, _body in heard] == ["slow", "fast"]
     await until(lambda: owner.queue._unfinished_tasks == 0)
-    assert owner.direct.write(frame_of('42["again",{}]'))
+    assert owner.direct.write(frame_of(b'42["again",{}]'))
     await until(lambda: len(heard) == 3)
 
 
@@ -99,8 +162,10 @@ async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
         await until(lambda: len(heard) == 60)
         assert asyncio.get_running_loop().time() - begin < 4
         await until(lambda: len(harness.channel.presence.connected()) == 1)
-    missed = await harness.store.since(1, 0)
-    assert len(missed) == 60  # nothing of what it missed is lost
+    assert len(await harness.store.since(1, 0)) == 60  # nothing of what it missed is lost
+    again = await harness.connect("leader.1")
+    answer = await again.call("channel.catch_up", {"seq": 55}, timeout=10)
+    assert [event["seq"] for event in answer["events"]] == [56, 57, 58, 59, 60]
 
 
 async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harness) -> None:
@@ -109,6 +174,8 @@ async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harnes
     client = await harness.connect("leader.1")
     await client.emit("channel.ack", {"seq": 7})
     await until(lambda: heard == [(1, 7)])
+    (owner,) = harness.channel.sio.eio.sockets.values()
+    assert isinstance(owner.direct._sock._req.protocol._payload_parser, AckReader)
     assert await client.call("channel.ack", {"seq": 8}, timeout=5) == {"ok": True}  # with an answer: the usual way
     assert heard == [(1, 7), (1, 8)]
     for wrong in ({"seq": "x"}, {"seq": 1.5}, {}, {"seq": 1, "more": 2}, [1], "x", None, {"seq": 2**70}):

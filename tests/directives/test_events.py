@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from server.directives.events import Receipts, board_watch
 from server.store import Store
 from tests.conftest import DistrictIds
 from tests.directives.helpers import POLICY, issue
+from tests.waiting import until
 
 
 class Recorder:
@@ -37,7 +37,7 @@ async def test_many_acknowledgements_are_one_transaction(district: DistrictIds) 
     for seq in (1, 3, 2):
         receipts.note(one, seq)
     receipts.note(two, 7)
-    await asyncio.sleep(4 * events.BATCH_SECONDS)
+    await until(lambda: recorder.batches)
     assert recorder.batches == [{one.unit_id: 3, two.unit_id: 7}]
     receipts.note(one, 4)
     await receipts.close()
@@ -54,7 +54,7 @@ async def test_a_failed_write_is_tried_again(
     receipts = Receipts(recorder)  # type: ignore[arg-type]
     who = district.who("camthuy")
     receipts.note(who, 5)
-    await asyncio.sleep(4 * events.BATCH_SECONDS)
+    await until(lambda: recorder.batches)
     assert recorder.batches == [{who.unit_id: 5}]
     assert caplog.text.count("trying again") == 2
     await receipts.close()

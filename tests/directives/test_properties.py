@@ -19,7 +19,7 @@ from server.accounts import service as accounts
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.model import change_table, command_table, delivery_table, directive_table
-from server.directives.rules import FINAL, UNREGISTERED, Position, Relation, ReturnReason, State, advance
+from server.directives.rules import FINAL, UNREGISTERED, Position, Relation, ReturnReason, State, advance, stage_of
 from server.directives.service.steps import position_of
 from server.directives.shapes import (
     AssignInput,
@@ -148,6 +148,7 @@ def check(world: World, commands: list[tuple[str, int]]) -> None:
             assert answer == world.answers[action, command]  # a repeat: the first answer, and no change
             assert world.row() == before
         world.answers[action, command] = answer
+        assert world.row().stage == stage_of(State(world.row().state))
         fits(world, position_of(before))
 
 

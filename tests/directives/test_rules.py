@@ -20,10 +20,12 @@ from server.directives.rules import (
     IllegalStepError,
     Position,
     RecipientRole,
+    Stage,
     State,
     Timeliness,
     advance,
     registering,
+    stage_of,
     timeliness,
 )
 
@@ -221,3 +223,17 @@ def test_the_codes_of_the_exchange_format() -> None:
 def test_timeliness(due: timedelta | None, done: timedelta | None, expected: Timeliness) -> None:
     moments = [None if x is None else NOW + x for x in (due, done)]
     assert timeliness(moments[0], moments[1], NOW, 2 * HOUR) is expected
+
+
+def test_the_stage_says_what_a_delivery_waits_for() -> None:
+    by_stage = {stage: {state for state in State if stage_of(state) is stage} for stage in Stage}
+    assert by_stage[Stage.CLOSED] == CLOSED
+    assert by_stage[Stage.WAITING] == UNREGISTERED | {State.RECALL_PENDING}
+    assert by_stage[Stage.ANSWERED] == {State.REPORTED}
+    assert by_stage[Stage.WORKING] == {State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS, State.REWORK}
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_receipt_leaves_the_stage_as_it_is(state: State) -> None:
+    """So that those of a thousand units are written without touching an index of stages."""
+    assert all(stage_of(advance(Position(state), event).state) is stage_of(state) for event in RECEIPTS)

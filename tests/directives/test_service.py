@@ -15,6 +15,7 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.model import change_table, delivery_table, directive_table
 from server.directives.rules import RecipientRole, ReturnReason, State
+from server.directives.service.drafts import reachable_ids
 from server.directives.shapes import Recipient, ReportInput, ReturnInput, SendBackInput, Upload
 from server.errors import ConflictError, NotAllowedError, NotFoundError, UserError
 from server.store import Store
@@ -122,6 +123,13 @@ def test_an_organ_without_units_below_reaches_those_around_it(store: Store, dist
     reached = {unit.id for unit in store.read_now(service.reachable, party)}
     assert {district.unit("468"), district.unit("19606")} <= reached
     assert party not in reached
+
+
+def test_reachable_units_are_the_same_by_their_ids(store: Store, district: DistrictIds) -> None:
+    for code in ("45", "468", "468.HU", "19606", "19606.01"):
+        unit = district.unit(code)
+        infos = store.read_now(service.reachable, unit)
+        assert store.read_now(reachable_ids, unit) == {info.id for info in infos}, code
 
 
 def test_a_draft_is_the_units_own(store: Store, people: dict[str, Principal], communes: list[int]) -> None:

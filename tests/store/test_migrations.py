@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from server.directives.model import directive_words
+from server.directives.rules import State, stage_of
 from server.store import Transaction
 from server.store.fulltext import is_index
 from server.store.migrate import MIGRATIONS, _config, is_current, migrate, newest
@@ -83,6 +84,32 @@ def test_what_was_issued_before_is_found_by_its_words(tmp_path: Path) -> None:
                     query = directive_words.matches(transaction, [words])
                     assert query is not None
                     assert [row.key for row in transaction.execute(query)] == [1], words
+            made.dispose()
+
+
+def test_deliveries_from_before_get_their_stage_and_keep_their_numbers(tmp_path: Path) -> None:
+    """A database of revision 0014: one delivery in each state, two of them registered."""
+    with postgres_cluster() as url:
+        for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(url, "stages"))):
+            with made.begin() as connection:
+                command.upgrade(_config(connection), "0014")
+                connection.exec_driver_sql(UNIT)
+                connection.exec_driver_sql(ACCOUNT)
+                for key, state in enumerate(State, 1):
+                    connection.exec_driver_sql(DIRECTIVE.format(key=key, text="NULL"))
+                    number = f"2026, {key}" if state in (State.REGISTERED, State.COMPLETED) else "NULL, NULL"
+                    connection.exec_driver_sql(
+                        "INSERT INTO delivery (id, directive_id, unit_id, role, state, seq, sent_at, registry_year, "
+                        "registry_number) "
+                        f"VALUES ({key}, {key}, 1, 'execute', '{state}', {key}, '2026-01-01', {number})"
+                    )
+            migrate(made)
+            with made.begin() as connection:
+                rows = connection.exec_driver_sql("SELECT state, stage FROM delivery").all()
+                assert dict(rows) == {state: stage_of(state) for state in State}
+                twice = "UPDATE delivery SET registry_year = 2026, registry_number = 4 WHERE id = 1"
+                with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+                    connection.exec_driver_sql(twice)
             made.dispose()
 
 

@@ -48,6 +48,10 @@ def test_who_is_below_whom(store: Store, district: DistrictIds) -> None:
     assert {u.id for u in store.read_now(service.children, commune)} == {
         u.id for u in store.read_now(service.descendants, commune)
     }
+    for unit in (village, commune, ours):
+        below = {u.id for u in store.read_now(service.descendants, unit)}
+        assert store.read_now(service.ids_below, unit) == below
+    assert store.read_now(service.current_ids, [commune, 10**6]) == {commune}
 
 
 def test_groups(store: Store, district: DistrictIds) -> None:

@@ -14,10 +14,11 @@ from server.directives.documents import DocumentType, Urgency, clean_text
 from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
 from server.directives.model import attachment_table, directive_table
 from server.directives.policy import Policy
-from server.directives.rules import CLOSED, DirectiveState, RecipientRole, Relation
+from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage
 from server.directives.service.access import d, directive_of_ours, v
 from server.directives.service.drafts import recipients_of
 from server.directives.service.issue import require_fit
+from server.directives.service.lateness import at
 from server.directives.service.numbers import OUT, peek_number, series
 from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
 from server.store import Transaction
@@ -83,8 +84,8 @@ def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Seque
     """Layer 3: a like subject to some of the same recipients not long ago, from Party, government or Front."""
     if not recipients or not draft.subject.strip():
         return []
-    to_them = sa.select(v.directive_id).where(v.unit_id.in_(list(recipients)), v.sent_at > tx.now - LOOK_BACK)
-    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, d.id.in_(to_them))
+    to_them = sa.exists().where(v.directive_id == d.id, v.unit_id.in_(tx.among(recipients)))
+    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, to_them)
     query = query.where(d.exercise.is_(draft.exercise))
     if draft.relation is not None and draft.related is not None:
         query = query.where(d.id != draft.related)
@@ -116,8 +117,8 @@ def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: Dra
     if deadline is None or deadline <= tx.now or not recipients:
         return {}
     most, day = policy.file.most_due_a_day, deadline.astimezone(policy.zone).date()
-    is_open = sa.and_(v.state.not_in([state.value for state in CLOSED]), v.exercise.is_(False))
-    rows = tx.all(sa.select(v.unit_id, v.deadline).where(v.unit_id.in_(list(recipients)), is_open))
+    is_open = sa.and_(at(Stage.WAITING, Stage.WORKING, Stage.ANSWERED), v.exercise.is_(False))
+    rows = tx.all(sa.select(v.unit_id, v.deadline).where(v.unit_id.in_(tx.among(recipients)), is_open))
     names = units.units_by_ids(tx, recipients)
     loads, feasible = [], []
     earliest = policy.suggested_deadline(tx.now, draft.urgency).astimezone(policy.zone).date()

@@ -13,11 +13,11 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
 from server.directives.model import delivery_table, directive_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, RecipientRole, Relation, State
+from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
 from server.directives.service.access import draft_of_ours
 from server.directives.service.commands import once
-from server.directives.service.drafts import create_draft, reachable
+from server.directives.service.drafts import create_draft, reachable_ids
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.registers import make_searchable
@@ -29,6 +29,7 @@ from server.reach import service as reach
 from server.store import Transaction
 from server.units import service as units
 
+r, v = recipient_table.c, delivery_table.c
 Recipients = Sequence[tuple[int, RecipientRole]]
 
 
@@ -110,11 +111,11 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
 
 def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipients:
     """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
-    found = tx.all(sa.select(recipient_table).where(recipient_table.c.directive_id == row.id))
-    recipients = [(r.unit_id, RecipientRole(r.role)) for r in found]
+    found = tx.all(sa.select(r.unit_id, r.role).where(r.directive_id == row.id))
+    roles = {role.value: role for role in RecipientRole}
+    recipients = [(unit, roles[role]) for unit, role in found]
     problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
-    allowed = {unit.id for unit in reachable(tx, who.unit_id)}
-    if any(unit not in allowed for unit, _role in recipients):
+    if not {unit for unit, _role in recipients} <= reachable_ids(tx, who.unit_id):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
     problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline, row.exercise)
@@ -135,30 +136,31 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
         "href": f"/directives/{row.id}",
         **names,
     }
-    events = tx.emit_each("directive.issued", {unit: {**body, "role": role.value} for unit, role in recipients})
-    numbers = {event.unit_id: event.seq for event in events}
-    looks = {role: _first_alarm(policy, row, role, tx.now) for role in {role for _unit, role in recipients}}
-    tx.execute(
-        sa.insert(delivery_table),
-        [
-            {
-                "directive_id": row.id,
-                "unit_id": unit,
-                "issuer_id": row.unit_id,
-                "role": role.value,
-                "state": State.SENT.value,
-                "seq": numbers[unit],
-                "deadline": None if role is RecipientRole.INFO else row.deadline,
-                "sent_at": tx.now,
-                "alarm_at": looks[role],
-                "exercise": row.exercise,
-            }
-            for unit, role in recipients
-        ],
-    )
+    bodies = {role: {**body, "role": role.value} for role in {role for _unit, role in recipients}}
+    tx.emit_each("directive.issued", {unit: bodies[role] for unit, role in recipients})
+    for role in bodies:
+        _insert_deliveries(tx, policy, row, role)
 
 
-def _first_alarm(policy: Policy, row: Any, role: RecipientRole, now: datetime) -> datetime | None:
-    """When the sweeper looks first at a delivery that is sent now."""
+def _insert_deliveries(tx: Transaction, policy: Policy, row: Any, role: RecipientRole) -> None:
+    """A delivery for each recipient in a role; its event's number is the unit's last, which this transaction took."""
     deadline = None if role is RecipientRole.INFO else row.deadline
-    return min((alarm.at for alarm in alarms(policy, Facts(role, row.urgency, now, deadline))), default=None)
+    first_look = min((alarm.at for alarm in alarms(policy, Facts(role, row.urgency, tx.now, deadline))), default=None)
+    common = {
+        v.directive_id: row.id,
+        v.issuer_id: row.unit_id,
+        v.role: role.value,
+        v.state: State.SENT.value,
+        v.stage: Stage.WAITING.value,
+        v.deadline: deadline,
+        v.sent_at: tx.now,
+        v.alarm_at: first_look,
+        v.exercise: row.exercise,
+    }
+    last = tx.last_numbers()
+    rows = (
+        sa.select(r.unit_id, last.c.seq, *(sa.literal(value, column.type) for column, value in common.items()))
+        .join_from(recipient_table, last, last.c.unit_id == r.unit_id)
+        .where(r.directive_id == row.id, r.role == role.value)
+    )
+    tx.execute(sa.insert(delivery_table).from_select([v.unit_id, v.seq, *common], rows))

@@ -7,7 +7,6 @@ late depends on working time; they are few, because they end with the registrati
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,14 +14,12 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.policy import Policy
-from server.directives.rules import UNREGISTERED, RecipientRole, State, Timeliness
+from server.directives.rules import RecipientRole, Stage, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, v
 from server.store import Transaction
 
 MOST_LOOKED_AT = 5_000
-AT_WORK = (State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS, State.REWORK)
-NOT_AT_WORK = (*UNREGISTERED, State.RECALL_PENDING)
 
 
 class LateRows(msgspec.Struct, frozen=True):
@@ -38,9 +35,9 @@ class LateRows(msgspec.Struct, frozen=True):
         return self.by_unit.total() + self.exercises
 
 
-def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
-    """Deliveries in one of these states."""
-    return v.state.in_([state.value for state in states])
+def at(*stages: Stage) -> sa.ColumnElement[bool]:
+    """Deliveries at one of these stages."""
+    return v.stage.in_([stage.value for stage in stages])
 
 
 def rows_of(tx: Transaction, order: sa.ColumnElement[Any], most: int, *mine: sa.ColumnElement[bool]) -> list[Any]:
@@ -59,7 +56,7 @@ def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> Lat
     """Overdue deliveries of what the person's unit issued; at most `most` as rows."""
     dated = sa.and_(
         v.issuer_id == who.unit_id,
-        in_states(AT_WORK),
+        at(Stage.WORKING),
         v.role != RecipientRole.INFO.value,
         v.deadline < tx.now,
         v.extension_asked_at.is_(None),
@@ -73,7 +70,7 @@ def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> Lat
     if most and exercises:
         first += rows_of(tx, v.deadline, most, dated, v.exercise.is_(True))
     found = [(row, row.deadline) for row in first]
-    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, in_states(NOT_AT_WORK))
+    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, at(Stage.WAITING))
     for row in rows:
         due, timeliness = standing.of(policy, row, tx.now)
         if timeliness is Timeliness.OVERDUE:

@@ -18,12 +18,12 @@ from server.directives.model import (
     response_table,
 )
 from server.directives.policy import Policy
-from server.directives.rules import CLOSED, DirectiveState, State, Timeliness
+from server.directives.rules import DirectiveState, Stage, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
-from server.directives.service.lateness import late_rows
+from server.directives.service.lateness import at, late_rows, rows_of
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
 from server.directives.shapes import (
@@ -51,13 +51,12 @@ MOST_BARS = 300
 
 def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False, mine: bool = False) -> Inbox:
     """The unit's deliveries: open ones by what is due next, or the newest that are done; `mine` those named for."""
-    closed = [state.value for state in (*CLOSED, State.REPORTED)]
-    wanted = v.state.in_(closed) if done else v.state.not_in(closed)
-    query = BOTH.add_columns(d.number_text, d.kind, d.subject, d.issued_at).where(v.unit_id == who.unit_id, wanted)
+    stages = (Stage.ANSWERED, Stage.CLOSED) if done else (Stage.WAITING, Stage.WORKING)
+    wanted = [v.unit_id == who.unit_id, at(*stages)]
     if mine:
         s = assignment_table.c
-        query = query.where(v.id.in_(sa.select(s.delivery_id).where(s.account_id == who.account_id)))
-    rows = tx.all(query.order_by(v.sent_at.desc()).limit(PAGE if done else MOST_OPEN))
+        wanted.append(v.id.in_(sa.select(s.delivery_id).where(s.account_id == who.account_id)))
+    rows = rows_of(tx, v.seq.desc(), PAGE if done else MOST_OPEN, *wanted)
     names = units.units_by_ids(tx, [row.issuer_id for row in rows])
     own = who.acting.unit_name
     lines = [_received_line(tx, policy, row, names[row.issuer_id].name, own) for row in rows]
@@ -68,8 +67,8 @@ def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False
 
 def unread(tx: Transaction, unit_id: int) -> int:
     """Deliveries that nobody of the unit has opened."""
-    states = [State.SENT.value, State.ARRIVED.value]
-    query = sa.select(sa.func.count()).select_from(delivery_table).where(v.unit_id == unit_id, v.state.in_(states))
+    unopened = sa.and_(at(Stage.WAITING), v.state.in_([State.SENT.value, State.ARRIVED.value]))
+    query = sa.select(sa.func.count()).select_from(delivery_table).where(v.unit_id == unit_id, unopened)
     return int(tx.execute(query).scalar_one())
 
 

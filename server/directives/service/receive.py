@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -24,11 +25,11 @@ from server.directives.service.drafts import add_attachments
 from server.directives.service.notes import note_of
 from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
-from server.directives.service.steps import step, tell
+from server.directives.service.steps import places, step, tell
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
 from server.errors import UserError
 from server.http.i18n import _
-from server.store import Transaction
+from server.store import Transaction, UtcDateTime
 
 v = delivery_table.c
 
@@ -36,41 +37,42 @@ v = delivery_table.c
 def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
     """Devices have everything up to a number (unit → seq): all deliveries sent until then have arrived.
 
-    One UPDATE for all units; gives how many deliveries moved. A delivery that is further already is left alone.
+    Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
     """
-    pending = Position(State.RECALL_PENDING, State.SENT)
-    return _arrive(tx, acknowledged, Position(State.SENT)) + _arrive(tx, acknowledged, pending)
+    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(tx.among(acknowledged)))
+    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
+    sent: dict[str, list[_Named]] = {}
+    for state, seq, *named in tx.all(wanted.order_by(v.id).with_for_update()):
+        if seq <= acknowledged[named[2]]:
+            sent.setdefault(state, []).append(named)
+    for before in _NOT_ARRIVED:
+        if before.state in sent:
+            _arrive(tx, before, sent[before.state])
+    return sum(map(len, sent.values()))
 
 
-def _arrive(tx: Transaction, acknowledged: Mapping[int, int], before: Position) -> int:
-    """Those that stand at `before`."""
-    after = advance(before, Event.ARRIVE)
-    under = v.state_before.is_(None) if before.before is None else v.state_before == before.before.value
-    stands = sa.and_(v.state == before.state.value, under)
-    sent = tx.all(sa.select(v.id, v.unit_id, v.seq).where(v.unit_id.in_(list(acknowledged)), stands))
-    ids = [row.id for row in sent if row.seq <= acknowledged[row.unit_id]]
-    if not ids:
-        return 0
-    places = {"state": after.state.value, "state_before": after.before and after.before.value}
-    moved = tx.execute(
-        sa.update(delivery_table)
-        .where(v.id.in_(ids), stands)
-        .values(**places, arrived_at=tx.now)
-        .returning(v.id, v.directive_id, v.unit_id)
-    ).all()
-    if moved:
-        names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
-        tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, "at": tx.now} for row in moved])
-        _tell_issuers(tx, sorted((row.directive_id, row.unit_id) for row in moved), after.state)
-    return len(moved)
+_Named = list[int]
+_NAMED = (v.directive_id, v.issuer_id, v.unit_id, v.id)
+_NOT_ARRIVED = (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))
 
 
-def _tell_issuers(tx: Transaction, moved: Sequence[tuple[int, int]], state: State) -> None:
-    d = directive_table.c
-    issuers = tx.all(sa.select(d.id, d.unit_id).where(d.id.in_({directive for directive, _unit in moved})))
-    issuer_of = {row.id: row.unit_id for row in issuers}
-    for directive, group in groupby(moved, key=lambda pair: pair[0]):
-        tell(tx, directive, issuer_of[directive], [unit for _directive, unit in group], state)
+def _stands_at(position: Position) -> sa.ColumnElement[bool]:
+    under = v.state_before.is_(None) if position.before is None else v.state_before == position.before.value
+    return sa.and_(v.state == position.state.value, under)
+
+
+def _arrive(tx: Transaction, before: Position, sent: list[_Named]) -> None:
+    """Move these locked ones (`_NAMED`) from where they stand, and tell those who issued them."""
+    after, ids = advance(before, Event.ARRIVE), [named[-1] for named in sent]
+    values = {**places(after), "arrived_at": tx.now}
+    del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
+    tx.execute(sa.update(delivery_table).where(v.id.in_(tx.among(ids))).values(**values))
+    names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
+    literals = [sa.literal(name) for name in names.values()]
+    rows = sa.select(tx.numbers(ids).c.value, *literals, sa.literal(tx.now, UtcDateTime))
+    tx.execute(sa.insert(change_table).from_select(["delivery_id", *names, "at"], rows))
+    for (directive, issuer), group in groupby(sorted(sent), key=itemgetter(0, 1)):
+        tell(tx, directive, issuer, [unit for _directive, _issuer, unit, _id in group], after.state)
 
 
 def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:

@@ -95,7 +95,7 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
 def _years(tx: Transaction, who: Principal, query: RegisterQuery, this: int) -> list[int]:
     mine = sa.select(d.year).where(d.unit_id == who.unit_id, d.year.is_not(None), d.exercise.is_(query.exercise))
     if query.register != OUT:
-        mine = sa.select(v.registry_year).where(v.unit_id == who.unit_id, v.registry_year.is_not(None))
+        mine = sa.select(v.registry_year).where(v.unit_id == who.unit_id, v.registry_number.is_not(None))
         mine = mine.where(v.exercise.is_(query.exercise))
     return sorted({this, *(int(row[0]) for row in tx.all(mine.distinct()))}, reverse=True)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.model import change_table, delivery_table
-from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, advance
+from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, advance, stage_of
 from server.directives.running import ended
 from server.directives.service.problems import wrong_state
 from server.reach import service as reach
@@ -33,7 +33,7 @@ def step(
         raise wrong_state(before.state) from error
     if after == before and event in RECEIPTS:
         return before.state
-    values = {**_places(after), "alarm_at": tx.now, **values}
+    values = {**places(after), "alarm_at": tx.now, **values}
     if event in _ENDS_REQUEST:
         values["extension_asked_at"] = None
     tx.execute(sa.update(delivery_table).where(delivery_table.c.id == delivery.id).values(**values))
@@ -71,7 +71,7 @@ def step_all(
     common = {"event": event.value, "at": tx.now, "account_id": who.account_id, "account_name": who.name, "note": note}
     for (before, after), rows in ways.items():
         mine = delivery_table.c.id.in_([row.id for row in rows])
-        tx.execute(sa.update(delivery_table).where(mine).values(**{**_places(after), "alarm_at": tx.now, **values}))
+        tx.execute(sa.update(delivery_table).where(mine).values(**{**places(after), "alarm_at": tx.now, **values}))
         names = {"before": before.state.value, "after": after.state.value}
         tx.execute(sa.insert(change_table), [{"delivery_id": row.id, **names, **common} for row in rows])
         reach.stop(tx, rows[0].directive_id, [row.unit_id for row in rows], ended(event, after.state))
@@ -81,8 +81,13 @@ def step_all(
         tell(tx, rows[0].directive_id, rows[0].issuer_id, units, state, to_units=units)
 
 
-def _places(after: Position) -> dict[str, str | None]:
-    return {"state": after.state.value, "state_before": after.before and after.before.value}
+def places(after: Position) -> dict[str, Any]:
+    """The columns that say where a delivery stands."""
+    return {
+        "state": after.state.value,
+        "state_before": after.before and after.before.value,
+        "stage": stage_of(after.state).value,
+    }
 
 
 def _by_state(ways: dict[tuple[Position, Position], list[Any]]) -> dict[State, list[Any]]:

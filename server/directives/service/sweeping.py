@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from server.directives.model import delivery_table, set_aside_table, sweep_table
 from server.directives.policy import Policy
-from server.directives.rules import CLOSED
+from server.directives.rules import Stage
 from server.directives.running import alarms
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.alarms import raise_due, tell_raised
@@ -99,5 +99,5 @@ def reschedule(tx: Transaction, policy: Policy) -> int:
     insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(sweep_table)
     values = {"value": policy.digest}
     tx.execute(insert.values(name="policy", **values).on_conflict_do_update(index_elements=["name"], set_=values))
-    is_open = v.state.not_in([state.value for state in CLOSED])
+    is_open = v.stage < Stage.CLOSED.value
     return int(tx.execute(sa.update(delivery_table).where(is_open).values(alarm_at=tx.now)).rowcount)

@@ -11,14 +11,13 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.day import When, ends, when
 from server.directives.policy import Policy
+from server.directives.rules import Stage
 from server.directives.service import standing
 from server.directives.service.access import v
 from server.directives.service.assign import assigned
 from server.directives.service.lateness import (
-    AT_WORK,
     MOST_LOOKED_AT,
-    NOT_AT_WORK,
-    in_states,
+    at,
     late_counts,
     rows_of,
 )
@@ -32,7 +31,7 @@ _REAL = v.exercise.is_(False)
 
 def unit_day(tx: Transaction, who: Principal, policy: Policy) -> UnitDay:
     """The day of the person's unit, exercises aside; units below are there for those who follow what was issued."""
-    open_here = sa.and_(v.unit_id == who.unit_id, in_states((*AT_WORK, *NOT_AT_WORK)), _REAL)
+    open_here = sa.and_(v.unit_id == who.unit_id, at(Stage.WAITING, Stage.WORKING), _REAL)
     own = rows_of(tx, v.sent_at, MOST_LOOKED_AT, open_here)
     whens = {row.id: _when(tx, policy, row) for row in own}
     return UnitDay(
@@ -76,10 +75,10 @@ def _below(tx: Transaction, who: Principal, policy: Policy) -> list[DayLine]:
 
 def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int, Plan]:
     found: dict[int, Plan] = {}
-    dated = sa.and_(in_states(AT_WORK), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
+    dated = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
     mine = sa.and_(v.issuer_id == who.unit_id, _REAL)
     rows = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, dated)
-    for row in rows + rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, in_states(NOT_AT_WORK)):
+    for row in rows + rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, at(Stage.WAITING)):
         moment = _when(tx, policy, row)
         if moment in (When.TODAY, When.WEEK):
             found.setdefault(row.unit_id, Counter())[moment] += 1
