@@ -11,7 +11,7 @@ from datetime import datetime
 
 from server.directives.documents import ABBREVIATIONS
 
-_DIGITS = "không một hai ba bốn năm sáu bảy tám chín".split()
+_DIGITS = ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"]
 _SCALES = ("", "nghìn", "triệu")
 _MOST = 10**18
 
@@ -143,14 +143,14 @@ def _day(day: int, month: int) -> str:
 # ---- a text
 
 
-_LETTERS = "A-Za-zÀ-ỹĐđ"
+_PART = r"(?:\d{4}|[A-Za-zÀ-ỹĐđ&]{2,8})"
 _PATTERNS: dict[str, str] = {
     "date": r"(?P<date_word>[Nn]gày\s+)?(?<![\d/])(?P<d>\d{1,2})/(?P<mo>\d{1,2})/(?P<y>\d{4})(?![\d/])",
-    "notation": rf"(?<![\w/])(?P<prefix>DT-)?(?P<n>\d{{1,5}})(?P<parts>(?:[-/](?:\d{{4}}|[{_LETTERS}&]{{2,8}}))+)(?!\w)",
+    "notation": rf"(?<![\w/])(?P<prefix>DT-)?(?P<n>\d{{1,5}})(?P<parts>(?:[-/]{_PART})+)(?!\w)",
     "short_date": r"(?P<before>(?:[Nn]gày|sáng|trưa|chiều|tối|đêm)\s+)(?P<sd>\d{1,2})/(?P<sm>\d{1,2})(?![\d/])",
     "time": r"(?<![\d:])(?P<h>[01]?\d|2[0-4])(?::(?P<mi>[0-5]\d)|[hg](?P<hm>[0-5]\d)?(?![\w]))(?![\d:])",
     "phone": r"(?<![\d.,])0\d{2,}(?:[ .]\d{3,4})*(?![\d,])",
-    "range": rf"(?<![\d.,/-])(?P<low>{{number}})\s?[–-]\s?(?P<high>{{number}})(?![\d/])",
+    "range": r"(?<![\d.,/-])(?P<low>{number})\s?[–-]\s?(?P<high>{number})(?![\d/])",
     "ratio": r"(?<![\d/])(?P<up>\d+)/(?P<down>\d+)(?![\d/])",
     "number": r"(?<![\d.,])(?:{number})(?!\d)",
     "unit": r"(?<=\x00)\s?(?P<unit_word>km/h|m/s|km|mm|cm|ha|kg|m2|m²|m3|m³|°C|%|m|đ)(?![\w])",
