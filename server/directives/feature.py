@@ -21,6 +21,7 @@ from server.directives import (
     scheduling,
     service,
     timing,
+    voicing,
     wall,
     withdrawing,
     working,
@@ -77,7 +78,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.may_watch["board"] = board_watch(store)
     channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, scheduling, wall):
+    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, scheduling, voicing, wall):
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [
