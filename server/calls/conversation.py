@@ -61,6 +61,7 @@ class Conversation:
                 await line.say(*menu(stage, self._may))
             key = await line.key(ANSWER_SECONDS)
             if line.lost:
+                line.outcome = line.outcome if line.outcome is Outcome.CONFIRMED else Outcome.NO_NODE
                 raise UnavailableError("media_away", "the call's media node is gone")
             if line.cut:
                 stage = await self._turned(stage)

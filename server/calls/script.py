@@ -52,7 +52,7 @@ def _recorded_number(number: str) -> list[str]:
 def _deadline(reading: Reading, zone: ZoneInfo) -> list[str]:
     if reading.due is None:
         return []
-    return ["register_by" if reading.may_confirm else "deadline_is", *moment(reading.due.astimezone(zone))]
+    return ["deadline_is" if reading.to_answer else "register_by", *moment(reading.due.astimezone(zone))]
 
 
 def moment(at: datetime) -> list[str]:

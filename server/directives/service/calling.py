@@ -52,7 +52,8 @@ class Standing(StrEnum):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a call reads. `own` is the person in each unit that it is about; nobody: it is about other units.
 
-    `clerks` are numbers of people on duty at the unit `issuer`, in the order in which they are tried.
+    `due` is until when it is to be answered, or without `to_answer` confirmed; `clerks` are numbers of people on duty
+    at the unit `issuer`, in the order in which they are tried.
     """
 
     directive: int
@@ -63,6 +64,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency
     exercise: bool
     due: datetime | None
+    to_answer: bool
     unit_names: list[str]
     own: list[Principal]
     may_confirm: bool
@@ -131,6 +133,7 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         urgency=Urgency(directive.urgency),
         exercise=directive.exercise,
         due=notice.due,
+        to_answer=notice.due == directive.deadline or not registers,
         unit_names=[names[unit].name for unit in about],
         own=own,
         may_confirm=registers,
