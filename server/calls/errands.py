@@ -103,7 +103,9 @@ class Errands:
                 await Conversation(self._means, line, letter, reading, units).hold()
         finally:
             await store.write(_tell, reading.directive, line.unit)
-        return line.outcome or Outcome.TRUNK
+        outcome = line.outcome or Outcome.TRUNK
+        cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
+        return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
 
 
 def _begin(tx: Transaction, call: str, number: str, known: dict[str, Any]) -> int:

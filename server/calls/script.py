@@ -33,14 +33,16 @@ def script(reading: Reading, zone: ZoneInfo, *, speaks: bool) -> list[str]:
     """All that is read after the first key; without a synthesiser number and deadline, and whom to ask for the rest."""
     parts = ["exercise"] if reading.exercise else []
     if not speaks:
-        return [*parts, *_recorded_number(reading.number), *_deadline(reading, zone), "ask_the_clerk"]
+        rest = ["ask_the_clerk"] if reading.body.strip() else []
+        return [*parts, *_recorded_number(reading.number), *_deadline(reading, zone), *rest]
     parts += ["number_is", Text(spoken(reading.number)), "issued_by", Text(spoken(reading.sender))]
     if not reading.own:
         parts.append(Text(spoken(", ".join(reading.unit_names))))
     parts += ["subject_is", Text(spoken(reading.subject)), *_deadline(reading, zone)]
-    if reading.body.strip():
+    if reading.body.strip() and reading.own:
         parts += ["body_is", *(Text(piece) for piece in pieces(spoken(reading.body[:MOST_OF_BODY])))]
-    return parts + (["rest_of_body"] if len(reading.body) > MOST_OF_BODY else [])
+        parts += ["rest_of_body"] if len(reading.body) > MOST_OF_BODY else []
+    return parts
 
 
 def _recorded_number(number: str) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from server.accounts.permissions import Permission
+from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, service
 from server.directives.api import InboxQuery, OutboxQuery
@@ -152,7 +153,8 @@ async def show_directive(
 
 def call_words(request: web.Request) -> dict[str, Any]:
     """For templates: what became of calls in words, and whether there is a telephone to call with."""
-    words = {outcome.value: translate(request, text) for outcome, text in OUTCOMES.items()}
+    texts = OUTCOMES | {Outcome.DROPPED: _("Đứt đường dây giữa chừng")}
+    words = {outcome.value: translate(request, text) for outcome, text in texts.items()}
     return {"call_words": words, "calls_out": Channel.PHONE in request.app[POLICY].channels}
 
 

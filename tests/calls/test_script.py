@@ -58,7 +58,7 @@ def test_without_a_synthesiser_number_and_deadline_are_said() -> None:
 
 def test_without_deadline_body_or_number() -> None:
     bare = reading(due=None, body=" ", number="TB/UBND")
-    assert script(bare, ZONE, speaks=False) == ["ask_the_clerk"]
+    assert script(bare, ZONE, speaks=False) == []
     assert "body_is" not in script(bare, ZONE, speaks=True)
 
 
@@ -76,6 +76,7 @@ def test_an_exercise_is_called_one_and_others_units_are_named() -> None:
     parts = plain(script(other, ZONE, speaks=True))
     assert parts[0] == "exercise"
     assert "“Thôn một, Thôn hai”" in parts
+    assert "body_is" not in parts, "who issued it knows what it says"
 
 
 def test_what_is_recorded_is_there() -> None:

@@ -36,6 +36,7 @@ from server.reach.service import Hurried
 from server.store import Transaction
 from server.units import service as units
 
+_NOT_ITS_TEXT = frozenset({NoticeKind.RECALL, NoticeKind.REPLACED})
 _WITHDRAWN = frozenset(
     {State.RETURNED, State.RECALL_PENDING, State.RECALLED, State.SUPERSEDED, State.WAIVED},
 )
@@ -128,7 +129,7 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         directive=directive.id,
         number=directive.number_text,
         subject=directive.subject,
-        body="" if State.RECALLED in states else directive.body,
+        body=directive.body if notice.kind not in _NOT_ITS_TEXT and State.RECALLED not in states else "",
         sender=names[directive.unit_id].name,
         urgency=Urgency(directive.urgency),
         exercise=directive.exercise,
