@@ -10,14 +10,15 @@ from random import Random
 from typing import Any
 
 from server.calls import log as call_log
+from server.calls import numbers
 from server.calls.answering import salvage
 from server.calls.conversation import Conversation
 from server.calls.means import Means
-from server.calls.menu import verdict
+from server.calls.menu import our_fault, verdict
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
 from server.reach import service as reach
-from server.reach.rules import Backoff, Channel, Later, Reason
+from server.reach.rules import Backoff, Channel, Reason
 from server.reach.rules import Outcome as Settled
 from server.reach.service import Letter
 from server.store import Transaction
@@ -81,7 +82,7 @@ class Errands:
             outcome = verdict(await self._call(letter), letter.tries, self._settings.tries)
         except Exception as error:
             log.exception("the call of message %d failed in a way we do not know", letter.id)
-            outcome = Later(Reason.FAILING, f"{type(error).__name__}: {error}", timedelta(minutes=1))
+            outcome = our_fault(Reason.FAILING, f"{type(error).__name__}: {error}", letter.tries)
         finally:
             self._free.release()
         state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
@@ -90,13 +91,16 @@ class Errands:
     async def _call(self, letter: Letter) -> Outcome:
         exchange, store = self._means.exchange, self._means.exchange.store
         units = await store.read(reach.about_units, letter)
+        number = (await store.read(numbers.of, [letter.account])).get(letter.account)
+        if number is None:  # taken away since the message was written; one that was changed counts
+            return Outcome.WRONG_NUMBER
         policy = self._means.policy
         reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units)
-        line = exchange.new_line(letter.address)
+        line = exchange.new_line(number)
         line.account = letter.account
         line.unit = reading.own[0].unit_id if reading.own else reading.issuer
         known = {"account_id": line.account, "unit_id": line.unit, "directive_id": reading.directive}
-        line.row = await store.write(_begin, line.name, letter.address, known)
+        line.row = await store.write(_begin, line.name, number, known)
         try:
             async with exchange.ending(line):
                 await self._means.dialler.ring(line)

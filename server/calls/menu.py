@@ -69,8 +69,8 @@ def menu(stage: Stage, may: May) -> list[str]:
     return ["short_menu"] if may.confirm else ["notice_menu"]
 
 
-_MOST_TRUNK = 12
-_TRUNK_PAUSE = timedelta(seconds=30)
+_MOST_TRIES = 12
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
 _DONE = frozenset({Outcome.CONFIRMED, Outcome.NOTED, Outcome.ELSEWHERE, Outcome.WITHDRAWN})
 _WHY = {
     Outcome.BUSY: Reason.LINE_BUSY,
@@ -83,17 +83,19 @@ _WHY = {
 
 
 def verdict(outcome: Outcome, tries: int, most: int) -> reach.Outcome:
-    """What a call, the `tries`-th, is for the outbox: done, to be tried again, or the operator's to decide.
-
-    A trunk that fails is nobody's fault: it is tried for an hour or so, more and more seldom.
-    """
+    """What a call, the `tries`-th, is for the outbox: done, to be tried again, or the operator's to decide."""
     if outcome in _DONE:
         return Sent(outcome.value)
     if outcome in _WHY:
         again = again_after(outcome, tries, most)
         why = _WHY[outcome]
         return Later(why, outcome.value, again) if again is not None else Never(why, outcome.value)
-    if tries >= _MOST_TRUNK:
-        return Never(Reason.NO_CONNECTION, outcome.value)
-    pause: timedelta = min(_TRUNK_PAUSE * 2 ** (tries - 1), timedelta(minutes=10))
-    return Later(Reason.NO_CONNECTION, outcome.value, pause)
+    return our_fault(Reason.NO_CONNECTION, outcome.value, tries)
+
+
+def our_fault(why: Reason, detail: str, tries: int) -> reach.Outcome:
+    """Something of ours or of the trunk failed: again, more and more seldom, then the operator's to decide."""
+    if tries >= _MOST_TRIES:
+        return Never(why, detail)
+    pause: timedelta = min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
+    return Later(why, detail, pause)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.calls import conversation
+from server.calls import conversation, numbers
 from server.calls.rules import Outcome
 from server.config import Settings
 from server.directives import service
@@ -251,6 +251,40 @@ async def test_a_broken_line_and_a_node_that_dies_are_called_again(at: Desk) -> 
     assert at.logged() == [Outcome.UNCONFIRMED, Outcome.NO_NODE]
     at.clock.advance(minutes=1)
     assert at.store.read_now(reach.something_due, Channel.PHONE)
+
+
+async def test_a_number_that_was_mended_counts_and_one_that_was_taken_away_is_not_called(at: Desk) -> None:
+    at.line.handsets.answers = lambda call, now: call.refuse(486, now)
+    at.issue()
+    await until(lambda: at.logged() == [Outcome.BUSY])
+    await at.idle()
+    at.store.write_now(numbers.give, at.head.account_id, "0912 000 222")
+    at.clock.advance(minutes=1)
+    await until(lambda: len(at.rang) == 2)
+    assert [call.dialled for call in at.rang] == [NUMBER, "0912000222"]
+    await at.idle()
+    at.store.write_now(numbers.give, at.head.account_id, "")
+    at.clock.advance(minutes=1)
+    (dead,) = await until(lambda: at.store.read_now(reach.dead_letters))
+    assert (dead.reason, len(at.rang)) == (Reason.WRONG_NUMBER, 2)
+
+
+async def test_a_call_that_fails_in_a_way_we_do_not_know_is_tried_again(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr(service, "reading_of", fails)
+    done = at.issue()
+    await until(lambda: not at.store.read_now(reach.something_due, Channel.PHONE))
+    await at.idle()
+    monkeypatch.undo()
+    at.clock.advance(seconds=30)
+    name = await at.up()
+    await at.line.press(name, "12")
+    await at.line.hears(name, "confirmed")
+    assert at.delivery(done.id).state is State.REGISTERED
 
 
 async def test_at_most_so_many_at_once_and_the_urgent_first(at: Desk) -> None:
