@@ -91,7 +91,6 @@ class Conversation:
             case Do.CLERK:
                 await Clerk(self._means, self._line, self._reading).connect()
                 self._heard()
-                return stage if stage is not Stage.GREETING else Stage.READ
             case _:
                 await self._line.say("unknown_key")
         return stage
@@ -138,7 +137,8 @@ class Conversation:
             self._line.cut = True
             return stage
         confirmed = done.registered or self._may.confirm
-        self._line.outcome = Outcome.CONFIRMED if confirmed else Outcome.NOTED
+        if self._line.outcome is not Outcome.ELSEWHERE:
+            self._line.outcome = Outcome.CONFIRMED if confirmed else Outcome.NOTED
         number = ["registry_number", *recorded(done.number)] if done.number is not None else []
         await self._line.say("confirmed" if confirmed else "noted", *number)
         return Stage.CONFIRMED

@@ -129,3 +129,14 @@ async def test_a_key_ends_the_waiting(at: Desk) -> None:
     await at.line.press(name, "2")
     await at.line.hears(name, "confirmed")
     assert notes(at) == []
+
+
+async def test_who_has_only_asked_for_the_clerk_has_heard_nothing_to_confirm(at: Desk) -> None:
+    at.line.handsets.answers = only_the_village_answers
+    done = at.issue()
+    name = await at.up()
+    await at.line.press(name, "9")
+    await at.line.hears(name, "clerk_away")
+    await at.line.press(name, "2")
+    await at.line.hears(name, "directive_menu")
+    assert at.delivery(done.id).registered_at is None

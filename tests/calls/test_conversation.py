@@ -191,6 +191,8 @@ async def test_confirmed_elsewhere_while_it_is_read(at: Desk, hurried: None, mon
     await at.line.hears(name, "directive_menu")
     at.store.write_now(service.register, at.head, POLICY, done.id)
     await at.line.hears(name, "confirmed_elsewhere")
+    await at.line.press(name, "2")
+    await at.line.hears(name, "confirmed")
     at.rang[0].hang_up(at.line.handsets.endpoint.now)
     await at.idle()
     assert at.logged() == [Outcome.ELSEWHERE]
