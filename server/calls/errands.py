@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -17,8 +18,9 @@ from server.calls.means import Means
 from server.calls.menu import our_fault, verdict
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
+from server.directives.documents import Urgency
 from server.reach import service as reach
-from server.reach.rules import Backoff, Channel, Reason
+from server.reach.rules import Backoff, Channel, Later, Reason
 from server.reach.rules import Outcome as Settled
 from server.reach.service import Letter
 from server.store import Transaction
@@ -85,8 +87,17 @@ class Errands:
             outcome = our_fault(Reason.FAILING, f"{type(error).__name__}: {error}", letter.tries)
         finally:
             self._free.release()
+        outcome = self._outside_quiet_hours(letter, outcome)
         state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
         log.info("message %d by telephone, try %d: %s", letter.id, letter.tries, state or "not ours")
+
+    def _outside_quiet_hours(self, letter: Letter, outcome: Settled) -> Settled:
+        """Nobody is called again in the night about what can wait."""
+        if not isinstance(outcome, Later) or outcome.after is None:
+            return outcome
+        now = self._means.exchange.store.clock()
+        at = self._means.policy.after_quiet_hours(now + outcome.after, Urgency(letter.notice.urgency))
+        return replace(outcome, after=at - now)
 
     async def _call(self, letter: Letter) -> Outcome:
         exchange, store = self._means.exchange, self._means.exchange.store

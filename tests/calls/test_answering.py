@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -21,8 +22,14 @@ from server.store import Store
 from tests.calls.desk import POLICY, Desk, desk
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_out import broken
-from tests.conftest import Clock, DistrictIds
+from tests.conftest import START, Clock, DistrictIds
 from tests.waiting import until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A working day."""
+    return Clock(START + timedelta(days=1))
 
 
 @pytest.fixture

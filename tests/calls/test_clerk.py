@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,9 +17,15 @@ from server.store import Store
 from server.telephony.sip.incoming import IncomingCall
 from tests.calls.desk import CLERK_NUMBER, NUMBER, Desk, desk
 from tests.calls.making import telephone as with_telephone
-from tests.conftest import Clock, DistrictIds
+from tests.conftest import START, Clock, DistrictIds
 from tests.telephony.sip.making import SDP
 from tests.waiting import until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A working day."""
+    return Clock(START + timedelta(days=1))
 
 
 @pytest.fixture

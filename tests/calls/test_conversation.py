@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -22,9 +23,15 @@ from server.telephony.sip.registration import Standing
 from tests.calls.desk import NUMBER, POLICY, Desk, desk
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_out import broken
-from tests.conftest import Clock, DistrictIds
+from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import WEEK, draft
 from tests.waiting import until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A working day."""
+    return Clock(START + timedelta(days=1))
 
 
 @pytest.fixture
@@ -53,7 +60,7 @@ async def test_a_village_head_hears_it_and_confirms_by_a_key(at: Desk) -> None:
     await at.line.press(name, "1")
     await at.line.hears(name, "directive_menu")
     said = at.pool.heard(name)
-    read = ["number_is", "n1", "deadline_is", "n8", "hour", "day", "n1", "month", "n12", "ask_the_clerk"]
+    read = ["number_is", "n1", "deadline_is", "n8", "hour", "day", "n2", "month", "n12", "ask_the_clerk"]
     assert said[said.index("number_is") :][: len(read)] == read, "there is no synthesiser here"
     await at.line.press(name, "2")
     await at.line.hears(name, "confirmed")
@@ -136,6 +143,19 @@ async def test_when_it_is_called_again(
         at.clock.advance(seconds=pause)
     (dead,) = at.store.read_now(reach.dead_letters)
     assert (dead.reason, dead.tries) == (reason, times)
+
+
+@pytest.mark.parametrize(("urgency", "hours"), [(Urgency.NORMAL, 9.5), (Urgency.FLASH, 1 / 60)])
+async def test_nobody_is_called_again_at_night_about_what_can_wait(at: Desk, urgency: Urgency, hours: float) -> None:
+    at.line.handsets.answers = lambda call, now: call.refuse(486, now)
+    at.clock.advance(hours=13)  # 21:00
+    at.issue(urgency=urgency)
+    await until(lambda: at.logged() == [Outcome.BUSY])
+    await at.idle()
+    at.clock.advance(hours=hours, seconds=-1)
+    assert not at.store.read_now(reach.something_due, Channel.PHONE)
+    at.clock.advance(seconds=1)
+    assert at.store.read_now(reach.something_due, Channel.PHONE)
 
 
 async def test_who_hears_it_and_hangs_up_is_called_again(at: Desk) -> None:
