@@ -126,6 +126,7 @@ class Telephone(_Section, frozen=True):
     first_rtp_port: int = 41000
     last_rtp_port: int = 41999
     most_calls_out: int = 4
+    most_directive_calls: int = 4
     ring_seconds: int = 40
     tries: int = 3
 
@@ -145,8 +146,8 @@ class Telephone(_Section, frozen=True):
             raise ValueError("telephone.tls_port needs telephone.tls_certificate and telephone.tls_key")
         if self.register and not (self.trunk and self.user):
             raise ValueError("telephone.register needs telephone.trunk and telephone.user")
-        if min(self.most_calls_out, self.ring_seconds, self.tries) < 1:
-            raise ValueError("telephone.most_calls_out, ring_seconds and tries must be 1 or more")
+        if min(self.most_calls_out, self.most_directive_calls, self.ring_seconds, self.tries) < 1:
+            raise ValueError("telephone.most_calls_out, most_directive_calls, ring_seconds and tries must be 1 or more")
 
 
 class Storage(_Section, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from server.accounts import locks
 from server.accounts.model import account_table as account
 from server.accounts.model import membership_table as membership
+from server.accounts.model import session_table as session
 from server.accounts.permissions import Role
 from server.accounts.principal import Principal
 from server.accounts.sessions import ended, make_principal, memberships_of
@@ -82,6 +84,13 @@ def members(tx: Transaction, unit_ids: Iterable[int], roles: Iterable[Role] = tu
         )
         for row in rows
     ]
+
+
+def units_seen(tx: Transaction, unit_ids: Iterable[int], since: datetime) -> set[int]:
+    """Those of the units of which somebody was signed in on some device after `since`."""
+    m = membership.c
+    seen = sa.select(m.unit_id).join(session, session.c.account_id == m.account_id).where(session.c.seen_at > since)
+    return {row.unit_id for row in tx.all(seen.where(m.unit_id.in_(sorted(set(unit_ids)))).distinct())}
 
 
 def principals(tx: Transaction, account_id: int) -> list[Principal]:

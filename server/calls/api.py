@@ -14,13 +14,17 @@ from server.http import SETTINGS, STORE, Route, json_reply, read_query
 
 
 class TelephoneBody(msgspec.Struct, frozen=True, kw_only=True):
-    """`open`: SIP's ports are; `trunk_up` is None without a trunk, or before its first answer, which `trunk_said`."""
+    """`open`: SIP's ports are; `trunk_up` is None without a trunk, or before its first answer, which `trunk_said`.
+
+    `speaks`: there is a synthesiser that reads texts.
+    """
 
     configured: bool
     open: bool
     trunk: str
     trunk_up: bool | None
     trunk_said: str
+    speaks: bool
     running: int
     strangers: int
 
@@ -43,6 +47,7 @@ async def get_telephone(request: web.Request) -> web.Response:
             trunk=request.app[SETTINGS].telephone.trunk,
             trunk_up=standing.up if standing is not None else None,
             trunk_said=f"{standing.status} {standing.reason}" if standing is not None else "",
+            speaks=exchange is not None and exchange.voice.able,
             running=len(exchange.lines) if exchange is not None else 0,
             strangers=exchange.endpoint.admission.turned_away if exchange is not None else 0,
         )

@@ -114,7 +114,7 @@ class Dialler:
             call_log.begin, line.name, Direction.OUT, job.purpose, job.number, **known
         )
         async with exchange.ending(line):
-            await self._ring(line, job)
+            await self.ring(line, job.meeting)
             if not await _confirmed(line, job.purpose):
                 return line.outcome or Outcome.NO_KEY
             found = await exchange.store.read(_found, job)
@@ -122,16 +122,19 @@ class Dialler:
                 await in_meeting.take_part(exchange, line, found)
         return line.outcome or Outcome.TRUNK
 
-    async def _ring(self, line: Line, job: Job) -> None:
-        """Until somebody or something answers. Raises HungUpError, UnavailableError, ProtocolError."""
+    async def ring(self, line: Line, meeting: int | None = None, beside: str | None = None) -> None:
+        """Until somebody or something answers, at the node of a meeting or of the call `beside`.
+
+        Raises HungUpError, UnavailableError, ProtocolError.
+        """
         exchange, trunk = self._exchange, self._exchange.trunk
         peer = trunk.peer
         if peer is None:
             raise UnavailableError("no_trunk", "")
         settings = exchange.settings.telephone
-        side = await line.open(settings.address, job.meeting)
+        side = await line.open(settings.address, meeting, beside)
         line.call = exchange.endpoint.agent.call(
-            trunk.uri(job.number),
+            trunk.uri(line.number),
             trunk.local,
             peer,
             side.offer(),

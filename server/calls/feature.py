@@ -10,9 +10,12 @@ from server.accounts.permissions import Permission
 from server.accounts.tokens import load_key
 from server.calls import api, pages
 from server.calls.dial_out import Dialler
+from server.calls.errands import Errands
 from server.calls.events import CallMessages
 from server.calls.exchange import EXCHANGE, Exchange
+from server.calls.means import Means
 from server.channel import Channel
+from server.directives.keys import FILES, POLICY
 from server.http.health import CHECKS
 from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
@@ -28,10 +31,11 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
-    """Must run after meetings: calls end before the media nodes do."""
+    """Must run after meetings, so that calls end before the media nodes do, and after directives."""
     settings, dialler = app[SETTINGS], None
+    data = settings.path(settings.storage.data)
     if settings.telephone.address:
-        key = load_key(settings.path(settings.storage.data) / "secret.key")
+        key = load_key(data / "secret.key")
         app[EXCHANGE] = exchange = Exchange(settings, app[STORE], app[CONDUCTOR], key)
         app[pages.DIALLER] = dialler = Dialler(exchange)
 
@@ -40,6 +44,14 @@ def set_up(app: web.Application, channel: Channel) -> None:
 
         app.setdefault(CHECKS, {})["telephone"] = ports_are_open
         app.cleanup_ctx.append(_run)
+        errands = Errands(Means(exchange, dialler, app[POLICY], app[FILES], data / "answers"))
+
+        async def run_errands(_app: web.Application) -> AsyncIterator[None]:
+            await errands.start()
+            yield
+            await errands.close()
+
+        app.cleanup_ctx.append(run_errands)
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
     app[RENDERER].nav.append(NavItem("/telephone", _("Điện thoại"), "phone", Permission.MANAGE_TELEPHONE, 85))
     channel.register(*CallMessages(app[STORE], dialler).messages())

@@ -32,7 +32,8 @@ class Line:
     """A call with its port at a media node. `name` is the nodes' name of it, `row` its place in the log.
 
     `account` and `unit` are the caller's, as far as they are known. `view` is the newest of the seat that it sits in;
-    `lost` is set when its node is gone, `news` with each change of the meeting that it waits for or takes part in.
+    `lost` is set when its node is gone, `news` with each change of the meeting that it waits for or takes part in,
+    `cut` when what is being said or waited for has lost its sense.
     """
 
     def __init__(self, phones: Phones, number: str, clock: Callable[[], float]) -> None:
@@ -54,6 +55,7 @@ class Line:
         self.view: ParticipantView | None = None
         self.seen: ParticipantView | None = None  # of what was told to the caller, if it was worth telling
         self.over = self.lost = self.news = False
+        self.cut = False
         self._clock = clock
         self._number = 0
         self._played = 0
@@ -114,7 +116,7 @@ class Line:
         self._number += 1
         number = self._number
         await self.phones.play(self.name, number, files)
-        await self.until(lambda: self._played >= number or bool(self.keys) or self.lost)
+        await self.until(lambda: self._played >= number or bool(self.keys) or self.lost or self.cut)
         if self._played < number and not self.lost:
             await self.phones.play(self.name, number, [])
 
@@ -125,7 +127,7 @@ class Line:
 
     async def key(self, seconds: float = KEY_SECONDS) -> str | None:
         """The next key; None when none comes."""
-        await self.until(lambda: bool(self.keys) or self.lost, seconds)
+        await self.until(lambda: bool(self.keys) or self.lost or self.cut, seconds)
         return self.keys.popleft() if self.keys else None
 
     async def digits(self, most: int) -> str:
@@ -140,9 +142,9 @@ class Line:
 
     # ---- sound
 
-    async def open(self, address: str, meeting_id: int | None = None) -> Side:
-        """A port at a node. Raises UnavailableError."""
-        port = await self.phones.open(self.name, meeting_id)
+    async def open(self, address: str, meeting_id: int | None = None, beside: str | None = None) -> Side:
+        """A port at a node, with `beside` at that of another call. Raises UnavailableError."""
+        port = await self.phones.open(self.name, meeting_id, beside)
         self.side = Side(address, port)
         return self.side
 

@@ -27,6 +27,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     unit: str
     meeting: int | None
+    directive: int | None
     started_at: datetime
     answered_at: datetime | None
     ended_at: datetime | None
@@ -34,6 +35,13 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     cause: int | None
     wrong_pins: int
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """A call about a directive, and the unit of the person whom it was for."""
+
+    unit_id: int | None
+    call: Logged
 
 
 def begin(
@@ -45,7 +53,7 @@ def begin(
     number: str,
     **known: int | None,
 ) -> int:
-    """A call begins; `known` may name account, unit, meeting and who asked for it, as columns."""
+    """A call begins; `known` may name account, unit, meeting, directive and who asked for it, as columns."""
     tx.execute(sa.delete(phone_call).where(phone_call.c.started_at < tx.now - KEPT))
     return tx.insert(
         phone_call,
@@ -94,7 +102,17 @@ def latest(tx: Transaction, most: int, before: int | None = None) -> list[Logged
     query = sa.select(phone_call).order_by(phone_call.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(phone_call.c.id < before)
-    rows = tx.all(query)
+    return _shown(tx, tx.all(query))
+
+
+def about(tx: Transaction, directive_id: int) -> list[About]:
+    """All calls about a directive, in their order."""
+    rows = tx.all(sa.select(phone_call).where(phone_call.c.directive_id == directive_id).order_by(phone_call.c.id))
+    shown = _shown(tx, rows)
+    return [About(unit_id=row.unit_id, call=call) for row, call in zip(rows, shown, strict=True)]
+
+
+def _shown(tx: Transaction, rows: list[Any]) -> list[Logged]:
     names = accounts.names(tx, [row.account_id for row in rows if row.account_id])
     places = units.units_by_ids(tx, [row.unit_id for row in rows if row.unit_id])
     return [_logged(row, names.get(row.account_id, ""), places.get(row.unit_id)) for row in rows]
@@ -109,6 +127,7 @@ def _logged(row: Any, person: str, unit: units.UnitInfo | None) -> Logged:
         person=person,
         unit=unit.short_name if unit is not None else "",
         meeting=row.meeting_id,
+        directive=row.directive_id,
         started_at=row.started_at,
         answered_at=row.answered_at,
         ended_at=row.ended_at,

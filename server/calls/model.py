@@ -31,6 +31,7 @@ phone_call = Table(
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=True),
     sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=True),
     sa.Column("meeting_id", sa.ForeignKey("meeting.id"), nullable=True),
+    sa.Column("directive_id", sa.ForeignKey("directive.id"), nullable=True, index=True),
     sa.Column("asked_by", sa.ForeignKey("account.id"), nullable=True),
     sa.Column("started_at", UtcDateTime, nullable=False, index=True),
     sa.Column("answered_at", UtcDateTime, nullable=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -50,12 +50,21 @@ def known(tx: Transaction) -> dict[int, str]:
     return {row.account_id: row.number for row in tx.all(sa.select(phone_number))}
 
 
-def reach(tx: Transaction, unit_ids: Iterable[int]) -> dict[int, Reach]:
-    """For each of the units its first person with a number: its head, then its officials. Others are left out."""
+def of(tx: Transaction, account_ids: Iterable[int]) -> dict[int, str]:
+    """The numbers of some people, of those who have one."""
+    rows = tx.all(sa.select(phone_number).where(phone_number.c.account_id.in_(sorted(set(account_ids)))))
+    return {row.account_id: row.number for row in rows}
+
+
+def reach(tx: Transaction, unit_ids: Iterable[int], order: Sequence[Role] = _ORDER) -> dict[int, Reach]:
+    """For each of the units its first person with a number, by role: its head, then its officials. Others are left out.
+
+    The roles are tried in that `order`.
+    """
     wanted, found = list(unit_ids), {}
     numbers = known(tx)
-    members = accounts.members(tx, wanted, _ORDER)
-    for member in sorted(members, key=lambda one: (_ORDER.index(one.role), one.membership_id)):
+    members = accounts.members(tx, wanted, order)
+    for member in sorted(members, key=lambda one: (order.index(one.role), one.membership_id)):
         if member.account_id in numbers and member.unit_id not in found:
             found[member.unit_id] = Reach(
                 unit=member.unit_id,

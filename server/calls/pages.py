@@ -89,6 +89,7 @@ async def _page(
     context = {
         "settings": request.app[SETTINGS].telephone,
         "exchange": exchange,
+        "speaks": exchange is not None and exchange.voice.able,
         "standing": exchange.standing if exchange else None,
         "strangers": exchange.endpoint.admission.turned_away if exchange else 0,
         "running": len(exchange.lines) if exchange else 0,

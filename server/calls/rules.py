@@ -41,6 +41,8 @@ class Purpose(StrEnum):
     MEETING = "meeting"
     BACK = "back"
     TEST = "test"
+    DIRECTIVE = "directive"
+    CLERK = "clerk"  # of whom somebody who hears a directive asks
 
 
 class Outcome(StrEnum):
@@ -64,6 +66,12 @@ class Outcome(StrEnum):
     NO_SOUND = "no_sound"  # no codec in common
     NO_NODE = "no_node"  # our own media node is away
     HEARD = "heard"  # a test call that was heard and answered by a key
+    CONFIRMED = "confirmed"  # a directive, by key
+    NOTED = "noted"  # heard, where there is nothing to confirm
+    UNCONFIRMED = "unconfirmed"  # a human heard it and did not confirm it
+    ELSEWHERE = "elsewhere"  # confirmed in another way while it was read
+    WITHDRAWN = "withdrawn"  # recalled, replaced or returned while it was read
+    TALKED = "talked"  # with the clerk
 
 
 _BY_CAUSE = {
@@ -94,6 +102,7 @@ _AGAIN = {
     Outcome.BUSY: timedelta(minutes=1),
     Outcome.NO_ANSWER: timedelta(minutes=2),
     Outcome.NO_KEY: timedelta(minutes=3),
+    Outcome.UNCONFIRMED: timedelta(minutes=5),
     Outcome.TRUNK: timedelta(seconds=30),
 }
 

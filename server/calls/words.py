@@ -24,13 +24,21 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.NO_SOUND: _("Hai bên không có cách mã hóa tiếng nào chung"),
     Outcome.NO_NODE: _("Phần âm thanh của máy chủ đang khởi động lại"),
     Outcome.HEARD: _("Gọi thử thành công: có tiếng và nhận được phím"),
+    Outcome.CONFIRMED: _("Đã xác nhận bằng phím bấm"),
+    Outcome.NOTED: _("Đã nghe"),
+    Outcome.UNCONFIRMED: _("Đã nghe nhưng chưa bấm xác nhận"),
+    Outcome.ELSEWHERE: _("Đơn vị đã xác nhận bằng cách khác trong lúc gọi"),
+    Outcome.WITHDRAWN: _("Văn bản bị thu hồi, thay thế hoặc trả lại trong lúc gọi"),
+    Outcome.TALKED: _("Đã nói chuyện với văn thư"),
 }
 
 PURPOSES: dict[Purpose, str] = {
     Purpose.MEETING: _("Dự họp"),
     Purpose.BACK: _("Gọi lại máy bị đứt"),
     Purpose.TEST: _("Gọi thử"),
+    Purpose.DIRECTIVE: _("Đọc chỉ đạo"),
+    Purpose.CLERK: _("Gặp văn thư"),
 }
 
-GOOD = frozenset({Outcome.MET, Outcome.HEARD})
+GOOD = frozenset({Outcome.MET, Outcome.HEARD, Outcome.CONFIRMED, Outcome.NOTED, Outcome.TALKED})
 BAD = frozenset({Outcome.TRUNK, Outcome.NO_SOUND, Outcome.NO_NODE, Outcome.LOCKED, Outcome.WRONG_PIN, Outcome.DROPPED})

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 
 from server.accounts import service as accounts
 from server.accounts.principal import Principal
+from server.calls import log, numbers
+from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import demo_more, service
 from server.directives.demo_diary import Diary, Issued, deadline_in, to
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, QuestionKind
-from server.directives.rules import RecipientRole, Relation
+from server.directives.rules import RecipientRole, Relation, Through
 from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Recipient, ReportInput
 from server.store import Transaction, events
 from server.units import service as units
@@ -238,7 +240,7 @@ def _more_time(diary: Diary, poverty: Issued, clerk: Principal) -> None:
 
 
 def _to_villages(diary: Diary, commune: Principal) -> None:
-    """A commune's own notice to its villages, which have not opened it yet."""
+    """A commune's own notice to its villages, which have not opened it yet, but one that was called."""
     draft = DraftInput(
         kind=DocumentType.THONG_BAO,
         subject="Họp dân bàn việc sửa đường trục thôn, lúc 19 giờ 30 tối thứ Bảy tại nhà văn hóa thôn",
@@ -246,4 +248,26 @@ def _to_villages(diary: Diary, commune: Principal) -> None:
         recipients=[Recipient(unit=unit.id) for unit in units.descendants(diary.tx, commune.unit_id)],
         deadline=deadline_in(diary.policy, diary.now, 72),
     )
-    diary.at(diary.now - timedelta(minutes=20), lambda: Issued().issue(diary, commune, draft))
+    issued = Issued()
+    diary.at(diary.now - timedelta(minutes=20), lambda: issued.issue(diary, commune, draft))
+    _by_telephone(diary, issued, accounts.principal_of(diary.tx, "thon3.camthuy"))
+
+
+def _by_telephone(diary: Diary, issued: Issued, head: Principal) -> None:
+    """A village head without a device: not at home at the first call, confirms by a key in the second."""
+    tx, number = diary.tx, "0233 3873 119"
+
+    def call(outcome: Outcome) -> None:
+        known = {"account_id": head.account_id, "unit_id": head.unit_id, "directive_id": issued.id}
+        name = f"demo-{outcome}"
+        row = log.begin(tx, name, Direction.OUT, Purpose.DIRECTIVE, numbers.clean(number), **known)
+        if outcome is Outcome.CONFIRMED:
+            log.answered(tx, row)
+            tx.now += timedelta(seconds=50)
+            service.register(tx, head, diary.policy, issued.id, through=Through.TELEPHONE)
+        tx.now += timedelta(seconds=40)
+        log.ended(tx, row, outcome, 480 if outcome is Outcome.NO_ANSWER else 200, None)
+
+    diary.at(diary.now - timedelta(minutes=15), lambda: numbers.give(tx, head.account_id, number))
+    diary.at(diary.now - timedelta(minutes=14), lambda: call(Outcome.NO_ANSWER))
+    diary.at(diary.now - timedelta(minutes=9), lambda: call(Outcome.CONFIRMED))

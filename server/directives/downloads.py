@@ -25,7 +25,11 @@ def disposition(attachment: Attachment) -> str:
 
 async def get_attachment(request: web.Request) -> web.StreamResponse:
     """The bytes of an attachment, for those who may see its document."""
-    found = await request.app[STORE].read(service.download, principal(request), path_id(request))
+    return send_file(request, await request.app[STORE].read(service.download, principal(request), path_id(request)))
+
+
+def send_file(request: web.Request, found: Attachment) -> web.StreamResponse:
+    """A file of the file store. Raises UnavailableError if it is gone."""
     path = request.app[FILES].path(found.sha256)
     if not path.is_file():
         raise UnavailableError("file_missing", _("Tệp không còn trên máy chủ. Xin báo quản trị."))

@@ -22,6 +22,7 @@ _REACH_ROWS = {
     "issued": "a new directive",
     "reminder": "a reminder",
     "escalation": "an escalation",
+    "no_device": "a call to a unit without a device",
 }
 _CLOCK_ROWS = {
     "register_by": "T1, register by",
@@ -106,6 +107,8 @@ def _by_urgency(columns: Mapping[Urgency, Any], rows: Mapping[str, str], cell: C
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, str):
+        return f"+{value}" if value else ""
     return ", ".join(one.value if isinstance(one, Duty) else f"{one[0].value} +{one[1]}" for one in value)
 
 

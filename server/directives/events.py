@@ -23,6 +23,11 @@ ANNOUNCEMENTS = (
         "directive.released", "A signed directive was issued at its moment; `accounts` are told", durable=True
     ),
     Announcement("directive.held", "A signed directive could not be issued; `accounts` are told", durable=True),
+    Announcement(
+        "directive.clerk_wanted",
+        "A caller could not reach a clerk; `accounts` are to call back",
+        durable=True,
+    ),
     Announcement("delivery.changed", "Deliveries of a directive changed state", durable=True),
     Announcement("delivery.assigned", "The leader named people for a delivery: `accounts`", durable=True),
     Announcement("delivery.reminder", "A deadline of the unit is near; `accounts` are those it is for", durable=True),

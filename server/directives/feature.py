@@ -22,6 +22,7 @@ from server.directives import (
     scheduling,
     service,
     timing,
+    voicing,
     wall,
     withdrawing,
     working,
@@ -78,7 +79,21 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.may_watch["board"] = board_watch(store)
     channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    for part in (api, pages, withdrawing, timing, posting, working, registering, exporting, exchange, scheduling, wall):
+    parts = (
+        api,
+        pages,
+        withdrawing,
+        timing,
+        posting,
+        working,
+        registering,
+        exporting,
+        exchange,
+        scheduling,
+        voicing,
+        wall,
+    )
+    for part in parts:
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [

@@ -77,6 +77,7 @@ delivery_table = Table(
     sa.Column("seen_by", sa.ForeignKey("account.id")),
     sa.Column("registered_at", UtcDateTime),
     sa.Column("registered_by", sa.ForeignKey("account.id")),
+    sa.Column("registered_through", sa.String(10)),
     sa.Column("confirmed_at", UtcDateTime),
     sa.Column("registry_year", sa.Integer),
     sa.Column("registry_number", sa.Integer),
@@ -116,9 +117,9 @@ at once. Indexes begin with the stage, because then new deliveries stand side by
 `seq` is the unit's event that told of it, so it grows as deliveries are sent. `deadline` is that of the directive,
 later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
-it, is what counts. `state_before` is set while a recall is undecided, `extension_asked_at` while a request is. At
-`alarm_at` the sweeper looks at it next; it follows from the other columns and the rules, so any earlier moment does no
-harm."""
+it, is what counts; `registered_through` says that it was by telephone. `state_before` is set while a recall is
+undecided, `extension_asked_at` while a request is. At `alarm_at` the sweeper looks at it next; it follows from the
+other columns and the rules, so any earlier moment does no harm."""
 
 response_table = Table(
     "response",
@@ -171,8 +172,29 @@ change_table = Table(
     sa.Column("account_name", sa.String(50)),
     sa.Column("note", sa.String(1000)),
     sa.Column("deadline", UtcDateTime),
+    sa.Column("through", sa.String(10)),
 )
-"""The history: one row for each change; without an account a device did it. `deadline` is the new one, if any."""
+"""The history: one row for each change; without an account a device did it. `deadline` is the new one, if any, and
+`through` what the person did it by, where that was no page."""
+
+spoken_table = Table(
+    "spoken_answer",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False, index=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("account_name", sa.String(50), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False, index=True),
+    sa.Column("why", sa.String(10)),
+    sa.Column("file", sa.String(100), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("size", sa.Integer),
+    sa.Column("ms", sa.Integer),
+)
+"""What somebody has said into the telephone as the unit's answer. While it is spoken it stands in `file`, later among
+the attachments' files under its `sha256`. It is kept until somebody sends it as a report; `why` says why that has not
+happened in the call."""
 
 extension_table = Table(
     "extension",

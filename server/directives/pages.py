@@ -11,6 +11,8 @@ import msgspec
 from aiohttp import web
 
 from server.accounts.permissions import Permission
+from server.calls.rules import Outcome
+from server.calls.words import OUTCOMES
 from server.directives import compose, service
 from server.directives.api import InboxQuery, OutboxQuery
 from server.directives.day import When, when
@@ -21,12 +23,13 @@ from server.directives.question_forms import read_report, typed_answers
 from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, possible
 from server.directives.service.problems import problem_texts
 from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReturnInput, SendBackInput
-from server.errors import ConflictError, NotFoundError, TooLargeError, UserError
+from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, decimal_mark, translate
 from server.http.pages import now_of
 from server.http.reading import path_id, read_form
+from server.reach.rules import Channel
 from server.units.service import units_by_ids
 
 MOST_SHOWN = 100
@@ -114,6 +117,7 @@ async def show_directive(
     """The page of a directive, with what is wrong and what was typed; `answers` by their questions."""
     problems = problem_texts(request, error) if error else []
     context: dict[str, Any] = {
+        **call_words(request),
         "directive": opened.directive,
         "delivery": opened.delivery,
         "board": opened.board,
@@ -147,6 +151,13 @@ async def show_directive(
     return await render(request, template, context, status=error.status if error else 200)
 
 
+def call_words(request: web.Request) -> dict[str, Any]:
+    """For templates: what became of calls in words, and whether there is a telephone to call with."""
+    texts = OUTCOMES | {Outcome.DROPPED: _("Đứt đường dây giữa chừng")}
+    words = {outcome.value: translate(request, text) for outcome, text in texts.items()}
+    return {"call_words": words, "calls_out": Channel.PHONE in request.app[POLICY].channels}
+
+
 def _answered(delivery: Delivery | None) -> dict[int, Any]:
     """What the form of the next answer begins with: the last one."""
     last = delivery.responses[0].answers if delivery and delivery.responses else []
@@ -166,6 +177,7 @@ async def get_board(request: web.Request) -> web.Response:
     if opened.board is None:  # a draft, or the unit only received it
         raise NotFoundError("no_board", _("Văn bản này không có bảng theo dõi của đơn vị đồng chí."))
     context = {
+        **call_words(request),
         "directive": opened.directive,
         "board": opened.board,
         "counts": opened.counts,
@@ -206,11 +218,12 @@ async def post_report(request: web.Request) -> web.Response:
     return see_other(f"/directives/{path_id(request)}")
 
 
-async def show_delivery(request: web.Request, error: UserError | None = None, note: str = "") -> web.Response:
+async def show_delivery(request: web.Request, error: GiaoBanError | None = None, note: str = "") -> web.Response:
     """The issuer's page of one delivery, with what is wrong and what was typed."""
     who, policy = principal(request), request.app[POLICY]
     directive, delivery = await request.app[STORE].read(service.open_delivery, who, policy, path_id(request))
     context = {
+        **call_words(request),
         "chain": await request.app[STORE].read(service.chain, who, directive.id),
         "can": _possible(delivery),
         "directive": directive,

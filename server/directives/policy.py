@@ -71,14 +71,20 @@ Ladder = list[tuple[Channel, str]]
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How people of one urgency are reached who look at no page: `told` hear of a new directive."""
+    """How people of one urgency are reached who look at no page: `told` hear of a new directive.
+
+    A unit without a device is called `no_device` after the issue; empty: it is not.
+    """
 
     told: list[Duty]
     issued: Ladder
     reminder: Ladder
     escalation: Ladder
+    no_device: str = ""
 
     def __post_init__(self) -> None:
+        if self.no_device:
+            check_span(self.no_device)
         for _channel, span in [*self.issued, *self.reminder, *self.escalation]:
             check_span(span)
         if any(duty.post is None or duty.of_issuer for duty in self.told):
@@ -108,6 +114,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     calendar: str
     most_attachments: int
     most_due_a_day: int
+    device_days: int
     quiet: Quiet
     clocks: dict[Urgency, Clocks]
     reach: dict[Urgency, Reach]
@@ -192,6 +199,11 @@ class Policy:
             for channel, span in steps
             if channel in self.channels
         ]
+
+    def call_without_device(self, urgency: Urgency, now: datetime) -> datetime | None:
+        """When units are called that have no device, if they are."""
+        span = self.file.reach[urgency].no_device
+        return self.after_quiet_hours(due_after(now, span, self.calendar), urgency) if span else None
 
     def suggested_deadline(self, now: datetime, urgency: Urgency) -> datetime:
         """T3 that the form suggests."""

@@ -66,6 +66,12 @@ class Actor(StrEnum):
     ISSUER = "issuer"
 
 
+class Through(StrEnum):
+    """By what a person confirms or answers, where that is no page."""
+
+    TELEPHONE = "TELEPHONE"
+
+
 class DirectiveState(StrEnum):
     """A directive is being written, waits for the leader, is signed for a later moment, or is issued for good."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from server.media import protocol as p
@@ -36,6 +37,9 @@ class Calls:
             c.SeatCall: self._seat,
             c.Play: self._play,
             c.Announce: self._announce,
+            c.DictateCall: self._dictate,
+            c.EndDictation: self._end_dictation,
+            c.JoinCalls: self._join,
         }
 
     def _open(self, command: c.OpenCall, now: float) -> p.Answer:
@@ -87,6 +91,31 @@ class Calls:
         except CannotReadError as error:
             raise CannotError("cannot_read", str(error)) from error
         self.lines.announce(command.room, sounds[0])
+        return p.Done()
+
+    def _dictate(self, command: c.DictateCall, now: float) -> p.Answer:
+        try:
+            self.lines.dictate(command.call, Path(command.file), command.longest)
+        except OSError as error:
+            raise CannotError("cannot_write", str(error)) from error
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return p.Done()
+
+    async def _end_dictation(self, command: c.EndDictation, now: float) -> p.Answer:
+        try:
+            made = await self.lines.end_dictation(command.call)
+        except OSError as error:
+            raise CannotError("cannot_write", str(error)) from error
+        except KeyError as error:
+            raise CannotError("no_call", command.call) from error
+        return c.Dictated(ms=made.ms, spoken_ms=made.spoken_ms)
+
+    def _join(self, command: c.JoinCalls, now: float) -> p.Answer:
+        try:
+            self.lines.join(command.call, command.other)
+        except KeyError as error:
+            raise CannotError("no_call", f"{command.call}, {command.other}") from error
         return p.Done()
 
     def stats(self, now: float) -> list[c.CallStats]:

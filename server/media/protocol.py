@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from server.errors import ProtocolError
-from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened
+from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened, Dictated
 from server.media.statistics import LayerStats as LayerStats
 from server.media.statistics import ParticipantStats as ParticipantStats
 from server.media.statistics import Stats as Stats
@@ -233,7 +233,7 @@ class Failed(Message, frozen=True, tag="failed"):
     message: str = ""
 
 
-Answer = Welcome | Done | Joined | Stats | RecordingClosed | CallOpened | Failed
+Answer = Welcome | Done | Joined | Stats | RecordingClosed | CallOpened | Dictated | Failed
 
 
 class Reply(Message, frozen=True, tag="reply"):

@@ -92,7 +92,41 @@ class Announce(Message, frozen=True, tag="announce"):
     file: str
 
 
-CallCommand = OpenCall | SetTerms | CloseCall | SeatCall | Play | Announce
+class DictateCall(Message, frozen=True, tag="dictate_call"):
+    """Write what the call says into a new WebM file (Opus), at most so many seconds; answered by `Done`.
+
+    Nobody hears it because of that. It is complete when the call ends. Errors: `no_call`, `cannot_write`.
+    """
+
+    call: str
+    file: str
+    longest: float
+
+
+class EndDictation(Message, frozen=True, tag="end_dictation"):
+    """Complete that file; answered by `Dictated`. None being written is no error. Errors: `no_call`, `cannot_write`."""
+
+    call: str
+
+
+class JoinCalls(Message, frozen=True, tag="join_calls"):
+    """Two calls of this node that are in no room hear each other from now on; answered by `Done`.
+
+    What is played to them ends. Errors: `no_call`.
+    """
+
+    call: str
+    other: str
+
+
+CallCommand = OpenCall | SetTerms | CloseCall | SeatCall | Play | Announce | DictateCall | EndDictation | JoinCalls
+
+
+class Dictated(Message, frozen=True, tag="dictated"):
+    """How long what was said is, and how much of that is not silence."""
+
+    ms: int
+    spoken_ms: int
 
 
 class CallOpened(Message, frozen=True, tag="call_opened"):

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 from server.errors import UnavailableError
 from server.media import protocol_calls as c
 from server.media.protocol import Done
-from server.media.protocol_calls import CallTerms, Codec
+from server.media.protocol_calls import CallTerms, Codec, Dictated
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.names import name_of, room_of
 from server.meetings.pool import MediaPool
 
 log = logging.getLogger("giaoban.calls")
-__all__ = ["CallTerms", "Codec", "Phones"]
+__all__ = ["CallTerms", "Codec", "Dictated", "Phones"]
+T = TypeVar("T")
 
 
 class Phones:
@@ -49,9 +52,12 @@ class Phones:
         """Whether the call is at the node that carries the meeting."""
         return self._nodes.get(call) == self._pool.carrier(room_of(meeting_id))
 
-    async def open(self, call: str, meeting_id: int | None = None) -> int:
-        """A port; where the call has one at another node, that stays open until `close_at`. Raises UnavailableError."""
-        number = self._pool.carrier(room_of(meeting_id)) if meeting_id is not None else None
+    async def open(self, call: str, meeting_id: int | None = None, beside: str | None = None) -> int:
+        """A port; where the call has one at another node, that stays open until `close_at`. Raises UnavailableError.
+
+        `beside`: at the node of that other call.
+        """
+        number = self._pool.carrier(room_of(meeting_id)) if meeting_id is not None else self._nodes.get(beside or "")
         if number is None:
             number = self._pool.best()
         if number is None:
@@ -98,13 +104,28 @@ class Phones:
         room = room_of(meeting_id)
         await self._pool.tell(room, c.Announce(room=room, file=file))
 
+    async def dictate(self, call: str, file: Path, longest: float) -> None:
+        """Write what it says from now on into a new file, for so many seconds."""
+        await self._ask(call, c.DictateCall(call=call, file=str(file), longest=longest))
+
+    async def end_dictation(self, call: str) -> Dictated:
+        """Complete that file."""
+        return await self._ask_for(call, c.EndDictation(call=call), Dictated)
+
+    async def join(self, call: str, other: str) -> None:
+        """Two calls at one node hear each other from now on."""
+        await self._ask(call, c.JoinCalls(call=call, other=other))
+
     async def _ask(self, call: str, command: c.CallCommand) -> None:
+        await self._ask_for(call, command, Done)
+
+    async def _ask_for(self, call: str, command: c.CallCommand, kind: type[T]) -> T:
         """Raises UnavailableError, also when the node knows no such call (any more)."""
         number = self._nodes.get(call)
         if number is None:
             raise away()
         try:
-            await self._pool.ask_node(number, command, Done)
+            return await self._pool.ask_node(number, command, kind)
         except MediaRefusedError as error:
             log.warning("call %s: %s refused: %s", call, type(command).__name__, error)
             raise away() from error

@@ -25,12 +25,16 @@ def served(settings: Settings) -> frozenset[Channel]:
         Channel.MAIL: bool(settings.mail.host),
         Channel.SMS: bool(settings.sms.url),
         Channel.ZALO: bool(settings.zalo.url),
+        Channel.PHONE: bool(settings.telephone.address and settings.telephone.trunk),
     }
     return frozenset(channel for channel, there in has.items() if there)
 
 
 def make_senders(settings: Settings, key: VapidKey, clock: Clock) -> list[Sender]:
-    """One sender for each of those channels. Raises ConfigError for a secret that cannot be read."""
+    """One sender for each of those channels but the telephone, which `calls` serves.
+
+    Raises ConfigError for a secret that cannot be read.
+    """
     zone, base = ZoneInfo(settings.timezone), settings.url()
 
     @lru_cache

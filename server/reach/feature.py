@@ -33,14 +33,14 @@ async def _badge(request: web.Request) -> Mapping[str, int]:
 def set_up(app: web.Application, _channel: LiveChannel) -> None:
     """Routes, the worker, a part of one's own account, and the operator's page."""
     settings, store = app[SETTINGS], app[STORE]
-    app[SERVED] = served(settings)
+    app[SERVED] = has = served(settings)
     app[VAPID] = load_vapid(settings.path(settings.storage.data) / FILE)
     backoff = Backoff(
         settings.reach.tries,
         timedelta(seconds=settings.reach.first_retry_seconds),
         timedelta(minutes=settings.reach.most_retry_minutes),
     )
-    worker = Worker(store, make_senders(settings, app[VAPID], store.clock), backoff)
+    worker = Worker(store, make_senders(settings, app[VAPID], store.clock), backoff, served=has)
 
     async def run_worker(_app: web.Application) -> AsyncIterator[None]:
         worker.start()

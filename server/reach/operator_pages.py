@@ -21,6 +21,10 @@ REASONS = {
     Reason.NOT_SIGNED_IN: _("Mật khẩu hoặc khóa của kênh này không đúng, xin xem lại cài đặt."),
     Reason.REFUSED: _("Bị từ chối: địa chỉ hoặc số máy không nhận được tin."),
     Reason.BAD_ANSWER: _("Máy chủ của kênh này trả lời không đúng dạng đã cài đặt."),
+    Reason.LINE_BUSY: _("Máy bận mỗi lần gọi."),
+    Reason.NO_ANSWER: _("Không ai nhấc máy, hoặc máy tắt."),
+    Reason.NO_KEY: _("Có nhấc máy nhưng không ai bấm phím xác nhận."),
+    Reason.WRONG_NUMBER: _("Số máy không đúng, không còn dùng, hoặc từ chối cuộc gọi."),
     Reason.NOT_CONFIGURED: _("Kênh này không còn được cài đặt trên máy chủ."),
 }
 CHANNELS = {
@@ -28,6 +32,7 @@ CHANNELS = {
     Channel.MAIL: _("Thư điện tử"),
     Channel.SMS: _("Tin nhắn SMS"),
     Channel.ZALO: _("Tin nhắn Zalo"),
+    Channel.PHONE: _("Gọi điện thoại"),
 }
 
 

@@ -18,6 +18,7 @@ class Channel(StrEnum):
     MAIL = "mail"
     SMS = "sms"
     ZALO = "zalo"
+    PHONE = "phone"
 
 
 class AddressKind(StrEnum):
@@ -39,7 +40,7 @@ ADDRESS_OF: dict[Channel, AddressKind] = {
     Channel.SMS: AddressKind.PHONE,
     Channel.ZALO: AddressKind.PHONE,
 }
-"""Which address a channel needs."""
+"""Which address of the person's own a channel needs. Calls go to the number that the operator has noted."""
 
 
 class MessageState(StrEnum):
@@ -67,6 +68,10 @@ class Reason(StrEnum):
     REFUSED = "refused"
     BAD_ANSWER = "bad_answer"
     NOT_CONFIGURED = "not_configured"
+    LINE_BUSY = "line_busy"
+    NO_ANSWER = "no_answer"
+    NO_KEY = "no_key"
+    WRONG_NUMBER = "wrong_number"
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from random import Random
 
 from server.reach import service
-from server.reach.rules import Backoff, Later, MessageState, Outcome, Reason
+from server.reach.rules import Backoff, Channel, Later, MessageState, Outcome, Reason
 from server.reach.sender import Sender
 from server.reach.service import Letter
 from server.store import Store
@@ -36,9 +36,12 @@ class Worker:
         backoff: Backoff,
         rng: Random | None = None,
         pause: float = PAUSE_SECONDS,
+        served: Collection[Channel] = (),
     ) -> None:
+        """`served` are all channels that the server has, also those that another serves."""
         self._store = store
         self._senders = senders
+        self._served = {*served, *(sender.channel for sender in senders)}
         self._backoff = backoff
         self._rng = rng or Random()  # noqa: S311 - spreads tries over time, keeps no secret
         self._pause = pause
@@ -61,7 +64,7 @@ class Worker:
 
     async def _retire(self) -> None:
         try:
-            lost = await self._store.write(service.retire, [sender.channel for sender in self._senders])
+            lost = await self._store.write(service.retire, self._served)
         except Exception:
             log.exception("messages of channels that are not served could not be put aside")
             return

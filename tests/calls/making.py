@@ -48,6 +48,7 @@ class FakePool:
         self.on_up = self.on_event = self.on_change = self.on_stats = self.on_lost = None
         self.on_call_event: Callable[[Any], None] = lambda event: None
         self.away = False
+        self.said_ms = 4_000  # what a caller has said when it is asked
         self._port = 42_000
 
     def carrier(self, room: str) -> int | None:
@@ -85,6 +86,10 @@ class FakePool:
         if isinstance(command, c.OpenCall):
             self._port += 2
             return c.CallOpened(port=self._port)
+        if isinstance(command, c.DictateCall):
+            await asyncio.to_thread(Path(command.file).write_bytes, b"\x1aE\xdf\xa3 " + command.file.encode())
+        if isinstance(command, c.EndDictation):
+            return c.Dictated(ms=self.said_ms, spoken_ms=self.said_ms)
         if isinstance(command, c.Play):
             self.playing[command.call] = [Path(file).stem for file in command.files]
             if command.files and not command.repeat:

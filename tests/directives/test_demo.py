@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from server.calls.rules import Outcome
 from server.directives import demo
 from server.directives.model import delivery_table, directive_table
-from server.directives.rules import State
+from server.directives.rules import State, Through
+from server.directives.service.called import calls_about
 from server.store import Store
 from tests.conftest import Clock, DistrictIds
 from tests.directives.helpers import POLICY
@@ -63,3 +65,12 @@ def test_what_people_are_to_see_is_there(seeded: Store) -> None:
     drills = sa.select(d.unit_id).where(d.exercise, d.state == "ISSUED")
     assert len(seeded.read_now(lambda tx: tx.all(drills))) == 2
     assert seeded.read_now(demo.is_seeded)
+
+
+def test_a_village_was_called_and_confirmed_by_a_key(seeded: Store) -> None:
+    found = seeded.read_now(lambda tx: tx.all(sa.select(v).where(v.registered_through.is_not(None))))
+    (row,) = found
+    calls = seeded.read_now(calls_about, row.directive_id)[row.unit_id]
+    assert [one.outcome for one in calls] == [Outcome.NO_ANSWER, Outcome.CONFIRMED]
+    assert (row.state, row.registered_through) == (State.REGISTERED, Through.TELEPHONE)
+    assert calls[0].at < calls[1].at < row.registered_at

@@ -100,6 +100,7 @@ def letter(channel: Channel, address: str, **changes: Any) -> Letter:
         "language": "vi",
         "notice": notice(),
         "tries": 1,
+        "account": 1,
     }
     return Letter(**(values | changes))
 

@@ -76,7 +76,7 @@ async def test_the_api(as_: As, dead: int, store: Store) -> None:
     found = await (await client.get("/api/v1/messages")).json()
     (letter,) = found["dead_letters"]
     assert (letter["id"], letter["reason"], letter["channel"]) == (dead, "refused", "sms")
-    assert {one["channel"] for one in found["channels"]} == {"push", "mail", "sms", "zalo"}
+    assert {one["channel"] for one in found["channels"]} == {"push", "mail", "sms", "zalo", "phone"}
     assert (await client.post(f"/api/v1/messages/{dead}/again")).status == 200
     again = await client.post(f"/api/v1/messages/{dead}/again")
     assert (again.status, (await again.json())["code"]) == (404, "no_message")

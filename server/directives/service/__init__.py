@@ -3,6 +3,16 @@
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
+from server.directives.service.calling import (
+    Confirmed,
+    Reading,
+    Standing,
+    call_unit,
+    clerk_wanted,
+    confirm_by_phone,
+    reading_of,
+    standing_of,
+)
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_in import check_open, take_edxml
@@ -31,12 +41,24 @@ from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.scheduling import issue_due, schedule, take_back
+from server.directives.service.spoken import (
+    begin_spoken,
+    drop_spoken,
+    keep_spoken,
+    send_spoken,
+    spoken_file,
+    unfinished_spoken,
+    why_kept,
+)
 from server.directives.service.sweeping import count_set_aside, reschedule, sweep
 from server.directives.service.today import unit_day
 from server.directives.service.withdraw import answer_recall, recall, waive
 
 __all__ = [
+    "Confirmed",
     "DraftError",
+    "Reading",
+    "Standing",
     "accept",
     "acknowledge_alarms",
     "answer_recall",
@@ -45,11 +67,15 @@ __all__ = [
     "assign",
     "attach",
     "before_issue",
+    "begin_spoken",
+    "call_unit",
     "chain",
     "check_before_issue",
     "check_open",
     "check_stored",
+    "clerk_wanted",
     "colleagues",
+    "confirm_by_phone",
     "count_set_aside",
     "create_and_issue",
     "create_draft",
@@ -59,6 +85,7 @@ __all__ = [
     "detach",
     "download",
     "drafts",
+    "drop_spoken",
     "edit_draft",
     "edxml_of",
     "gaps_of",
@@ -66,6 +93,7 @@ __all__ = [
     "issue",
     "issue_due",
     "issued",
+    "keep_spoken",
     "late",
     "may_watch_board",
     "my_alarms",
@@ -77,6 +105,7 @@ __all__ = [
     "posts_of",
     "questions_to_us",
     "reachable",
+    "reading_of",
     "recall",
     "register",
     "register_lines",
@@ -88,6 +117,9 @@ __all__ = [
     "schedule_problem",
     "see",
     "send_back",
+    "send_spoken",
+    "spoken_file",
+    "standing_of",
     "start",
     "status_of_delivery",
     "status_of_ours",
@@ -96,8 +128,10 @@ __all__ = [
     "take_back",
     "take_edxml",
     "tallies",
+    "unfinished_spoken",
     "unit_day",
     "unread",
     "waiting",
     "waive",
+    "why_kept",
 ]

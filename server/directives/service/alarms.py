@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.principal import Principal
+from server.calls import numbers
 from server.directives.documents import Urgency
 from server.directives.model import addressee_table, alarm_table
 from server.directives.policy import Policy
@@ -74,6 +75,7 @@ def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> No
     names = units.units_by_ids(tx, involved)
     tx.will_tell(key[-1] for key in groups)
     tellings = []
+    known = numbers.of(tx, {account for one in raised for account in one.people})
     for (kind, clock, duty, directive, unit), found in groups.items():
         row, people = found[0].delivery, sorted({account for one in found for account in one.people})
         body = {
@@ -93,7 +95,8 @@ def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> No
         tx.emit("delivery.reminder" if kind is AlarmKind.REMINDER else "delivery.escalated", [unit], body)
         about = [(one.delivery.unit_id, names[one.delivery.unit_id].short_name) for one in found]
         sender = names[row.issuer_id].name
-        tellings.append(telling_of_alarm(policy, tx.now, row, kind, clock, found[0].alarm.due, people, about, sender))
+        due = found[0].alarm.due
+        tellings.append(telling_of_alarm(policy, tx.now, row, kind, clock, due, people, about, sender, known))
     reach.put(tx, tellings)
 
 

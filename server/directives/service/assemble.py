@@ -14,13 +14,14 @@ from server.directives.documents import DocumentType, Urgency
 from server.directives.model import attachment_table, change_table, recipient_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question
-from server.directives.rules import DirectiveState, RecipientRole, Relation, State
+from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through
 from server.directives.service import standing
 from server.directives.service.assign import assigned
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
+from server.directives.service.kept import kept_spoken
 from server.directives.service.sources import source_of
-from server.directives.shapes import Attachment, Change, Delivery, Directive, Held, Recipient, Response
+from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, Held, Recipient, Response
 from server.store import Transaction
 from server.units import service as units
 
@@ -84,8 +85,12 @@ def delivery_shape(
     *,
     history: bool = False,
     changes: Sequence[Any] | None = None,
+    called: Sequence[Called] = (),
 ) -> Delivery:
-    """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when."""
+    """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when.
+
+    `called` are the calls to the unit about it.
+    """
     due, timeliness = standing.of(policy, row, tx.now)
     rows = changes_of(tx, [row.id]).get(row.id, []) if history else changes
     return Delivery(
@@ -102,6 +107,7 @@ def delivery_shape(
         arrived_at=row.arrived_at,
         seen_at=row.seen_at,
         registered_at=row.registered_at,
+        registered_through=Through(row.registered_through) if row.registered_through else None,
         confirmed_at=row.confirmed_at,
         registry_number=row.registry_number,
         reported_at=row.reported_at,
@@ -115,6 +121,8 @@ def delivery_shape(
         extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],
         changes=[_change(one) for one in rows or ()] if history else [],
+        called=list(called),
+        spoken=kept_spoken(tx, row.id) if history else [],
     )
 
 
@@ -160,4 +168,5 @@ def _change(row: Any) -> Change:
         at=row.at,
         person=row.account_name or "",
         note=row.note or "",
+        through=Through(row.through) if row.through else None,
     )

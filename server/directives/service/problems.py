@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.directives.documents import Problem
 from server.directives.rules import State
-from server.errors import ConflictError, NotFoundError, UserError
+from server.errors import ConflictError, GiaoBanError, NotFoundError, UserError
 from server.http.i18n import _, translate
 from server.http.problem import note_refusal
 
@@ -81,12 +81,13 @@ class DraftError(UserError):
         self.problems = problems
 
 
-def problem_texts(request: web.Request, error: UserError) -> list[tuple[str, str]]:
+def problem_texts(request: web.Request, error: GiaoBanError) -> list[tuple[str, str]]:
     """Form fields and what is wrong with them, in the person's language; the refusal is noted for the operator."""
     note_refusal(request, error)
     if isinstance(error, DraftError):
         return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
-    return [(error.field or "", translate(request, error.message, **error.params))]
+    field = error.field if isinstance(error, UserError) else None
+    return [(field or "", translate(request, error.message, **error.params))]
 
 
 def no_directive() -> NotFoundError:

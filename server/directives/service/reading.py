@@ -23,6 +23,7 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
+from server.directives.service.called import calls_about
 from server.directives.service.lateness import at, late_rows, rows_of
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
@@ -177,7 +178,8 @@ def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: 
         raise no_directive()
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
     name = units.units_by_ids(tx, [row.unit_id], _day(policy, directive))[row.unit_id].name
-    return directive_shape(tx, directive), delivery_shape(tx, policy, row, name, history=True)
+    called = calls_about(tx, directive.id).get(row.unit_id, ())
+    return directive_shape(tx, directive), delivery_shape(tx, policy, row, name, history=True, called=called)
 
 
 def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:
@@ -224,8 +226,16 @@ def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
     rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
     bars = len(rows) <= MOST_BARS
     history = changes_of(tx, [row.id for row in rows]) if bars else {}
+    called = calls_about(tx, directive.id)
     board = [
-        delivery_shape(tx, policy, row, names[row.unit_id].name, changes=history.get(row.id, []) if bars else None)
+        delivery_shape(
+            tx,
+            policy,
+            row,
+            names[row.unit_id].name,
+            changes=history.get(row.id, []) if bars else None,
+            called=called.get(row.unit_id, ()),
+        )
         for row in rows
     ]
     return sorted(board, key=lambda delivery: delivery.timeliness is not Timeliness.OVERDUE)

@@ -17,7 +17,7 @@ from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, check_answers, clean_answers
-from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, advance, registering
+from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, Through, advance, registering
 from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
 from server.directives.service.commands import once
@@ -89,6 +89,7 @@ def register(
     directive_id: int,
     command_id: str = "",
     made_at: datetime | None = None,
+    through: Through | None = None,
 ) -> DeliveryDone:
     """Register (số đến), which makes it the unit's duty; a village head confirms without a number.
 
@@ -102,12 +103,13 @@ def register(
         times: dict[str, Any] = {
             "registered_at": tx.now,
             "registered_by": who.account_id,
+            "registered_through": through,
             "confirmed_at": made_at if made_at is not None and row.sent_at <= made_at <= tx.now else None,
             "seen_at": row.seen_at or tx.now,
             "seen_by": row.seen_by or who.account_id,
             "arrived_at": row.arrived_at or tx.now,
         }
-        state = step(tx, row, registering(RecipientRole(row.role)), who, **times)
+        state = step(tx, row, registering(RecipientRole(row.role)), who, through=through, **times)
         number = None
         if who.role is not Role.VILLAGE_HEAD:
             year = policy.year(tx.now)
@@ -126,7 +128,11 @@ def return_delivery(tx: Transaction, who: Principal, directive_id: int, data: Re
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
         note = note_of(data.note)
-        values = {"returned_at": tx.now, "return_reason": ReturnReason(data.reason).value, "return_note": note}
+        values: dict[str, Any] = {
+            "returned_at": tx.now,
+            "return_reason": ReturnReason(data.reason).value,
+            "return_note": note,
+        }
         return _done(row, step(tx, row, Event.RETURN, who, note=note, **values))
 
     return _once(tx, who, data.command_id, ["return", directive_id, msgspec.to_builtins(data)], work)
@@ -139,6 +145,7 @@ def report(
     directive_id: int,
     data: ReportInput,
     uploads: Sequence[Upload] = (),
+    through: Through | None = None,
 ) -> DeliveryDone:
     """A new version of the unit's answer."""
     who.require(Permission.ANSWER_DELIVERY)
@@ -147,7 +154,7 @@ def report(
         row = delivery_to_us(tx, who, directive_id, lock=True)
         answers = clean_answers(data.answers)
         text = _check_report(data.text, questions_of(tx, row.directive_id), answers, uploads)
-        state = step(tx, row, Event.REPORT, who, reported_at=tx.now)
+        state = step(tx, row, Event.REPORT, who, through=through, reported_at=tx.now)
         r = response_table.c
         last = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == row.id))
         response_id = tx.insert(

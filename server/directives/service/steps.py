@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.model import change_table, delivery_table
-from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, advance, stage_of
+from server.directives.rules import RECEIPTS, Event, IllegalStepError, Position, State, Through, advance, stage_of
 from server.directives.running import ended
 from server.directives.service.problems import wrong_state
 from server.reach import service as reach
@@ -20,7 +20,14 @@ _ENDS_REQUEST = frozenset({Event.REPORT, Event.GRANT_EXTENSION, Event.REFUSE_EXT
 
 
 def step(
-    tx: Transaction, delivery: Any, event: Event, who: Principal, *, note: str | None = None, **values: Any
+    tx: Transaction,
+    delivery: Any,
+    event: Event,
+    who: Principal,
+    *,
+    note: str | None = None,
+    through: Through | None = None,
+    **values: Any,
 ) -> State:
     """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing.
 
@@ -48,6 +55,7 @@ def step(
         account_name=who.name,
         note=note,
         deadline=values.get("deadline"),
+        through=through,
     )
     reach.stop(tx, delivery.directive_id, [delivery.unit_id], ended(event, after.state))
     tell(tx, delivery.directive_id, delivery.issuer_id, [delivery.unit_id], after.state, to_units=[delivery.unit_id])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from server.accounts import service as accounts
+from server.calls import numbers
 from server.directives.documents import Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
 from server.directives.rules import Relation
 from server.directives.running import ISSUED, AlarmKind, ClockName
 from server.directives.service.posts import Directory
+from server.directives.service.whom_to_call import calls_of_issue
 from server.reach import service as reach
 from server.reach.notice import Notice, NoticeKind, Tie
 from server.reach.rules import Channel
@@ -33,10 +35,10 @@ def tell_issued(
 ) -> None:
     """A directive (row of the draft) has just been issued to units."""
     urgency = Urgency(directive.urgency)
-    plan = policy.ladder("issued", urgency, tx.now)
-    if not plan or not reach.anybody(tx):
+    plan = [step for step in policy.ladder("issued", urgency, tx.now) if step[0] is not Channel.PHONE]
+    written = bool(plan) and reach.anybody(tx)
+    if not written and Channel.PHONE not in policy.channels:
         return
-    directory = Directory(tx, units)
     tie = _TIES.get(directive.relation)
     notice = Notice(
         kind=NoticeKind.ISSUED,
@@ -51,14 +53,14 @@ def tell_issued(
         tie=tie,
         other=_number(tx, directive.related_id) if tie else "",
     )
-    posts = [duty.post for duty in policy.file.reach[urgency].told]
-    reach.put(
-        tx,
-        [
+    tellings = calls_of_issue(tx, policy, notice, units)
+    if written:
+        directory, posts = Directory(tx, units), [duty.post for duty in policy.file.reach[urgency].told]
+        tellings += [
             reach.Telling(notice, {one for post in posts for one in directory.find(unit, post)}, plan, ISSUED, [unit])
             for unit in units
-        ],
-    )
+        ]
+    reach.put(tx, tellings)
 
 
 def _number(tx: Transaction, directive_id: int) -> str:
@@ -71,7 +73,7 @@ def tell_recalled(tx: Transaction, policy: Policy, directive: Any, units: Sequen
     """Units are asked to give a directive (its row) up: who was told of it hears of that by the same channels."""
     urgency = Urgency(directive.urgency)
     due = policy.register_due(tx.now, urgency)
-    notice = _notice(NoticeKind.RECALL, directive, sender, due=due)
+    notice = notice_of(NoticeKind.RECALL, directive, sender, due=due)
     _tell_again(tx, policy, notice, units, ClockName.RECALL.value)
 
 
@@ -79,7 +81,7 @@ def tell_replaced(
     tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], sender: str, by: int, by_number: str
 ) -> None:
     """A directive (its row) was replaced by another: who was told of it, and is not told of the new one, hears it."""
-    notice = _notice(NoticeKind.REPLACED, directive, sender, tie=Tie.REPLACED_BY, other=by_number)
+    notice = notice_of(NoticeKind.REPLACED, directive, sender, tie=Tie.REPLACED_BY, other=by_number)
     _tell_again(tx, policy, notice, units, _REPLACED, but=reach.addressed(tx, by))
 
 
@@ -102,7 +104,8 @@ def tell_moment(
     reach.put(tx, [reach.Telling(notice, people, plan, MOMENT, [directive.unit_id])])
 
 
-def _notice(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:
+def notice_of(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:
+    """The facts of a directive (its row)."""
     return Notice(
         kind=kind,
         directive=directive.id,
@@ -121,13 +124,14 @@ def _tell_again(
 ) -> None:
     """Tell people of these units whom messages about the directive have left for; the issuer's know by themselves."""
     told = reach.told(tx, notice.directive, units)
+    known = numbers.of(tx, {account for people in told.values() for account in people})
     at = policy.after_quiet_hours(tx.now, Urgency(notice.urgency))
     tellings = []
     for member in accounts.members(tx, sorted(told)) if told else ():
         channels: set[Channel] = told[member.unit_id].get(member.account_id, set()) & set(policy.channels)
         if channels and member.account_id not in but:
             plan = [(channel, at) for channel in sorted(channels)]
-            tellings.append(reach.Telling(notice, {member.account_id}, plan, clock, [member.unit_id]))
+            tellings.append(reach.Telling(notice, {member.account_id}, plan, clock, [member.unit_id], known))
     reach.put(tx, tellings)
 
 
@@ -141,8 +145,12 @@ def telling_of_alarm(
     people: Sequence[int],
     units: Sequence[tuple[int, str]],
     sender: str,
+    known: Mapping[int, str],
 ) -> reach.Telling:
-    """A reminder or an escalation of one directive (`row`: a delivery of it), about `units` with their names."""
+    """A reminder or an escalation of one directive (`row`: a delivery of it), about `units` with their names.
+
+    `known` are telephone numbers of people.
+    """
     urgency = Urgency(row.urgency)
     notice = Notice(
         kind=NoticeKind(kind.value),
@@ -157,6 +165,5 @@ def telling_of_alarm(
         href=f"/directives/{row.directive_id}",
         exercise=row.exercise,
     )
-    return reach.Telling(
-        notice, people, policy.ladder(kind.value, urgency, now), clock.value, [unit for unit, _name in units]
-    )
+    plan = policy.ladder(kind.value, urgency, now)
+    return reach.Telling(notice, people, plan, clock.value, [unit for unit, _name in units], known)

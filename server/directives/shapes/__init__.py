@@ -1,7 +1,7 @@
 """What the API takes and gives; pages use the same shapes."""
 
 from server.directives.shapes.checks import CheckResult, Duplicate, DuplicateWhy, Load
-from server.directives.shapes.done import AlarmDone, DeliveryDone, DirectiveDone, EdxmlDone, RecallDone
+from server.directives.shapes.done import AlarmDone, CallDone, DeliveryDone, DirectiveDone, EdxmlDone, RecallDone
 from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
 from server.directives.shapes.inputs import (
     AlarmsInput,
@@ -30,6 +30,7 @@ from server.directives.shapes.inputs import (
 from server.directives.shapes.views import (
     Assigned,
     Attachment,
+    Called,
     Change,
     ChildCounts,
     Counts,
@@ -47,7 +48,9 @@ from server.directives.shapes.views import (
     Response,
     SentLine,
     Source,
+    SpokenAnswer,
     UnitDay,
+    WhyKept,
 )
 
 __all__ = [
@@ -58,6 +61,8 @@ __all__ = [
     "AssignInput",
     "Assigned",
     "Attachment",
+    "CallDone",
+    "Called",
     "Change",
     "CheckResult",
     "ChildCounts",
@@ -102,9 +107,11 @@ __all__ = [
     "SendBackInput",
     "SentLine",
     "Source",
+    "SpokenAnswer",
     "UnitDay",
     "UnitPosts",
     "Upload",
     "WaiveInput",
+    "WhyKept",
     "Words",
 ]

@@ -26,6 +26,14 @@ class DeliveryDone(msgspec.Struct, frozen=True, kw_only=True):
     registry_number: int | None = None
 
 
+class CallDone(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is being called, and where."""
+
+    delivery: int
+    person: str
+    number: str
+
+
 class RecallDone(msgspec.Struct, frozen=True, kw_only=True):
     """How many recipients were asked, and how many have nothing to give up (completed, returned, withdrawn)."""
 

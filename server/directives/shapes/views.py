@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 
 import msgspec
 
+from server.calls.rules import Outcome
 from server.directives.ball import Holder
 from server.directives.documents import DocumentType, Urgency
 from server.directives.questions import Answer, Question, Tally
-from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Timeliness
+from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through, Timeliness
 from server.directives.shapes.inputs import Recipient
 
 
@@ -37,6 +39,32 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     answers: list[Answer] = []
 
 
+class WhyKept(StrEnum):
+    """Why a spoken answer was not sent: the call ended before, or it cannot be a report as it is."""
+
+    CUT = "cut"
+    REFUSED = "refused"
+
+
+class SpokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer spoken into the telephone that nobody has sent yet; its sound is at `/directives/spoken/{id}`."""
+
+    id: int
+    person: str
+    at: datetime
+    ms: int
+    why: WhyKept
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """A call to the unit about the directive; `outcome` is `running` as long as it lasts."""
+
+    at: datetime
+    person: str
+    outcome: Outcome
+    for_clerk: bool = False
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a delivery's history; without a person a device did it."""
 
@@ -46,6 +74,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     person: str
     note: str
+    through: Through | None = None
 
 
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +125,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
-    for; `held` on the issuer's board too.
+    for; `held` and `called` on the issuer's board too.
     """
 
     id: int
@@ -112,6 +141,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     arrived_at: datetime | None
     seen_at: datetime | None
     registered_at: datetime | None
+    registered_through: Through | None
     confirmed_at: datetime | None
     registry_number: int | None
     reported_at: datetime | None
@@ -125,6 +155,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     extensions: list[Extension] = []
     responses: list[Response] = []
     changes: list[Change] = []
+    called: list[Called] = []
+    spoken: list[SpokenAnswer] = []
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from server.media.ice import Address
 from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
+from server.media.phone.dictation import Dictation
 from server.media.phone.leg import Leg, Terms
 from server.media.phone.mix import Listener, Mix
 from server.media.phone.sounds import Player
@@ -68,6 +69,7 @@ class Call:
         self.socket = opened
         self._clock = clock
         self.listener = Listener(name, terms.codec)
+        self.dictation: Dictation | None = None
         self.leg = Leg(terms, self._send, lambda key: on_key(name, key))
         self._player: Player | None = None
         self._on_played: OnPlayed = lambda: None
@@ -169,7 +171,7 @@ class Bridge:
         """A call that another bridge let go."""
         name = made.listener.who
         self._calls[name] = made
-        made.leg.talk(name in self._talking)
+        made.leg.talk(name in self._talking or made.dictation is not None)
         if self._ticking and self._timer is None:
             self._begin()
 
@@ -188,7 +190,14 @@ class Bridge:
         """Who may be heard."""
         self._talking = frozenset(allowed)
         for name, made in self._calls.items():
-            made.leg.talk(name in self._talking)
+            made.leg.talk(name in self._talking or made.dictation is not None)
+
+    def dictate(self, call: str, dictation: Dictation | None) -> Dictation | None:
+        """What it says from now on is written; nobody hears it because of that. Gives what was written until now."""
+        made = self._calls[call]
+        before, made.dictation = made.dictation, dictation
+        made.leg.talk(call in self._talking or dictation is not None)
+        return before
 
     def __getitem__(self, call: str) -> Call:
         return self._calls[call]
@@ -234,7 +243,9 @@ class Bridge:
         speakers: Speakers = {}
         for name, made in self._calls.items():
             samples = made.leg.take(now) if made.leg.talks else None
-            if samples is not None:
+            if made.dictation is not None:
+                made.dictation.add(samples, made.leg.rate)
+            if samples is not None and name in self._talking:
                 speakers[name] = samples, made.leg.rate
         heard = self.hear(speakers, now)
         played = {made: made.played_payload() for made in self._calls.values() if made.played}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from server.media.phone.bridge import Bridge, Call, Ports
 from server.media.phone.conference import Conference
+from server.media.phone.dictation import Dictated, Dictation
 from server.media.phone.leg import Terms
 from server.media.phone.sounds import Player, Sound
 from server.media.protocol_calls import CallEvent, CallInfo, KeyPressed, Played
 from server.media.room import Room
+
+log = logging.getLogger(__name__)
 
 MOST_CALLS = 300  # in the whole node
 NOTHING = Terms("PCMA", -1, -1, sends=False)
@@ -29,12 +35,16 @@ class Lines:
         self._lobby = self._bridge()
         self._conferences: dict[str, Conference] = {}
         self._rooms: dict[str, str] = {}  # of each call, empty in the lobby
+        self._pairs: dict[str, Bridge] = {}  # of calls in no room that are joined with another
+        self._closing: set[asyncio.Task[Dictated | None]] = set()
 
     def __len__(self) -> int:
         return len(self._rooms)
 
     def __iter__(self) -> Iterator[Call]:
         yield from self._lobby
+        for pair in set(self._pairs.values()):
+            yield from pair
         for conference in self._conferences.values():
             yield from conference.bridge
 
@@ -47,7 +57,8 @@ class Lines:
     @property
     def slowest_tick(self) -> float:
         """Seconds, of late."""
-        return max(bridge.spent for bridge in (self._lobby, *(one.bridge for one in self._conferences.values())))
+        rooms = (one.bridge for one in self._conferences.values())
+        return max(bridge.spent for bridge in (self._lobby, *self._pairs.values(), *rooms))
 
     def infos(self) -> list[CallInfo]:
         """Every call and where it sits."""
@@ -72,17 +83,56 @@ class Lines:
         self._call(call).change(terms)
 
     def close(self, call: str) -> None:
-        """It is over. No such call is no error."""
-        room = self._rooms.pop(call, "")
+        """It is over, and what it dictates is complete. No such call is no error."""
+        if call not in self._rooms:
+            return
+        self._end_dictation(call)
+        bridge = self._bridge_of(call)
+        room = self._rooms.pop(call)
+        self._pairs.pop(call, None)
         if room:
             self._conferences[room].close(call)
             self._tidy(room)
         else:
-            self._lobby.close(call)
+            bridge.close(call)
+
+    def _bridge_of(self, call: str) -> Bridge:
+        room = self._rooms[call]
+        return self._conferences[room].bridge if room else self._pairs.get(call, self._lobby)
 
     def _call(self, call: str) -> Call:
-        room = self._rooms[call]
-        return self._conferences[room].bridge[call] if room else self._lobby[call]
+        return self._bridge_of(call)[call]
+
+    # ---- what a caller dictates, and two callers with each other
+
+    def dictate(self, call: str, path: Path, longest: float) -> None:
+        """Write what it says from now on, for so many seconds. Raises OSError."""
+        bridge = self._bridge_of(call)
+        self._end_dictation(call)
+        bridge.dictate(call, Dictation(path, longest))
+
+    async def end_dictation(self, call: str) -> Dictated:
+        """Complete the file; nothing when none is written. Raises OSError."""
+        made = self._bridge_of(call).dictate(call, None)
+        return await made.close() if made is not None else Dictated(0, 0)
+
+    def _end_dictation(self, call: str) -> None:
+        made = self._bridge_of(call).dictate(call, None)
+        if made is not None:
+            task = asyncio.get_running_loop().create_task(_complete(made, call))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def join(self, call: str, other: str) -> None:
+        """Two calls in no room hear each other from now on."""
+        made = [self._call(call), self._call(other)]
+        pair = self._bridge()
+        for one in made:
+            name = one.listener.who
+            one.play(None)
+            pair.admit(self._bridge_of(name).let_go(name))
+            self._pairs[name] = pair
+        pair.talk((call, other))
 
     def play(self, call: str, number: int, sounds: list[Sound], *, repeat: bool) -> None:
         """Instead of what it hears; `Played` is told when they are over."""
@@ -102,7 +152,8 @@ class Lines:
         """It is a participant of the room from now on; a call that was ends."""
         self._call(call)
         self.unseat(call)
-        made = self._lobby.let_go(call)
+        made = self._bridge_of(call).let_go(call)
+        self._pairs.pop(call, None)
         made.play(None)
         conference = self._conferences.get(room.name)
         if conference is None:
@@ -141,3 +192,11 @@ class Lines:
         """The node ends."""
         for call in list(self._rooms):
             self.close(call)
+
+
+async def _complete(dictation: Dictation, call: str) -> Dictated | None:
+    try:
+        return await dictation.close()
+    except OSError as error:
+        log.error("call %s: what was said could not be written whole: %s", call, error)
+        return None

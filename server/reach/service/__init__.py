@@ -9,13 +9,14 @@ from server.reach.service.contacts import (
     enter,
     reachability,
 )
-from server.reach.service.outbox import Telling, addressed, anybody, put, stop, told
-from server.reach.service.sending import Letter, PushKeys, claim, retire, settle, something_due
+from server.reach.service.outbox import Hurried, Telling, addressed, anybody, hurry, put, stop, told
+from server.reach.service.sending import Letter, PushKeys, about_units, claim, renew, retire, settle, something_due
 from server.reach.service.subscriptions import Keys, NewSubscription, devices, forget_device, subscribe
 from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_up, how_many_dead, send_again, tallies
 
 __all__ = [
     "DeadLetter",
+    "Hurried",
     "Keys",
     "Letter",
     "MyContact",
@@ -24,6 +25,7 @@ __all__ = [
     "Reachability",
     "Tally",
     "Telling",
+    "about_units",
     "addressed",
     "anybody",
     "change_channels",
@@ -36,8 +38,10 @@ __all__ = [
     "forget_device",
     "give_up",
     "how_many_dead",
+    "hurry",
     "put",
     "reachability",
+    "renew",
     "retire",
     "send_again",
     "settle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from itertools import product
 from typing import Any
 
@@ -20,13 +21,17 @@ m, about, c = message_table.c, about_table.c, contact_table.c
 
 
 class Telling(msgspec.Struct, frozen=True):
-    """A notice to some people: when by which channel. It is needless once `units` have stopped `clock`."""
+    """A notice to some people: when by which channel. It is needless once `units` have stopped `clock`.
+
+    `numbers` (account → number) says whom the telephone reaches, and where.
+    """
 
     notice: Notice
     accounts: Collection[int]
     plan: Sequence[tuple[Channel, datetime]]
     clock: str
     units: Sequence[int]
+    numbers: Mapping[int, str] = {}
 
 
 def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
@@ -41,7 +46,7 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
     for one in told:
         text = msgspec.json.encode(one.notice).decode()
         for account, (channel, at) in product(sorted(set(one.accounts)), one.plan):
-            for address in ways.get(account, {}).get(channel, ()):
+            for address in _addresses(ways, one, account, channel):
                 key = (one.notice.kind, one.notice.directive, one.clock, account, channel, address)
                 rows.setdefault(key, _row(tx, account, channel, address, text, one.notice.rank, at))
                 units.setdefault(key, set()).update(one.units)
@@ -56,6 +61,14 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
     ]
     tx.execute(sa.insert(about_table), links)
     return len(ids)
+
+
+def _addresses(
+    ways: Mapping[int, Mapping[Channel, list[str | None]]], one: Telling, account: int, channel: Channel
+) -> Sequence[str | None]:
+    if channel is Channel.PHONE:
+        return [one.numbers[account]] if account in one.numbers else []
+    return ways.get(account, {}).get(channel, ())
 
 
 def put_code(tx: Transaction, account: int, channel: Channel, address: str, notice: Notice) -> None:
@@ -129,6 +142,31 @@ def addressed(tx: Transaction, directive: int) -> set[int]:
     """Accounts that some message about a directive is for, whether it has left or not."""
     query = sa.select(m.account_id).join(about_table, m.id == about.message_id).where(about.directive_id == directive)
     return {row.account_id for row in tx.all(query.distinct())}
+
+
+class Hurried(StrEnum):
+    """What became of the wish to tell somebody now who is told already."""
+
+    NOTHING = "nothing"  # no message is on its way
+    NOW = "now"
+    RUNNING = "running"  # it is being told at this moment
+
+
+def hurry(tx: Transaction, directive: int, unit: int, channel: Channel) -> Hurried:
+    """Send now what waits about a delivery by a channel, with all its tries."""
+    mine = sa.select(about.message_id).where(
+        about.directive_id == directive, about.unit_id == unit, about.stopped_at.is_(None)
+    )
+    open_ = [MessageState.WAITING.value, MessageState.SENDING.value]
+    ours = sa.and_(m.id.in_(mine), m.channel == channel.value, m.state.in_(open_), m.stopped_at.is_(None))
+    rows = tx.all(sa.select(m.id, m.state).where(ours).order_by(m.id).with_for_update())
+    if not rows:
+        return Hurried.NOTHING
+    if any(row.state == MessageState.SENDING for row in rows):
+        return Hurried.RUNNING
+    first = {"due_at": tx.now, "tries": 0, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(m.id == rows[0].id).values(**first))
+    return Hurried.NOW
 
 
 def stop(

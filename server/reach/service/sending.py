@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from server.accounts import service as accounts
-from server.reach.model import contact_table, message_table, subscription_table
+from server.reach.model import about_table, contact_table, message_table, subscription_table
 from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import (
     ADDRESS_OF,
@@ -57,6 +57,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     notice: Notice
     tries: int
+    account: int
     push: PushKeys | None = None
 
 
@@ -91,7 +92,8 @@ def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]
     found = []
     for row in rows:
         notice = msgspec.json.decode(row.notice, type=Notice)
-        address = row.address if notice.kind is NoticeKind.CODE else where.get(_place(channel, row))
+        fixed = notice.kind is NoticeKind.CODE or channel is Channel.PHONE
+        address = row.address if fixed else where.get(_place(channel, row))
         person = people.get(row.account_id)
         if person is None or address is None:
             _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, or not to be reached so any more
@@ -108,6 +110,7 @@ def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]
                 language=person.language,
                 notice=notice,
                 tries=row.tries,
+                account=row.account_id,
                 push=push,
             )
         )
@@ -125,12 +128,28 @@ def _addresses(tx: Transaction, channel: Channel, rows: list[Any]) -> dict[int, 
         found = tx.all(sa.select(subscription_table).where(s.id.in_([int(row.address) for row in rows])))
         ended = drop_ended(tx, found)
         return {row.id: PushKeys(row.endpoint, row.p256dh, row.auth) for row in found if row.id not in ended}
+    if channel is Channel.PHONE:
+        return {}
     c = contact_table.c
     kind: AddressKind = ADDRESS_OF[channel]
     query = sa.select(c.account_id, c.address).where(
         c.account_id.in_([row.account_id for row in rows]), c.kind == kind.value, c.verified_at.is_not(None)
     )
     return {row.account_id: row.address for row in tx.all(query)}
+
+
+def about_units(tx: Transaction, letter: Letter) -> list[int]:
+    """The units that a message is about."""
+    mine = sa.select(about_table.c.unit_id).where(about_table.c.message_id == letter.id)
+    return [row.unit_id for row in tx.all(mine.order_by(about_table.c.unit_id))]
+
+
+def renew(tx: Transaction, letter: Letter) -> bool:
+    """Keep the lease of a try that takes long; False when nobody needs it any more, or it is another's by now."""
+    mine = sa.and_(m.id == letter.id, m.lease == letter.lease, m.state == MessageState.SENDING.value)
+    kept = tx.execute(sa.update(message_table).where(mine).values(due_at=tx.now + LEASE).returning(m.stopped_at))
+    row = kept.first()
+    return row is not None and row.stopped_at is None
 
 
 def settle(tx: Transaction, letter: Letter, outcome: Outcome, backoff: Backoff, rng: Random) -> MessageState | None:

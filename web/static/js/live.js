@@ -54,6 +54,7 @@ const FOR_SOME = {
   "delivery.escalated": "escalated",
   "directive.released": "released",
   "directive.held": "held",
+  "directive.clerk_wanted": "clerkWanted",
 };
 for (const [kind, text] of Object.entries(FOR_SOME)) {
   document.addEventListener(`giaoban:${kind}`, ({ detail }) => {

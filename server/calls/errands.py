@@ -1,0 +1,134 @@
+"""Calls about directives that the outbox asks for: taken when a line is free, and settled by what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from server.calls import log as call_log
+from server.calls import numbers
+from server.calls.answering import salvage
+from server.calls.conversation import Conversation
+from server.calls.means import Means
+from server.calls.menu import our_fault, verdict
+from server.calls.rules import Direction, Outcome, Purpose
+from server.directives import service
+from server.directives.documents import Urgency
+from server.reach import service as reach
+from server.reach.rules import Backoff, Channel, Later, Reason
+from server.reach.rules import Outcome as Settled
+from server.reach.service import Letter
+from server.store import Transaction
+
+log = logging.getLogger("giaoban.calls")
+
+PAUSE_SECONDS = 2.0
+_OURS = Backoff(tries=1_000, first=timedelta(0), most=timedelta(0))
+"""How often and how soon again is in the verdict of each call, by what became of it."""
+
+
+class Errands:
+    """So many calls at once as the settings allow; messages wait in the database for their turn, the urgent first."""
+
+    def __init__(self, means: Means, pause: float = PAUSE_SECONDS) -> None:
+        self._means, self._pause = means, pause
+        self._settings = means.exchange.settings.telephone
+        self._free = asyncio.Semaphore(self._settings.most_directive_calls)
+        self._task: asyncio.Task[None] | None = None
+        self._rng = Random()  # noqa: S311 - asked for by `settle`, whose waits have no random part here
+
+    async def start(self) -> None:
+        """Keep what was being said when the server ended, and begin."""
+        kept = await salvage(self._means)
+        if kept:
+            log.warning("%d answers were being spoken when the server ended; they are kept", kept)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """No new calls; those that run end with the exchange."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._free.acquire()
+            letter = None
+            try:
+                letter = await self._next()
+            except Exception:
+                log.exception("calls about directives could not be read; trying again")
+            if letter is None:
+                self._free.release()
+                await asyncio.sleep(self._pause)
+            else:
+                self._means.exchange.spawn(self._errand(letter))
+
+    async def _next(self) -> Letter | None:
+        """A call that is due; none while the trunk is down, so that nobody's tries are used up by that."""
+        exchange = self._means.exchange
+        down = exchange.standing is not None and not exchange.standing.up
+        if down or not self._means.dialler.able or not await exchange.store.read(reach.something_due, Channel.PHONE):
+            return None
+        found = await exchange.store.write(reach.claim, Channel.PHONE, secrets.token_hex(16), 1)
+        return found[0] if found else None
+
+    async def _errand(self, letter: Letter) -> None:
+        outcome: Settled
+        try:
+            outcome = verdict(await self._call(letter), letter.tries, self._settings.tries)
+        except Exception as error:
+            log.exception("the call of message %d failed in a way we do not know", letter.id)
+            outcome = our_fault(Reason.FAILING, f"{type(error).__name__}: {error}", letter.tries)
+        finally:
+            self._free.release()
+        outcome = self._outside_quiet_hours(letter, outcome)
+        state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
+        log.info("message %d by telephone, try %d: %s", letter.id, letter.tries, state or "not ours")
+
+    def _outside_quiet_hours(self, letter: Letter, outcome: Settled) -> Settled:
+        """Nobody is called again in the night about what can wait."""
+        if not isinstance(outcome, Later) or outcome.after is None:
+            return outcome
+        now = self._means.exchange.store.clock()
+        at = self._means.policy.after_quiet_hours(now + outcome.after, Urgency(letter.notice.urgency))
+        return replace(outcome, after=at - now)
+
+    async def _call(self, letter: Letter) -> Outcome:
+        exchange, store = self._means.exchange, self._means.exchange.store
+        units = await store.read(reach.about_units, letter)
+        number = (await store.read(numbers.of, [letter.account])).get(letter.account)
+        if number is None:  # taken away since the message was written; one that was changed counts
+            return Outcome.WRONG_NUMBER
+        policy = self._means.policy
+        reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units)
+        line = exchange.new_line(number)
+        line.account = letter.account
+        line.unit = reading.own[0].unit_id if reading.own else reading.issuer
+        known = {"account_id": line.account, "unit_id": line.unit, "directive_id": reading.directive}
+        line.row = await store.write(_begin, line.name, number, known)
+        try:
+            async with exchange.ending(line):
+                await self._means.dialler.ring(line)
+                await Conversation(self._means, line, letter, reading, units).hold()
+        finally:
+            await store.write(_tell, reading.directive, line.unit)
+        outcome = line.outcome or Outcome.TRUNK
+        cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
+        return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
+
+
+def _begin(tx: Transaction, call: str, number: str, known: dict[str, Any]) -> int:
+    row = call_log.begin(tx, call, Direction.OUT, Purpose.DIRECTIVE, number, **known)
+    _tell(tx, known["directive_id"], known["unit_id"])
+    return row
+
+
+def _tell(tx: Transaction, directive: int, unit: int) -> None:
+    """Those who watch the directive's board see how the calls go."""
+    tx.notify(f"board:{directive}", {"kind": "board.changed", "directive": directive, "units": [unit]})

@@ -1,0 +1,86 @@
+"""What is read of a directive, with a synthesiser and without."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from server.calls.prompts import FOLDER, NUMBERS
+from server.calls.script import MOST_OF_BODY, Text, greeting, moment, recorded, script
+from server.directives.documents import Urgency
+from server.directives.service import Reading
+from server.reach.notice import NoticeKind
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def reading(**changes: Any) -> Reading:
+    values: dict[str, Any] = {
+        "directive": 1,
+        "number": "12/CĐ-UBND",
+        "subject": "Trực bão",
+        "body": "Trực 24/24 giờ.",
+        "sender": "UBND huyện Cam Lộ",
+        "urgency": Urgency.FLASH,
+        "exercise": False,
+        "due": datetime(2026, 11, 15, 7, 30, tzinfo=UTC),
+        "to_answer": True,
+        "unit_names": ["Thôn 1"],
+        "own": ["the head"],
+        "may_confirm": True,
+        "may_answer": True,
+        "clerks": [],
+        "issuer": 1,
+    }
+    return Reading(**(values | changes))
+
+
+def plain(parts: list[str]) -> list[str]:
+    return [f"“{part}”" if isinstance(part, Text) else part for part in parts]
+
+
+DUE = ["n14", "hour", "n30", "minute", "day", "n15", "month", "n11"]
+
+
+def test_all_of_it_in_words() -> None:
+    assert plain(script(reading(), ZONE, speaks=True)) == [
+        "number_is", "“mười hai, công điện, Ủy ban nhân dân”", "issued_by", "“Ủy ban nhân dân huyện Cam Lộ”",
+        "subject_is", "“Trực bão”", "deadline_is", *DUE, "body_is", "“Trực hai mươi tư trên hai mươi tư giờ.”",
+    ]  # fmt: skip
+
+
+def test_without_a_synthesiser_number_and_deadline_are_said() -> None:
+    assert script(reading(to_answer=False), ZONE, speaks=False) == [
+        "number_is", "n12", "register_by", *DUE, "ask_the_clerk"
+    ]  # fmt: skip
+
+
+def test_without_deadline_body_or_number() -> None:
+    bare = reading(due=None, body=" ", number="TB/UBND")
+    assert script(bare, ZONE, speaks=False) == []
+    assert "body_is" not in script(bare, ZONE, speaks=True)
+
+
+def test_a_long_body_is_read_in_pieces_up_to_a_limit() -> None:
+    parts = script(reading(body="Kiểm tra đê. " * 2_000), ZONE, speaks=True)
+    assert parts[-1] == "rest_of_body"
+    texts = [part for part in parts if isinstance(part, Text)]
+    assert all(len(text) <= 302 for text in texts)
+    assert MOST_OF_BODY - 300 < sum(map(len, texts)) < MOST_OF_BODY + 300
+
+
+def test_an_exercise_is_called_one_and_others_units_are_named() -> None:
+    other = reading(exercise=True, own=[], unit_names=["Thôn 1", "Thôn 2"])
+    assert greeting(NoticeKind.ESCALATION, other) == ["exercise", "directive_escalation", "flash"]
+    parts = plain(script(other, ZONE, speaks=True))
+    assert parts[0] == "exercise"
+    assert "“Thôn một, Thôn hai”" in parts
+    assert "body_is" not in parts, "who issued it knows what it says"
+
+
+def test_what_is_recorded_is_there() -> None:
+    kinds = [kind for kind in NoticeKind if kind is not NoticeKind.CODE]
+    names = [part for kind in kinds for urgency in Urgency for part in greeting(kind, reading(urgency=urgency))]
+    names += script(reading(), ZONE, speaks=False) + moment(datetime(2026, 1, 1, 0, 0)) + recorded(NUMBERS + 1)
+    assert all((FOLDER / f"{name}.opus").is_file() for name in names)

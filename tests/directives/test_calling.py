@@ -1,0 +1,227 @@
+"""Who is called about a directive and when: by urgency, without a device, at a clerk's wish; and what stops it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from server.accounts import sessions
+from server.calls import numbers
+from server.config import ROOT
+from server.directives import service
+from server.directives.documents import Urgency
+from server.directives.policy import load_policy
+from server.directives.rules import Through
+from server.directives.shapes import RecallInput, ReturnInput
+from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
+from server.reach import service as reach
+from server.reach.model import message_table
+from server.reach.rules import Backoff, Channel, Sent
+from server.store import Store
+from tests.conftest import START, Clock, DistrictIds
+from tests.directives.helpers import POLICY as WITHOUT
+from tests.directives.helpers import WEEK, draft
+
+POLICY = load_policy(ROOT / "config", ZoneInfo("Asia/Ho_Chi_Minh"), 5 << 20, {Channel.PHONE})
+_BACKOFF, _RNG = Backoff(), Random(1)
+NIGHT = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)  # 23:00 in Vietnam
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A working day, 08:00."""
+    return Clock(START + timedelta(days=1))
+
+
+@pytest.fixture
+def village(district: DistrictIds) -> int:
+    """Its head has a number and no device."""
+    district.store.write_now(numbers.give, district.who("thon1.camthuy").account_id, "0912000111")
+    return district.unit("19606.01")
+
+
+def issue(district: DistrictIds, units: list[int], who: str = "chutich.camthuy", **changes: Any) -> int:
+    made = draft(units, deadline=district.store.clock() + WEEK, **changes)
+    return district.store.write_now(service.create_and_issue, district.who(who), POLICY, made).id
+
+
+def calls(store: Store) -> list[tuple[str, datetime, str]]:
+    """Calls that are to be made: number, when, state."""
+    m = message_table.c
+    query = sa.select(m.address, m.due_at, m.state).where(m.channel == "phone").order_by(m.id)
+    return [tuple(row) for row in store.read_now(lambda tx: tx.all(query))]  # type: ignore[misc]
+
+
+def sign_in(store: Store, account: int) -> None:
+    store.write_now(sessions.open_session, account, "127.0.0.1", "phone", timedelta(hours=12))
+
+
+@pytest.mark.parametrize(
+    ("urgency", "minutes"), [(Urgency.NORMAL, 120), (Urgency.URGENT, 30), (Urgency.VERY_URGENT, 5), (Urgency.FLASH, 3)]
+)
+def test_a_village_without_a_device_is_called(
+    district: DistrictIds, store: Store, village: int, urgency: Urgency, minutes: int
+) -> None:
+    issue(district, [village], urgency=urgency)
+    assert calls(store) == [("0912000111", store.clock() + timedelta(minutes=minutes), "waiting")]
+
+
+@pytest.mark.parametrize(
+    ("urgency", "minutes"), [(Urgency.NORMAL, None), (Urgency.VERY_URGENT, 20), (Urgency.FLASH, 3)]
+)
+def test_a_village_with_a_device_only_where_the_urgency_asks_for_it(
+    district: DistrictIds, store: Store, village: int, urgency: Urgency, minutes: int | None
+) -> None:
+    sign_in(store, district.who("thon1.camthuy").account_id)
+    issue(district, [village], urgency=urgency)
+    assert [at for _number, at, _state in calls(store)] == (
+        [] if minutes is None else [store.clock() + timedelta(minutes=minutes)]
+    )
+
+
+def test_a_device_that_was_not_used_for_long_is_none(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    sign_in(store, district.who("thon1.camthuy").account_id)
+    clock.advance(days=31)
+    issue(district, [village])
+    assert len(calls(store)) == 1
+
+
+def test_nobody_is_called_at_night_but_for_what_cannot_wait(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    clock.set(NIGHT)
+    issue(district, [village])
+    issue(district, [village], subject="Lũ về", urgency=Urgency.FLASH)
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 06:30", "25 23:03"]
+
+
+def test_nobody_is_called_without_a_number_or_a_telephone(district: DistrictIds, store: Store) -> None:
+    unit = district.unit("19606.01")
+    issue(district, [unit], urgency=Urgency.FLASH)
+    made = draft([unit], deadline=store.clock() + WEEK, urgency=Urgency.FLASH)
+    store.write_now(numbers.give, district.who("thon1.camthuy").account_id, "0912000111")
+    store.write_now(service.create_and_issue, district.who("chutich.camthuy"), WITHOUT, made)
+    assert calls(store) == []
+
+
+def test_of_a_commune_the_clerk_is_called_before_its_leader(district: DistrictIds, store: Store) -> None:
+    for name, number in (("chutich.camthuy", "0900000001"), ("vanthu.camthuy", "0900000002")):
+        store.write_now(numbers.give, district.who(name).account_id, number)
+    issue(district, [district.unit("19606")], "chutich", urgency=Urgency.FLASH)
+    assert [number for number, _at, _state in calls(store)] == ["0900000002"]
+
+
+@pytest.mark.parametrize("how", ["registers", "returns", "is recalled", "opens"])
+def test_what_the_unit_does_stops_the_call(district: DistrictIds, store: Store, village: int, how: str) -> None:
+    head, leader = district.who("thon1.camthuy"), district.who("chutich.camthuy")
+    done = issue(district, [village])
+    if how == "registers":
+        store.write_now(service.register, head, POLICY, done)
+    elif how == "returns":
+        store.write_now(service.return_delivery, head, done, ReturnInput(reason="duplicate"))
+    elif how == "is recalled":
+        store.write_now(service.recall, leader, POLICY, done, RecallInput(note="Nhầm", units=[]))
+    else:
+        store.write_now(service.see, head, done)
+    assert [state for _n, _at, state in calls(store)] == ["waiting" if how == "opens" else "stopped"]
+
+
+def delivery_of(district: DistrictIds, directive: int) -> int:
+    opened = district.store.read_now(service.open_directive, district.who("chutich.camthuy"), POLICY, directive)
+    assert opened.board is not None
+    return opened.board[0].id
+
+
+def test_the_clerk_s_button_calls_at_once(district: DistrictIds, store: Store, clock: Clock, village: int) -> None:
+    clerk = district.who("vanthu.camthuy")
+    delivery = delivery_of(district, issue(district, [village]))
+    done = store.write_now(service.call_unit, clerk, POLICY, delivery)
+    assert (done.number, done.person) == ("0912000111", district.who("thon1.camthuy").name)
+    assert calls(store) == [("0912000111", clock(), "waiting")], "the one that waited, not a second one"
+    (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 5)
+    with pytest.raises(ConflictError, match="already_calling"):
+        store.write_now(service.call_unit, clerk, POLICY, delivery)
+    store.write_now(reach.settle, letter, Sent("confirmed"), _BACKOFF, _RNG)
+    store.write_now(service.call_unit, clerk, POLICY, delivery)
+    assert [state for _n, _at, state in calls(store)] == ["sent", "waiting"]
+
+
+def test_a_lease_is_renewed_until_it_is_another_s_or_needless(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    done = issue(district, [village], urgency=Urgency.FLASH)
+    clock.advance(minutes=3)
+    (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 5)
+    assert (letter.address, letter.account) == ("0912000111", district.who("thon1.camthuy").account_id)
+    assert store.read_now(reach.about_units, letter) == [village]
+    clock.advance(minutes=2)
+    assert store.write_now(reach.renew, letter)
+    clock.advance(minutes=2)
+    assert store.write_now(reach.claim, Channel.PHONE, "another", 5) == []
+    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
+    assert not store.write_now(reach.renew, letter)
+    clock.advance(minutes=4)
+    assert store.write_now(reach.claim, Channel.PHONE, "another", 5) == []
+    assert calls(store)[0][2] == "stopped"
+
+
+def test_who_may_not_call_and_what_cannot_be_called(district: DistrictIds, store: Store, village: int) -> None:
+    leader, head = district.who("chutich.camthuy"), district.who("thon1.camthuy")
+    done = issue(district, [village])
+    delivery = delivery_of(district, done)
+    for name in ("thon1.camthuy", "vanthu.thanhan", "quantri"):
+        with pytest.raises(NotFoundError):
+            store.write_now(service.call_unit, district.who(name), POLICY, delivery)
+    with pytest.raises(UnavailableError, match="no_telephone"):
+        store.write_now(service.call_unit, leader, WITHOUT, delivery)
+    store.write_now(numbers.give, head.account_id, "")
+    with pytest.raises(UserError, match="no_number"):
+        store.write_now(service.call_unit, leader, POLICY, delivery)
+    store.write_now(service.recall, leader, POLICY, done, RecallInput(note="Nhầm", units=[]))
+    with pytest.raises(ConflictError, match="nothing_to_call"):
+        store.write_now(service.call_unit, leader, POLICY, delivery)
+
+
+def test_a_missed_time_is_called_to_whom_it_is_for(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    chair = district.who("chutich.camthuy").account_id
+    store.write_now(numbers.give, chair, "0900000001")
+    done = issue(district, [village], urgency=Urgency.FLASH)
+    clock.advance(minutes=31)
+    store.write_now(service.sweep, POLICY)
+    told = [number for number, _at, _state in calls(store)]
+    assert told.count("0900000001") == 1 and "0912000111" in told[1:]
+    letters = {one.address: one for one in store.write_now(reach.claim, Channel.PHONE, "lease", 9)}
+    letter = letters["0900000001"]
+    reading = store.read_now(
+        service.reading_of, POLICY, chair, letter.notice, store.read_now(reach.about_units, letter)
+    )
+    assert (reading.own, reading.may_confirm, reading.may_answer) == ([], False, False)
+    noted = store.write_now(service.confirm_by_phone, POLICY, reading.own, chair, done, "a call")
+    assert (noted.registered, noted.number) == (False, None)
+    assert store.read_now(service.my_alarms, district.who("chutich.camthuy"), POLICY) == []
+
+
+def test_a_key_registers_a_commune_with_its_number(district: DistrictIds, store: Store) -> None:
+    clerk = district.who("vanthu.camthuy")
+    done = issue(district, [clerk.unit_id], "chutich")
+    for _time in range(2):
+        found = store.write_now(service.confirm_by_phone, POLICY, [clerk], clerk.account_id, done, "a call")
+    assert (found.registered, found.number) == (False, None), "the second key finds it confirmed"
+    own = store.read_now(service.open_directive, clerk, POLICY, done).delivery
+    assert own is not None and (own.registry_number, own.registered_through) == (1, Through.TELEPHONE)
+
+
+def test_a_leader_who_cannot_register_only_takes_note(district: DistrictIds, store: Store) -> None:
+    leader = district.who("chutich.camthuy")
+    done = issue(district, [leader.unit_id], "chutich")
+    found = store.write_now(service.confirm_by_phone, POLICY, [leader], leader.account_id, done, "a call")
+    assert not found.registered

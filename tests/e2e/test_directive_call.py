@@ -1,0 +1,135 @@
+"""A directive by telephone, end to end: it rings, is heard, is confirmed by a key, and answered by a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from server.accounts import service as accounts
+from server.calls import numbers
+from server.media.phone.sounds import read
+from server.store import Store
+from server.units.service import by_code
+from tests.e2e.harness import App, chromium, free_port, running, until
+from tests.e2e.telephone import Telephone
+
+pytestmark = pytest.mark.timeout(180)
+VILLAGE, HEAD, NUMBER, TONE = "19606.01", "thon1.camthuy", "0901234567", 620.0
+_PLAYS = """async () => {
+  const sound = document.querySelector('audio');
+  sound.muted = true;
+  await sound.play();
+  await new Promise((done) => sound.addEventListener('timeupdate', () => { if (sound.currentTime > 0.5) done(); }));
+  return sound.error;
+}"""
+
+
+@pytest.fixture
+def telephone() -> Iterator[Telephone]:
+    made = Telephone()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(tmp_path: Path, telephone: Telephone) -> Iterator[App]:
+    """Its trunk leads to the telephone of a village head."""
+    with running(tmp_path, telephone=free_port(), trunk=f"127.0.0.1:{telephone.endpoint.port('udp')}") as made:
+        store = Store(f"sqlite:///{tmp_path}/giaoban.db")
+        store.write_now(numbers.give, store.read_now(accounts.principal_of, HEAD).account_id, NUMBER)
+        store.close()
+        yield made
+
+
+def called(app: App, telephone: Telephone, clerk: str) -> tuple[int, Any]:
+    """A directive to the village, and the call about it, answered."""
+    store = Store(f"sqlite:///{app.folder}/giaoban.db")
+    unit = store.read_now(by_code, VILLAGE)
+    store.close()
+    assert unit is not None
+    body = {
+        "kind": "Công điện",
+        "subject": "Trực bão",
+        "urgency": "FLASH",
+        "deadline": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+        "recipients": [{"unit": unit.id}],
+    }
+    leader, before = app.token("chutich.camthuy"), len(telephone.incoming)
+    directive = int(app.call(leader, "POST", "/api/v1/directives?issue=true", body)["id"])
+    delivery = app.call(clerk, "GET", f"/api/v1/directives/{directive}")["board"][0]["id"]
+    assert app.call(clerk, "POST", f"/api/v1/deliveries/{delivery}/call")["number"] == NUMBER
+    telephone.wait(lambda: len(telephone.incoming) > before)
+    return delivery, telephone.incoming[-1]
+
+
+def delivery_of(app: App, clerk: str, delivery: int) -> dict[str, Any]:
+    found: dict[str, Any] = app.call(clerk, "GET", f"/api/v1/deliveries/{delivery}")["delivery"]
+    return found
+
+
+def hears_something(telephone: Telephone) -> None:
+    until(lambda: np.abs(telephone.listen(1)).max(initial=0) > 2_000, 20, "something is said")
+
+
+def test_a_village_head_is_called_and_confirms_by_a_key(app: App, telephone: Telephone) -> None:
+    clerk = app.token("vanthu.camthuy")
+    delivery, call = called(app, telephone, clerk)
+    assert call.dialled == NUMBER
+    hears_something(telephone)
+    assert delivery_of(app, clerk, delivery)["state"] == "SENT"
+    telephone.press("1")
+    hears_something(telephone)
+    telephone.press("2")
+    until(lambda: delivery_of(app, clerk, delivery)["state"] == "REGISTERED", 20, "it is confirmed")
+    found = delivery_of(app, clerk, delivery)
+    assert found["registered_through"] == "TELEPHONE"
+    telephone.hang_up(call)
+    until(lambda: delivery_of(app, clerk, delivery)["called"][-1]["outcome"] == "confirmed", 20, "the call is over")
+
+
+def test_a_village_head_answers_by_voice_and_the_clerk_hears_it(app: App, telephone: Telephone) -> None:
+    clerk = app.token("vanthu.camthuy")
+    delivery, _call = called(app, telephone, clerk)
+    hears_something(telephone)
+    telephone.press("1")
+    hears_something(telephone)
+    telephone.say = TONE
+    telephone.press("3")
+    until(lambda: any((app.folder / "data" / "answers").glob("*.webm")), 30, "it is recorded")
+    telephone.listen(3)
+    telephone.press("#")
+    until(lambda: delivery_of(app, clerk, delivery)["spoken"], 20, "the answer is kept before it is sent")
+    telephone.say = 0.0
+    hears_something(telephone)
+    telephone.press("1")
+    until(lambda: delivery_of(app, clerk, delivery)["state"] == "REPORTED", 20, "it is sent")
+    (sound,) = delivery_of(app, clerk, delivery)["responses"][0]["attachments"]
+    assert (sound["content_type"], delivery_of(app, clerk, delivery)["spoken"]) == ("audio/webm", [])
+    stored = app.folder / "data" / "files" / sound["sha256"][:2] / sound["sha256"]
+    samples = read(str(stored)).at(8_000)[8_000:24_000]
+    peak = np.argmax(np.abs(np.fft.rfft(samples * np.hanning(samples.size)))) * 8_000 / samples.size
+    assert abs(peak - TONE) < 5, "what was said, at its pitch"
+    with chromium() as browser:
+        page = app.page(browser, "vanthu.camthuy", f"/deliveries/{delivery}")
+        assert page.evaluate(_PLAYS) is None
+
+
+def test_an_answer_that_is_cut_off_can_be_heard(app: App, telephone: Telephone) -> None:
+    clerk = app.token("vanthu.camthuy")
+    delivery, call = called(app, telephone, clerk)
+    hears_something(telephone)
+    telephone.press("1")
+    hears_something(telephone)
+    telephone.say = TONE
+    telephone.press("3")
+    until(lambda: any((app.folder / "data" / "answers").glob("*.webm")), 30, "it is recorded")
+    telephone.listen(2)
+    telephone.hang_up(call)
+    (kept,) = until(lambda: delivery_of(app, clerk, delivery)["spoken"], 20, "what was said is kept")
+    assert kept["why"] == "cut" and kept["ms"] > 1_500
+    assert delivery_of(app, clerk, delivery)["state"] == "SENT"
