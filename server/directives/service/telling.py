@@ -35,7 +35,7 @@ def tell_issued(
 ) -> None:
     """A directive (row of the draft) has just been issued to units."""
     urgency = Urgency(directive.urgency)
-    plan = [step for step in policy.ladder("issued", urgency, tx.now) if step[0] is not Channel.PHONE]
+    plan = _in_writing(policy, "issued", urgency, tx.now)
     written = bool(plan) and reach.anybody(tx)
     if not written and Channel.PHONE not in policy.channels:
         return
@@ -61,6 +61,10 @@ def tell_issued(
             for unit in units
         ]
     reach.put(tx, tellings)
+
+
+def _in_writing(policy: Policy, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
+    return [step for step in policy.ladder(kind, urgency, now) if step[0] is not Channel.PHONE]
 
 
 def _number(tx: Transaction, directive_id: int) -> str:
@@ -90,7 +94,7 @@ def tell_moment(
 ) -> None:
     """Who wrote and who signed a directive (its row) for a moment hear that it was issued; without a `number`, not."""
     kind, ladder = (NoticeKind.RELEASED, "issued") if number else (NoticeKind.HELD, "escalation")
-    plan = policy.ladder(ladder, Urgency(directive.urgency), tx.now)
+    plan = _in_writing(policy, ladder, Urgency(directive.urgency), tx.now)
     notice = Notice(
         kind=kind,
         directive=directive.id,
