@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ class Metronome:
     """Calls `step` with the time that is due, on the loop's clock. A tick that comes late is no later in the music:
     a voice is taken from where it was, not from where it would be by now, and so has no hole.
 
-    `lengths` are those of the last minute's ticks, in s, the oldest first; `skipped` counts ticks left out.
+    `lengths` are those of the last minute's ticks in s of this thread's CPU, the oldest first (what other programs take
+    of the core in between shows as the loop's lag); `skipped` counts ticks left out.
     """
 
     def __init__(self, step: Callable[[float], None]) -> None:
@@ -46,5 +48,6 @@ class Metronome:
             self.skipped += round((began - due) / FRAME_TIME)
             due = began
         self._after(due)
+        used = time.thread_time()
         self._step(due)
-        self.lengths.append(loop.time() - began)
+        self.lengths.append(time.thread_time() - used)
