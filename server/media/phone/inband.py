@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from server.media.opus import Samples
+from server.media.phone.resample import Floats
 
 RATE = 8_000
 ROWS, COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
@@ -29,7 +30,7 @@ class Listening:
     """One telephone's keys. `pressed` is whether one sounds, or may."""
 
     def __init__(self) -> None:
-        self._rest = np.zeros(0, np.float32)
+        self._rest: Floats = np.zeros(0, np.float32)
         self._down = ""  # the key that sounds
         self._seen, self._times = "", 0  # what the latest pieces have, "" for no key, and how many in a row
 
@@ -40,11 +41,11 @@ class Listening:
 
     def hear(self, samples: Samples) -> str:
         """The keys that are new in these samples."""
-        whole = np.concatenate((self._rest, samples))
-        pieces = whole[: whole.size // _PIECE * _PIECE].reshape(-1, _PIECE)
+        whole: Floats = np.concatenate((self._rest, samples.astype(np.float32)))
+        pieces: Floats = whole[: whole.size // _PIECE * _PIECE].reshape(-1, _PIECE)
         self._rest = whole[pieces.size :]
         powers = 2 * np.abs(pieces @ _WAVES) ** 2 / _PIECE**2  # mean square of each tone
-        totals = np.mean(pieces**2, axis=1)
+        totals = np.square(pieces).mean(axis=1)
         return "".join(self._follow(_key(*one)) for one in zip(powers, totals, strict=True))
 
     def _follow(self, key: str) -> str:
