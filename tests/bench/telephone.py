@@ -5,13 +5,13 @@ tone without a pause, the others a short one each second, by whose beginning the
 the first sample said, 20 ms before its packet is sent, to that sample's place in the packet in which it is heard.
 
 A browser meeting on the same node is measured by turns with the telephones' packets going to the node and, for the
-same load on our side, to nobody.
+same load on our side, to nobody. At last sipp calls the whole server: twenty calls a second, and with a fifth of all
+messages lost.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import tempfile
 import threading
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from server.media import protocol as p
+from tests.bench import telephone_calls
 from tests.bench.figures import Figure, percentile
 from tests.bench.load import Rate, cpu_seconds
 from tests.bench.sfu_load import LOAD_CORE, SERVER_CORE, Target, ours
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--sinks", type=int, default=90, help="browsers of the meeting beside")
     parser.add_argument("--runs", type=int, default=3, help="of the meeting beside, with telephones and without")
-    parser.add_argument("--only", choices=("alone", "beside"), help="one part alone")
+    parser.add_argument("--only", choices=("alone", "beside", "calls"), help="one part alone")
 
 
 async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
@@ -46,10 +47,10 @@ async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
         async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
             await node.control.do(p.OpenRoom(room="r"))
             await phones.connect(node, "r")
-            await phones.talk(WARM_UP)
+            phones.talk(WARM_UP)
             phones.listen()
             before = cpu_seconds(node.pid)
-            await phones.talk(options.seconds)
+            phones.talk(options.seconds)
             share = (cpu_seconds(node.pid) - before) / options.seconds
             stats = await node.control.call(p.GetStats(), p.Stats)
             await node.control.close()
@@ -70,7 +71,7 @@ def _measured(target: Target, phones: Phones, seconds: float, what: str) -> floa
 
     def talk() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-        asyncio.run(phones.talk(seconds + 2))
+        phones.talk(seconds + 2)
 
     talking = threading.Thread(target=talk)
     talking.start()
@@ -99,10 +100,19 @@ async def _beside(options: argparse.Namespace) -> AsyncIterator[Figure]:
     yield Figure("telephone.sfu_beside_ratio", round(beside / alone, 3), "", options.runs)
 
 
+async def _setups(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    with telephone_calls.server() as app:
+        calls = telephone_calls.dial(app, 20 * 60, 20, 0)
+        lossy = telephone_calls.dial(app, 100, 20, 20)
+    yield Figure("telephone.calls_at_20_a_second", calls.good, "of 1200", 1)
+    yield Figure("telephone.answer_p99_ms", round(percentile(calls.answered_ms, 0.99), 1), "ms", len(calls.answered_ms))
+    yield Figure("telephone.calls_with_a_fifth_lost", lossy.good, "of 100", 1)
+
+
 async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    """Cost, delay and gaps; then what a browser meeting on the same node feels of it."""
+    """Cost, delay and gaps; what a browser meeting on the same node feels of it; calls that come and go."""
     os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
-    for name, part in {"alone": _alone(options), "beside": _beside(options)}.items():
+    for name, part in {"alone": _alone(options), "beside": _beside(options), "calls": _setups(options)}.items():
         if options.only in (None, name):
             async for figure in part:
                 yield figure

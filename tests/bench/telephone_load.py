@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
+import struct
 import time
 
 import numpy as np
@@ -19,6 +19,8 @@ HOST = "127.0.0.1"
 TONE, BEEP = 400.0, 1_000.0  # Hz; both have whole periods in a piece, so that neither is taken for the other
 BEEP_EVERY, BEEP_LENGTH = 50, 10  # packets
 FRAME = 0.02  # s
+_TIMESTAMPS = 35  # SO_TIMESTAMPNS, which Python has no name for: when the kernel got a packet, whenever it is read
+_TIME = struct.Struct("=qq")
 _SIZE = 160  # samples of a packet
 _PIECE = 40  # samples that are looked at
 _PIECE_MS = 5
@@ -79,6 +81,7 @@ class Phone:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
         self.says, self.to, self.number = says, (HOST, 9), 0
         self.ear: Ear | None = None
 
@@ -88,15 +91,16 @@ class Phone:
         header = build_header(8, 0, n & 0xFFFF, n * _SIZE, 5)
         self.socket.sendto(header + self.says[n % len(self.says)], self.to)
 
-    def read(self) -> None:
-        """Whatever came."""
+    def read(self, offset: float) -> None:
+        """Whatever came; `offset` is the monotonic clock less the time of day."""
         while True:
             try:
-                data = self.socket.recv(2_048)
+                data, ancillary, _flags, _source = self.socket.recvmsg(2_048, 64)
             except BlockingIOError:
                 return
             if self.ear is not None:
-                self.ear.hear(time.monotonic(), data[12:])
+                seconds, nanoseconds = _TIME.unpack(ancillary[0][2])
+                self.ear.hear(seconds + nanoseconds / 1e9 + offset, data[12:])
 
 
 class Phones:
@@ -137,22 +141,20 @@ class Phones:
         for phone in self.phones[1:]:
             phone.ear = Ear()
 
-    async def talk(self, seconds: float) -> None:
-        """All say their packets, spread over each 20 ms, and read."""
-        loop = asyncio.get_running_loop()
-        for phone in self.phones:
-            loop.add_reader(phone.socket.fileno(), phone.read)
+    def talk(self, seconds: float) -> None:
+        """All say their packets, spread over each 20 ms, and read. It blocks."""
         groups = [self.phones[n::10] for n in range(10)]
-        due = loop.time()
+        offset = time.monotonic() - time.time()
+        due = time.monotonic()
         end = due + seconds
         while due < end:
             for group in groups:
                 due += FRAME / len(groups)
-                await asyncio.sleep(max(0.0, due - loop.time()))
-                self.late = max(self.late, 1_000 * (loop.time() - due))
+                time.sleep(max(0.0, due - time.monotonic()))
+                self.late = max(self.late, 1_000 * (time.monotonic() - due))
                 self._say(group)
-        for phone in self.phones:
-            loop.remove_reader(phone.socket.fileno())
+                for phone in group:
+                    phone.read(offset)
 
     def _say(self, group: list[Phone]) -> None:
         for phone in group:
