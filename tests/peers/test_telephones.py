@@ -153,8 +153,8 @@ def sipp(place: Place, scenario: str, folder: Path, *options: str) -> Iterator[N
 
 def test_sipp_dials_in_and_is_heard(place: Place, tmp_path: Path) -> None:
     """Its SIP and the keys of the PIN are its own; the rest is a capture that it plays."""
-    pcap.write(tmp_path / "said.pcap", pcap.events("*6"), pcap.sound(pcap.tone(SIPP_TONE, 12)))
-    with sipp(place, "dials_pin.xml", tmp_path, "-d", "12000", "-key", "pin", place.pins[HEAD]):
+    pcap.write(tmp_path / "said.pcap", pcap.events("*6"), pcap.sound(pcap.tone(SIPP_TONE, 8)))
+    with sipp(place, "dials_pin.xml", tmp_path, "-d", "8000", "-key", "pin", place.pins[HEAD]):
         until(lambda: sits(place.page), 30, "it sits in the roster")
         until(lambda: hears_tone(place.page, SIPP_TONE), 30, "its tone in Chromium")
 
@@ -162,8 +162,8 @@ def test_sipp_dials_in_and_is_heard(place: Place, tmp_path: Path) -> None:
 def test_keys_that_are_nothing_but_sound(place: Place, tmp_path: Path) -> None:
     """Where the telephone has no other way (RFC 4733 is not offered); nobody hears them."""
     pin, microphone = pcap.tones_of_keys(place.pins[HEAD]), pcap.tones_of_keys("*6")
-    said = [np.zeros(8_000), pin, np.zeros(40_000), microphone, np.zeros(12_000), pcap.tone(SIPP_TONE, 10)]
+    said = [np.zeros(8_000), pin, np.zeros(40_000), microphone, np.zeros(12_000), pcap.tone(SIPP_TONE, 8)]
     pcap.write(tmp_path / "said.pcap", pcap.sound(np.concatenate(said)))
-    with sipp(place, "says.xml", tmp_path, "-d", "18000", "-key", "formats", "8"):
+    with sipp(place, "says.xml", tmp_path, "-d", "17000", "-key", "formats", "8"):
         until(lambda: sits(place.page), 30, "it sits in the roster")
         until(lambda: hears_tone(place.page, SIPP_TONE), 30, "its tone in Chromium")
