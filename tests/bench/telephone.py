@@ -38,13 +38,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--sinks", type=int, default=90, help="browsers of the meeting beside")
     parser.add_argument("--runs", type=int, default=3, help="of the meeting beside, with telephones and without")
+    parser.add_argument("--real-time", action="store_true", help="before whatever else runs here; only root may")
     parser.add_argument("--only", choices=("alone", "beside", "calls"), help="one part alone")
+
+
+def _first(options: argparse.Namespace) -> list[str]:
+    """How the node is started so that a machine which others use, too, does not make its sound late."""
+    if not options.real_time:
+        return []
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    return ["chrt", "--rr", "1"]
 
 
 async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
     phones, n = Phones(options.calls, options.speakers), options.calls
     with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+        async with node_process(Path(folder), *_first(options), "taskset", "-c", SERVER_CORE) as node:
             await node.control.do(p.OpenRoom(room="r"))
             await phones.connect(node, "r")
             phones.talk(WARM_UP)

@@ -114,10 +114,10 @@ class Phones:
         self.beeps: list[float] = []
         self.late = 0.0
         self._nobody = Phone(SILENCE)
+        self._ports: list[int] = []
 
     async def connect(self, node: NodeProcess, room: str) -> None:
         """Calls that sit in a room of the node; who says something may."""
-        self._ports = []
         for number, phone in enumerate(self.phones):
             call, who = f"c{number}", f"p{number}"
             self._ports.append((await node.control.call(c.OpenCall(call=call), c.CallOpened)).port)

@@ -19,7 +19,7 @@ import numpy as np
 from tests.e2e.harness import until
 
 CONTROL_PORT = 4_444
-_KEY = 0.3  # s that a key is pressed, and as long until the next
+_RELEASED = "\x04"
 _CONFIG = """
 poll_method epoll
 sip_listen {address}:5060
@@ -112,7 +112,7 @@ class Baresip:
         """Press keys one after the other (RFC 4733)."""
         for key in keys:
             self.do("sndcode", key)
-            self.do("sndcode", "\x04")
+            self.do("sndcode", _RELEASED)
 
     def heard(self) -> np.ndarray:
         """All that was heard in the newest call, at 8 kHz."""

@@ -19,7 +19,7 @@ EVENTS, NOISE = 101, 13
 
 
 def one(data: bytes) -> None:
-    """The first octet says the codec and whether keys are told; each piece is a datagram, its kind who sends it when."""
+    """The first octet says the codec and whether keys are told; each piece is a datagram, its kind by whom and when."""
     first, now = data[0] if data else 0, 100.0
     name = list(CODECS)[first & 3]
     keys: list[str] = []
