@@ -17,6 +17,11 @@ NEEDED = {
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
     "nft": (lambda: bool(shutil.which("nft")), "nftables"),
     "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
+    "baresip": (lambda: bool(shutil.which("baresip")), "baresip-core"),
+    "Kamailio": (
+        lambda: os.path.exists("/usr/sbin/kamailio") and bool(glob("/usr/lib/*/kamailio/modules/tls.so")),
+        "kamailio kamailio-tls-modules",
+    ),
     "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
     "Redis": (lambda: bool(shutil.which("redis-server")), "redis-server"),
     "strace": (lambda: bool(shutil.which("strace")), "strace"),

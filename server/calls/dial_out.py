@@ -12,9 +12,11 @@ import msgspec
 from server.accounts import service as accounts
 from server.calls import in_meeting
 from server.calls import log as call_log
-from server.calls.line import Line
+from server.calls.line import NODE_SECONDS, Line
+from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
 from server.errors import UnavailableError
+from server.meetings.names import room_of
 from server.meetings.service import telephone
 from server.meetings.service.telephone import Found
 from server.store import Transaction
@@ -54,7 +56,6 @@ class Dialler:
         self._turns = asyncio.Semaphore(settings.most_calls_out)
         self._most_tries = settings.tries
         self._running: set[tuple[object, ...]] = set()
-        self._called_back: set[tuple[int, str]] = set()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         exchange.on_dropped.append(self._dropped)
 
@@ -72,19 +73,17 @@ class Dialler:
                 self._exchange.spawn(self._reach(job))
         return len(self._running) - before
 
-    def _dropped(self, line: Line) -> None:
+    def _dropped(self, cut: Cut) -> None:
         """Call back once, if the chair allows."""
-        if self.able and line.meeting is not None and line.number:
-            self._exchange.spawn(self._call_back(line, line.meeting))
+        if self.able and cut.meeting is not None and cut.number:
+            self._exchange.spawn(self._call_back(cut, cut.meeting))
 
-    async def _call_back(self, line: Line, meeting: int) -> None:
-        once = (meeting, line.number)
-        if once in self._called_back or not await self._exchange.store.read(telephone.may_call_back, meeting):
+    async def _call_back(self, cut: Cut, meeting: int) -> None:
+        if not await self._exchange.store.read(_may_call_back, meeting, cut.number):
             return
-        self._called_back.add(once)
-        log.info("call %s broke: %s is called back", line.name, line.number)
-        unit, account = line.unit, line.account
-        self.call([Job(number=line.number, purpose=Purpose.BACK, meeting=meeting, unit=unit, account=account)])
+        log.info("%s was cut off and is called back", cut.number)
+        await self._exchange.conductor.pool.wait_for(room_of(meeting), NODE_SECONDS)
+        self.call([Job(number=cut.number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
 
     async def _reach(self, job: Job) -> None:
         try:
@@ -145,7 +144,7 @@ class Dialler:
         line.call.mark = line
         await line.until(lambda: line.up)
         await line.agree(side.accept(line.answered or b""))
-        await exchange.store.write(call_log.answered, line.row)
+        await exchange.store.write(call_log.answered, line.row, line.dialog)
 
 
 async def _confirmed(line: Line, purpose: Purpose) -> bool:
@@ -176,6 +175,10 @@ def _found(tx: Transaction, job: Job) -> Found | None:
     if job.account is not None:
         return telephone.as_whom(tx, accounts.principals(tx, job.account), job.meeting)
     return Found(meeting=job.meeting, who=None, unit=job.unit) if job.unit is not None else None
+
+
+def _may_call_back(tx: Transaction, meeting: int, number: str) -> bool:
+    return telephone.may_call_back(tx, meeting) and not call_log.was_called_back(tx, meeting, number)
 
 
 def _is_wanted(tx: Transaction, job: Job) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from server.calls import dial_in, in_meeting, wiring
+from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
-from server.calls.line import UP_SECONDS, HungUpError, Line
+from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
 from server.calls.prompts import Voice
+from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, is_dropped, not_reached
 from server.config import Settings
 from server.errors import ProtocolError, UnavailableError
@@ -30,7 +31,6 @@ from server.telephony.sip.registration import Standing
 log = logging.getLogger("giaoban.calls")
 
 MOST_CALLERS = 200
-NODE_SECONDS = 30.0  # that a caller waits for another media node
 GOODBYE_SECONDS = 3.0  # for calls to end when the server does
 GOODBYE_LOOKS = 10  # and tenths of a second for the answers to our last BYEs
 
@@ -45,7 +45,7 @@ class Exchange:
         self.endpoint = wiring.endpoint(settings.telephone, self)
         self.trunk = wiring.Trunk(settings.telephone, self.endpoint)
         self.lines: dict[str, Line] = {}
-        self.on_dropped: list[Callable[[Line], None]] = []
+        self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.open = False  # whether calls can come
@@ -64,9 +64,9 @@ class Exchange:
             log.error("no telephone: a port of SIP cannot be opened: %s", error)
             return
         await self.store.write(telephone.all_gone)  # not before: another process of ours may have the ports, and calls
-        await self.store.write(call_log.all_ended)
         self.open = True
         self.trunk.start(self.now())
+        await restart.clean_up(self)
 
     async def close(self) -> None:
         """Hang up, tell the trunk, close the ports."""
@@ -77,6 +77,8 @@ class Exchange:
         self.open = False
         self.trunk.stop(self.now())
         for line in list(self.lines.values()):
+            if line.up and line.meeting is not None:
+                line.outcome = Outcome.RESTARTED
             if line.call is not None:
                 line.call.hang_up(self.now(), "Server restarts")
         if self._tasks:
@@ -153,10 +155,15 @@ class Exchange:
                 return
             if not call.offer:
                 await line.agree(side.accept(line.answered or b""))
-            await self.store.write(call_log.answered, line.row)
+            await self.store.write(call_log.answered, line.row, line.dialog)
             found = await dial_in.serve(self, line)
             if found is not None:
                 await in_meeting.take_part(self, line, found)
+
+    def dropped(self, cut: Cut) -> None:
+        """A line broke."""
+        for tell in self.on_dropped:
+            tell(cut)
 
     def ending(self, line: Line) -> Ended:
         """Around all that happens in a call."""
@@ -287,8 +294,7 @@ class Ended:
         exchange.lines.pop(line.name, None)
         log.info("call %s, %s: %s", line.name, line.number, outcome)
         if outcome is Outcome.DROPPED:
-            for tell in exchange.on_dropped:
-                tell(line)
+            exchange.dropped(Cut(line.number, line.meeting, line.unit, line.account))
         return known
 
     def _outcome(self) -> Outcome:

@@ -22,6 +22,7 @@ SAME_KEY = 0.8  # s within which a key that is told both by RTP and by INFO is o
 KEY_SECONDS = 8.0
 MOST_KEYS = 64  # that wait; a telephone that sends more is broken
 UP_SECONDS = 40.0
+NODE_SECONDS = 30.0  # that a caller waits for a media node
 
 
 class HungUpError(Exception):
@@ -61,6 +62,12 @@ class Line:
         self._played = 0
         self._changed = asyncio.Event()
         self._told_once: list[tuple[str, str, float]] = []  # keys that may yet be told in the other way
+
+    @property
+    def dialog(self) -> str:
+        """SIP's, in writing; empty as long as there is none."""
+        known = self.call.dialog if self.call is not None else None
+        return known.write() if known is not None else ""
 
     # ---- told by SIP and the nodes
 

@@ -69,9 +69,9 @@ def begin(
     )
 
 
-def answered(tx: Transaction, row: int) -> None:
-    """Somebody or something has taken it."""
-    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(answered_at=tx.now))
+def answered(tx: Transaction, row: int, dialog: str = "") -> None:
+    """Somebody or something has taken it; `dialog` is for whoever ends it after us (`restart`)."""
+    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(answered_at=tx.now, dialog=dialog))
 
 
 def note(tx: Transaction, /, row: int, **known: int | None) -> None:
@@ -87,14 +87,15 @@ def wrong_pin(tx: Transaction, row: int) -> None:
 
 def ended(tx: Transaction, row: int, outcome: Outcome, status: int, cause: int | None) -> None:
     """It is over."""
-    values: dict[str, Any] = {"ended_at": tx.now, "outcome": outcome, "status": status, "cause": cause}
+    values: dict[str, Any] = {"ended_at": tx.now, "outcome": outcome, "status": status, "cause": cause, "dialog": ""}
     tx.execute(sa.update(phone_call).where(phone_call.c.id == row, phone_call.c.ended_at.is_(None)).values(**values))
 
 
-def all_ended(tx: Transaction) -> None:
-    """The server has begun anew: whatever ran was cut off."""
-    values = {"ended_at": tx.now, "outcome": Outcome.DROPPED}
-    tx.execute(sa.update(phone_call).where(phone_call.c.ended_at.is_(None)).values(**values))
+def was_called_back(tx: Transaction, meeting_id: int, number: str) -> bool:
+    """Whether this number was called back into the meeting, successfully or not: once is enough."""
+    c = phone_call.c
+    query = sa.select(c.id).where(c.meeting_id == meeting_id, c.number == number, c.purpose == Purpose.BACK)
+    return tx.one(query.limit(1)) is not None
 
 
 def latest(tx: Transaction, most: int, before: int | None = None) -> list[Logged]:

@@ -40,4 +40,5 @@ phone_call = Table(
     sa.Column("status", sa.Integer, nullable=False),  # SIP's, 0 as long as there is none
     sa.Column("cause", sa.Integer, nullable=True),  # Q.850's
     sa.Column("wrong_pins", sa.Integer, nullable=False),
+    sa.Column("dialog", sa.Text, nullable=False, server_default=""),  # SIP's, as long as the call runs
 )

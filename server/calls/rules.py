@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     RUNNING = "running"
     MET = "met"  # took part in the meeting
     DROPPED = "dropped"  # took part, until the line broke
+    RESTARTED = "restarted"  # took part, until this server was started anew
     TAKEN_OUT = "taken_out"
     GAVE_UP = "gave_up"  # hung up before the meeting
     WRONG_PIN = "wrong_pin"

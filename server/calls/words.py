@@ -9,6 +9,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.RUNNING: _("Đang nối"),
     Outcome.MET: _("Đã dự họp"),
     Outcome.DROPPED: _("Đang họp thì đứt đường dây"),
+    Outcome.RESTARTED: _("Đang họp thì máy chủ khởi động lại"),
     Outcome.TAKEN_OUT: _("Bị chủ trì mời ra khỏi cuộc họp"),
     Outcome.GAVE_UP: _("Gác máy trước khi vào họp"),
     Outcome.WRONG_PIN: _("Bấm sai mã ba lần"),
@@ -41,4 +42,14 @@ PURPOSES: dict[Purpose, str] = {
 }
 
 GOOD = frozenset({Outcome.MET, Outcome.HEARD, Outcome.CONFIRMED, Outcome.NOTED, Outcome.TALKED})
-BAD = frozenset({Outcome.TRUNK, Outcome.NO_SOUND, Outcome.NO_NODE, Outcome.LOCKED, Outcome.WRONG_PIN, Outcome.DROPPED})
+BAD = frozenset(
+    {
+        Outcome.TRUNK,
+        Outcome.NO_SOUND,
+        Outcome.NO_NODE,
+        Outcome.LOCKED,
+        Outcome.WRONG_PIN,
+        Outcome.DROPPED,
+        Outcome.RESTARTED,
+    }
+)

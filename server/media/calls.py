@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.media.phone.bridge import Call, NoPortError, Ports
@@ -121,6 +123,11 @@ class Calls:
     def stats(self, now: float) -> list[c.CallStats]:
         """Counters of every call."""
         return [_stats(call, now) for call in self.lines]
+
+    def ticks(self) -> tuple[float, float]:
+        """How long the slowest tick of the last minute took, and 99 of 100 at most; s, 0 before the first."""
+        lengths = self.lines.ticks() or [0.0]
+        return max(lengths), float(np.percentile(lengths, 99))
 
 
 def _terms(told: c.CallTerms) -> Terms:

@@ -187,8 +187,10 @@ class Commands:
 
     def _get_stats(self, command: p.GetStats, now: float) -> p.Answer:
         stats = node_stats(self._switch, command.room, self.lag, now)
-        told = {"calls": self.calls.stats(now), "calls_tick_ms": 1000 * self.calls.lines.slowest_tick}
-        return msgspec.structs.replace(stats, **told)
+        slowest, usual = self.calls.ticks()
+        return msgspec.structs.replace(
+            stats, calls=self.calls.stats(now), calls_tick_ms=1000 * slowest, calls_tick_p99_ms=1000 * usual
+        )
 
     async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:
         """Control may end with our answer, and a container with control: the files must be complete by then."""

@@ -1,6 +1,7 @@
 """Opus (RFC 6716) through PyAV: how long a packet lasts, a decoder that can conceal losses, an encoder for mixes.
 
-Everything is 48 kHz mono, 16 bit. Measured on one core a 20 ms packet: 30 µs to decode, 135 µs to encode.
+Everything is mono, 16 bit, and 48 kHz but for voices that have no more than their telephone gave them. Measured on one
+core a 20 ms packet: 30 µs to decode, 135 µs to encode, 55 µs from 8 kHz.
 """
 
 from __future__ import annotations
@@ -68,15 +69,16 @@ class Decoder:
 
 
 class Encoder:
-    """A mix's encoder: 20 ms in, one packet out."""
+    """An encoder of samples at `rate` (8, 12, 16, 24 or 48 kHz): 20 ms in, one packet out."""
 
-    def __init__(self, bit_rate: int = 40_000) -> None:
+    def __init__(self, bit_rate: int = 40_000, rate: int = RATE) -> None:
+        self.rate, self.frame = rate, rate // 50
         self._codec: av.AudioCodecContext = av.CodecContext.create("libopus", "w")
         self._codec.bit_rate = bit_rate
-        self._codec.sample_rate = RATE
+        self._codec.sample_rate = rate
         self._codec.layout = "mono"
         self._codec.format = "s16"
-        self._codec.time_base = Fraction(1, RATE)
+        self._codec.time_base = Fraction(1, rate)
         self._codec.options = {"application": "voip", "compression_level": "5"}
         self._codec.open()
         self._at = 0
@@ -87,10 +89,10 @@ class Encoder:
         return self._codec.extradata or b""
 
     def encode(self, samples: Samples) -> bytes:
-        """One packet of `FRAME` samples."""
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, FRAME), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        frame.time_base = Fraction(1, RATE)
+        """One packet of `frame` samples."""
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, self.frame), format="s16", layout="mono")
+        frame.sample_rate = self.rate
+        frame.time_base = Fraction(1, self.rate)
         frame.pts = self._at
-        self._at += FRAME
+        self._at += self.frame
         return b"".join(bytes(packet) for packet in self._codec.encode(frame))

@@ -64,8 +64,8 @@ class Stats(Message, frozen=True, tag="stats"):
     """The node's counters; `refused` counts what was dropped by reason (bad STUN, bad RTP, strangers...).
 
     `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
-    packets are those that a full send buffer did not take. `calls_tick_ms` is how long the slowest 20 ms of a room's
-    telephones took of late.
+    packets are those that a full send buffer did not take. `calls_tick_ms` is how much CPU the slowest 20 ms of a
+    room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most.
     """
 
     participants: list[ParticipantStats]
@@ -81,3 +81,4 @@ class Stats(Message, frozen=True, tag="stats"):
     lag_ms: float = 0.0
     calls: list[CallStats] = msgspec.field(default_factory=list)
     calls_tick_ms: float = 0.0
+    calls_tick_p99_ms: float = 0.0

@@ -25,11 +25,12 @@ SPEAKERS = 3  # of a room: as many as there are slots for voices
 
 @dataclass(frozen=True)
 class Target:
-    """A server with its load: `run` it at a rate as often as wanted."""
+    """A server with its load: `run` it at a rate as often as wanted. `node` is ours."""
 
     name: str
     pid: int
     load: Load
+    node: NodeProcess | None = None
 
     def run(self, rate: Rate, seconds: float, what: str = "") -> Outcome:
         """Every packet that is looked at must be right; what was measured goes to stderr."""
@@ -81,7 +82,7 @@ async def ours(sinks: int, *, rooms: int = 1, speakers: int = 1) -> AsyncIterato
             publishers = await _in_batches(rooms * speakers, speaker)
             listeners = await _in_batches(rooms * sinks, lambda n: _sink(node, f"r{n % rooms}", f"sink{n}"))
             load = Load(publishers, listeners, pictures=rooms, heard=1 / rooms)
-            yield Target("ours", node.pid, load)
+            yield Target("ours", node.pid, load, node)
             await load.close()
 
 

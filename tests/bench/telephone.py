@@ -1,36 +1,34 @@
 """A meeting of telephones: 85 calls of which 5 speak; what that costs, how late and how whole their sound arrives.
 
 Every telephone sends a packet each 20 ms, as telephones do whether anybody speaks or not. One of the speakers says a
-tone without a pause, another a short one each second, by whose beginning the way from mouth to ear is measured.
+tone without a pause, the others a short one each second, by whose beginning the way from mouth to ear is measured: from
+the first sample said, 20 ms before its packet is sent, to that sample's place in the packet in which it is heard.
+
+A browser meeting on the same node is measured by turns with the telephones' packets going to the node and, for the
+same load on our side, to nobody. At last sipp calls the whole server: twenty calls a second, and with a fifth of all
+messages lost.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import socket
 import tempfile
-import time
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-
-import numpy as np
+from statistics import median
 
 from server.media import protocol as p
-from server.media import protocol_calls as c
-from server.media.phone.codecs import codec
-from server.media.phone.g711 import ALAW
-from server.media.rtp import build_header
+from tests.bench import telephone_calls
 from tests.bench.figures import Figure, percentile
-from tests.bench.load import cpu_seconds
-from tests.media.driving import NodeProcess, node_process
+from tests.bench.load import Rate, cpu_seconds
+from tests.bench.sfu_load import LOAD_CORE, SERVER_CORE, Target, ours
+from tests.bench.telephone_load import Phones
+from tests.media.driving import node_process
 
-SERVER_CORE, LOAD_CORE = "0", 1
-HOST = "127.0.0.1"
-TONE, BEEP = 400.0, 1_000.0  # Hz
-BEEP_EVERY, BEEP_LENGTH = 50, 10  # packets
-_SIZE = 160
+WARM_UP = 5.0  # s
+SEEN = Rate(burst=3, video_size=900)  # 360p: 520 kbit/s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,118 +36,92 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calls", type=int, default=85)
     parser.add_argument("--speakers", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--sinks", type=int, default=90, help="browsers of the meeting beside")
+    parser.add_argument("--runs", type=int, default=3, help="of the meeting beside, with telephones and without")
+    parser.add_argument("--real-time", action="store_true", help="before whatever else runs here; only root may")
+    parser.add_argument("--only", choices=("alone", "beside", "calls"), help="one part alone")
 
 
-def _tone(hertz: float, packets: int) -> list[bytes]:
-    at = np.arange(packets * _SIZE) / 8_000
-    encoded = codec("PCMA").encode((8_000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16))
-    return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
+def _first(options: argparse.Namespace) -> list[str]:
+    """How the node is started so that a machine which others use, too, does not make its sound late."""
+    if not options.real_time:
+        return []
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    return ["chrt", "--rr", "1"]
 
 
-class _Phone:
-    """One telephone: what it says, in turn, and what it has heard with the time when that came."""
-
-    def __init__(self, says: list[bytes]) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((HOST, 0))
-        self.socket.setblocking(False)
-        self.says, self.port, self.number = says, 0, 0
-        self.heard: list[tuple[float, bytes]] = []
-        self.keeps = False
-
-    def say(self) -> None:
-        n = self.number = self.number + 1
-        header = build_header(8, 0, n & 0xFFFF, n * _SIZE, 5)
-        self.socket.sendto(header + self.says[n % len(self.says)], (HOST, self.port))
-
-    def read(self) -> None:
-        while True:
-            try:
-                data = self.socket.recv(2_048)
-            except BlockingIOError:
-                return
-            if self.keeps:
-                self.heard.append((time.monotonic(), data[12:]))
-
-
-async def _connect(node: NodeProcess, number: int, phone: _Phone, speaks: bool) -> None:
-    call = f"c{number}"
-    phone.port = (await node.control.call(c.OpenCall(call=call), c.CallOpened)).port
-    host, port = phone.socket.getsockname()
-    terms = c.CallTerms(codec="PCMA", sending=8, receiving=8, host=host, port=port)
-    await node.control.do(c.SetTerms(call=call, terms=terms))
-    await node.control.do(c.SeatCall(call=call, room="r", participant=f"p{number}"))
-    await node.control.do(p.SetPublish(room="r", participant=f"p{number}", microphone=speaks))
-    asyncio.get_running_loop().add_reader(phone.socket.fileno(), phone.read)
-
-
-async def _talk(phones: list[_Phone], seconds: float, beeps: list[float]) -> None:
-    """All say their packets, spread over each 20 ms; `beeps` notes when the beeps begin."""
-    loop = asyncio.get_running_loop()
-    due, groups = loop.time(), [phones[n::10] for n in range(10)]
-    end = due + seconds
-    while due < end:
-        for group in groups:
-            due += 0.002
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            for phone in group:
-                phone.say()
-                if phone is phones[1] and phone.number % BEEP_EVERY == 0:
-                    beeps.append(time.monotonic())
-
-
-def _strength(samples: np.ndarray, hertz: float) -> float:
-    at = np.arange(samples.size) / 8_000
-    return float(abs(np.dot(samples, np.exp(-2j * np.pi * hertz * at)))) / samples.size
-
-
-def _delays(heard: list[tuple[float, bytes]], beeps: list[float]) -> list[float]:
-    """From the sending of a beep's first packet to the arrival of the first in which it is heard, in ms."""
-    loud = [(at, _strength(ALAW.decode(data).astype(float), BEEP) > 400) for at, data in heard]
-    begins = [at for (at, now), (_, before) in zip(loud[1:], loud, strict=False) if now and not before]
-    found = []
-    for beep in beeps:
-        after = next((at for at in begins if at > beep), None)
-        if after is not None and after - beep < 0.5:
-            found.append(1_000 * (after - beep))
-    return found
-
-
-def _longest_gap(heard: list[tuple[float, bytes]]) -> float:
-    """Of the tone that never pauses, in ms."""
-    longest = gap = 0
-    for _, data in heard:
-        samples = ALAW.decode(data).astype(float)
-        for piece in samples.reshape(-1, 40):
-            gap = 0 if piece.std() > 300 else gap + 5
-            longest = max(longest, gap)
-    return float(longest)
-
-
-async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    """Cost, delay and gaps."""
-    os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
-    says = [_tone(TONE, 50), _tone(BEEP, BEEP_LENGTH) + [bytes([0xD5]) * _SIZE] * (BEEP_EVERY - BEEP_LENGTH)]
-    quiet = [bytes([0xD5]) * _SIZE]
-    phones = [_Phone(says[min(n, 1)] if n < options.speakers else quiet) for n in range(options.calls)]
+async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    phones, n = Phones(options.calls, options.speakers), options.calls
     with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
+        async with node_process(Path(folder), *_first(options), "taskset", "-c", SERVER_CORE) as node:
             await node.control.do(p.OpenRoom(room="r"))
-            for number, phone in enumerate(phones):
-                await _connect(node, number, phone, number < options.speakers)
-            await _talk(phones, 5, [])
-            for phone in phones[-5:]:
-                phone.keeps = True
-            beeps: list[float] = []
-            before, began = cpu_seconds(node.pid), time.monotonic()
-            await _talk(phones, options.seconds, beeps)
-            share = (cpu_seconds(node.pid) - before) / (time.monotonic() - began)
+            await phones.connect(node, "r")
+            phones.talk(WARM_UP)
+            phones.listen()
+            before = cpu_seconds(node.pid)
+            phones.talk(options.seconds)
+            share = (cpu_seconds(node.pid) - before) / options.seconds
             stats = await node.control.call(p.GetStats(), p.Stats)
             await node.control.close()
-    delays = [delay for phone in phones[-5:] for delay in _delays(phone.heard, beeps)]
-    n = options.calls
+    delays = phones.delays()
     yield Figure("telephone.cpu_share", round(share, 3), "of a core", n)
+    yield Figure("telephone.tick_p99_ms", round(stats.calls_tick_p99_ms, 2), "ms", n)
     yield Figure("telephone.tick_max_ms", round(stats.calls_tick_ms, 2), "ms", n)
     yield Figure("telephone.mouth_to_ear_p50_ms", round(percentile(delays, 0.5), 1), "ms", len(delays))
     yield Figure("telephone.mouth_to_ear_p99_ms", round(percentile(delays, 0.99), 1), "ms", len(delays))
-    yield Figure("telephone.longest_gap_ms", max(_longest_gap(phone.heard) for phone in phones[-5:]), "ms", 5)
+    yield Figure("telephone.longest_gap_ms", max(ear.gap for ear in phones.ears), "ms", len(phones.ears))
+    yield Figure("telephone.longest_pause_ms", round(max(ear.pause for ear in phones.ears), 1), "ms", len(phones.ears))
+    yield Figure("telephone.load_late_ms", round(phones.late, 1), "ms", 1)
+    phones.close()
+
+
+def _measured(target: Target, phones: Phones, seconds: float, what: str) -> float:
+    """p99 of the meeting in ms while the telephones talk, in a thread that gives way to the load of the meeting."""
+
+    def talk() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        phones.talk(seconds + 2)
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    outcome = target.run(SEEN, seconds, what)
+    talking.join()
+    return outcome.p99_ms
+
+
+async def _beside(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    phones, seconds = Phones(options.calls, options.speakers), min(options.seconds, 10.0)
+    found: dict[bool, list[float]] = {False: [], True: []}
+    async with ours(options.sinks) as target:
+        node = target.node
+        assert node is not None
+        await node.control.do(p.OpenRoom(room="telephones"))
+        await phones.connect(node, "telephones")
+        for run in range(2 * options.runs):
+            there = run % 2 == 1
+            phones.turn_to(there)
+            words = f"beside {options.calls} telephones" if there else "without telephones"
+            found[there].append(_measured(target, phones, seconds, words))
+    phones.close()
+    alone, beside = (median(found[there]) for there in (False, True))
+    yield Figure("telephone.sfu_alone_p99_ms", round(alone, 2), "ms", options.runs)
+    yield Figure("telephone.sfu_beside_p99_ms", round(beside, 2), "ms", options.runs)
+    yield Figure("telephone.sfu_beside_ratio", round(beside / alone, 3), "", options.runs)
+
+
+async def _setups(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    with telephone_calls.server() as app:
+        calls = telephone_calls.dial(app, 20 * 60, 20, 0)
+        lossy = telephone_calls.dial(app, 100, 20, 20)
+    yield Figure("telephone.calls_at_20_a_second", calls.good, "of 1200", 1)
+    yield Figure("telephone.answer_p99_ms", round(percentile(calls.answered_ms, 0.99), 1), "ms", len(calls.answered_ms))
+    yield Figure("telephone.calls_with_a_fifth_lost", lossy.good, "of 100", 1)
+
+
+async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    """Cost, delay and gaps; what a browser meeting on the same node feels of it; calls that come and go."""
+    os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
+    for name, part in {"alone": _alone(options), "beside": _beside(options), "calls": _setups(options)}.items():
+        if options.only in (None, name):
+            async for figure in part:
+                yield figure

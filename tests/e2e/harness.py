@@ -83,7 +83,13 @@ class App:
     """What the control process is started by, such as a tool that records it."""
 
     def __init__(
-        self, folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = ""
+        self,
+        folder: Path,
+        address: str = "127.0.0.1",
+        nodes: int = 1,
+        telephone: int = 0,
+        trunk: str = "",
+        line: str = "",
     ) -> None:
         self.folder, self.address, self.telephone_port = folder, address, telephone
         self.port = free_port()
@@ -111,11 +117,11 @@ class App:
         if telephone:
             first = 20_000 + 200 * secrets.randbelow(50)
             self.environment |= {
-                "GIAOBAN_TELEPHONE_ADDRESS": address,
-                "GIAOBAN_TELEPHONE_HOST": address,
+                "GIAOBAN_TELEPHONE_ADDRESS": line or address,
+                "GIAOBAN_TELEPHONE_HOST": line or address,
                 "GIAOBAN_TELEPHONE_UDP_PORT": str(telephone),
                 "GIAOBAN_TELEPHONE_TCP_PORT": str(telephone),
-                "GIAOBAN_TELEPHONE_TRUNKS": address,
+                "GIAOBAN_TELEPHONE_TRUNKS": trunk.partition(":")[0] or address,
                 "GIAOBAN_TELEPHONE_TRUNK": trunk,
                 "GIAOBAN_TELEPHONE_FIRST_RTP_PORT": str(first),
                 "GIAOBAN_TELEPHONE_LAST_RTP_PORT": str(first + 199),
@@ -258,10 +264,13 @@ class App:
 
 @contextmanager
 def running(
-    folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = ""
+    folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = "", line: str = ""
 ) -> Iterator[App]:
-    """The application, seeded and started, with SIP on a port if there is one, calling by `trunk`; ended afterwards."""
-    app = App(folder, address, nodes, telephone, trunk)
+    """The application, seeded and started; ended afterwards.
+
+    With SIP on the port `telephone` if there is one, at the address `line` if it is another, calling by `trunk`.
+    """
+    app = App(folder, address, nodes, telephone, trunk, line)
     app.seed()
     try:
         app.start()

@@ -10,18 +10,46 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import Page
 
+from server.accounts import service as accounts
+from server.accounts.tokens import load_key
+from server.calls import numbers, pins
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.rtp import RtpPacket, build_header
+from server.store import Store
 from server.telephony import agreement, sdp
 from server.telephony.agreement import Ours
 from server.telephony.sip.call import Call, CallState
 from tests.calls.making import Handsets
+from tests.e2e.harness import App
 
 HOST = "127.0.0.1"
 _KEY_PACKETS = 4
 _TICK = 0.02  # s
+
+
+def give_pin(app: App, username: str, number: str) -> str:
+    """A person gets a number and a PIN, which is given."""
+    store = Store(f"sqlite:///{app.folder}/giaoban.db")
+    who = store.read_now(accounts.principal_of, username)
+    store.write_now(numbers.give, who.account_id, number)
+    made = store.write_now(pins.make, load_key(app.folder / "data" / "secret.key"), who, [who.account_id])
+    store.close()
+    return made[0].pin
+
+
+def seat(page: Page) -> dict[str, Any] | None:
+    """The telephone in the roster, the last that came of those that are there."""
+    found: dict[str, Any] | None = page.evaluate(
+        """() => {
+          const people = [...document.querySelector('[data-room]').room.state.people.values()];
+          const phones = people.filter((one) => one.phone);
+          return phones.findLast((one) => one.present) ?? phones.at(-1) ?? null;
+        }"""
+    )
+    return found
 
 
 class Telephone(Handsets):

@@ -4,53 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
 
-from server.accounts import service as accounts
-from server.accounts.tokens import load_key
-from server.calls import numbers, pins
-from server.store import Store
 from tests.e2e.harness import App, chromium, free_port, running, until
+from tests.e2e.hearing import beeps, hears_tone
 from tests.e2e.rooms import action, enter, start_meeting
-from tests.e2e.telephone import Telephone
+from tests.e2e.telephone import Telephone, give_pin, seat
 
 pytestmark = pytest.mark.timeout(240)
 TONE = 620.0
-_LISTEN = """async (seconds) => {
-  const { connection } = document.querySelector('[data-room]').room.session;
-  window.ear ??= new AudioContext();
-  await ear.resume();
-  const tracks = connection.pc.getReceivers().map((one) => one.track).filter((one) => one.kind === 'audio');
-  const analysers = tracks.map((track) => {
-    const analyser = new AnalyserNode(ear, { fftSize: 16384, smoothingTimeConstant: 0 });
-    new MediaStreamAudioSourceNode(ear, { mediaStream: new MediaStream([track]) }).connect(analyser);
-    return analyser;
-  });
-  await new Promise((done) => setTimeout(done, 1000 * seconds));
-  return analysers.map((analyser) => {
-    const bins = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(bins);
-    const peak = bins.indexOf(Math.max(...bins));
-    return { hertz: peak * ear.sampleRate / analyser.fftSize, loud: bins[peak] };
-  });
-}"""
-
-
-def hears_tone(page: Page) -> bool:
-    """Whether one of the page's voices is the telephone's tone, within 1 %."""
-    found: list[dict[str, Any]] = page.evaluate(_LISTEN, 0.6)
-    return any(one["loud"] > -50 and abs(one["hertz"] / TONE - 1) < 0.01 for one in found)
-
-
-def beeps(sound: np.ndarray) -> int:
-    """How many times it becomes loud: Chromium's fake microphone beeps about once a second."""
-    pieces = sound[: sound.size // 160 * 160].reshape(-1, 160).astype(float).std(axis=1)
-    loud = pieces > 300
-    return int(np.sum(loud[1:] & ~loud[:-1]))
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +35,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, telephone: Telephone) -> Itera
 @pytest.fixture(scope="module")
 def pin(app: App) -> str:
     """Of the head of a village."""
-    store = Store(f"sqlite:///{app.folder}/giaoban.db")
-    who = store.read_now(accounts.principal_of, "thon1.camthuy")
-    store.write_now(numbers.give, who.account_id, "0901 234 567")
-    made = store.write_now(pins.make, load_key(app.folder / "data" / "secret.key"), who, [who.account_id])
-    store.close()
-    return made[0].pin
-
-
-def seat(page: Page) -> dict[str, Any] | None:
-    """The telephone in the roster."""
-    found: dict[str, Any] | None = page.evaluate(
-        "() => [...document.querySelector('[data-room]').room.state.people.values()].find((one) => one.phone) ?? null"
-    )
-    return found
+    return give_pin(app, "thon1.camthuy", "0901 234 567")
 
 
 def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Telephone) -> None:
@@ -101,20 +52,20 @@ def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Tel
         until(lambda: beeps(telephone.listen(4)) >= 2, 40, "Chromium's beep on the telephone")
 
         telephone.say = TONE
-        assert not hears_tone(page), "its microphone is off"
+        assert not hears_tone(page, TONE), "its microphone is off"
         telephone.press("*6")
-        until(lambda: hears_tone(page), 20, "the telephone's tone in Chromium")
+        until(lambda: hears_tone(page, TONE), 20, "the telephone's tone in Chromium")
 
         action(page, "floor-mode")
-        until(lambda: not hears_tone(page), 20, "no floor, no tone")
+        until(lambda: not hears_tone(page, TONE), 20, "no floor, no tone")
         telephone.press("*6")
         telephone.press("*9")
         until(lambda: (seat(page) or {}).get("hand"), 20, "its hand is up")
-        assert not hears_tone(page)
+        assert not hears_tone(page, TONE)
         action(page, "invite")
         until(lambda: (seat(page) or {}).get("floor"), 20, "it has the floor")
         telephone.press("*6")
-        until(lambda: hears_tone(page), 20, "the tone again, now with the floor")
+        until(lambda: hears_tone(page, TONE), 20, "the tone again, now with the floor")
 
         telephone.hang_up(call)
         until(lambda: not (seat(page) or {"present": True})["present"], 20, "it has left the roster")

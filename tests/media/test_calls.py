@@ -104,7 +104,7 @@ async def test_a_seated_call_is_heard_when_it_may_be_and_keys_name_its_room(node
     figures = {call.call: call for call in stats.calls}
     assert figures["c1"].packets_in > 50 and figures["c2"].packets_out > 50
     assert figures["c1"].strangers == 0 and figures["c1"].silent_for is not None
-    assert stats.calls_tick_ms > 0
+    assert stats.calls_tick_ms >= stats.calls_tick_p99_ms > 0
     one.socket.close()
     other.socket.close()
 

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from server.media.ice import Address
 from server.media.opus import Samples
-from server.media.phone.codecs import FRAME_TIME, Codec, codec
+from server.media.phone.codecs import Codec, codec
 from server.media.phone.dictation import Dictation
 from server.media.phone.leg import Leg, Terms
+from server.media.phone.metronome import Metronome
 from server.media.phone.mix import Listener, Mix
 from server.media.phone.sounds import Player
 
@@ -30,8 +31,6 @@ Clock = Callable[[], float]
 
 BURST = 50  # datagrams taken in one go: a second of a call
 _LARGEST = 2_048
-_FORGET = 0.999  # of the slowest tick is left a tick later: half of it after 14 s
-_BEHIND = 0.2  # s: the machine stood still; what was missed is not made up for
 
 
 class NoPortError(OSError):
@@ -133,20 +132,17 @@ class Call:
 class Bridge:
     """Legs by the names of their calls. `hear` makes what telephones hear out of what telephones say in these 20 ms.
 
-    `spent` is how long the slowest of the last ticks took, in s; `skipped` counts ticks left out. Without `ticking`,
-    its owner calls `step` by a clock of its own.
+    Without `ticking`, its owner calls `step` by a clock of its own.
     """
 
     def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
-        self.spent = 0.0
-        self.skipped = 0
+        self.metronome = Metronome(self.step)
         self.hear: Callable[[Speakers, float], Speakers] = lambda speakers, now: speakers
         self._ports, self._on_key = ports, on_key
         self._clock, self._ticking = clock, ticking
         self._calls: dict[str, Call] = {}
         self._talking: frozenset[str] = frozenset()
         self._mix = Mix()
-        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -172,8 +168,8 @@ class Bridge:
         name = made.listener.who
         self._calls[name] = made
         made.leg.talk(name in self._talking or made.dictation is not None)
-        if self._ticking and self._timer is None:
-            self._begin()
+        if self._ticking:
+            self.metronome.start()
 
     def let_go(self, call: str) -> Call:
         """A call goes to another bridge. Raises KeyError."""
@@ -215,28 +211,13 @@ class Bridge:
         self._rest()
 
     def _rest(self) -> None:
-        if not self._calls and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if not self._calls:
+            self.metronome.stop()
 
     def close_all(self) -> None:
         """Every call."""
         for call in list(self._calls):
             self.close(call)
-
-    def _begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(loop.time() + FRAME_TIME, self._tick, loop.time() + FRAME_TIME)
-
-    def _tick(self, due: float) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        if began - due > _BEHIND:
-            self.skipped += round((began - due) / FRAME_TIME)
-            due = began
-        self._timer = loop.call_at(due + FRAME_TIME, self._tick, due + FRAME_TIME)
-        self.step(self._clock())
-        self.spent = max(loop.time() - began, self.spent * _FORGET)
 
     def step(self, now: float) -> None:
         """20 ms of everybody."""

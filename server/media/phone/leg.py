@@ -16,6 +16,7 @@ from server.media.ice import Address
 from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.events import Keypad
+from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
 from server.media.rtp import RtpPacket, build_header, is_rtcp
@@ -76,11 +77,13 @@ class Leg:
         self._first = True
         self._hush_until = float("-inf")
         self._keypad = Keypad()
+        self._inband: Listening | None = None
         self._in: Session | None = None
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
         self._playout = Playout(self._codec)
         self._secure(terms)
+        self._listen(terms)
 
     @property
     def rate(self) -> int:
@@ -114,6 +117,11 @@ class Leg:
         except (KeyError, TypeError, ValueError, Error) as error:
             raise ValueError(f"the keys do not fit {terms.keys.suite}") from error
 
+    def _listen(self, terms: Terms) -> None:
+        """Where keys are told in no other way they are heard in the sound, which G.711 leaves as it is."""
+        needed = terms.events is None and terms.codec in ("PCMA", "PCMU")
+        self._inband = (self._inband or Listening()) if needed else None
+
     def change(self, terms: Terms) -> None:
         """Other terms (re-INVITE). Raises ValueError as at the beginning; then nothing has changed."""
         if terms.keys != self.terms.keys:
@@ -121,6 +129,7 @@ class Leg:
         if terms.codec != self.terms.codec:
             self._codec = codec(terms.codec)
             self._playout = Playout(self._codec)
+        self._listen(terms)
         self._latch.name(terms.named)
         self.terms = terms
 
@@ -149,13 +158,27 @@ class Leg:
             self.received += 1
             if kind == terms.events:
                 self._key(packet, now)
-            elif kind != terms.noise and self.talks and now >= self._hush_until:
-                self._playout.push(packet.payload, packet.timestamp, now)
+            elif kind != terms.noise:
+                self._sound(packet, now)
+
+    def _sound(self, packet: RtpPacket, now: float) -> None:
+        if self._inband is not None:
+            samples = self._codec.decode(packet.payload)
+            for key in self._inband.hear(samples) if samples is not None else "":
+                self._on_key(key)
+            if self._inband.pressed:
+                self._hush(now)
+        if self.talks and now >= self._hush_until:
+            self._playout.push(packet.payload, packet.timestamp, now)
+
+    def _hush(self, now: float) -> None:
+        """A key sounds, which others need not hear; its tone may have begun before it was known for what it is."""
+        if now >= self._hush_until:
+            self._playout.drop()
+        self._hush_until = now + KEY_HUSH
 
     def _key(self, packet: RtpPacket, now: float) -> None:
-        if now >= self._hush_until:
-            self._playout.drop()  # the tone may have begun before its first event
-        self._hush_until = now + KEY_HUSH
+        self._hush(now)
         try:
             key = self._keypad.hear(packet.payload, packet.timestamp)
         except ProtocolError:

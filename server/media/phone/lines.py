@@ -54,11 +54,11 @@ class Lines:
     def _pressed(self, call: str, key: str) -> None:
         self._tell(KeyPressed(call=call, key=key, room=self._rooms.get(call, "")))
 
-    @property
-    def slowest_tick(self) -> float:
-        """Seconds, of late."""
+    def ticks(self) -> list[float]:
+        """How long each 20 ms of the last minute took, of every room, of the lobby and of pairs; s."""
         rooms = (one.bridge for one in self._conferences.values())
-        return max(bridge.spent for bridge in (self._lobby, *self._pairs.values(), *rooms))
+        bridges = (self._lobby, *self._pairs.values(), *rooms)
+        return [length for bridge in bridges for length in bridge.metronome.lengths]
 
     def infos(self) -> list[CallInfo]:
         """Every call and where it sits."""

@@ -6,9 +6,8 @@ import secrets
 
 import numpy as np
 
-from server.media.opus import FRAME, QUIET, RATE, Encoder, Samples
+from server.media.opus import FRAME, QUIET, Encoder, Samples
 from server.media.phone.gain import Gain, soften
-from server.media.phone.resample import Resampler
 from server.media.protocol import Kind
 from server.media.source import BLANK_HEADER, Packet, Source
 from server.media.speakers import SPEAKING
@@ -26,8 +25,7 @@ class Telephone:
         self.allowed: frozenset[Kind] = frozenset()
         self.source = Source(name, "microphone", "", secrets.randbits(32))
         self._gain = Gain()
-        self._resampler: tuple[int, Resampler] | None = None
-        self._encoder = Encoder(BIT_RATE)
+        self._encoder: Encoder | None = None  # of the rate at which the line comes
         self._index = secrets.randbits(15) + 0x10000
         self._timestamp = secrets.randbits(31)
         self._loud_until = self._sent_at = float("-inf")
@@ -36,21 +34,23 @@ class Telephone:
     def packet(self, samples: Samples | None, rate: int, now: float) -> tuple[Packet, int] | None:
         """What the others get of these 20 ms and how loud it is (0..127); None for silence that nobody misses."""
         self._timestamp = (self._timestamp + FRAME) & 0xFFFF_FFFF
-        loud = self._amplify(samples, rate) if samples is not None else None
+        loud = self._amplify(samples) if samples is not None else None
         level = _level(loud) if loud is not None else 0
         if level >= SPEAKING:
             self._loud_until = now + HANGOVER
         if now < self._loud_until:
-            sound = loud if loud is not None else np.zeros(FRAME, np.int16)
-            return self._made(self._encoder.encode(sound), now), level
+            return self._made(self._encode(loud, rate), now), level
         self._talking = False
         return (self._made(QUIET, now), 0) if now - self._sent_at >= ALIVE_EVERY else None
 
-    def _amplify(self, samples: Samples, rate: int) -> Samples:
-        if self._resampler is None or self._resampler[0] != rate:
-            self._resampler = rate, Resampler(rate, RATE)
-        loud = self._gain(samples.astype(np.float32))
-        return soften(self._resampler[1](loud)).astype(np.int16)
+    def _amplify(self, samples: Samples) -> Samples:
+        return soften(self._gain(samples.astype(np.float32))).astype(np.int16)
+
+    def _encode(self, sound: Samples | None, rate: int) -> bytes:
+        encoder = self._encoder
+        if encoder is None or (sound is not None and encoder.rate != rate):
+            encoder = self._encoder = Encoder(BIT_RATE, rate)
+        return encoder.encode(sound if sound is not None else np.zeros(encoder.frame, np.int16))
 
     def _made(self, payload: bytes, now: float) -> Packet:
         self._index += 1

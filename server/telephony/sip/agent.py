@@ -12,6 +12,7 @@ from typing import Protocol
 from server.errors import ProtocolError
 from server.telephony.sip import info
 from server.telephony.sip import session as sessions
+from server.telephony.sip.asking import Asking
 from server.telephony.sip.call import ALLOW, SDP, Call, Ending
 from server.telephony.sip.dialog import Dialog, Id
 from server.telephony.sip.digest import Credentials
@@ -90,6 +91,12 @@ class Agent:
         self.calls[call.id] = call
         call.start(target, local, description, ring_for, now)
         return call
+
+    def end_for_another(self, dialog: Dialog, now: float, reason: str) -> None:
+        """End a call of an agent that is gone: the other side may not know yet. Its answer changes nothing."""
+        bye = dialog.request("BYE")
+        bye.add("Reason", f'SIP;cause=200;text="{reason}"')
+        Asking(self.layer, bye, self.route(dialog), lambda response, now: None, now)
 
     # ---- for calls
 

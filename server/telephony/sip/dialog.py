@@ -5,14 +5,21 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+import msgspec
+
 from server.errors import ProtocolError
 from server.telephony.sip.headers import Address, read_address
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
-from server.telephony.sip.uri import Uri
+from server.telephony.sip.uri import Uri, read_uri
+
+_SKIPPED = 10_000  # numbers that requests may have used since a dialog was written down
 
 Id = tuple[str, str, str]
 """Call-ID, our tag, theirs."""
+
+
+_Written = tuple[str, str, str, str, tuple[str, str, int], list[str], int]
 
 
 def new_tag() -> str:
@@ -56,6 +63,22 @@ class Dialog:
         routes = response.items("Record-Route")[::-1]
         target = _target(response, request.uri)
         return cls(request.call_id, request.sender, response.to, target, peer, routes, request.cseq.number)
+
+    def write(self) -> str:
+        """As text, from which another process can go on (`read`)."""
+        peer = [self.peer.transport, self.peer.host, self.peer.port]
+        told = [self.call_id, str(self.local), str(self.remote), str(self.target), peer, self.routes, self.local_seq]
+        return msgspec.json.encode(told).decode()
+
+    @classmethod
+    def read(cls, text: str) -> Dialog:
+        """What `write` wrote; its next request is numbered above all that may have come since. Raises ProtocolError."""
+        try:
+            call_id, local, remote, target, peer, routes, number = msgspec.json.decode(text, type=_Written)
+        except msgspec.DecodeError as error:
+            raise ProtocolError("a dialog is not as it was written") from error
+        ends = read_address(local), read_address(remote), read_uri(target)
+        return cls(call_id, *ends, Peer(*peer), routes, number + _SKIPPED)
 
     @property
     def id(self) -> Id:

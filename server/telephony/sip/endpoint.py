@@ -67,7 +67,7 @@ class Endpoint:
             self._datagrams = Datagrams(listening.host, listening.udp_port, self.admission, self._receive)
 
     async def close(self) -> None:
-        """Close the ports; calls are not ended by it."""
+        """Close the ports, once; calls are not ended by it."""
         if self._wake is not None:
             self._wake.cancel()
         self._timers.on_earlier = None
@@ -75,6 +75,7 @@ class Endpoint:
             await streams.close()
         if self._datagrams is not None:
             self._datagrams.close()
+            self._datagrams = None
 
     @property
     def now(self) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import KEY_HUSH, Keys, Leg, Terms
 from server.media.rtp import RtpPacket, build_header
+from tests.media.phone.test_inband import pressed
 
 NAMED, THIEF = ("203.0.113.5", 4_000), ("192.0.2.66", 9)
 TERMS = Terms("PCMA", 8, 8, events=96, noise=13, named=NAMED)
@@ -77,6 +79,31 @@ def test_the_tone_that_began_before_its_event_is_not_heard_either() -> None:
     line.say(press("5", 160, False), 0.504, kind=96, at=1)
     assert [line.leg.take(0.505 + n * 0.02) for n in range(5)] == [None] * 5
     assert line.keys == ["5"]
+
+
+@pytest.mark.parametrize("floor", [False, True])
+def test_keys_that_are_nothing_but_sound_are_told_and_not_heard(floor: bool) -> None:
+    line = Line(replace(TERMS, events=None))
+    line.leg.talk(floor)
+    sound = np.concatenate([pressed("1"), np.zeros(2_400, np.int16), pressed("6#", length=0.2)])
+    heard = 0.0
+    for n in range(sound.size // 160):
+        line.say(codec("PCMA").encode(sound[n * 160 : n * 160 + 160]), n * 0.02)
+        frame = line.leg.take(n * 0.02 + 0.001)
+        heard += 0.02 * (frame is not None and float(frame.astype(float).std()) > 200)
+    assert line.keys == ["1", "6", "#"]
+    assert heard <= 0.02
+
+
+def test_a_telephone_that_tells_keys_is_not_listened_to_for_them() -> None:
+    line = Line()
+    for n in range(50):
+        line.say(codec("PCMA").encode(pressed("1", length=1)[n * 160 : n * 160 + 160]), n * 0.02)
+    assert line.keys == []
+    line.leg.change(replace(TERMS, events=None))
+    for n in range(50, 100):
+        line.say(codec("PCMA").encode(pressed("1", length=1)[(n - 50) * 160 : (n - 49) * 160]), n * 0.02)
+    assert line.keys == ["1"]
 
 
 def test_what_it_hears_is_numbered_and_goes_where_it_is() -> None:

@@ -139,6 +139,27 @@ def test_a_line_that_stands_is_played_on_where_it_is_by_then() -> None:
     assert longest_hole(out[210:-5], 8_000) <= 0.01
 
 
+@pytest.mark.parametrize("stall", [0.06, 0.1, 0.15])
+def test_a_machine_that_comes_late_to_its_ticks_leaves_no_hole(stall: float) -> None:
+    """Packets and ticks wait for as long; then come all packets, and each tick that is due, at its own time."""
+    there, playout = codec("PCMA"), Playout(codec("PCMA"))
+    sound = (8_000 * np.sin(2 * np.pi * HERTZ * np.arange(8_000 * 20) / 8_000)).astype(np.int16)
+    out: list[Samples | None] = []
+    said = taken = 0
+    for millisecond in range(20_000):
+        now = 100 + millisecond / 1_000
+        if 0 < (now - 104) % 5 <= stall:
+            continue
+        while 100 + said * STEP <= now:
+            playout.push(there.encode(sound[said * 160 : said * 160 + 160]), said * 160, now)
+            said += 1
+        while 100.007 + taken * STEP <= now:
+            out.append(playout.take(100.007 + taken * STEP))
+            taken += 1
+    assert longest_hole(out[50:-10], 8_000) <= 0.01
+    assert playout.late == 0
+
+
 def test_a_slower_way_is_waited_for_and_a_quicker_one_taken() -> None:
     def moves(n: int, chance: random.Random) -> list[float]:
         return [0.13] if 200 <= n < 500 else [0.03]

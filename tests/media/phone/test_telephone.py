@@ -3,12 +3,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
-from server.media.opus import QUIET, RATE
+from server.media.opus import QUIET, RATE, Decoder
 from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
 from server.media.source import PAYLOAD, Packet
 from server.media.speakers import SPEAKING
-from tests.media.phone.test_codecs import tone
+from tests.media.phone.test_codecs import frequency, tone
 
 
 def run(telephone: Telephone, samples: np.ndarray | None, seconds: float, now: float) -> list[tuple[Packet, int]]:
@@ -48,3 +49,16 @@ def test_a_quiet_line_is_made_louder() -> None:
     quiet = np.concatenate([tone(8_000, 0.3, 300, 600), np.zeros(800, np.int16)])
     levels = run(telephone, np.tile(quiet, 10), 4, 100.0)
     assert max(level for _, level in levels[-50:]) >= levels[0][1] + 6
+
+
+def test_a_line_may_go_on_at_another_rate() -> None:
+    telephone, decoder = Telephone("p", "c"), Decoder()
+    before = run(telephone, tone(8_000, 1, 300), 1, 100.0)
+    wide = tone(16_000, 1, 700)
+    after = [telephone.packet(wide[n * 320 : n * 320 + 320], 16_000, 101 + n * 0.02) for n in range(50)]
+    packets = [packet for packet, _ in before] + [made[0] for made in after if made is not None]
+    assert {(b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
+    heard = [decoder.decode(packet.template[PAYLOAD:]) for packet in packets]
+    sound = [samples for samples in heard if samples is not None]
+    assert frequency(np.concatenate(sound[10:50]), RATE) == pytest.approx(300, abs=10)
+    assert frequency(np.concatenate(sound[60:]), RATE) == pytest.approx(700, abs=10)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.telephony.sip.call import CallState
+from server.telephony.sip.dialog import Dialog
 from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.message import parse
 from tests.telephony.sip.making import SDP
@@ -266,3 +267,30 @@ def test_whatever_both_sides_do_every_call_ends_once_and_nothing_stays(
     assert wire.timers.next() is None
     for _, data, _ in wire.sent:
         parse(data)
+
+
+@pytest.mark.parametrize("caller_is_ours", [True, False])
+def test_a_call_is_ended_for_an_agent_that_is_gone(caller_is_ours: bool) -> None:
+    wire = Wire()
+    caller, callee = pair(wire)
+    call = caller.call(OURS)
+    wire.run(1)
+    before, other = (caller, callee) if caller_is_ours else (callee, caller)
+    dialog = before.calls[0].dialog
+    assert dialog is not None
+    before.calls[0].reinvite(SDP, wire.now)  # it is numbered above what has come since
+    wire.run(1)
+    text = dialog.write()
+    anew = Telephone(wire, THEIRS if caller_is_ours else OURS)
+    anew.agent.end_for_another(Dialog.read(text), wire.now, "Server restarted")
+    wire.run(60)
+    (ended,) = other.ended.values()
+    assert (ended.status, ended.reason, ended.by_us) == (200, "BYE", False)
+    assert other.idle and anew.idle
+    assert call.id in caller.ended or caller_is_ours
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '["a","b","c","d",["udp","h",5060],[],1]', "null"])
+def test_a_dialog_that_is_not_as_it_was_written_is_refused(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        Dialog.read(text)

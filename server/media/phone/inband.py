@@ -1,0 +1,72 @@
+"""Keys that are nothing but sound: two tones at once, one of four low and one of four high (ITU-T Q.23, Q.24).
+
+For telephones that do not tell keys by RFC 4733. Sans-IO: samples at 8 kHz go in as they come, keys come out once each.
+A key lasts 40 ms at least, and so does the pause after it (Q.24), which are two whole pieces in a row; a voice hardly
+ever is two pure tones of these pitches for as long.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from server.media.opus import Samples
+from server.media.phone.resample import Floats
+
+RATE = 8_000
+ROWS, COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
+KEYS = ("123A", "456B", "789C", "*0#D")
+
+_PIECE = 102  # samples, 12.75 ms: tells tones apart that differ by 73 Hz, and two fit into 40 ms wherever they begin
+_LEAST = 0.9e6  # mean square of both tones together: -30 dBov, softer than any telephone's keys
+_PURE = 0.6  # of all the power is in the two tones; of a voice much less
+_ALONE = 4.0  # times as strong as the next tone of its four (6 dB)
+_TWIST_UP, _TWIST_DOWN = 10 ** (4 / 10), 10 ** (8 / 10)  # power of the high to the low tone, and of the low to the high
+_BEGINS, _ENDS = 2, 2  # pieces in a row
+
+_WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / RATE)
+
+
+class Listening:
+    """One telephone's keys. `pressed` is whether one sounds, or may."""
+
+    def __init__(self) -> None:
+        self._rest: Floats = np.zeros(0, np.float32)
+        self._down = ""  # the key that sounds
+        self._seen, self._times = "", 0  # what the latest pieces have, "" for no key, and how many in a row
+
+    @property
+    def pressed(self) -> bool:
+        """Whether what comes now is, or may be, a key."""
+        return bool(self._down or self._seen)
+
+    def hear(self, samples: Samples) -> str:
+        """The keys that are new in these samples."""
+        whole: Floats = np.concatenate((self._rest, samples.astype(np.float32)))
+        pieces: Floats = whole[: whole.size // _PIECE * _PIECE].reshape(-1, _PIECE)
+        self._rest = whole[pieces.size :]
+        powers = 2 * np.abs(pieces @ _WAVES) ** 2 / _PIECE**2  # mean square of each tone
+        totals = np.square(pieces).mean(axis=1)
+        return "".join(self._follow(_key(*one)) for one in zip(powers, totals, strict=True))
+
+    def _follow(self, key: str) -> str:
+        self._times = self._times + 1 if key == self._seen else 1
+        self._seen = key
+        if key and key != self._down and self._times >= _BEGINS:
+            self._down = key
+            return key
+        if not key and self._times >= _ENDS:
+            self._down = ""
+        return ""
+
+
+def _key(powers: np.ndarray, total: float) -> str:
+    """What key a piece is, "" when it is none."""
+    rows, columns = powers[:4], powers[4:]
+    low, high = float(rows.max()), float(columns.max())
+    if low + high < _LEAST or low + high < _PURE * total:
+        return ""
+    if high > _TWIST_UP * low or low > _TWIST_DOWN * high:
+        return ""
+    if np.sort(rows)[-2] * _ALONE > low or np.sort(columns)[-2] * _ALONE > high:
+        return ""
+    return KEYS[int(rows.argmax())][int(columns.argmax())]

@@ -1,0 +1,184 @@
+"""Telephones for the `telephone` bench: what each says every 20 ms, and what each has heard, looked at each second."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+
+import numpy as np
+
+from server.media import protocol as p
+from server.media import protocol_calls as c
+from server.media.phone.codecs import codec
+from server.media.phone.g711 import ALAW
+from server.media.rtp import build_header
+from tests.media.driving import NodeProcess
+
+HOST = "127.0.0.1"
+TONE, BEEP = 400.0, 1_000.0  # Hz; both have whole periods in a piece, so that neither is taken for the other
+BEEP_EVERY, BEEP_LENGTH = 50, 10  # packets
+FRAME = 0.02  # s
+_TIMESTAMPS = 35  # SO_TIMESTAMPNS, which Python has no name for: when the kernel got a packet, whenever it is read
+_TIME = struct.Struct("=qq")
+_SIZE = 160  # samples of a packet
+_PIECE = 40  # samples that are looked at
+_PIECE_MS = 5
+_LOUD = 500.0
+_WAVES = {hertz: np.exp(-2j * np.pi * hertz * np.arange(_PIECE) / 8_000) / _PIECE for hertz in (TONE, BEEP)}
+
+
+def _tone(hertz: float, packets: int) -> list[bytes]:
+    at = np.arange(packets * _SIZE) / 8_000
+    encoded = codec("PCMA").encode((8_000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16))
+    return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
+
+
+SILENCE = [bytes([0xD5]) * _SIZE]
+STEADY = _tone(TONE, 50)
+BEEPING = _tone(BEEP, BEEP_LENGTH) + SILENCE * (BEEP_EVERY - BEEP_LENGTH)
+
+
+class Ear:
+    """What one telephone hears: `gap` is the longest hole in the steady tone and `pause` the longest time without a
+    packet, in ms; `begins` when beeps began.
+    """
+
+    def __init__(self) -> None:
+        self.gap = self.pause = 0.0
+        self.begins: list[float] = []
+        self._waiting: list[tuple[float, bytes]] = []
+        self._hole = 0
+        self._beeps = True
+        self._before: float | None = None
+
+    def hear(self, at: float, payload: bytes) -> None:
+        """A packet came."""
+        if self._before is not None:
+            self.pause = max(self.pause, 1_000 * (at - self._before))
+        self._before = at
+        self._waiting.append((at, payload))
+        if len(self._waiting) == BEEP_EVERY:
+            self._look()
+
+    def _look(self) -> None:
+        pieces = ALAW.decode(b"".join(payload for _, payload in self._waiting)).reshape(-1, _PIECE)
+        tone, beep = (np.abs(pieces @ _WAVES[hertz]) > _LOUD for hertz in (TONE, BEEP))
+        for n, (steady, beeps) in enumerate(zip(tone.tolist(), beep.tolist(), strict=True)):
+            self._hole = 0 if steady else self._hole + _PIECE_MS
+            self.gap = max(self.gap, self._hole)
+            if beeps and not self._beeps:
+                packet, piece = divmod(n, _SIZE // _PIECE)
+                self.begins.append(self._waiting[packet][0] + piece * _PIECE_MS / 1_000)
+            self._beeps = beeps
+        self._waiting.clear()
+
+
+class Phone:
+    """One telephone; it hears what it says itself not, so the one with the tone has no ear."""
+
+    def __init__(self, says: list[bytes]) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((HOST, 0))
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+        self.says, self.to, self.number = says, (HOST, 9), 0
+        self.ear: Ear | None = None
+
+    def say(self) -> None:
+        """20 ms."""
+        n = self.number = self.number + 1
+        header = build_header(8, 0, n & 0xFFFF, n * _SIZE, 5)
+        self.socket.sendto(header + self.says[n % len(self.says)], self.to)
+
+    def read(self, offset: float) -> None:
+        """Whatever came; `offset` is the monotonic clock less the time of day."""
+        while True:
+            try:
+                data, ancillary, _flags, _source = self.socket.recvmsg(2_048, 64)
+            except BlockingIOError:
+                return
+            if self.ear is not None:
+                seconds, nanoseconds = _TIME.unpack(ancillary[0][2])
+                self.ear.hear(seconds + nanoseconds / 1e9 + offset, data[12:])
+
+
+class Phones:
+    """All of them. `beeps` are the times at which the first sample of a beep was said, `late` how late the load itself
+    was at its worst, in ms.
+    """
+
+    def __init__(self, calls: int, speakers: int) -> None:
+        says = [STEADY, *[BEEPING] * (speakers - 1), *[SILENCE] * (calls - speakers)]
+        self.phones = [Phone(one) for one in says]
+        self.beeps: list[float] = []
+        self.late = 0.0
+        self._nobody = Phone(SILENCE)
+        self._ports: list[int] = []
+
+    async def connect(self, node: NodeProcess, room: str) -> None:
+        """Calls that sit in a room of the node; who says something may."""
+        for number, phone in enumerate(self.phones):
+            call, who = f"c{number}", f"p{number}"
+            self._ports.append((await node.control.call(c.OpenCall(call=call), c.CallOpened)).port)
+            host, port = phone.socket.getsockname()
+            terms = c.CallTerms(codec="PCMA", sending=8, receiving=8, host=host, port=port)
+            await node.control.do(c.SetTerms(call=call, terms=terms))
+            await node.control.do(c.SeatCall(call=call, room=room, participant=who))
+            speaks = phone.says is not SILENCE
+            await node.control.do(p.SetPublish(room=room, participant=who, microphone=speaks))
+        self.turn_to(True)
+
+    def turn_to(self, node: bool) -> None:
+        """Whether packets go to the node; else to a socket of ours that nobody reads."""
+        for phone, port in zip(self.phones, self._ports, strict=True):
+            phone.to = (HOST, port) if node else self._nobody.socket.getsockname()
+
+    def listen(self) -> None:
+        """From now on, with new ears."""
+        self.beeps.clear()
+        self.late = 0.0
+        for phone in self.phones[1:]:
+            phone.ear = Ear()
+
+    def talk(self, seconds: float) -> None:
+        """All say their packets, spread over each 20 ms, and read. It blocks."""
+        groups = [self.phones[n::10] for n in range(10)]
+        offset = time.monotonic() - time.time()
+        due = time.monotonic()
+        end = due + seconds
+        while due < end:
+            for group in groups:
+                due += FRAME / len(groups)
+                time.sleep(max(0.0, due - time.monotonic()))
+                self.late = max(self.late, 1_000 * (time.monotonic() - due))
+                self._say(group)
+                for phone in group:
+                    phone.read(offset)
+
+    def _say(self, group: list[Phone]) -> None:
+        for phone in group:
+            phone.say()
+            if phone is self.phones[1] and phone.number % BEEP_EVERY == 0:
+                self.beeps.append(time.monotonic() - FRAME)
+
+    def delays(self) -> list[float]:
+        """From mouth to ear, in ms, of each beep at each ear that did not say it."""
+        found = []
+        for phone in self.phones[1:]:
+            if phone.ear is not None and phone.says is SILENCE:
+                for beep in self.beeps:
+                    heard = next((at for at in phone.ear.begins if at > beep), None)
+                    if heard is not None and heard - beep < 0.5:
+                        found.append(1_000 * (heard - beep))
+        return found
+
+    @property
+    def ears(self) -> list[Ear]:
+        """All that listened."""
+        return [phone.ear for phone in self.phones if phone.ear is not None]
+
+    def close(self) -> None:
+        """Put them away."""
+        for phone in (*self.phones, self._nobody):
+            phone.socket.close()
