@@ -1,7 +1,7 @@
 /* The load of the `sfu` bench: publishers and many sinks on sockets whose DTLS is done, in one epoll loop.
    Protection is libsrtp's, by pointers to the functions and sessions of the Python process. Sinks answer as browsers
-   do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second, which the
-   bench counts so that both servers are seen to get the same. */
+   do: a receiver report a second and, where negotiated, transport-wide feedback ten times a second of when each
+   packet came, which the bench counts so that both servers are seen to get the same. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 typedef int (*crypt_fn)(void *session, void *packet, int *length);
 enum { SENT, RECEIVED, GOOD, BAD, RTCP, LATE, FEEDBACK, VOICES_SENT, VOICES_RECEIVED, STATS };
 enum { MARK = 32, BATCH = 64, PACKET = 2048, LATENCIES = 200000, VOICE = 400 /* bytes: shorter ones are voices */ };
+enum { TOLD = 512 /* packets of one feedback at most; a power of two */ };
 static const char MAGIC[8] = "GIAOBAN!";
 
 struct sink {
@@ -25,7 +26,9 @@ struct sink {
   unsigned turn;
   double next_feedback, next_report;
   int have_base;
-  uint16_t base, next;
+  uint16_t base, next;           /* what the next feedback speaks of */
+  uint8_t feedbacks;
+  uint32_t came[TOLD];           /* when a number came, in units of 250 us, by number modulo TOLD; 0: not */
 };
 
 static struct sink *sinks;
@@ -152,38 +155,72 @@ static void report(struct sink *s) { /* a receiver report without blocks */
   send_rtcp(s, p, 8);
 }
 
-static void feedback(struct sink *s) { /* all of base..next came, each 250 us after the one before */
-  int count = (uint16_t)(s->next - s->base);
-  if (!s->have_base || count < 1 || count > 900) {
+static void put16(uint8_t *p, unsigned value) {
+  p[0] = value >> 8;
+  p[1] = value & 0xFF;
+}
+
+static int put_statuses(uint8_t *p, const uint8_t *symbols, int count, int all_small) { /* bytes of the chunks */
+  if (all_small) {
+    put16(p, 0x2000 | count);
+    return 2;
+  }
+  int at = 0;
+  for (int i = 0; i < count; i += 7, at += 2) {
+    unsigned chunk = 0xC000;
+    for (int k = 0; k < 7 && i + k < count; k++) chunk |= symbols[i + k] << (12 - 2 * k);
+    put16(p + at, chunk);
+  }
+  return at;
+}
+
+static void feedback(struct sink *s) { /* of base..next, whether and when each came */
+  int count = (uint16_t)(s->next - s->base), size = 0, all_small = 1;
+  uint8_t symbols[TOLD], deltas[2 * TOLD];
+  uint32_t reference = 0, before = 0;
+  if (!s->have_base || count < 1 || count > TOLD) {
     s->base = s->next;
     return;
   }
+  for (int i = 0; i < count; i++) {
+    uint32_t *came = &s->came[(uint16_t)(s->base + i) % TOLD];
+    symbols[i] = 0;
+    if (*came) {
+      if (!reference) before = 256 * (reference = *came / 256);
+      int delta = *came - before;
+      symbols[i] = delta >= 0 && delta < 256 ? 1 : 2;
+      if (symbols[i] == 2) deltas[size++] = delta >> 8 & 0xFF;
+      deltas[size++] = delta & 0xFF;
+      before = *came;
+    }
+    *came = 0;
+    all_small &= symbols[i] == 1;
+  }
   uint8_t p[PACKET] = {0x8F, 205, 0, 0, 0, 0, 0, 7};
-  int at = 12;
-  p[at++] = s->base >> 8;
-  p[at++] = s->base & 0xFF;
-  p[at++] = count >> 8;
-  p[at++] = count & 0xFF;
-  at += 4;
-  p[at++] = 0x20 | count >> 8;
-  p[at++] = count & 0xFF;
-  memset(p + at, 1, count);
-  at = (at + count + 3) & ~3;
-  p[2] = (at / 4 - 1) >> 8;
-  p[3] = (at / 4 - 1) & 0xFF;
+  put16(p + 12, s->base);
+  put16(p + 14, count);
+  put16(p + 16, reference >> 8);
+  p[18] = reference & 0xFF;
+  p[19] = s->feedbacks++;
+  int at = 20 + put_statuses(p + 20, symbols, count, all_small);
+  memcpy(p + at, deltas, size);
+  at = (at + size + 3) & ~3;
+  put16(p + 2, at / 4 - 1);
   s->base = s->next;
   stats[FEEDBACK]++;
   send_rtcp(s, p, at);
 }
 
-static void note_transport_number(struct sink *s, const uint8_t *p, int n) {
+static void note_transport_number(struct sink *s, const uint8_t *p, int n, double now) {
   if (!(p[0] & 0x10) || n < 20 || p[16] >> 4 != s->tcc_id) return;
   uint16_t number = p[17] << 8 | p[18];
   if (!s->have_base) {
-    s->base = number;
+    s->base = s->next = number;
     s->have_base = 1;
   }
-  s->next = number + 1;
+  if ((uint16_t)(number - s->base) >= TOLD) return;
+  s->came[number % TOLD] = (uint32_t)(now * 4000);
+  if ((int16_t)(number + 1 - s->next) > 0) s->next = number + 1;
 }
 
 static void check(struct sink *s, uint8_t *p, int n, double now) {
@@ -213,7 +250,7 @@ static void arrived(struct sink *s, uint8_t *p, int n, int sample, double now) {
   s->received++;
   stats[RECEIVED]++;
   stats[VOICES_RECEIVED] += n < VOICE;
-  if (s->tcc_id) note_transport_number(s, p, n);
+  if (s->tcc_id) note_transport_number(s, p, n, now);
   if (++s->turn % sample == 0) check(s, p, n, now);
 }
 
