@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -89,11 +90,12 @@ class Dialler:
         try:
             tries = 0
             while True:
-                async with self._turns:
+                async with AsyncExitStack() as turn:
+                    await turn.enter_async_context(self._turns)
                     if not await self._exchange.store.read(_is_wanted, job):
                         return
                     await self._exchange.store.write(_tell, job, Outcome.RUNNING)
-                    outcome = await self._try(job)
+                    outcome = await self._try(job, turn)
                 tries += 1
                 await self._exchange.store.write(_tell, job, outcome)
                 most = self._most_tries if job.purpose is Purpose.MEETING else 1
@@ -104,7 +106,7 @@ class Dialler:
         finally:
             self._running.discard(job.key)
 
-    async def _try(self, job: Job) -> Outcome:
+    async def _try(self, job: Job, turn: AsyncExitStack) -> Outcome:
         exchange = self._exchange
         line = exchange.new_line(job.number)
         line.account, line.unit = job.account, job.unit
@@ -116,6 +118,7 @@ class Dialler:
             await self.ring(line, job.meeting)
             if not await _confirmed(line, job.purpose):
                 return line.outcome or Outcome.NO_KEY
+            await turn.aclose()  # who sits in the meeting keeps nobody waiting
             found = await exchange.store.read(_found, job)
             if found is not None:
                 await in_meeting.take_part(exchange, line, found)

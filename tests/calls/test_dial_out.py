@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -141,6 +142,27 @@ async def test_at_most_so_many_at_once(desk: Desk) -> None:
     for call in desk.rang[3:]:
         call.refuse(603, desk.line.handsets.endpoint.now)
     assert await desk.done() == [Outcome.REFUSED] * 5
+
+
+async def test_who_sits_in_the_meeting_keeps_nobody_waiting(desk: Desk) -> None:
+    desk.dialler._turns = asyncio.Semaphore(1)
+    second = desk.district.who("thon2.camthuy").account_id
+    units = desk.village, desk.district.unit("19606.02")
+    jobs = [
+        Job(number=f"091200000{n}", meeting=desk.meeting, unit=unit, account=account)
+        for n, (unit, account) in enumerate(zip(units, (desk.head.account_id, second), strict=True))
+    ]
+    desk.dialler.call(jobs)
+    first = await until(lambda: next(iter(desk.line.exchange.lines), None))
+    await desk.line.hears(first, "invitation")
+    assert len(desk.rang) == 1
+    await desk.line.press(first, "1")
+    await desk.line.hears(first, "joined")
+    await until(lambda: len(desk.rang) == 2)
+    assert len(seats(desk.line, desk.meeting)) == 2 and first in desk.line.exchange.lines
+    for call in desk.rang:
+        call.hang_up(desk.line.handsets.endpoint.now)
+    await desk.done()
 
 
 async def test_who_has_come_meanwhile_is_not_called_again(desk: Desk) -> None:
