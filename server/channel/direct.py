@@ -26,6 +26,7 @@ OnAck = Callable[[str, int], bool]
 _WHOLE_TEXT, _MASKED = 0x81, 0x80  # first byte of a text in one frame; bit of the second that every client's frame has
 _LONGEST_SHORT = 125
 _HEAD = 6  # bytes of a short frame's head: two, and four of the mask
+_LONGEST_HEAD = 10  # bytes that say how long a frame is: two, and eight of its length
 
 
 class AckReader:
@@ -45,7 +46,7 @@ class AckReader:
         """What aiohttp's protocol calls with what has come; the answer is its reader's."""
         if (
             data[0] == _WHOLE_TEXT
-            and len(data) > _HEAD
+            and _HEAD < len(data) <= _HEAD + _LONGEST_SHORT
             and data[1] == _MASKED | (len(data) - _HEAD)
             and not (self._left or self._ahead or self._fragmented)
         ):
@@ -68,19 +69,18 @@ class AckReader:
         self._ahead = b""
         at = self._left
         while at < len(data):
-            frame = data[at:]
-            size = _size_of_frame(frame)
+            size = _size_of_frame(data[at : at + _LONGEST_HEAD])
             if size is None:
-                self._ahead = frame
+                self._ahead = data[at:]
                 break
-            if not frame[0] & 0x08:  # no control frame, which may stand between the fragments of a message
-                self._fragmented = not frame[0] & 0x80
+            if not data[at] & 0x08:  # no control frame, which may stand between the fragments of a message
+                self._fragmented = not data[at] & 0x80
             at += size
         self._left = max(0, at - len(data))
 
 
 def _size_of_frame(frame: bytes) -> int | None:
-    """Bytes of a client's frame that begins here, head and all; None if too little of it is there to know."""
+    """Bytes of a client's frame that begins so, head and all; None if too little of it is there to know."""
     if len(frame) < 2:
         return None
     short = frame[1] & 0x7F

@@ -109,6 +109,17 @@ def test_acknowledgements_are_taken_between_frames_only(name: str, cut: int) -> 
     assert inner.ended
 
 
+@pytest.mark.parametrize(("first", "rest"), [(5, 133), (126, 126)])
+def test_a_length_that_looks_like_another_is_not_taken_for_it(first: int, rest: int) -> None:
+    """The second byte says 5 or "more than 125"; so many bytes follow that it would be the same for one short frame."""
+    taken: list[bytes] = []
+    inner = Reader()
+    reader = AckReader(inner, lambda packet: not taken.append(bytes(packet)))
+    begun = (client_frame(b"hello") if first == 5 else b"\x81\xfe\x01\x00" + bytes(4)).ljust(6 + rest, b"\x00")
+    reader.feed_data(begun)
+    assert (inner.fed, taken) == (begun, [])
+
+
 async def test_events_come_straight_and_in_order(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[Any] = []
     await harness.connect("leader.1", heard)
