@@ -35,7 +35,6 @@ from server.media.voices import VoiceForm
 
 log = logging.getLogger(__name__)
 
-LEVEL_STEP = 6  # dB by which a level must change to be told again
 KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
 FOLLOW_EVERY = 0.5  # s
 ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
@@ -342,7 +341,7 @@ class Room:
             if participant.stills:
                 self.arrange(participant, now)
         loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
-        if _differs(loudest, self._told):
+        if telling.differs(loudest, self._told):
             self._told = loudest
             self._tell(Speaking(room=self.name, loudest=loudest))
 
@@ -395,9 +394,3 @@ class Room:
             return
         (self._live.add if live else self._live.discard)((participant, kind))
         self._tell(TrackChanged(room=self.name, participant=participant, kind=kind, live=live))
-
-
-def _differs(new: list[Level], told: list[Level]) -> bool:
-    if [level.participant for level in new] != [level.participant for level in told]:
-        return True
-    return any(abs(a.level - b.level) >= LEVEL_STEP for a, b in zip(new, told, strict=True))

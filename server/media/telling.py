@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from server.media.participant import PICTURES, Participant
-from server.media.protocol import Event, LayersWanted, LinkChanged, Picture, VoiceWanted
+from server.media.protocol import Event, LayersWanted, Level, LinkChanged, Picture, VoiceWanted
+
+LEVEL_STEP = 6  # dB by which a level must change to be told again
 
 
 def layers_wanted(participant: Participant, kind: Picture) -> LayersWanted:
@@ -39,3 +41,10 @@ def standing(participant: Participant) -> Iterator[Event]:
         yield layers_wanted(participant, kind)
     yield voice_wanted(participant)
     yield link_changed(participant)
+
+
+def differs(new: list[Level], told: list[Level]) -> bool:
+    """Whether other people speak than was told last, or they speak clearly louder or softer."""
+    if [level.participant for level in new] != [level.participant for level in told]:
+        return True
+    return any(abs(a.level - b.level) >= LEVEL_STEP for a, b in zip(new, told, strict=True))
