@@ -3,7 +3,8 @@
 To read it in an hour, follow a packet, then what decides about it:
 
 process   node → control (its socket), protocol (what is said there: terms, statistics), commands, figures, telling
-a way in  udp, intake → paths (whose?) → ice, dtls, policing, participant; joining: negotiation, sdp, sdp_section, sdp_answer
+a way in  udp, intake → paths (whose?) → ice, dtls, policing, participant; joining: negotiation, sdp, sdp_section,
+          sdp_answer
 inward    switch → uplink → rtp, vp8, red, twcc → source, asking (for what was lost), reception, clocks;
           RTCP both ways: feedback, rtcp, rtcp_build
 outward   room → forward → runs, slots, downlink; sender (one by one), audience, volley and ledger (for many
