@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from server.media.runs import RUN_BYTES, WIDE_RUN_BYTES
 from server.media.volley import MOST, Names, Octets
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ VIDEO = np.dtype([*_VOICE, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
 class Audience:
     """At most `MOST` members with one cap, one length of tag, one ledger and a downlink of their own each.
 
+    A batch to them may hold `most` bytes.
+
     Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment. `rows` are theirs
     in the ledger, and `places` says who stands in a row.
     """
 
     __slots__ = (
-        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names",
+        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "most", "names",
         "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag", "timestamps",
         "tl0s",
     )  # fmt: skip
@@ -52,6 +55,7 @@ class Audience:
         self.addresses = [to.address for to in self.downlinks]
         self.names = Names(self.addresses)
         self.cap = members[0][1].cap
+        self.most = WIDE_RUN_BYTES if members[0][1].source.is_video and self.downlinks[0].wide else RUN_BYTES
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]
         self.first = max(segment.first for segment in segments)
@@ -74,12 +78,12 @@ class Audience:
             found = self._sessions[packets] = [to.session for to in self.downlinks for _ in range(packets)]
         return found
 
-    def number(self, rows: Octets, stride: int, run: Columns, video: bool) -> NDArray[np.uint16]:
-        """Fill in what differs in the packets of a run, which lie in `rows` every `stride` bytes, one row a member.
+    def number(self, rows: Octets, stride: int, run: Columns, count: int, video: bool) -> NDArray[np.uint16]:
+        """Fill in what differs in the `count` packets of a run: in `rows`, one a member, they lie every `stride` bytes.
 
         Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
-        shape = (len(self), len(run.numbers))
+        shape = (len(self), count)
         head: NDArray[np.void] = np.ndarray(shape, VIDEO if video else VOICE, rows, 0, (rows.shape[1], stride))
         before = self.ledger.tcc[self.rows]
         head["marker"] = run.markers | self.payload_types
@@ -92,7 +96,7 @@ class Audience:
             head["picture"] = run.pictures + self.pictures & 0x7FFF | 0x8000
             head["tl0"] = run.tl0s + self.tl0s
         steps: NDArray[np.uint16] = self.steps[:, 0]
-        self.ledger.tcc[self.rows] = before + len(run.numbers) * steps
+        self.ledger.tcc[self.rows] = before + count * steps
         first: NDArray[np.uint16] = before + steps
         return first
 
@@ -106,7 +110,7 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
 
     These get copies of earlier packets (RED), or their pictures are held back.
     """
-    found: defaultdict[tuple[int, int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
+    found: defaultdict[tuple[int, int, bool, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
     times: defaultdict[int, int] = defaultdict(int)  # who sees a picture twice is in two audiences
     apart = []
     for slot in slots:
@@ -116,7 +120,8 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
         if slot.redundancy or (segment.source.is_video and to.pacer.holds(segment.source.kind)):
             apart.append(slot)
         else:
-            found[segment.cap, to.tag_bytes, id(to.ledger), times[id(to)]].append((slot, segment))
+            wide = to.wide and segment.source.is_video
+            found[segment.cap, to.tag_bytes, wide, id(to.ledger), times[id(to)]].append((slot, segment))
             times[id(to)] += 1
     together = [
         Audience(members[start : start + MOST]) for members in found.values() for start in range(0, len(members), MOST)

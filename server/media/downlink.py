@@ -14,6 +14,8 @@ RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less,
 QUEUED = 40.0  # ms of queue with which it gets less
 RTX_SHARE_QUEUED = 0.15
 IP_UDP = 28  # bytes of their headers
+WIDE = 4_000_000.0  # bit/s from which a link gets larger batches: 20 ms of it are `WIDE_RUN_BYTES`
+WIDE_NO_MORE = 3_000_000.0
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -43,12 +45,14 @@ class Downlink:
         "session",
         "step",
         "tag_bytes",
+        "wide",
     )
 
     def __init__(self, transport_cc: int | None = None, start: float = START) -> None:
         self.address: Address = _EMPTY
         self.session: Any = None  # srtp_t of libsrtp
         self.tag_bytes = 0
+        self.wide = False  # whether it was known to carry `WIDE` when that was looked at last
         self.element = (transport_cc << 4 | 1) if transport_cc else 0
         self.step = 1 if transport_cc else 0
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
@@ -123,8 +127,13 @@ class Downlink:
         self.pacer.drop()
 
     def pace(self) -> bool:
-        """Hold pictures back from now on, or no longer, by what the link is known to carry; whether that is new."""
-        return self.pacer.judge(self.estimate)
+        """How pictures leave from now on, by what the link is known to carry; whether that is new.
+
+        They are held back, or not, and leave in small batches or in larger ones.
+        """
+        estimate, wide = self.estimate, self.wide
+        self.wide = self.step > 0 and estimate >= (WIDE_NO_MORE if wide else WIDE)  # without feedback nothing is known
+        return self.pacer.judge(estimate) or wide != self.wide
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""

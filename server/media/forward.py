@@ -116,11 +116,12 @@ class Forwarder:
             together, apart = source.audiences = source.audiences or audiences(slots)
         else:
             together, apart = audiences(slots)
-        runs: dict[int, list[Run]] = {}
+        runs: dict[tuple[int, int], list[Run]] = {}
         for audience in together:
-            if audience.cap not in runs:
-                runs[audience.cap] = cut(packets, audience.cap)
-            self._sender.send_alike(runs[audience.cap], audience, source.is_video)
+            key = audience.cap, audience.most
+            if key not in runs:
+                runs[key] = cut(packets, *key)
+            self._sender.send_alike(runs[key], audience, source.is_video)
         if apart:
             self._spread_apart(source, packets, apart)
 

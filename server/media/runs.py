@@ -1,8 +1,8 @@
 """Runs: packets of one burst that may leave as one batch, prepared once for all who get them.
 
 The kernel cuts a batch into datagrams of one length (UDP_SEGMENT, udp(7)), of which only the last may be shorter; so a
-burst is cut where the length changes. A thin link gets a batch all at once, so it may hold at most what 2 Mbit/s drain
-in 20 ms.
+burst is cut where the length changes. A link gets a batch all at once, so it may hold at most what 2 Mbit/s drain in
+20 ms; or twice that, where a link is known to carry twice as much.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from server.media.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 
 RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
+WIDE_RUN_BYTES = 10_000
 RUN_PACKETS = 64  # of one batch: the kernel takes no more (UDP_MAX_SEGMENTS)
 _LARGEST_TAG = 16  # bytes that SRTP adds (RFC 7714)
 _LEVELLED = 3  # octets of padding that a packet is given to join a batch
@@ -36,25 +37,32 @@ class Numbers(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 1."""
+    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 1.
 
-    markers: NDArray[np.uint8]
-    numbers: NDArray[np.uint16]
-    timestamps: NDArray[np.uint32]
-    pictures: NDArray[np.uint16]
-    tl0s: NDArray[np.uint8]
-    ordinals: NDArray[np.uint16]
+    Those of a single packet, which voices mostly are, are plain numbers.
+    """
+
+    markers: NDArray[np.uint8] | int
+    numbers: NDArray[np.uint16] | int
+    timestamps: NDArray[np.uint32] | int
+    pictures: NDArray[np.uint16] | int
+    tl0s: NDArray[np.uint8] | int
+    ordinals: NDArray[np.uint16] | int
 
 
 Row = tuple[int, Any, int, int, int, int, int, int, int]  # where the second octet stands, pointer, length, `Numbers`
 
 
 class Run:
-    """One batch to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their indices."""
+    """One batch to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their indices.
 
-    __slots__ = ("_columns", "_laid", "_numbers", "_templates", "lowest", "packets", "size")
+    It holds at most `most` bytes.
+    """
 
-    def __init__(self, packet: Packet, template: bytes, numbers: Numbers) -> None:
+    __slots__ = ("_columns", "_laid", "_most", "_numbers", "_templates", "lowest", "packets", "size")
+
+    def __init__(self, packet: Packet, template: bytes, numbers: Numbers, most: int = RUN_BYTES) -> None:
+        self._most = most
         self.size = len(template)
         self.lowest = packet.index
         self.packets = [packet]
@@ -69,7 +77,7 @@ class Run:
         longest = max(size, self.size)
         if len(self._templates[-1]) != self.size or size > self.size + _LEVELLED or count == RUN_PACKETS:
             return False
-        if count * (longest + _LARGEST_TAG) + size + _LARGEST_TAG > RUN_BYTES:
+        if count * (longest + _LARGEST_TAG) + size + _LARGEST_TAG > self._most:
             return False
         if size > self.size:
             self._templates = [_levelled(before, size) for before in self._templates]
@@ -107,7 +115,10 @@ class Run:
 
     def columns(self) -> Columns:
         """What `Numbers` says of each packet."""
-        if self._columns is None:
+        if self._columns is None and len(self) == 1:
+            marker, number, timestamp, _, picture, tl0 = self._numbers[0]
+            self._columns = Columns(marker, number & 0xFFFF, timestamp, picture & 0x7FFF, tl0 & 0xFF, 1)
+        elif self._columns is None:
             markers, numbers, timestamps, _, pictures, tl0s = zip(*self._numbers, strict=True)
             self._columns = Columns(
                 np.array(markers, np.uint8),
@@ -131,8 +142,8 @@ def _levelled(template: bytes, size: int) -> bytes:
     return bytes((template[0] | 0x20,)) + template[1:] + bytes(missing - 1) + bytes((missing,))
 
 
-def cut(packets: Iterable[Packet], cap: int = TOP_LAYER) -> list[Run]:
-    """Runs of a burst, without the temporal layers above the cap."""
+def cut(packets: Iterable[Packet], cap: int = TOP_LAYER, most: int = RUN_BYTES) -> list[Run]:
+    """Runs of at most so many bytes of a burst, without the temporal layers above the cap."""
     runs: list[Run] = []
     for packet in packets:
         if not packet.passes(cap):
@@ -142,5 +153,5 @@ def cut(packets: Iterable[Packet], cap: int = TOP_LAYER) -> list[Run]:
         number, picture = packet.number(cap), packet.picture_number(cap)
         numbers = Numbers(packet.marker, number, packet.timestamp, flags, picture, packet.tl0)
         if not runs or not runs[-1].add(packet, template, numbers):
-            runs.append(Run(packet, template, numbers))
+            runs.append(Run(packet, template, numbers, most))
     return runs

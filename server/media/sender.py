@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from server.media.audience import Audience
 from server.media.dtls import Arena, srtp_protect
-from server.media.runs import RUN_BYTES, RUN_PACKETS, Run, cut
+from server.media.runs import RUN_PACKETS, WIDE_RUN_BYTES, Run, cut
 from server.media.slots import Segment, Slot
 from server.media.source import EXTENSION, Packet
 from server.media.udp import UdpPort
@@ -34,8 +34,8 @@ class RunSender:
     def __init__(self, port: UdpPort) -> None:
         self.port = port
         self.now = 0.0
-        self.arena = Arena(RUN_BYTES + _LARGEST_PACKET)
-        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
+        self.arena = Arena(WIDE_RUN_BYTES + _LARGEST_PACKET)
+        self._volley = Volley(WIDE_RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
         """Send what all members get alike."""
@@ -51,7 +51,7 @@ class RunSender:
         stride = run.size + audience.tag
         rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
         rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
-        self._fire(run, audience, audience.number(rows, stride, run.columns(), video), video)
+        self._fire(run, audience, audience.number(rows, stride, run.columns(), len(run), video), video)
 
     def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
         """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
