@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
-GATHERING = 0.002  # s between two looks at the socket while something comes
-IN_VAIN = 5  # looks in a row that found nothing, after which the kernel is asked to wake us
+GATHERING = 0.001  # s between two looks at the socket while something comes
+IN_VAIN = 10  # looks in a row that found nothing, after which the kernel is asked to wake us
 RESTED = 0.0002  # s without work before a burst: the node had caught up with what came before
 RECEIVE_BUFFER = 1 << 20  # bytes; about a quarter second of a full uplink
 SEND_BUFFER = 2 << 20
