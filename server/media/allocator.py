@@ -133,11 +133,12 @@ class Allocation:
         self.wanted = sum(demand.options[-1].rate for demand in demands if demand.options)
         kept = self._kept(demands)
         wishes = {demand.slot: demand.wish for demand in demands if demand.options}
+        too_much = cost(kept) > budget * self._tolerance(demands, kept)
         if wishes != self._wishes:  # other wishes: the person waits for them
             self._wishes, self._wished = wishes, now
             self._set(fit(demands, budget), now)
-        elif cost(kept) > budget * self._tolerance(demands, kept) or len(kept) < len(self.choice):
-            if now - self._raised < RAISE_FAILED and self._short is None:
+        elif too_much or len(kept) < len(self.choice):
+            if too_much and now - self._raised < RAISE_FAILED and self._short is None:
                 self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
                 self._too_much, self._tried = cost(kept), self._raised_with
             self._wished = float("-inf")  # now the link is known
@@ -184,12 +185,14 @@ class Allocation:
 
     def _held(self, kept: Choice, budget: float, now: float) -> float:
         """Seconds from the last change to a raise: less where the person waits for a first picture, and on a link that
-        has become another.
+        has become another; more only where it carries no more than what has proved too much.
         """
         if now - self._wished < YOUNG:
             return SHORT_HOLD
         moves = any(option.cap != STILL for option in kept.values())
-        return self._hold if moves and budget <= MUCH_MORE * self._budget else NOTHING_HOLD
+        if not moves or budget > MUCH_MORE * self._budget:
+            return NOTHING_HOLD
+        return HOLD if budget > CLEARLY_MORE * self._tried else self._hold
 
     def anew(self) -> None:
         """The link is back, or is another one: the next decision waits for nothing."""

@@ -215,3 +215,22 @@ def test_what_proved_too_much_is_not_tried_again_soon_unless_the_link_carries_cl
         assert named(allocation.decide([camera(0)], 160_000, now)) != {0: "q2"}
     allocation.decide([camera(0)], 600_000, now + 1)
     assert cost(allocation.decide([camera(0)], 600_000, now + 12)) > 150_000
+
+
+def test_a_link_that_carries_clearly_more_than_failed_is_used_after_the_usual_time() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 70_000, 0.0)
+    allocation.decide([camera(0)], 150_000, 10.0)
+    allocation.decide([camera(0)], 90_000, 12.0)  # that was too much: the same again would wait longer
+    assert named(allocation.decide([camera(0)], 200_000, 12.0 + LONGEST_HOLD)) == {0: "q2"}
+    before, now = {0: "q2"}, 12.0 + LONGEST_HOLD
+    assert named(allocation.decide([camera(0)], 500_000, now + HOLD - 0.1)) == before
+    assert named(allocation.decide([camera(0)], 500_000, now + HOLD)) == {0: "h2"}
+
+
+def test_a_layer_that_goes_away_after_a_raise_is_no_failure_of_the_link() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 130_000, 0.0)
+    assert named(allocation.decide([camera(0)], 500_000, 10.0)) == {0: "h2"}
+    assert named(allocation.decide([camera(0, options=CAMERA[:3])], 500_000, 12.0)) == {0: "q2"}
+    assert named(allocation.decide([camera(0)], 500_000, 12.0 + HOLD)) == {0: "h2"}
