@@ -10,7 +10,8 @@ inward    switch → uplink → rtp, vp8, red, twcc → source, asking (for what
 outward   room → forward → runs, slots, downlink; sender (one by one), audience, volley and ledger (for many
           alike), mmsg (the system calls of many datagrams);
           on thin links pacing; too much at once: overload
-telephones phone: lines (their commands), conference (those of one room), bridge and leg (their sound in and out)
+telephones phone: lines (their commands), conference (those of one room), bridge and leg (their sound in and out, at
+          the beat of metronome), inband (keys that are sound), dictation (what is said as an answer)
 voices    speakers (who is heard), voices (at which rate), red (with how many copies)
 pictures  pictures → layers (ways to show one), bandwidth (what a link carries), allocator (what it gets of it),
           ladder (in which word to say so), dynacast (what senders should send)

@@ -14,8 +14,8 @@ RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less,
 QUEUED = 40.0  # ms of queue with which it gets less
 RTX_SHARE_QUEUED = 0.15
 IP_UDP = 28  # bytes of their headers
-WIDE = 4_000_000.0  # bit/s from which a link gets larger batches: 20 ms of it are `WIDE_RUN_BYTES`
-WIDE_NO_MORE = 3_000_000.0
+WIDE = 5_000_000.0  # bit/s from which a link gets larger batches
+WIDE_NO_MORE = 4_000_000.0  # bit/s below which no longer: `WIDE_RUN_BYTES` are 20 ms of it
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from server.media.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 
 RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
-WIDE_RUN_BYTES = 10_000
+WIDE_RUN_BYTES = 10_000  # the same of 4 Mbit/s (`Downlink.wide`)
 RUN_PACKETS = 64  # of one batch: the kernel takes no more (UDP_MAX_SEGMENTS)
 _LARGEST_TAG = 16  # bytes that SRTP adds (RFC 7714)
 _LEVELLED = 3  # octets of padding that a packet is given to join a batch

@@ -165,10 +165,10 @@ def test_a_link_that_is_known_to_carry_more_gets_larger_batches_of_pictures() ->
     scene.subscriber.picture.show(_begun(camera))
     sizes: list[int] = []
     for at, estimate, new in (
-        (0.1, 3_900_000, False),
-        (0.2, 4_000_000, True),
-        (0.3, 3_100_000, False),
-        (0.4, 2e6, True),
+        (0.1, 4_900_000, False),
+        (0.2, 5_000_000, True),
+        (0.3, 4_100_000, False),
+        (0.4, 3_900_000, True),
     ):
         to.bandwidth._rate.estimate = estimate
         assert to.pace() is new
