@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,33 +9,17 @@ import pytest
 
 from server.calls import clerk, numbers
 from server.calls.rules import Outcome, Purpose
-from server.config import Settings
 from server.media import protocol_calls as c
-from server.store import Store
 from server.telephony.sip.incoming import IncomingCall
-from tests.calls.desk import CLERK_NUMBER, NUMBER, Desk, desk
-from tests.calls.making import telephone as with_telephone
-from tests.conftest import START, Clock, DistrictIds
+from tests.calls.directives.desk import CLERK_NUMBER, NUMBER, Desk
 from tests.telephony.sip.making import SDP
 from tests.waiting import until
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """A working day."""
-    return Clock(START + timedelta(days=1))
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, telephone=with_telephone())
-
-
-@pytest.fixture
-async def at(settings: Settings, store: Store, district: DistrictIds, clock: Clock) -> AsyncIterator[Desk]:
-    async with desk(settings, store, district, clock) as made:
-        store.write_now(numbers.give, made.clerk.account_id, CLERK_NUMBER)
-        yield made
+def at(at: Desk) -> Desk:
+    at.store.write_now(numbers.give, at.clerk.account_id, CLERK_NUMBER)
+    return at
 
 
 async def asking(at: Desk) -> str:

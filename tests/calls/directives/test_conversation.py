@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from server.calls import conversation, numbers
 from server.calls.rules import Outcome
-from server.config import Settings
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.rules import Relation, State, Through
 from server.directives.shapes import RecallInput
 from server.reach import service as reach
 from server.reach.rules import Channel, Reason
-from server.store import Store
 from server.telephony.sip.registration import Standing
-from tests.calls.desk import NUMBER, POLICY, Desk, desk
-from tests.calls.making import telephone as with_telephone
+from tests.calls.directives.desk import NUMBER, POLICY, Desk
 from tests.calls.test_dial_out import broken
-from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import WEEK, draft
 from tests.waiting import until
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A working day."""
-    return Clock(START + timedelta(days=1))
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, telephone=with_telephone())
-
-
-@pytest.fixture
-async def at(settings: Settings, store: Store, district: DistrictIds, clock: Clock) -> AsyncIterator[Desk]:
-    async with desk(settings, store, district, clock) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
-
-import msgspec
 import pytest
 
 from server.calls import conversation
 from server.calls.answering import salvage
 from server.calls.rules import Outcome
-from server.config import Settings
 from server.directives import service
 from server.directives.questions import Question, QuestionKind
 from server.directives.rules import RecipientRole, State, Through
 from server.directives.shapes import WhyKept
 from server.errors import ConflictError, NotFoundError
 from server.media import protocol_calls as c
-from server.store import Store
-from tests.calls.desk import POLICY, Desk, desk
-from tests.calls.making import telephone as with_telephone
+from tests.calls.directives.desk import POLICY, Desk
 from tests.calls.test_dial_out import broken
-from tests.conftest import START, Clock, DistrictIds
+from tests.conftest import DistrictIds
 from tests.waiting import until
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A working day."""
-    return Clock(START + timedelta(days=1))
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, telephone=with_telephone())
-
-
-@pytest.fixture
-async def at(settings: Settings, store: Store, district: DistrictIds, clock: Clock) -> AsyncIterator[Desk]:
-    async with desk(settings, store, district, clock) as made:
-        yield made
 
 
 async def speaking(at: Desk) -> str:
