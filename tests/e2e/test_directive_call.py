@@ -92,16 +92,21 @@ def test_a_village_head_is_called_and_confirms_by_a_key(app: App, telephone: Tel
     until(lambda: delivery_of(app, clerk, delivery)["called"][-1]["outcome"] == "confirmed", 20, "the call is over")
 
 
-def test_a_village_head_answers_by_voice_and_the_clerk_hears_it(app: App, telephone: Telephone) -> None:
-    clerk = app.token("vanthu.camthuy")
-    delivery, _call = called(app, telephone, clerk)
+def speaks_an_answer(app: App, telephone: Telephone, seconds: float) -> None:
+    """Hears the directive, asks to answer, and says a tone."""
     hears_something(telephone)
     telephone.press("1")
     hears_something(telephone)
     telephone.say = TONE
     telephone.press("3")
     until(lambda: any((app.folder / "data" / "answers").glob("*.webm")), 30, "it is recorded")
-    telephone.listen(3)
+    telephone.listen(seconds)
+
+
+def test_a_village_head_answers_by_voice_and_the_clerk_hears_it(app: App, telephone: Telephone) -> None:
+    clerk = app.token("vanthu.camthuy")
+    delivery, _call = called(app, telephone, clerk)
+    speaks_an_answer(app, telephone, 3)
     telephone.press("#")
     until(lambda: delivery_of(app, clerk, delivery)["spoken"], 20, "the answer is kept before it is sent")
     telephone.say = 0.0
@@ -122,13 +127,7 @@ def test_a_village_head_answers_by_voice_and_the_clerk_hears_it(app: App, teleph
 def test_an_answer_that_is_cut_off_can_be_heard(app: App, telephone: Telephone) -> None:
     clerk = app.token("vanthu.camthuy")
     delivery, call = called(app, telephone, clerk)
-    hears_something(telephone)
-    telephone.press("1")
-    hears_something(telephone)
-    telephone.say = TONE
-    telephone.press("3")
-    until(lambda: any((app.folder / "data" / "answers").glob("*.webm")), 30, "it is recorded")
-    telephone.listen(2)
+    speaks_an_answer(app, telephone, 2)
     telephone.hang_up(call)
     (kept,) = until(lambda: delivery_of(app, clerk, delivery)["spoken"], 20, "what was said is kept")
     assert kept["why"] == "cut" and kept["ms"] > 1_500
