@@ -28,7 +28,7 @@ class Paths:
         self,
         port: UdpPort,
         media: Callable[[Participant, bytes, float], None],
-        ended: Callable[[float], None],
+        ended: Callable[[float], bool],
     ) -> None:
         self.refused: Counter[str] = Counter()
         self.received = 0
@@ -70,11 +70,15 @@ class Paths:
             else:
                 self.refused["unknown"] += 1
         except ProtocolError as error:
-            self.refused[_reason(first, error)] += 1
+            self.refuse(first, error)
 
-    def burst_ended(self, now: float) -> None:
-        """All that had arrived was handed over."""
-        self._ended(now)
+    def refuse(self, first: int, error: ProtocolError) -> None:
+        """Count a datagram that began with this byte and was found to be wrong."""
+        self.refused[_reason(first, error)] += 1
+
+    def burst_ended(self, now: float) -> bool:
+        """All that had arrived was handed over; whether something was left for later."""
+        return self._ended(now)
 
     def _check(self, data: bytes, source: Address, now: float) -> None:
         participant = self._by_ufrag.get(ice.addressed_to(data))

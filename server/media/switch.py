@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 
+from server.errors import ProtocolError
 from server.media import feedback
 from server.media.forward import Forwarder
 from server.media.overload import Overload
@@ -24,6 +26,7 @@ from server.media.udp import UdpPort
 
 log = logging.getLogger(__name__)
 
+REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond
 PHASES = 10  # once-a-second work is spread over this many ticks
 
 
@@ -44,6 +47,7 @@ class Switch:
         self.overload = Overload()
         self._busy: set[Room] = set()
         self._asking: set[Participant] = set()
+        self._reports: deque[tuple[Participant, bytes, float]] = deque()  # genuine RTCP, and when it came
         self._ticks = 0
 
     @property
@@ -120,7 +124,7 @@ class Switch:
         if is_rtcp(data):
             plain = participant.link.unprotect_rtcp(data)
             participant.allowance.spend(data)
-            feedback.received(participant, plain, room, self.forwarder, now, time.time())
+            self._reports.append((participant, plain, now))
             return
         plain = participant.link.unprotect(data)
         participant.allowance.spend(data)
@@ -134,7 +138,25 @@ class Switch:
         if arrived.source.losses.missing:
             self._asking.add(participant)
 
-    def _burst_ended(self, now: float) -> None:
+    def _burst_ended(self, now: float) -> bool:
+        """Media first: ninety reports that come at once would hold up a word by milliseconds."""
+        self._pass_on(now)
+        self._hear_reports()
+        return bool(self._reports)
+
+    def _hear_reports(self) -> None:
+        """The oldest of those that wait. The policing of each participant bounds how many can."""
+        for _ in range(min(REPORTS_AT_ONCE, len(self._reports))):
+            participant, data, came = self._reports.popleft()
+            room = self.rooms.get(participant.room)
+            if room is None or room.participants.get(participant.name) is not participant:
+                continue  # it has left meanwhile
+            try:
+                feedback.received(participant, data, room, self.forwarder, came, time.time())
+            except ProtocolError as error:
+                self.paths.refuse(data[0], error)
+
+    def _pass_on(self, now: float) -> None:
         busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
         self._busy.clear()
         busy.sort(key=itemgetter(0))

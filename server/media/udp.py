@@ -43,8 +43,11 @@ class DatagramHandler(Protocol):
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         """One datagram, at most `intake.LARGEST` bytes, that waited at `now`; must not raise."""
 
-    def burst_ended(self, now: float) -> None:
-        """All that had arrived was handed over: send what came of it."""
+    def burst_ended(self, now: float) -> bool:
+        """All that had arrived was handed over: send what came of it. True asks to be called again soon, for the rest.
+
+        What comes meanwhile is handed over first.
+        """
 
 
 class UdpPort:
@@ -66,6 +69,7 @@ class UdpPort:
         self.rested = True
         self._ended = float("-inf")
         self._in_vain = 0
+        self._unfinished = False  # whether the handler has left something for later
         self._next_take: asyncio.TimerHandle | None = None
         self._handler: DatagramHandler | None = None
         self._segments = True
@@ -100,8 +104,8 @@ class UdpPort:
             for data, source in datagrams:
                 if data:
                     handler.datagram(data, source, began)
-            if came:
-                handler.burst_ended(self._clock())
+            if came or self._unfinished:
+                self._unfinished = handler.burst_ended(self._clock())
         finally:  # whatever went wrong with this burst, the next is read
             self._ended = self._clock()
             if self._socket.fileno() >= 0:
@@ -114,11 +118,11 @@ class UdpPort:
         second for 90, looking each millisecond took less CPU than each second one, and than being woken.
         """
         loop, number = asyncio.get_running_loop(), self._socket.fileno()
-        self._in_vain = 0 if came else self._in_vain + 1
+        self._in_vain = 0 if came or self._unfinished else self._in_vain + 1
         if self._in_vain < IN_VAIN:
             if self._next_take is None:
                 loop.remove_reader(number)
-            pause = GATHERING - took if came < MOST else 0.0  # else more waits
+            pause = 0.0 if came == MOST or self._unfinished else GATHERING - took  # more waits
             self._next_take = loop.call_later(max(0.0, pause), self._take, handler)
         else:
             self._next_take = None

@@ -141,7 +141,8 @@ class Stage:
 
     def tick(self) -> None:
         """A second of the node's clock; nobody goes away meanwhile."""
-        self.switch.paths.burst_ended(self.now)
+        while self.switch.paths.burst_ended(self.now):
+            pass
         for person in self.people:
             person.consent.heard(self.now)
         for _ in range(10):

@@ -10,12 +10,14 @@ from aioice import stun
 
 from server.media import participant, paths, policing, rtcp, rtcp_build
 from server.media.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
+from server.media.forward import Forwarder
 from server.media.ice import LOST_AFTER, Address
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
 from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
 from server.media.rtp import RtpPacket, build_header
+from server.media.switch import REPORTS_AT_ONCE
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
@@ -254,6 +256,7 @@ def test_key_frames_are_asked_for_once_an_interval_whoever_asks(stage: Stage, ha
     while stage.now - begin < 3.0:
         for port in (2, 3):
             hand(pli * 3, ("10.0.0.1", port))
+        stage.switch.paths.burst_ended(stage.now)
         stage.now += 0.01
         asked += sum(to == ATTACKER for _, _, to, _ in stage.port.batches)
         stage.port.batches.clear()
@@ -275,9 +278,36 @@ def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: 
         patch.setattr(kind, "locate", lambda self, sequence: located.append(sequence) or locate(sequence))
         for _ in range(300):
             hand(nack, ("10.0.0.1", 2))
+            stage.switch.paths.burst_ended(stage.now)
             stage.now += 1 / 300
     assert len(located) <= 3 * policing.NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
     assert stage.switch.paths.refused["policed_feedback"] > 200
+
+
+def test_a_word_does_not_wait_for_reports(stage: Stage, hand: Hand) -> None:
+    """Many subscribers' reports come at one instant: they are worked off between bursts, in their order."""
+    nacks = [rtcp_build.build_nack(1, PICTURE_SLOT, [number]) for number in range(2 * REPORTS_AT_ONCE + 1)]
+    asked: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Forwarder, "retransmit", lambda self, slot, lost, now: asked.extend(lost))
+        for nack in nacks:
+            hand(nack, ("10.0.0.1", 2))
+        hand(voice(1, 960), ATTACKER)
+        stage.port.batches.clear()
+        assert stage.switch.paths.burst_ended(stage.now)
+        assert len(stage.port.batches) > 0, "the voice has left"
+        assert asked == list(range(REPORTS_AT_ONCE))
+        assert stage.switch.paths.burst_ended(stage.now)
+        assert not stage.switch.paths.burst_ended(stage.now)
+    assert asked == list(range(len(nacks)))
+
+
+def test_reports_of_one_who_has_left_are_forgotten(stage: Stage, hand: Hand) -> None:
+    hand(rtcp_build.build_nack(1, PICTURE_SLOT, [1]), ("10.0.0.1", 2))
+    hand(b"\x81\xc9\0\0", ("10.0.0.1", 2))
+    stage.people[1].close("left")
+    assert not stage.switch.paths.burst_ended(stage.now)
+    assert not stage.switch.paths.refused["bad_rtp"]
 
 
 def test_numbers_that_leap_do_not_spoil_the_others(stage: Stage, hand: Hand) -> None:

@@ -18,13 +18,14 @@ from server.media.udp import GATHERING, UdpPort
 class Collector:
     def __init__(self) -> None:
         self.got: list[tuple[bytes, Address]] = []
-        self.bursts = 0
+        self.bursts = self.unfinished = 0
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         self.got.append((data, source))
 
-    def burst_ended(self, now: float) -> None:
+    def burst_ended(self, now: float) -> bool:
         self.bursts += 1
+        return self.unfinished > self.bursts
 
 
 class Refusing:
@@ -86,10 +87,11 @@ async def test_datagrams_are_delivered_with_their_source(peer: socket.socket) ->
 
 async def test_a_handler_that_fails_makes_no_port_deaf(peer: socket.socket) -> None:
     class Failing(Collector):
-        def burst_ended(self, now: float) -> None:
-            super().burst_ended(now)
+        def burst_ended(self, now: float) -> bool:
+            left = super().burst_ended(now)
             if self.bursts == 1:
                 raise ArithmeticError
+            return left
 
     port, failing, reported = UdpPort("127.0.0.1", 0), Failing(), []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
@@ -112,6 +114,19 @@ async def test_what_has_arrived_together_is_one_burst(peer: socket.socket) -> No
         while len(collector.got) < 2:
             await asyncio.sleep(0.01)
     assert collector.bursts == 1 and port.rested
+    port.close()
+
+
+async def test_what_was_left_for_later_is_come_back_to_though_nothing_comes(peer: socket.socket) -> None:
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    collector.unfinished = 5
+    port.start(collector)
+    peer.sendto(b"a", ("127.0.0.1", port.number))
+    async with asyncio.timeout(5):
+        while collector.bursts < 5:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(20 * GATHERING)
+    assert collector.bursts == 5 and len(collector.got) == 1
     port.close()
 
 
