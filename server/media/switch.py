@@ -47,7 +47,7 @@ class Switch:
         self.overload = Overload()
         self._busy: set[Room] = set()
         self._asking: set[Participant] = set()
-        self._reports: deque[tuple[Participant, bytes, float]] = deque()  # genuine RTCP, and when it came
+        self._reports: deque[tuple[Participant, bytes]] = deque()  # genuine RTCP that is not yet heard
         self._ticks = 0
 
     @property
@@ -124,7 +124,7 @@ class Switch:
         if is_rtcp(data):
             plain = participant.link.unprotect_rtcp(data)
             participant.allowance.spend(data)
-            self._reports.append((participant, plain, now))
+            self._reports.append((participant, plain))
             return
         plain = participant.link.unprotect(data)
         participant.allowance.spend(data)
@@ -141,18 +141,18 @@ class Switch:
     def _burst_ended(self, now: float) -> bool:
         """Media first: ninety reports that come at once would hold up a word by milliseconds."""
         self._pass_on(now)
-        self._hear_reports()
+        self._hear_reports(now)
         return bool(self._reports)
 
-    def _hear_reports(self) -> None:
+    def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
         for _ in range(min(REPORTS_AT_ONCE, len(self._reports))):
-            participant, data, came = self._reports.popleft()
+            participant, data = self._reports.popleft()
             room = self.rooms.get(participant.room)
             if room is None or room.participants.get(participant.name) is not participant:
                 continue  # it has left meanwhile
             try:
-                feedback.received(participant, data, room, self.forwarder, came, time.time())
+                feedback.received(participant, data, room, self.forwarder, now, time.time())
             except ProtocolError as error:
                 self.paths.refuse(data[0], error)
 
