@@ -10,6 +10,7 @@ from server.accounts.principal import Principal
 from server.calls.line import Line
 from server.calls.means import Means
 from server.calls.prompts import ENTER
+from server.calls.rules import Outcome
 from server.directives import service
 from server.directives.rules import Through
 from server.directives.service.spoken import SOUND
@@ -97,6 +98,7 @@ class Answer:
             await store.write(service.why_kept, key, WhyKept.REFUSED)
             await self._line.say("answer_kept")
             return False
+        self._line.outcome = Outcome.CONFIRMED  # at once: who hears no more of it has answered all the same
         await self._line.say("answer_sent")
         return True
 

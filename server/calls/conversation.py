@@ -13,7 +13,7 @@ from server.calls.means import Means
 from server.calls.menu import Do, May, Stage, asked_for, menu
 from server.calls.prompts import prompt
 from server.calls.rules import Outcome
-from server.calls.script import Text, greeting, recorded, script
+from server.calls.script import Text, greeting, recorded, replaced_by, script
 from server.directives import service
 from server.directives.service import Reading, Standing
 from server.errors import ConflictError, UnavailableError
@@ -101,10 +101,12 @@ class Conversation:
             self._line.outcome = Outcome.UNCONFIRMED
 
     async def _read(self, stage: Stage) -> Stage:
-        """Read it all; a key, or a change, cuts it short. Each piece is synthesised while the one before is heard."""
         self._heard()
-        voice = self._means.exchange.voice
-        parts = script(self._reading, self._means.policy.zone, speaks=voice.able)
+        await self._tell(script(self._reading, self._means.policy.zone, speaks=self._means.exchange.voice.able))
+        return stage if stage is Stage.CONFIRMED else Stage.READ
+
+    async def _tell(self, parts: Sequence[str]) -> None:
+        """Say it all; a key, or a change, cuts it short. Each piece is synthesised while the one before is heard."""
         ahead = asyncio.ensure_future(self._file(parts[0])) if parts else None
         for number, _part in enumerate(parts):
             file = await ahead if ahead is not None else None
@@ -116,7 +118,6 @@ class Conversation:
                 break
         if ahead is not None:
             await ahead
-        return stage if stage is Stage.CONFIRMED else Stage.READ
 
     async def _file(self, part: str) -> str | None:
         return await self._means.exchange.voice.speak(part) if isinstance(part, Text) else prompt(part)
@@ -151,7 +152,6 @@ class Conversation:
 
     async def _send(self) -> Stage:
         if self._answer is not None and await self._answer.send():
-            self._line.outcome = Outcome.CONFIRMED
             self._standing = await self._look()
         return Stage.CONFIRMED if self._line.outcome is Outcome.CONFIRMED else Stage.READ
 
@@ -182,7 +182,11 @@ class Conversation:
         before, self._standing = self._standing, await self._look()
         if self._standing is Standing.WITHDRAWN:
             line.outcome = line.outcome if line.outcome is Outcome.CONFIRMED else Outcome.WITHDRAWN
-            await line.say("withdrawn")
+            newer = await self._means.exchange.store.read(service.replaced_by, self._reading.directive)
+            if newer:
+                await self._tell(replaced_by(newer, speaks=self._means.exchange.voice.able))
+            else:
+                await line.say("withdrawn")
             return None
         if self._standing is Standing.CONFIRMED and before is Standing.OPEN:
             line.outcome = Outcome.ELSEWHERE

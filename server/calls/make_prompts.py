@@ -1,4 +1,4 @@
-"""Makes the sound files that callers hear: `python -m server.calls.make_prompts`, after a change of their texts.
+"""Makes the sound files that callers hear: `python -m server.calls.make_prompts [NAME ...]`, after a change of texts.
 
 Speech by espeak-ng's Vietnamese voice (Debian package `espeak-ng`), tones and waiting music by sums of sines. The files
 are in the repository: a server needs no espeak-ng to play them.
@@ -7,8 +7,9 @@ are in the repository: a server needs no espeak-ng to play them.
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -78,17 +79,20 @@ def _write(path: Path, samples: Floats, loud: float) -> None:
         container.mux(stream.encode(None))
 
 
-def main() -> None:
-    """Make them all."""
-    for old in FOLDER.glob("*.opus"):
-        old.unlink()
+def main(names: Collection[str] = ()) -> None:
+    """Make those of these names, or all; whatever has no text any more goes."""
     spoken = texts() | {f"n{number}": str(number) for number in range(NUMBERS + 1)}
+    sounds = {name: (samples, loud) for name, samples, loud in _sounds()}
+    wanted = set(names) or {*spoken, *sounds}
+    for old in FOLDER.glob("*.opus"):
+        if old.stem not in spoken.keys() | sounds.keys():
+            old.unlink()
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in spoken.items():
-            _write(FOLDER / f"{name}.opus", _spoken(text, Path(folder)), 1.0)
-    for name, samples, loud in _sounds():
-        _write(FOLDER / f"{name}.opus", samples, loud)
+        for name in wanted & spoken.keys():
+            _write(FOLDER / f"{name}.opus", _spoken(spoken[name], Path(folder)), 1.0)
+    for name in wanted & sounds.keys():
+        _write(FOLDER / f"{name}.opus", *sounds[name])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

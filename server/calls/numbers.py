@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -73,3 +74,10 @@ def reach(tx: Transaction, unit_ids: Iterable[int], order: Sequence[Role] = _ORD
                 number=numbers[member.account_id],
             )
     return found
+
+
+def out_of_reach(tx: Transaction, unit_ids: Iterable[int], since: datetime) -> set[int]:
+    """Those of the units that have neither a device on which somebody was signed in after `since` nor a number."""
+    silent = set(unit_ids)
+    silent -= accounts.units_seen(tx, silent, since)
+    return silent - reach(tx, silent).keys() if silent else silent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -19,6 +19,7 @@ from server.calls.dial_out import Dialler, Job
 from server.calls.exchange import EXCHANGE
 from server.calls.pins import Made
 from server.calls.rules import Purpose
+from server.directives.keys import POLICY
 from server.errors import NotFoundError, UnavailableError, UserError
 from server.http import SETTINGS, STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, translate
@@ -41,9 +42,10 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeopleQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """People whose name or unit contains the words, a page of them."""
+    """People whose name or unit contains the words, a page of them; `unreached`: of units that nothing reaches."""
 
     q: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    unreached: bool = False
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
@@ -58,6 +60,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     account: int
     name: str
+    unit_id: int
     unit: str
     role: Role
     number: str
@@ -93,6 +96,7 @@ async def _page(
         "standing": exchange.standing if exchange else None,
         "strangers": exchange.endpoint.admission.turned_away if exchange else 0,
         "running": len(exchange.lines) if exchange else 0,
+        "unreached": len(await _unreached(request)),
         "guesses": await store.read(log.guesses, now_of(request) - GUESSES_SHOWN),
         "calls": calls[:PAGE],
         "older": calls[PAGE - 1].id if len(calls) > PAGE else None,
@@ -137,6 +141,7 @@ def people(tx: Transaction) -> list[Listed]:
         Listed(
             account=account,
             name=member.name,
+            unit_id=member.unit_id,
             unit=unit,
             role=member.role,
             number=known.get(account, ""),
@@ -152,12 +157,30 @@ def _place(tree: units.Tree, unit_id: int) -> str:
     return ", ".join(unit.short_name for unit in reversed(path[-2:])) if len(path) > 2 else path[-1].short_name
 
 
+def unreached(tx: Transaction, since: datetime) -> dict[int, str]:
+    """Units of which nobody was signed in after `since` nor has a number, with their names, in the tree's order."""
+    tree = units.tree(tx)
+    lost = numbers.out_of_reach(tx, tree.units, since)
+    return {unit.id: _place(tree, unit.id) for unit in tree.ordered() if unit.id in lost}
+
+
+async def _unreached(request: web.Request) -> dict[int, str]:
+    since = now_of(request) - timedelta(days=request.app[POLICY].file.device_days)
+    return await request.app[STORE].read(unreached, since)
+
+
 async def get_people(request: web.Request) -> web.Response:
-    """Numbers and PINs."""
-    query = read_query(request, PeopleQuery)
+    """Numbers and PINs, and which units neither a page nor a call reaches."""
+    query, lost = read_query(request, PeopleQuery), await _unreached(request)
+    everybody = await request.app[STORE].read(people)
     wanted = plain(query.q)
-    found = [one for one in await request.app[STORE].read(people) if wanted in plain(f"{one.name} {one.unit}")]
+    found = [one for one in everybody if wanted in plain(f"{one.name} {one.unit}")]
+    if query.unreached:
+        found = [one for one in found if one.unit_id in lost]
+    peopled = {one.unit_id for one in everybody}
     context = {
+        "unreached": len(lost),
+        "empty_units": [name for unit, name in lost.items() if unit not in peopled],
         "people": found[(query.page - 1) * PAGE : query.page * PAGE],
         "count": len(found),
         "pages": -(-len(found) // PAGE),

@@ -10,9 +10,15 @@ from server.calls.prompts import NUMBERS
 from server.calls.spelling import pieces, spoken
 from server.directives.documents import Urgency
 from server.directives.service import Reading
-from server.reach.notice import NoticeKind
+from server.reach.notice import NoticeKind, Tie
 
 MOST_OF_BODY = 6_000  # characters, seven minutes or so; the rest is to be read
+_TIES = {
+    Tie.REPLACES: ("replaces", "old_not_valid"),
+    Tie.CORRECTS: ("corrects", "read_both"),
+    Tie.REPLACED_BY: ("replaced_by", "follow_the_new"),
+}
+"""What is said before and after the number of the other document."""
 _URGENCY = {Urgency.URGENT: "urgent", Urgency.VERY_URGENT: "very_urgent", Urgency.FLASH: "flash"}
 
 
@@ -33,22 +39,41 @@ def script(reading: Reading, zone: ZoneInfo, *, speaks: bool) -> list[str]:
     """All that is read after the first key; without a synthesiser number and deadline, and whom to ask for the rest."""
     parts = ["exercise"] if reading.exercise else []
     if not speaks:
+        number = _number(reading.number, speaks=False)
+        parts += ["number_is", *number] if number else []
         rest = ["ask_the_clerk"] if reading.body.strip() else []
-        return [*parts, *_recorded_number(reading.number), *_deadline(reading, zone), *rest]
+        return [*parts, *_tied(reading, speaks=False), *_deadline(reading, zone), *rest]
     parts += ["number_is", Text(spoken(reading.number)), "issued_by", Text(spoken(reading.sender))]
     if not reading.own:
         parts.append(Text(spoken(", ".join(reading.unit_names))))
-    parts += ["subject_is", Text(spoken(reading.subject)), *_deadline(reading, zone)]
+    parts += ["subject_is", Text(spoken(reading.subject)), *_tied(reading, speaks=True), *_deadline(reading, zone)]
     if reading.body.strip() and reading.own:
         parts += ["body_is", *(Text(piece) for piece in pieces(spoken(reading.body[:MOST_OF_BODY])))]
         parts += ["rest_of_body"] if len(reading.body) > MOST_OF_BODY else []
     return parts
 
 
-def _recorded_number(number: str) -> list[str]:
-    """The digits with which a notation begins; its letters only a synthesiser can say."""
+def replaced_by(number: str, *, speaks: bool) -> list[str]:
+    """That the document of which was spoken is not valid any more, and which one to follow."""
+    return _tie(Tie.REPLACED_BY, number, speaks=speaks)
+
+
+def _tied(reading: Reading, *, speaks: bool) -> list[str]:
+    return _tie(reading.tie, reading.other, speaks=speaks) if reading.tie is not None else []
+
+
+def _tie(tie: Tie, other: str, *, speaks: bool) -> list[str]:
+    before, after = _TIES[tie]
+    number = _number(other, speaks=speaks)
+    return [before, *number, after] if number else []
+
+
+def _number(number: str, *, speaks: bool) -> list[str]:
+    """A number and notation; the digits with which it begins alone where no synthesiser can say its letters."""
+    if speaks:
+        return [Text(spoken(number))]
     found = re.search(r"\d+", number)
-    return ["number_is", *recorded(int(found[0]))] if found else []
+    return recorded(int(found[0])) if found else []
 
 
 def _deadline(reading: Reading, zone: ZoneInfo) -> list[str]:

@@ -73,7 +73,7 @@ Ladder = list[tuple[Channel, str]]
 class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How people of one urgency are reached who look at no page: `told` hear of a new directive.
 
-    A unit without a device is called `no_device` after the issue; empty: it is not.
+    A unit without a device is called `no_device` after the issue, a reminder or an escalation; empty: it is not.
     """
 
     told: list[Duty]

@@ -34,9 +34,17 @@ def _tone(hertz: float, packets: int) -> list[bytes]:
     return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
 
 
-SILENCE = [bytes([0xD5]) * _SIZE]
+def _noise(packets: int) -> list[bytes]:
+    """A line on which nobody speaks: -57 dBov, as rooms and old lines have."""
+    samples = np.random.default_rng(3).normal(0, 45, packets * _SIZE).astype(np.int16)
+    encoded = codec("PCMA").encode(samples)
+    return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
+
+
+PAUSE = [bytes([0xD5]) * _SIZE]
+SILENCE = _noise(50)
 STEADY = _tone(TONE, 50)
-BEEPING = _tone(BEEP, BEEP_LENGTH) + SILENCE * (BEEP_EVERY - BEEP_LENGTH)
+BEEPING = _tone(BEEP, BEEP_LENGTH) + PAUSE * (BEEP_EVERY - BEEP_LENGTH)
 
 
 class Ear:

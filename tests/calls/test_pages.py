@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
 
+from server.accounts import sessions
 from server.calls import log, numbers, pins
 from server.calls.feature import pages
 from server.calls.model import phone_pin
@@ -95,6 +97,27 @@ async def test_numbers_are_noted_and_taken_away(store: Store, page_as: PageAs, d
     assert (await page.get("/telephone/people/999999")).status == 404
 
 
+async def test_units_that_nothing_reaches_are_listed(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    page, head = await page_as("quantri"), district.who("thon1.camthuy")
+
+    async def listed(where: str) -> tuple[int, str]:
+        text = await (await page.get(where)).text()
+        found = re.search(r"([\d.]+) đơn vị không có số, cũng không có máy", text)
+        return int(found[1].replace(".", "")) if found else 0, text
+
+    before, text = await listed("/telephone/people")
+    assert before > 20 and 'href="/telephone/people?unreached=true"' in text
+    assert f'/telephone/people?unreached=true">{before}<' in await (await page.get("/telephone")).text()
+    only = f"/telephone/people?unreached=true&q={head.name}"
+    assert f"/telephone/people/{head.account_id}" in (await listed(only))[1]
+    store.write_now(numbers.give, head.account_id, "0912000111")
+    after, text = await listed(only)
+    assert after == before - 1 and f"/telephone/people/{head.account_id}" not in text
+    store.write_now(numbers.give, head.account_id, "")
+    store.write_now(sessions.open_session, head.account_id, "127.0.0.1", "phone", timedelta(hours=12))
+    assert (await listed(only))[0] == before - 1, "a device will do"
+
+
 async def test_a_pin_is_shown_once_on_its_sheet(
     store: Store, app: web.Application, page_as: PageAs, district: DistrictIds
 ) -> None:
@@ -147,4 +170,4 @@ async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: P
 async def test_the_guide_names_the_number(page_as: PageAs) -> None:
     text = await (await (await page_as("thon1.camthuy")).get("/guide/telephone")).text()
     assert "0233 3873 100" in text
-    assert text.count("/static/img/phone-") == 3
+    assert text.count("/static/img/phone-") == text.count("<h2>") == 4

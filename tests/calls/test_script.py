@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from server.calls.prompts import FOLDER, NUMBERS
-from server.calls.script import MOST_OF_BODY, Text, greeting, moment, recorded, script
+from server.calls.script import MOST_OF_BODY, Text, greeting, moment, recorded, replaced_by, script
 from server.directives.documents import Urgency
 from server.directives.service import Reading
-from server.reach.notice import NoticeKind
+from server.reach.notice import NoticeKind, Tie
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -79,9 +81,33 @@ def test_an_exercise_is_called_one_and_others_units_are_named() -> None:
     assert "body_is" not in parts, "who issued it knows what it says"
 
 
+@pytest.mark.parametrize(
+    ("tie", "before", "after"),
+    [
+        (Tie.REPLACES, "replaces", "old_not_valid"),
+        (Tie.CORRECTS, "corrects", "read_both"),
+        (Tie.REPLACED_BY, "replaced_by", "follow_the_new"),
+    ],
+)
+def test_the_other_document_is_named_by_its_number(tie: Tie, before: str, after: str) -> None:
+    tied = reading(tie=tie, other="7/CĐ-UBND")
+    spoken = plain(script(tied, ZONE, speaks=True))
+    at = spoken.index(before)
+    assert spoken[at - 1 : at + 4] == [
+        "“Trực bão”", before, "“bảy, công điện, Ủy ban nhân dân”", after, "deadline_is"
+    ]  # fmt: skip
+    assert script(tied, ZONE, speaks=False)[:5] == ["number_is", "n12", before, "n7", after]
+
+
+def test_what_has_replaced_it_is_named() -> None:
+    assert replaced_by("61/KH-UBND", speaks=False) == ["replaced_by", "n6", "n1", "follow_the_new"]
+    assert plain(replaced_by("7/KH-UBND", speaks=True))[1] == "“bảy, kế hoạch, Ủy ban nhân dân”"
+
+
 def test_what_is_recorded_is_there() -> None:
     written = (NoticeKind.CODE, NoticeKind.RELEASED, NoticeKind.HELD)  # never told by telephone
     kinds = [kind for kind in NoticeKind if kind not in written]
     names = [part for kind in kinds for urgency in Urgency for part in greeting(kind, reading(urgency=urgency))]
+    names += [part for tie in Tie for part in script(reading(tie=tie, other="7"), ZONE, speaks=False)]
     names += script(reading(), ZONE, speaks=False) + moment(datetime(2026, 1, 1, 0, 0)) + recorded(NUMBERS + 1)
     assert all((FOLDER / f"{name}.opus").is_file() for name in names)

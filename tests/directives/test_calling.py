@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -15,12 +16,13 @@ from server.calls import numbers
 from server.config import ROOT
 from server.directives import service
 from server.directives.documents import Urgency
-from server.directives.policy import load_policy
-from server.directives.rules import Through
+from server.directives.policy import Policy, load_policy
+from server.directives.rules import Relation, Through
 from server.directives.shapes import RecallInput, ReturnInput
 from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
 from server.reach import service as reach
 from server.reach.model import message_table
+from server.reach.notice import Notice, NoticeKind, Tie
 from server.reach.rules import Backoff, Channel, Sent
 from server.store import Store
 from tests.conftest import START, Clock, DistrictIds
@@ -62,7 +64,7 @@ def sign_in(store: Store, account: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("urgency", "minutes"), [(Urgency.NORMAL, 120), (Urgency.URGENT, 30), (Urgency.VERY_URGENT, 5), (Urgency.FLASH, 3)]
+    ("urgency", "minutes"), [(Urgency.NORMAL, 120), (Urgency.URGENT, 30), (Urgency.VERY_URGENT, 5), (Urgency.FLASH, 0)]
 )
 def test_a_village_without_a_device_is_called(
     district: DistrictIds, store: Store, village: int, urgency: Urgency, minutes: int
@@ -99,7 +101,7 @@ def test_nobody_is_called_at_night_but_for_what_cannot_wait(
     clock.set(NIGHT)
     issue(district, [village])
     issue(district, [village], subject="Lũ về", urgency=Urgency.FLASH)
-    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 06:30", "25 23:03"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 06:30", "25 23:00"]
 
 
 def test_nobody_is_called_without_a_number_or_a_telephone(district: DistrictIds, store: Store) -> None:
@@ -208,6 +210,87 @@ def test_a_missed_time_is_called_to_whom_it_is_for(
     noted = store.write_now(service.confirm_by_phone, POLICY, reading.own, chair, done, "a call")
     assert (noted.registered, noted.number) == (False, None)
     assert store.read_now(service.my_alarms, district.who("chutich.camthuy"), POLICY) == []
+
+
+@pytest.mark.parametrize(
+    ("urgency", "kind", "minutes"), [(Urgency.NORMAL, "reminder", 120), (Urgency.FLASH, "reminder", 0)]
+)
+def test_a_reminder_is_called_to_a_village_without_a_device(
+    district: DistrictIds, store: Store, clock: Clock, village: int, urgency: Urgency, minutes: int
+) -> None:
+    done = issue(district, [village], urgency=urgency)
+    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
+    assert [state for _number, _at, state in calls(store)] == ["stopped"]
+    clock.advance(days=7, hours=-3)
+    store.write_now(service.sweep, POLICY)
+    ((number, at, _state),) = [one for one in calls(store) if one[2] == "waiting"]
+    assert (number, at) == ("0912000111", clock() + timedelta(minutes=minutes))
+    assert [notice.kind for notice in reminders(store)] == [NoticeKind.REMINDER]
+
+
+def test_a_reminder_waits_for_the_end_of_quiet_hours(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    done = issue(district, [village])
+    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
+    clock.set(NIGHT + timedelta(days=6))
+    store.write_now(service.sweep, POLICY)
+    waiting = [at for _number, at, state in calls(store) if state == "waiting"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for at in waiting] == ["02 06:30"]
+
+
+def test_who_has_a_device_is_not_called_about_a_reminder(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    head = district.who("thon1.camthuy")
+    sign_in(store, head.account_id)
+    store.write_now(service.register, head, POLICY, issue(district, [village]))
+    clock.advance(days=7, hours=-3)
+    store.write_now(service.sweep, POLICY)
+    assert calls(store) == []
+
+
+def reminders(store: Store) -> list[Notice]:
+    """What calls that wait are about."""
+    m = message_table.c
+    query = sa.select(m.notice).where(m.channel == "phone", m.state == "waiting")
+    return [msgspec.json.decode(row.notice, type=Notice) for row in store.read_now(lambda tx: tx.all(query))]
+
+
+def test_the_board_shows_who_has_neither_device_nor_number(district: DistrictIds, store: Store, village: int) -> None:
+    other = district.unit("19606.02")
+    done = issue(district, [village, other])
+    leader = district.who("chutich.camthuy")
+
+    def lost(policy: Policy = POLICY) -> dict[int, bool]:
+        opened = store.read_now(service.open_directive, leader, policy, done)
+        return {one.unit: one.unreachable for one in opened.board or ()}
+
+    assert lost() == {village: False, other: True}
+    assert not any(lost(WITHOUT).values()), "a number would be of no use"
+    sign_in(store, district.who("thon2.camthuy").account_id)
+    assert not any(lost().values()), "it has a device now"
+    store.write_now(numbers.give, district.who("thon1.camthuy").account_id, "")
+    assert lost() == {village: True, other: False}
+    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
+    assert not any(lost().values()), "it knows"
+
+
+def test_a_call_names_the_document_that_is_replaced_or_corrected(
+    district: DistrictIds, store: Store, village: int
+) -> None:
+    old = issue(district, [village])
+    for relation, tie in ((Relation.CORRECTS, Tie.CORRECTS), (Relation.REPLACES, Tie.REPLACES)):
+        new = issue(district, [village], relation=relation, related=old)
+        notice = Notice(kind=NoticeKind.ISSUED, directive=new)
+        head = district.who("thon1.camthuy").account_id
+        reading = store.read_now(service.reading_of, POLICY, head, notice, [village])
+        assert (reading.tie, reading.other) == (tie, "01/KH-UBND")
+    notice = Notice(kind=NoticeKind.REPLACED, directive=old, tie=Tie.REPLACED_BY, other="03/KH-UBND")
+    reading = store.read_now(service.reading_of, POLICY, head, notice, [village])
+    assert (reading.tie, reading.other) == (Tie.REPLACED_BY, "03/KH-UBND")
+    assert store.read_now(service.replaced_by, old) == "03/KH-UBND"
+    assert store.read_now(service.replaced_by, new) == ""
 
 
 def test_a_key_registers_a_commune_with_its_number(district: DistrictIds, store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from server.accounts import service as accounts
 from server.calls import numbers
 from server.media.phone.sounds import read
 from server.store import Store
-from server.units.service import by_code
 from tests.e2e.harness import App, chromium, free_port, running, until
+from tests.e2e.issuing import delivery_of, issue_to
 from tests.e2e.telephone import Telephone
 
 pytestmark = pytest.mark.timeout(180)
@@ -48,28 +47,11 @@ def app(tmp_path: Path, telephone: Telephone) -> Iterator[App]:
 
 def called(app: App, telephone: Telephone, clerk: str) -> tuple[int, Any]:
     """A directive to the village, and the call about it, answered."""
-    store = Store(f"sqlite:///{app.folder}/giaoban.db")
-    unit = store.read_now(by_code, VILLAGE)
-    store.close()
-    assert unit is not None
-    body = {
-        "kind": "Công điện",
-        "subject": "Trực bão",
-        "urgency": "FLASH",
-        "deadline": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
-        "recipients": [{"unit": unit.id}],
-    }
-    leader, before = app.token("chutich.camthuy"), len(telephone.incoming)
-    directive = int(app.call(leader, "POST", "/api/v1/directives?issue=true", body)["id"])
-    delivery = app.call(clerk, "GET", f"/api/v1/directives/{directive}")["board"][0]["id"]
+    before = len(telephone.incoming)
+    _directive, delivery = issue_to(app, VILLAGE, urgency="URGENT")
     assert app.call(clerk, "POST", f"/api/v1/deliveries/{delivery}/call")["number"] == NUMBER
     telephone.wait(lambda: len(telephone.incoming) > before)
     return delivery, telephone.incoming[-1]
-
-
-def delivery_of(app: App, clerk: str, delivery: int) -> dict[str, Any]:
-    found: dict[str, Any] = app.call(clerk, "GET", f"/api/v1/deliveries/{delivery}")["delivery"]
-    return found
 
 
 def hears_something(telephone: Telephone) -> None:

@@ -29,7 +29,7 @@ class Pjsip:
         self.told("ready")
 
     def do(self, *words: str) -> None:
-        """Give a command: `call URI`, `press KEYS`, `hang_up`."""
+        """Give a command: `call URI`, `accept`, `press KEYS`, `hang_up`."""
         assert self._process.stdin is not None
         self._process.stdin.write((" ".join(words) + "\n").encode())
         self._process.stdin.flush()

@@ -1,7 +1,8 @@
 """A telephone by PJSIP in a process of its own: `python -m tests.peers.pjsip_process ADDRESS FOLDER`.
 
-It takes lines (`call URI`, `press KEYS`, `hang_up`) and tells lines (`ready`, `CONFIRMED`, `DISCONNCTD 200`). It says
-`tone.wav` of the folder and keeps what it hears in `heard.wav`, both at 16 kHz: only G.722 is offered.
+It takes lines (`call URI`, `accept`, `press KEYS`, `hang_up`) and tells lines (`ready`, `RINGING`, `CONFIRMED`,
+`DISCONNCTD 200`). It is called at port 5060, says `tone.wav` of the folder and keeps what it hears in `heard.wav`, both
+at 16 kHz: only G.722 is offered.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import pjsua2 as pj
 
 CODEC = "G722/16000/1"
+PORT = 5_060
 _POLL_MS = 10
 
 
@@ -24,8 +26,9 @@ def tell(*words: object) -> None:
 class Call(pj.Call):
     """The call; PJSIP calls these methods by name."""
 
-    def __init__(self, account: pj.Account, folder: Path) -> None:
-        super().__init__(account)
+    def __init__(self, account: pj.Account, folder: Path, *number: int) -> None:
+        """With the `number` that PJSIP has given to a call of somebody else's."""
+        super().__init__(account, *number)
         self._folder = folder
         self._media: list[pj.AudioMedia] = []
 
@@ -45,6 +48,30 @@ class Call(pj.Call):
         self._media = [tone, ear]
 
 
+class Account(pj.Account):
+    """Who calls and is called; `call` is the newest."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self.call: Call | None = None
+
+    def make_call(self, uri: str) -> None:
+        self.call = Call(self, self._folder)
+        self.call.makeCall(uri, pj.CallOpParam(True))
+
+    def onIncomingCall(self, told: pj.OnIncomingCallParam) -> None:  # noqa: N802
+        self.call = Call(self, self._folder, told.callId)
+        self.answer(pj.PJSIP_SC_RINGING)
+        tell("RINGING")
+
+    def answer(self, status: int) -> None:
+        assert self.call is not None
+        told = pj.CallOpParam()
+        told.statusCode = status
+        self.call.answer(told)
+
+
 def endpoint(address: str) -> pj.Endpoint:
     """Without threads of its own, so that Python is never called from elsewhere, and without a sound card."""
     made = pj.Endpoint()
@@ -57,6 +84,7 @@ def endpoint(address: str) -> pj.Endpoint:
     made.libInit(settings)
     transport = pj.TransportConfig()
     transport.boundAddress = transport.publicAddress = address
+    transport.port = PORT
     made.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
     made.libStart()
     made.audDevManager().setNullDev()
@@ -71,22 +99,22 @@ def main(address: str, folder: Path) -> None:
     settings = pj.AccountConfig()
     settings.idUri = f"sip:0907654321@{address}"
     settings.mediaConfig.transportConfig.boundAddress = address
-    account = pj.Account()
+    account = Account(folder)
     account.create(settings)
     tell("ready")
-    call: Call | None = None
     while True:
         library.libHandleEvents(_POLL_MS)
         if not select.select([sys.stdin], [], [], 0)[0]:
             continue
         command, _, words = sys.stdin.readline().strip().partition(" ")
         if command == "call":
-            call = Call(account, folder)
-            call.makeCall(words, pj.CallOpParam(True))
-        elif command == "press" and call is not None:
-            call.dialDtmf(words)
-        elif command == "hang_up" and call is not None:
-            call.hangup(pj.CallOpParam())
+            account.make_call(words)
+        elif command == "accept":
+            account.answer(pj.PJSIP_SC_OK)
+        elif command == "press" and account.call is not None:
+            account.call.dialDtmf(words)
+        elif command == "hang_up" and account.call is not None:
+            account.call.hangup(pj.CallOpParam())
         elif not command:
             break
     library.hangupAllCalls()

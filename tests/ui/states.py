@@ -192,6 +192,7 @@ STATES = (
     State("telephone", "quantri", "/telephone"),
     State("telephone-errors", "quantri", "/telephone", do=_after(_fill(number="không"), _send("main form.form"))),
     State("telephone-people", "quantri", "/telephone/people"),
+    State("telephone-unreached", "quantri", "/telephone/people?unreached=true"),
     State("telephone-person", "quantri", "/telephone/people", ("Trần Hoài Linh",)),
     State("telephone-sheets", "quantri", "/telephone/people", do=_answer("form[action$=pins] button")),
     State("telephone-guide", "thon1.camthuy", "/guide/telephone"),

@@ -12,8 +12,10 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from server.accounts.demo import DEFAULT_PASSWORD
+from server.store import Store
 from tests.e2e.harness import App, free_port
 from tests.ui.states import STRANGER, State, reach
+from tests.ui.telephone_log import write_calls
 
 
 class DemoApp(App):
@@ -40,6 +42,9 @@ def demo_district() -> Iterator[DemoApp]:
         app.start()
         try:
             app.plan()
+            store = Store(app.environment["GIAOBAN_DATABASE_URL"])
+            write_calls(store)
+            store.close()
             yield app
         finally:
             app.stop()

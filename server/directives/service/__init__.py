@@ -11,6 +11,7 @@ from server.directives.service.calling import (
     clerk_wanted,
     confirm_by_phone,
     reading_of,
+    replaced_by,
     standing_of,
 )
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
@@ -110,6 +111,7 @@ __all__ = [
     "register",
     "register_lines",
     "register_page",
+    "replaced_by",
     "report",
     "reschedule",
     "return_delivery",

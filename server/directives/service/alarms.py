@@ -20,6 +20,7 @@ from server.directives.service.access import BOTH, d, v
 from server.directives.service.assign import assigned
 from server.directives.service.posts import Directory
 from server.directives.service.telling import telling_of_alarm
+from server.directives.service.whom_to_call import calls_of_alarm
 from server.directives.shapes import AlarmDone, AlarmLine
 from server.reach import service as reach
 from server.store import Transaction
@@ -96,7 +97,10 @@ def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> No
         about = [(one.delivery.unit_id, names[one.delivery.unit_id].short_name) for one in found]
         sender = names[row.issuer_id].name
         due = found[0].alarm.due
-        tellings.append(telling_of_alarm(policy, tx.now, row, kind, clock, due, people, about, sender, known))
+        telling = telling_of_alarm(policy, tx.now, row, kind, clock, due, people, about, sender, known)
+        tellings.append(telling)
+        if not duty.of_issuer:
+            tellings += calls_of_alarm(tx, policy, telling.notice, [unit], clock)
     reach.put(tx, tellings)
 
 

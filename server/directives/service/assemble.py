@@ -86,10 +86,11 @@ def delivery_shape(
     history: bool = False,
     changes: Sequence[Any] | None = None,
     called: Sequence[Called] = (),
+    unreachable: bool = False,
 ) -> Delivery:
     """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when.
 
-    `called` are the calls to the unit about it.
+    `called` are the calls to the unit about it, `unreachable` says that there can be none and nobody sees it either.
     """
     due, timeliness = standing.of(policy, row, tx.now)
     rows = changes_of(tx, [row.id]).get(row.id, []) if history else changes
@@ -122,6 +123,7 @@ def delivery_shape(
         responses=_responses(tx, row.id) if history else [],
         changes=[_change(one) for one in rows or ()] if history else [],
         called=list(called),
+        unreachable=unreachable,
         spoken=kept_spoken(tx, row.id) if history else [],
     )
 

@@ -18,19 +18,19 @@ from server.directives.documents import Urgency
 from server.directives.model import addressee_table, alarm_table, delivery_table, directive_table
 from server.directives.policy import Policy
 from server.directives.posts import Post
-from server.directives.rules import UNREGISTERED, State, Through
+from server.directives.rules import UNREGISTERED, DirectiveState, Relation, State, Through
 from server.directives.running import HOLDS, ClockName
 from server.directives.service.access import BOTH, d, delivery_of_ours, v
 from server.directives.service.alarms import acknowledge_alarms
 from server.directives.service.posts import Directory
 from server.directives.service.receive import register
-from server.directives.service.telling import notice_of
+from server.directives.service.telling import notice_of, tie_of
 from server.directives.service.whom_to_call import CALLED, call_about
 from server.directives.shapes import CallDone
 from server.errors import ConflictError, UnavailableError, UserError
 from server.http.i18n import _
 from server.reach import service as reach
-from server.reach.notice import Notice, NoticeKind
+from server.reach.notice import Notice, NoticeKind, Tie
 from server.reach.rules import Channel
 from server.reach.service import Hurried
 from server.store import Transaction
@@ -53,8 +53,9 @@ class Standing(StrEnum):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a call reads. `own` is the person in each unit that it is about; nobody: it is about other units.
 
-    `due` is until when it is to be answered, or without `to_answer` confirmed; `clerks` are numbers of people on duty
-    at the unit `issuer`, in the order in which they are tried.
+    `due` is until when it is to be answered, or without `to_answer` confirmed; `other` is the number of the document
+    that it has a `tie` to; `clerks` are numbers of people on duty at the unit `issuer`, in the order in which they are
+    tried.
     """
 
     directive: int
@@ -72,6 +73,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     may_answer: bool
     clerks: list[str]
     issuer: int
+    tie: Tie | None = None
+    other: str = ""
 
 
 class Confirmed(msgspec.Struct, frozen=True):
@@ -125,6 +128,7 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         for who, state in zip(own, states, strict=True)
     )
     names = units.units_by_ids(tx, [directive.unit_id, *about])
+    tie, other = (notice.tie, notice.other) if notice.kind is NoticeKind.REPLACED else tie_of(tx, directive)
     return Reading(
         directive=directive.id,
         number=directive.number_text,
@@ -141,6 +145,8 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         may_answer=answers,
         clerks=_clerks(tx, directive.unit_id),
         issuer=directive.unit_id,
+        tie=tie,
+        other=other,
     )
 
 
@@ -163,6 +169,13 @@ def standing_of(tx: Transaction, directive_id: int, unit_ids: Collection[int]) -
     if states & UNREGISTERED:
         return Standing.OPEN
     return Standing.WITHDRAWN if states & _WITHDRAWN else Standing.CONFIRMED
+
+
+def replaced_by(tx: Transaction, directive_id: int) -> str:
+    """The number of the document that has taken the place of this one; empty when none has."""
+    newer = sa.and_(d.related_id == directive_id, d.relation == Relation.REPLACES.value)
+    row = tx.one(sa.select(d.number_text).where(newer, d.state == DirectiveState.ISSUED.value))
+    return str(row.number_text) if row is not None else ""
 
 
 def confirm_by_phone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from server.directives.model import (
     response_table,
 )
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, Stage, State, Timeliness
+from server.directives.rules import UNREGISTERED, DirectiveState, Stage, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
@@ -27,6 +28,7 @@ from server.directives.service.called import calls_about
 from server.directives.service.lateness import at, late_rows, rows_of
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
+from server.directives.service.whom_to_call import out_of_reach
 from server.directives.shapes import (
     Attachment,
     Counts,
@@ -179,7 +181,14 @@ def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: 
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
     name = units.units_by_ids(tx, [row.unit_id], _day(policy, directive))[row.unit_id].name
     called = calls_about(tx, directive.id).get(row.unit_id, ())
-    return directive_shape(tx, directive), delivery_shape(tx, policy, row, name, history=True, called=called)
+    lost = bool(_unreachable(tx, policy, [row]))
+    shown = delivery_shape(tx, policy, row, name, history=True, called=called, unreachable=lost)
+    return directive_shape(tx, directive), shown
+
+
+def _unreachable(tx: Transaction, policy: Policy, deliveries: Sequence[Any]) -> set[int]:
+    """Units that have not registered and that neither a page nor a call can tell."""
+    return out_of_reach(tx, policy, [row.unit_id for row in deliveries if State(row.state) in UNREGISTERED])
 
 
 def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:
@@ -226,7 +235,7 @@ def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
     rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
     bars = len(rows) <= MOST_BARS
     history = changes_of(tx, [row.id for row in rows]) if bars else {}
-    called = calls_about(tx, directive.id)
+    called, lost = calls_about(tx, directive.id), _unreachable(tx, policy, rows)
     board = [
         delivery_shape(
             tx,
@@ -235,6 +244,7 @@ def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
             names[row.unit_id].name,
             changes=history.get(row.id, []) if bars else None,
             called=called.get(row.unit_id, ()),
+            unreachable=row.unit_id in lost,
         )
         for row in rows
     ]

@@ -39,7 +39,7 @@ def tell_issued(
     written = bool(plan) and reach.anybody(tx)
     if not written and Channel.PHONE not in policy.channels:
         return
-    tie = _TIES.get(directive.relation)
+    tie, other = tie_of(tx, directive)
     notice = Notice(
         kind=NoticeKind.ISSUED,
         directive=directive.id,
@@ -51,7 +51,7 @@ def tell_issued(
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
         tie=tie,
-        other=_number(tx, directive.related_id) if tie else "",
+        other=other,
     )
     tellings = calls_of_issue(tx, policy, notice, units)
     if written:
@@ -67,10 +67,14 @@ def _in_writing(policy: Policy, kind: str, urgency: Urgency, now: datetime) -> l
     return [step for step in policy.ladder(kind, urgency, now) if step[0] is not Channel.PHONE]
 
 
-def _number(tx: Transaction, directive_id: int) -> str:
+def tie_of(tx: Transaction, directive: Any) -> tuple[Tie | None, str]:
+    """What a directive (its row) is to an earlier one, and the number of that; None when it stands alone."""
+    tie = _TIES.get(directive.relation)
+    if tie is None:
+        return None, ""
     d = directive_table.c
-    row = tx.one(sa.select(d.number_text).where(d.id == directive_id))
-    return row.number_text if row else ""
+    row = tx.one(sa.select(d.number_text).where(d.id == directive.related_id))
+    return tie, row.number_text if row else ""
 
 
 def tell_recalled(tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], sender: str) -> None:

@@ -1,8 +1,8 @@
-"""Who is called about a new directive, and when."""
+"""Who is called about a directive, and when; and whom no call reaches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from server.accounts import service as accounts
@@ -35,9 +35,35 @@ def _moments(tx: Transaction, policy: Policy, urgency: Urgency, unit_ids: Sequen
     found = dict.fromkeys(unit_ids, asked) if asked is not None else {}
     sooner = policy.call_without_device(urgency, tx.now)
     if sooner is not None and (asked is None or sooner < asked):
-        seen = accounts.units_seen(tx, unit_ids, tx.now - timedelta(days=policy.file.device_days))
-        found |= dict.fromkeys(set(unit_ids) - seen, sooner)
+        found |= dict.fromkeys(_without_device(tx, policy, unit_ids), sooner)
     return found
+
+
+def _without_device(tx: Transaction, policy: Policy, unit_ids: Collection[int]) -> set[int]:
+    return set(unit_ids) - accounts.units_seen(tx, unit_ids, _since(tx, policy))
+
+
+def _since(tx: Transaction, policy: Policy) -> datetime:
+    """Whoever was signed in after this has a device."""
+    return tx.now - timedelta(days=policy.file.device_days)
+
+
+def calls_of_alarm(
+    tx: Transaction, policy: Policy, notice: Notice, unit_ids: Collection[int], clock: ClockName
+) -> list[reach.Telling]:
+    """Calls about a reminder or an escalation to those of the units, its recipients, that have no device."""
+    at = policy.call_without_device(Urgency(notice.urgency), tx.now)
+    if Channel.PHONE not in policy.channels or at is None:
+        return []
+    reached = numbers.reach(tx, _without_device(tx, policy, unit_ids), CALLED)
+    return [call_about(notice, one, at, clock) for one in reached.values()]
+
+
+def out_of_reach(tx: Transaction, policy: Policy, unit_ids: Collection[int]) -> set[int]:
+    """Units without a device and without a number; none where this server has no telephone that would need one."""
+    if Channel.PHONE not in policy.channels or not unit_ids:
+        return set()
+    return numbers.out_of_reach(tx, unit_ids, _since(tx, policy))
 
 
 def call_about(notice: Notice, to: numbers.Reach, at: datetime, clock: ClockName) -> reach.Telling:

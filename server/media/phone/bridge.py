@@ -6,7 +6,6 @@ meeting yet have a bridge too, in which nobody is heard.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from server.media.ice import Address
 from server.media.opus import Samples
+from server.media.phone.arrivals import Arrivals, note_times
 from server.media.phone.codecs import Codec, codec
 from server.media.phone.dictation import Dictation
 from server.media.phone.leg import Leg, Terms
@@ -28,9 +28,6 @@ OnKey = Callable[[str, str], None]
 """Call and key."""
 OnPlayed = Callable[[], None]
 Clock = Callable[[], float]
-
-BURST = 50  # datagrams taken in one go: a second of a call
-_LARGEST = 2_048
 
 
 class NoPortError(OSError):
@@ -52,6 +49,7 @@ class Ports:
             self._next = (self._next + 1) % len(self._numbers)
             opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             opened.setblocking(False)
+            note_times(opened)
             try:
                 opened.bind((self._host, number))
             except OSError:
@@ -64,9 +62,8 @@ class Ports:
 class Call:
     """A leg with its socket, and what is played to it."""
 
-    def __init__(self, name: str, opened: socket.socket, terms: Terms, on_key: OnKey, clock: Clock) -> None:
+    def __init__(self, name: str, opened: socket.socket, terms: Terms, on_key: OnKey) -> None:
         self.socket = opened
-        self._clock = clock
         self.listener = Listener(name, terms.codec)
         self.dictation: Dictation | None = None
         self.leg = Leg(terms, self._send, lambda key: on_key(name, key))
@@ -115,30 +112,17 @@ class Call:
         except OSError as error:
             log.debug("%s: cannot send: %s", self.listener.who, error)
 
-    def read(self) -> None:
-        """Whatever has arrived."""
-        now = self._clock()
-        for _ in range(BURST):
-            try:
-                data, source = self.socket.recvfrom(_LARGEST)
-            except BlockingIOError:
-                return
-            except OSError as error:  # an ICMP answer to an earlier send
-                log.debug("%s: %s", self.listener.who, error)
-                continue
-            self.leg.receive(data, source, now)
-
 
 class Bridge:
     """Legs by the names of their calls. `hear` makes what telephones hear out of what telephones say in these 20 ms.
 
-    Without `ticking`, its owner calls `step` by a clock of its own.
+    Without `ticking`, its owner calls `step` by a clock of its own, at which then all that is taken has just come.
     """
 
     def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
         self.metronome = Metronome(self.step)
         self.hear: Callable[[Speakers, float], Speakers] = lambda speakers, now: speakers
-        self._ports, self._on_key = ports, on_key
+        self._ports, self._on_key, self._arrivals = ports, on_key, Arrivals()
         self._clock, self._ticking = clock, ticking
         self._calls: dict[str, Call] = {}
         self._talking: frozenset[str] = frozenset()
@@ -154,12 +138,11 @@ class Bridge:
         """A port for a call, whose sound flows from now on. Raises NoPortError, ValueError when keys do not fit."""
         opened = self._ports.open()
         try:
-            made = Call(call, opened, terms, self._on_key, self._clock)
+            made = Call(call, opened, terms, self._on_key)
         except ValueError:
             opened.close()
             raise
         self.close(call)
-        asyncio.get_running_loop().add_reader(opened.fileno(), made.read)
         self.admit(made)
         return made.port
 
@@ -206,7 +189,6 @@ class Bridge:
         """The call is over."""
         made = self._calls.pop(call, None)
         if made is not None:
-            asyncio.get_running_loop().remove_reader(made.socket.fileno())
             made.socket.close()
         self._rest()
 
@@ -219,8 +201,16 @@ class Bridge:
         for call in list(self._calls):
             self.close(call)
 
+    def read(self) -> None:
+        """Whatever has arrived."""
+        take, now, ticking = self._arrivals.take, self._clock(), self._ticking
+        for made in list(self._calls.values()):  # a key that is told may end a call
+            for data, source, age in take(made.socket.fileno()):
+                made.leg.receive(data, source, now - age if ticking else now)
+
     def step(self, now: float) -> None:
         """20 ms of everybody."""
+        self.read()
         speakers: Speakers = {}
         for name, made in self._calls.items():
             samples = made.leg.take(now) if made.leg.talks else None

@@ -52,3 +52,5 @@ class G711:
 
 ULAW = G711(_from_ulaw())
 ALAW = G711(_from_alaw())
+LAWS = {"PCMU": ULAW, "PCMA": ALAW}
+"""By their names in a description."""

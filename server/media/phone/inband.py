@@ -1,15 +1,18 @@
 """Keys that are nothing but sound: two tones at once, one of four low and one of four high (ITU-T Q.23, Q.24).
 
-For telephones that do not tell keys by RFC 4733. Sans-IO: samples at 8 kHz go in as they come, keys come out once each.
+For telephones that do not tell keys by RFC 4733. Sans-IO: G.711 goes in as it comes, keys come out once each.
 A key lasts 40 ms at least, and so does the pause after it (Q.24), which are two whole pieces in a row; a voice hardly
 ever is two pure tones of these pitches for as long.
 """
 
 from __future__ import annotations
 
+import math
+from functools import cache
+
 import numpy as np
 
-from server.media.opus import Samples
+from server.media.phone.g711 import G711
 from server.media.phone.resample import Floats
 
 RATE = 8_000
@@ -18,6 +21,7 @@ KEYS = ("123A", "456B", "789C", "*0#D")
 
 _PIECE = 102  # samples, 12.75 ms: tells tones apart that differ by 73 Hz, and two fit into 40 ms wherever they begin
 _LEAST = 0.9e6  # mean square of both tones together: -30 dBov, softer than any telephone's keys
+_WEAK = math.isqrt(round(_LEAST / 4))  # no two tones of a piece have more than four times its mean square
 _PURE = 0.6  # of all the power is in the two tones; of a voice much less
 _ALONE = 4.0  # times as strong as the next tone of its four (6 dB)
 _TWIST_UP, _TWIST_DOWN = 10 ** (4 / 10), 10 ** (8 / 10)  # power of the high to the low tone, and of the low to the high
@@ -29,7 +33,9 @@ _WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / RATE
 class Listening:
     """One telephone's keys. `pressed` is whether one sounds, or may."""
 
-    def __init__(self) -> None:
+    def __init__(self, law: G711) -> None:
+        self._law, self._weak = law, _weak_codes(law)
+        self._resting = True  # nothing of the samples before can be part of a key
         self._rest: Floats = np.zeros(0, np.float32)
         self._down = ""  # the key that sounds
         self._seen, self._times = "", 0  # what the latest pieces have, "" for no key, and how many in a row
@@ -39,9 +45,19 @@ class Listening:
         """Whether what comes now is, or may be, a key."""
         return bool(self._down or self._seen)
 
-    def hear(self, samples: Samples) -> str:
-        """The keys that are new in these samples."""
-        whole: Floats = np.concatenate((self._rest, samples.astype(np.float32)))
+    def hear(self, payload: bytes) -> str:
+        """The keys that are new in a packet. Most are of a line on which nobody speaks: those cost next to nothing."""
+        weak = not payload.translate(None, self._weak)
+        if weak and self._resting:
+            return ""
+        found = self._look(payload)
+        self._resting = weak and not self.pressed
+        if self._resting:
+            self._rest = self._rest[:0]
+        return found
+
+    def _look(self, payload: bytes) -> str:
+        whole: Floats = np.concatenate((self._rest, self._law.decode(payload).astype(np.float32)))
         pieces: Floats = whole[: whole.size // _PIECE * _PIECE].reshape(-1, _PIECE)
         self._rest = whole[pieces.size :]
         powers = 2 * np.abs(pieces @ _WAVES) ** 2 / _PIECE**2  # mean square of each tone
@@ -57,6 +73,12 @@ class Listening:
         if not key and self._times >= _ENDS:
             self._down = ""
         return ""
+
+
+@cache
+def _weak_codes(law: G711) -> bytes:
+    """Octets that are too weak to be part of a key."""
+    return bytes(code for code in range(256) if abs(int(law.decode(bytes((code,)))[0])) < _WEAK)
 
 
 def _key(powers: np.ndarray, total: float) -> str:

@@ -16,6 +16,7 @@ from server.media.ice import Address
 from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.events import Keypad
+from server.media.phone.g711 import LAWS
 from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
@@ -119,8 +120,9 @@ class Leg:
 
     def _listen(self, terms: Terms) -> None:
         """Where keys are told in no other way they are heard in the sound, which G.711 leaves as it is."""
-        needed = terms.events is None and terms.codec in ("PCMA", "PCMU")
-        self._inband = (self._inband or Listening()) if needed else None
+        law = LAWS.get(terms.codec) if terms.events is None else None
+        if law is None or terms.codec != self.terms.codec or self._inband is None:
+            self._inband = Listening(law) if law is not None else None
 
     def change(self, terms: Terms) -> None:
         """Other terms (re-INVITE). Raises ValueError as at the beginning; then nothing has changed."""
@@ -163,8 +165,7 @@ class Leg:
 
     def _sound(self, packet: RtpPacket, now: float) -> None:
         if self._inband is not None:
-            samples = self._codec.decode(packet.payload)
-            for key in self._inband.hear(samples) if samples is not None else "":
+            for key in self._inband.hear(packet.payload):
                 self._on_key(key)
             if self._inband.pressed:
                 self._hush(now)

@@ -37,7 +37,7 @@ class Telling(msgspec.Struct, frozen=True):
 def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
     """Write one message for each person and each channel that both the plan and the person have; gives how many.
 
-    Who is told the same twice, by two duties, gets one message.
+    Who is told the same twice, by two duties, gets one message, at the sooner moment.
     """
     told = list(tellings)
     ways = _ways(tx, {account for one in told for account in one.accounts}) if told else {}
@@ -48,7 +48,8 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
         for account, (channel, at) in product(sorted(set(one.accounts)), one.plan):
             for address in _addresses(ways, one, account, channel):
                 key = (one.notice.kind, one.notice.directive, one.clock, account, channel, address)
-                rows.setdefault(key, _row(tx, account, channel, address, text, one.notice.rank, at))
+                row = rows.setdefault(key, _row(tx, account, channel, address, text, one.notice.rank, at))
+                row["due_at"] = min(row["due_at"], at)
                 units.setdefault(key, set()).update(one.units)
     if not rows:
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from server.errors import ProtocolError
-from server.telephony.sip.message import LARGEST_HEAD
+from server.telephony.sip.parsing import LARGEST_HEAD
 
 LARGEST_BODY = 65_536
 

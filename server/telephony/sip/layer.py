@@ -15,7 +15,8 @@ from typing import Protocol
 from server.errors import ProtocolError
 from server.telephony.sip.client_transactions import ClientTransaction, InviteClientTransaction, OnResponse
 from server.telephony.sip.headers import MAGIC_COOKIE
-from server.telephony.sip.message import BadRequestError, Request, Response, parse
+from server.telephony.sip.message import BadRequestError, Request, Response
+from server.telephony.sip.parsing import parse
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.server_transactions import (
     InviteServerTransaction,

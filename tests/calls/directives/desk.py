@@ -85,10 +85,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(settings: Settings, store: Store, district: DistrictIds, clock: Clock) -> AsyncIterator[Desk]:
-    """It runs; its trunk leads to the handsets."""
+async def desk(
+    settings: Settings, store: Store, district: DistrictIds, clock: Clock, port: int = 0
+) -> AsyncIterator[Desk]:
+    """It runs; its trunk leads to the handsets, or to a `port` that is another program's."""
     async with village(settings, store) as line:
-        port = line.handsets.endpoint.port("udp")
+        port = port or line.handsets.endpoint.port("udp")
         trunked = with_telephone(trunk=f"{HOST}:{port}", user="02333873100", most_directive_calls=2)
         line.exchange.settings = msgspec.structs.replace(settings, telephone=trunked)
         line.exchange.trunk._settings = trunked

@@ -54,6 +54,26 @@ async def test_an_answer_is_the_report_with_its_sound(at: Desk) -> None:
     assert at.logged() == [Outcome.CONFIRMED]
 
 
+async def test_who_hangs_up_while_it_is_sent_has_answered(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = at.issue()
+    name = await speaking(at)
+    await at.line.press(name, "#")
+    await at.line.hears(name, "answer_menu")
+    line = at.line.exchange.lines[name]
+    say = line.say
+
+    async def say_until_hung_up(*names: str) -> None:
+        if "answer_sent" in names:
+            at.rang[0].hang_up(at.line.handsets.endpoint.now)
+            await line.until(lambda: False)
+        await say(*names)
+
+    monkeypatch.setattr(line, "say", say_until_hung_up)
+    await at.line.press(name, "1")
+    await at.idle()
+    assert (at.delivery(done.id).state, at.logged()) == (State.REPORTED, [Outcome.CONFIRMED])
+
+
 async def test_it_is_heard_and_said_again_before_it_is_sent(at: Desk) -> None:
     done = at.issue()
     name = await speaking(at)

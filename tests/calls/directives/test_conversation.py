@@ -218,8 +218,13 @@ async def test_withdrawn_while_it_is_read(at: Desk, hurried: None, monkeypatch: 
     else:
         newer = draft([at.village], deadline=at.clock() + WEEK, relation=Relation.REPLACES, related=done.id)
         at.store.write_now(service.create_and_issue, at.leader, POLICY, newer)
-    await at.line.hears(name, "withdrawn")
     await at.line.hears(name, "goodbye")
+    said = at.pool.heard(name)
+    if how == "recalled":
+        assert "withdrawn" in said
+    else:
+        said = said[said.index("replaced_by") :]
+        assert said == ["replaced_by", "n2", "follow_the_new", "goodbye"], "its number, and that the old one is void"
     await until(lambda: at.logged()[:1] == [Outcome.WITHDRAWN])
     assert at.delivery(done.id).registered_at is None
 

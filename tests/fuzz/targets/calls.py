@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from server.telephony.sip.incoming import IncomingCall
-from server.telephony.sip.message import Request, Response, parse
+from server.telephony.sip.message import Request, Response
+from server.telephony.sip.parsing import parse
 from tests.fuzz.stage import joined, pieces
 from tests.telephony.sip.making import SDP, request
 from tests.telephony.sip.phones import ANSWER, OURS, THEIRS, Telephone

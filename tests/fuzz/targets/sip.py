@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from server.telephony.sip.framing import Framing
-from server.telephony.sip.message import MOST_VIAS, BadRequestError, Request, parse
+from server.telephony.sip.message import BadRequestError, Request
+from server.telephony.sip.parsing import MOST_VIAS, parse
 from tests.telephony.sip import torture
 from tests.telephony.sip.making import SDP, request
 

@@ -58,8 +58,6 @@ class Hall(Stage):
         super()._deliver()
         for name in self.talking:
             self.handsets[name].say()
-        for made in self.bridge:
-            made.read()
         self.bridge.step(self.now)
         super()._deliver()
         for handset in self.handsets.values():

@@ -34,8 +34,8 @@ def pressed(
 
 
 def heard(samples: Samples, step: int = 160) -> str:
-    listening = Listening()
-    return "".join(listening.hear(samples[n : n + step]) for n in range(0, samples.size, step))
+    listening = Listening(ALAW)
+    return "".join(listening.hear(ALAW.encode(samples[n : n + step])) for n in range(0, samples.size, step))
 
 
 @pytest.mark.parametrize("begin", range(0, 102, 7))
@@ -59,7 +59,7 @@ def test_what_is_further_off_is_no_key(off: float) -> None:
     assert len(heard(pressed(ALL, off=off))) < len(ALL)
 
 
-@pytest.mark.parametrize(("low", "high"), [(4_000, 6_000), (6_000, 2_700), (1_000, 1_000), (15_000, 15_000)])
+@pytest.mark.parametrize(("low", "high"), [(4_000, 6_000), (6_000, 2_700), (1_100, 1_100), (15_000, 15_000)])
 def test_strong_weak_and_uneven_tones(low: float, high: float) -> None:
     assert heard(pressed(ALL, low=low, high=high)) == ALL
 
@@ -76,6 +76,24 @@ def test_a_packet_that_is_lost_neither_hides_a_key_nor_doubles_it() -> None:
     packets = [whole[n : n + 160] for n in range(0, whole.size, 160)]
     for lost in range(len(packets)):
         assert heard(np.concatenate(packets[:lost] + packets[lost + 1 :])) == "159", lost
+
+
+def test_a_line_on_which_nobody_speaks_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most lines are, most of the time; and whatever comes after is heard as ever."""
+    listening, looked = Listening(ULAW), []
+    look = listening._look
+    monkeypatch.setattr(listening, "_look", lambda payload: looked.append(payload) or look(payload))
+    rng = np.random.default_rng(4)
+
+    def hear(samples: Samples) -> str:
+        noisy = (samples + rng.normal(0, 60, samples.size)).astype(np.int16)
+        return "".join(listening.hear(ULAW.encode(noisy[n : n + 160])) for n in range(0, noisy.size, 160))
+
+    assert hear(np.zeros(10 * RATE)) == "" and not looked
+    for begin in range(0, 160, 13):
+        assert hear(pressed("5", low=1_100, high=1_100)[begin:]) == "5"
+        looked.clear()
+        assert hear(np.zeros(RATE)) == "" and len(looked) < 5
 
 
 def test_one_tone_is_no_key() -> None:

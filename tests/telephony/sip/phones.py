@@ -10,8 +10,9 @@ from server.telephony.sip.digest import Credentials
 from server.telephony.sip.headers import Address
 from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.layer import TransactionLayer
-from server.telephony.sip.message import Request, Response, parse
+from server.telephony.sip.message import Request, Response
 from server.telephony.sip.outgoing import OutgoingCall
+from server.telephony.sip.parsing import parse
 from server.telephony.sip.uri import read_uri
 from tests.telephony.sip.making import SDP
 from tests.telephony.sip.wire import Wire

@@ -10,7 +10,7 @@ from server.errors import ProtocolError
 from server.telephony.sip.call import CallState
 from server.telephony.sip.dialog import Dialog
 from server.telephony.sip.incoming import IncomingCall
-from server.telephony.sip.message import parse
+from server.telephony.sip.parsing import parse
 from tests.telephony.sip.making import SDP
 from tests.telephony.sip.phones import ANSWER, OURS, THEIRS, Telephone
 from tests.telephony.sip.wire import Wire

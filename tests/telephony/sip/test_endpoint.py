@@ -19,8 +19,9 @@ from server.telephony.sip.agent import Agent
 from server.telephony.sip.call import CallState, Ending
 from server.telephony.sip.endpoint import Endpoint, Listening
 from server.telephony.sip.headers import Address
-from server.telephony.sip.message import Response, parse
+from server.telephony.sip.message import Response
 from server.telephony.sip.outgoing import OutgoingCall
+from server.telephony.sip.parsing import parse
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.uri import read_uri
 from tests.telephony.answering import Answering

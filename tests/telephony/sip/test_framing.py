@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.telephony.sip.framing import Framing
-from server.telephony.sip.message import LARGEST_HEAD, parse
+from server.telephony.sip.parsing import LARGEST_HEAD, parse
 from tests.telephony.sip.making import SDP, request
 
 STREAM = [request(), request(body=SDP), request("OPTIONS", Content_Length=None), request("BYE", body=b"x\r\n\r\ny")]

@@ -4,7 +4,8 @@ import time
 import pytest
 
 from server.errors import ProtocolError
-from server.telephony.sip.message import LARGEST_HEAD, MOST_VIAS, BadRequestError, Request, Response, parse
+from server.telephony.sip.message import BadRequestError, Request, Response
+from server.telephony.sip.parsing import LARGEST_HEAD, MOST_VIAS, parse
 from tests.telephony.sip import torture
 from tests.telephony.sip.making import SDP, request
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from server.telephony.sip import layer as layers
 from server.telephony.sip.layer import TransactionLayer
-from server.telephony.sip.message import Request, Response, parse
+from server.telephony.sip.message import Request, Response
+from server.telephony.sip.parsing import parse
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.states import CLIENT, INVITE_CLIENT, INVITE_SERVER, SERVER, Event, State
