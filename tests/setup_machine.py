@@ -17,6 +17,8 @@ NEEDED = {
     "ffmpeg": (lambda: bool(shutil.which("ffmpeg") and shutil.which("ffprobe")), "ffmpeg"),
     "nft": (lambda: bool(shutil.which("nft")), "nftables"),
     "coturn": (lambda: bool(shutil.which("turnserver")), "coturn"),
+    "HAProxy": (lambda: bool(shutil.which("haproxy")), "haproxy"),
+    "certutil": (lambda: bool(shutil.which("certutil")), "libnss3-tools"),
     "baresip": (lambda: bool(shutil.which("baresip")), "baresip-core"),
     "Kamailio": (
         lambda: os.path.exists("/usr/sbin/kamailio") and bool(glob("/usr/lib/*/kamailio/modules/tls.so")),

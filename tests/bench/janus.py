@@ -83,6 +83,8 @@ class Janus:
         self._address = address
         self._session = 0
         self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+        self._up: dict[int, asyncio.Event] = {}
+        self._publisher: int | None = None
 
     async def _post(self, path: str, **message: Any) -> dict[str, Any]:
         message["transaction"] = secrets.token_hex(6)
@@ -116,11 +118,18 @@ class Janus:
         while True:
             async with self._http.get(f"{self._base}/{self._session}?maxev=10") as response:
                 for event in await response.json():
-                    if isinstance(event, dict) and event.get("janus") == "event":
+                    kind = event.get("janus") if isinstance(event, dict) else None
+                    if kind == "event":
                         self._queue(event["sender"]).put_nowait(event)
+                    elif kind == "webrtcup":
+                        self._is_up(event["sender"]).set()
 
     def _queue(self, handle: int) -> asyncio.Queue[dict[str, Any]]:
         return self._events.setdefault(handle, asyncio.Queue())
+
+    def _is_up(self, handle: int) -> asyncio.Event:
+        """Set when the way to this one's browser is secured: before, nobody can subscribe to what it publishes."""
+        return self._up.setdefault(handle, asyncio.Event())
 
     async def _attach(self) -> int:
         answer = await self._post(f"/{self._session}", janus="attach", plugin="janus.plugin.videoroom")
@@ -148,10 +157,13 @@ class Janus:
         await self._ask(handle, {"request": "join", "ptype": "publisher", "room": ROOM, "id": FEED})
         configure = {"request": "configure", "audio": True, "video": True}
         answer = await self._ask(handle, configure, {"type": "offer", "sdp": offer})
+        self._publisher = handle
         return str(answer["jsep"]["sdp"])
 
     async def offer_subscriber(self) -> tuple[int, str]:
         """The offer for somebody who receives what is published, and the handle for the answer."""
+        assert self._publisher is not None, "nobody publishes"
+        await asyncio.wait_for(self._is_up(self._publisher).wait(), 15)
         handle = await self._attach()
         body = {"request": "join", "ptype": "subscriber", "room": ROOM, "streams": [{"feed": FEED}]}
         return handle, str((await self._ask(handle, body))["jsep"]["sdp"])

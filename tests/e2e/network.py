@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+NAMES = Path("/etc/netns")
 NOBODY = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
 
 
@@ -35,14 +37,34 @@ class Link:
         script.chmod(0o755)
         return [str(script)]
 
+    def know(self, *names: str) -> None:
+        """Let programs that are started over there find these names at our address, without any name service."""
+        folder = NAMES / self.namespace  # `ip netns exec` puts its files over those of /etc
+        folder.mkdir(parents=True)
+        (folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.here} {' '.join(names)}\n")
+
     def block_udp(self) -> None:
         """Let no UDP out over there, as many offices do; a firewall does not tell."""
+        self._block("meta l4proto udp counter drop")
+
+    def _block(self, rule: str) -> None:
+        """Add a rule to those for what leaves over there."""
         for line in (
             "add table inet block",
             "add chain inet block out { type filter hook output priority 0 ; }",
-            "add rule inet block out meta l4proto udp counter drop",
+            f"add rule inet block out {rule}",
         ):
             subprocess.run(self.command("nft", *line.split()), check=True, capture_output=True, text=True)
+
+    def only_https(self) -> None:
+        """Let nothing out over there but TCP to port 443: no UDP, no name service, no other port."""
+        for rule in (
+            "oifname lo accept",
+            "tcp dport 443 accept",
+            "meta l4proto udp counter drop",
+            "counter drop",
+        ):
+            self._block(rule)
 
     def udp_blocked(self) -> int:
         """How many packets the block has dropped."""
@@ -112,3 +134,4 @@ def link() -> Iterator[Link]:
         yield made
     finally:
         _ip("netns", "del", namespace)
+        shutil.rmtree(NAMES / namespace, ignore_errors=True)

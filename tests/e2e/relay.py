@@ -23,8 +23,9 @@ SCRIPT = ROOT / "config" / "deploy" / "turn.sh"
 class Relay:
     """A running coturn; `log` is what it has said."""
 
-    def __init__(self, folder: Path, address: str, port: int, tls_port: int, secret: str) -> None:
-        self.folder, self.address, self.port, self.tls_port, self.secret = folder, address, port, tls_port, secret
+    def __init__(self, folder: Path, address: str, secret: str) -> None:
+        self.folder, self.address, self.secret = folder, address, secret
+        self.port, self.tls_port = _free_port(address), _free_port(address)
         self.certificate, self.key = own_certificate(folder, [address])
 
     def renew(self) -> None:
@@ -54,11 +55,17 @@ def _free_port(address: str) -> int:
 
 
 @contextmanager
-def relay(folder: Path, address: str, peers: str | None = None, look_seconds: int = 3600) -> Iterator[Relay]:
-    """coturn on `address`, allowed to reach `peers` (by default that address); ended afterwards. Needs root."""
+def relay(
+    folder: Path, address: str, peers: str | None = None, look_seconds: int = 3600, **others: str
+) -> Iterator[Relay]:
+    """coturn on `address`, allowed to reach `peers` (by default that address); ended afterwards. Needs root.
+
+    `others` are of the script's environment: a certificate that is not the relay's own, ...
+    """
     folder.mkdir()
     run = tempfile.TemporaryDirectory(prefix="gb-turn-")  # pytest's own folders are closed to coturn's user
-    made = Relay(folder, address, _free_port(address), _free_port(address), secrets.token_hex(16))
+    made = Relay(folder, address, secrets.token_hex(16))
+    made.port = int(others.get("TURN_PORT", made.port))
     environment = {
         "PATH": os.environ["PATH"],
         "TURN_SECRET": made.secret,
@@ -71,6 +78,7 @@ def relay(folder: Path, address: str, peers: str | None = None, look_seconds: in
         "TURN_TLS_PORT": str(made.tls_port),
         "TURN_FOLDER": run.name,
         "TURN_LOOK": str(look_seconds),
+        **others,
     }
     with (folder / "turn.log").open("wb") as log:
         process = subprocess.Popen(

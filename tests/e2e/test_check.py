@@ -47,7 +47,7 @@ def test_where_all_is_well(tmp_path: Path) -> None:
         for page in pages:
             found = tried(page)
             assert found["says"] == GOOD, found
-            assert (found["media"], found["protocol"]) == ("udp", "udp")
+            assert (found["media"], found["protocol"], found["ways"]) == ("udp", "udp", {"direct": True})
             assert found["pictures"] > 10, "the own picture came back"
             assert found["sound"], "the fake microphone beeps"
             assert found["up"] >= 300 and found["down"] >= 500
@@ -136,13 +136,14 @@ def test_where_udp_is_blocked(line: Link, tmp_path: Path) -> None:
             assert "0233 3873 114" in found["advice"], "whom to call"
         app.stop()
         with relay(tmp_path / "turn", line.here) as turn:
-            app.environment["GIAOBAN_TURN_URLS"] = ",".join(turn.urls("tcp"))
+            app.environment["GIAOBAN_TURN_URLS"] = ",".join(turn.urls("udp", "tcp", "tls"))
             app.environment["GIAOBAN_TURN_SECRET"] = turn.secret
             app.start()
             with browser_there(app, line, tmp_path) as browser:
                 found = tried(app.page(browser, "camthuy", "/check", width=360, height=800))
                 assert found["says"] == GOOD, found
                 assert (found["media"], found["protocol"]) == ("relay", "tcp")
+                assert found["ways"] == {"direct": False, "udp": False, "tcp": True, "tls": False}  # TLS of our own
                 assert "đường vòng" in found["advice"]
                 assert found["pictures"] > 10
     finally:

@@ -23,10 +23,14 @@ _PAIR = """async () => {
   const transport = [...all.values()].find((one) => one.type === 'transport');
   const pair = all.get(transport.selectedCandidatePairId);
   const local = all.get(pair.localCandidateId);
-  return { type: local.candidateType, relay: local.relayProtocol ?? '', address: local.address };
+  return { type: local.candidateType, relay: local.relayProtocol ?? '', address: local.address, url: local.url ?? '' };
 }"""
 
-
+_WAYS = """async () => {
+  const { iceServers } = await import('/static/js/room/ice.js');
+  const { waysOut } = await import('/static/js/check/ways.js');
+  return waysOut(await iceServers());
+}"""
 FLAGS = ("--ignore-certificate-errors",)  # coturn's certificate here is our own
 
 
@@ -82,6 +86,7 @@ def test_who_needs_no_relay_uses_none(far: tuple[App, Link, Relay], tmp_path: Pa
         chair.wait_for_timeout(3000)  # relayed paths are found last
         sees(chair, figures(commune)["me"])
         assert [pair(page)["type"] for page in (chair, commune)] == ["host", "host"]
+        assert commune.evaluate(_WAYS) == {"udp": True, "tcp": True, "tls": True}, "though each way is open"
 
 
 def pair(page: Page) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import { onState, send } from "../channel.js";
 import { icon, make, number, word } from "../page.js";
 import { progressOf } from "../progress.js";
 import { openCamera, openMicrophone, reasonOf } from "../room/devices.js";
+import { iceServers } from "../room/ice.js";
 import { Trial } from "./trial.js";
 import { verdict } from "./verdict.js";
+import { waysOut } from "./ways.js";
 
 const WARM_UP_MS = 3000; // until the browser has found out what the line carries
 const MEASURE_MS = 4000;
@@ -88,8 +90,14 @@ async function tryLine(trial, microphone, camera) {
   return facts;
 }
 
+/** Says way by way what this network lets through: the direct one, which the trial has tried, and those to the relay. */
+function tellWays(ways) {
+  const told = Object.entries(ways).map(([kind, open]) => text(open ? "wayOpen" : "wayShut", { way: text(`way${kind[0].toUpperCase()}${kind.slice(1)}`) }));
+  step("ways", Object.values(ways).some(Boolean) ? "good" : "bad", told.join("\n"));
+}
+
 async function run() {
-  for (const name of ["server", "microphone", "camera", "media", "line"]) step(name, "ahead");
+  for (const name of ["server", "microphone", "camera", "media", "ways", "line"]) step(name, "ahead");
   say(text("running"), [], "now");
   page.dataset.state = "running";
   step("server", "now");
@@ -99,12 +107,16 @@ async function run() {
     return say(text("noServer"), [text("askNetwork"), text("byTelephone")], "bad");
   }
   step("server", "good", `${number(Math.round(seconds * 1000))} ms`);
+  step("ways", "now");
+  const relays = waysOut(await iceServers()); // beside the rest
   const devices = await Promise.all([open("microphone", "audio", openMicrophone), open("camera", "video", openCamera)]);
   const [microphone, camera] = devices;
   const trial = new Trial();
   try {
     const facts = await tryLine(trial, microphone.track, camera.track);
-    finish({ ...facts, microphone: microphone.problem, camera: camera.problem });
+    const ways = { direct: facts.media === "udp", ...await relays };
+    tellWays(ways);
+    finish({ ...facts, ways, microphone: microphone.problem, camera: camera.problem });
   } finally {
     trial.close();
     for (const { track } of devices) track?.stop();
