@@ -148,7 +148,7 @@ attachment_table = Table(
     sa.Column("directive_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("response_id", sa.ForeignKey("response.id"), index=True),
     sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("content_type", sa.String(100), nullable=False),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
@@ -241,15 +241,29 @@ edxml_table = Table(
     sa.Column("number_text", sa.String(60), nullable=False),
     sa.Column("promulgated_on", sa.Date, nullable=False),
     sa.Column("type_name", sa.String(100), nullable=False),
+    sa.Column("subject", sa.String(500), nullable=False, server_default=""),
+    sa.Column("signer", sa.String(200), nullable=False, server_default=""),
+    sa.Column("due", sa.Date),
+    sa.Column("registered_at", UtcDateTime),
+    sa.Column("registered_by", sa.ForeignKey("account.id")),
+    sa.Column("registry_year", sa.Integer),
+    sa.Column("registry_number", sa.Integer),
+    sa.Column("search_exact", sa.Text),
     sa.Column("withdrawn_at", UtcDateTime),
     sa.Column("withdrawn_reason", sa.String(500)),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("unit_id", "document_id", "business"),
+    sa.Index(None, "unit_id", "registry_year", "registry_number", unique=True),
 )
 """Documents of other organs that a unit has taken in as edXML, and the draft that each became (`directive_id`; none if
-that was deleted). `sha256` is that of the file, `sender_id` the sender if it is a unit of ours. `withdrawn_at` is when
-its sender's recall was taken in."""
+that was deleted). `sha256` is that of the file, which is kept among the attachments' files; `sender_id` is the sender
+if it is a unit of ours. Once the clerk has registered it, it stands in the register of what came under
+`registry_number`, and is searched by `edxml_words` and `search_exact`. `withdrawn_at` is when its sender's recall was
+taken in."""
+
+edxml_words = FullText("edxml_words")
+"""The words of number, type, subject, signer and organ of what was registered."""
 
 alarm_table = Table(
     "alarm",
