@@ -109,11 +109,12 @@ delivery_table = Table(
         postgresql_where=sa.text("arrived_at IS NULL"),
     ),
     sa.Index(None, "stage", "unit_id", "seq"),
-    sa.Index(None, "issuer_id", "stage", "deadline"),
+    sa.Index("ix_delivery_owed", "issuer_id", "stage", "deadline", "unit_id", "exercise", "role", "extension_asked_at"),
 )
 """`issuer_id` is the directive's unit and `exercise` its mark, here again so that what a unit is owed is found at once.
 `stage` follows from the state (rules). No index has the state itself: it changes with each receipt, of a thousand units
-at once. Indexes begin with the stage, because then new deliveries stand side by side in them.
+at once. Indexes begin with the stage, because then new deliveries stand side by side in them;
+`ix_delivery_owed` holds all that counting what is overdue needs.
 `seq` is the unit's event that told of it, so it grows as deliveries are sent. `deadline` is that of the directive,
 later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
@@ -289,7 +290,7 @@ addressee_table = Table(
     sa.Column("alarm_id", sa.ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
     sa.Column("acknowledged_at", UtcDateTime),
-    sa.Index(None, "account_id", "acknowledged_at"),
+    sa.Index(None, "account_id", "acknowledged_at", "alarm_id"),
 )
 """Whom an alarm was for, by name."""
 
