@@ -33,6 +33,7 @@ MOST_ELEMENTS = 20_000
 MOST_DEPTH = 16
 MOST_RECIPIENTS = 5_000
 SHORT, LONG, CONTENT = 200, 500, 100_000
+YEARS = range(1900, 2201)
 
 
 def read_message(data: bytes, zone: ZoneInfo, most_bytes: int) -> Message:
@@ -112,9 +113,12 @@ def _moment(element: Element, *path: str, zone: ZoneInfo) -> datetime:
     text = _text(element, *path, most=40, required=True).replace("/", "-").replace("T", " ")
     day, _space, clock = text.partition(" ")
     try:
-        return datetime.combine(date.fromisoformat(day), time.fromisoformat(clock or "00:00")).replace(tzinfo=zone)
+        moment = datetime.combine(date.fromisoformat(day), time.fromisoformat(clock or "00:00")).replace(tzinfo=zone)
     except ValueError as error:
         raise EdxmlError("bad_value", path[-1]) from error
+    if moment.year not in YEARS:
+        raise EdxmlError("bad_value", path[-1])
+    return moment
 
 
 def _organ(element: Element | None) -> Organ:

@@ -252,6 +252,8 @@ def test_what_is_no_edxml(data: bytes, code: str) -> None:
         ("H50,2026/11/24,05/KH-UBND", " ", "missing", "DocumentId"),
         ("Date>2026/11/24<", "Date>24/11/2026<", "bad_value", "PromulgationDate"),
         ("Date>2026/11/24<", "Date>2026/02/30<", "bad_value", "PromulgationDate"),
+        ("DueDate>2026/12/01<", "DueDate>0202/12/01<", "bad_value", "DueDate"),
+        ("DueDate>2026/12/01<", "DueDate>9999/12/31<", "bad_value", "DueDate"),
         ("Priority>0<", "Priority>5<", "bad_value", "Priority"),
         ("Priority>0<", "Priority>-1<", "bad_value", "Priority"),
         ("Priority>0<", "Priority>²<", "bad_value", "Priority"),
