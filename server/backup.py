@@ -20,7 +20,8 @@ from server.errors import UserError
 
 MANIFEST = "manifest.json"
 DATABASE = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
-_LEFT_OUT = ("giaoban.db", "giaoban.db-wal", "giaoban.db-shm", "media.log", "media-*.log")  # sockets are no files
+_LEFT_OUT = ("giaoban.db", "giaoban.db-wal", "giaoban.db-shm", "media.log", "media-*.log", "previews/*/*")
+# Sockets are no files, and previews are made again.
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

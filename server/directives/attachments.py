@@ -1,4 +1,4 @@
-"""Whether an upload is what it says: PDF, PNG or JPEG by its bytes, and a name that is safe to show: pure."""
+"""Whether an upload is what it says by its bytes, and a name that is safe to show: pure."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
+from server.directives.office import DOCX, XLSX, office_type
+
 NAME_LENGTH = 120
 MOST_PIXELS = 200_000_000
 PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
-SUFFIXES = {PDF: ".pdf", PNG: ".png", JPEG: ".jpg"}
+SUFFIXES = {PDF: ".pdf", PNG: ".png", JPEG: ".jpg", DOCX: ".docx", XLSX: ".xlsx"}
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_OTHER_SUFFIXES = re.compile(r"(\.(pdf|png|jpe?g))+$", re.IGNORECASE)
+_OTHER_SUFFIXES = re.compile(r"(\.(pdf|png|jpe?g|docx|xlsx))+$", re.IGNORECASE)
 
 
 def content_type(file: BinaryIO) -> str | None:
-    """The type by content, None if it is none of ours or its structure does not hold; leaves the file at its start."""
+    """The type by content, None if it is none of ours or its structure does not hold; leaves the file at its start.
+
+    Raises MacrosError, UnpacksTooLargeError for office files that are, but must not be.
+    """
     tests: tuple[tuple[str, Callable[[BinaryIO], bool]], ...] = ((PDF, _is_pdf), (PNG, _is_png), (JPEG, _is_jpeg))
     try:
         for kind, test in tests:
             file.seek(0)
             if test(file):
                 return kind
-        return None
+        return office_type(file)
     except (struct.error, ValueError):
         return None
     finally:

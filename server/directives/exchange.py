@@ -12,16 +12,17 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.directives import service
+from server.directives.downloads import send_file
 from server.directives.edxml.message import Document, EdxmlError, File, Message
 from server.directives.edxml.reading import read_message
 from server.directives.edxml.writing import write_message
 from server.directives.keys import FILES, POLICY
 from server.directives.policy import Policy
 from server.directives.service.problems import problem_texts
-from server.directives.shapes import Attachment, EdxmlDone, Upload
+from server.directives.shapes import Attachment, Command, EdxmlDone, EdxmlRegistered, Upload
 from server.directives.uploads import keep_files
 from server.errors import TooLargeError, UnavailableError, UserError
-from server.http import STORE, Route, json_reply, principal, read_query, render, see_other
+from server.http import STORE, Route, json_reply, principal, read_body, read_query, render, see_other
 from server.http.i18n import _
 from server.http.reading import path_id, read_form
 from server.store.files import FileStore
@@ -71,6 +72,20 @@ async def get_own_status(request: web.Request) -> web.Response:
     return await _file(request, status, [], f"trang-thai-van-ban-{path_id(request)}")
 
 
+async def get_document_status(request: web.Request) -> web.Response:
+    """What our unit has done with a document that came as edXML, for its sender."""
+    policy = request.app[POLICY]
+    status = await request.app[STORE].read(service.status_of_edxml, principal(request), policy, path_id(request))
+    return await _file(request, status, [], f"trang-thai-edxml-{path_id(request)}")
+
+
+async def get_original(request: web.Request) -> web.StreamResponse:
+    """The file of a document as it came."""
+    digest = await request.app[STORE].read(service.original_of, principal(request), path_id(request))
+    name = f"van-ban-den-{path_id(request)}.edxml"
+    return send_file(request, Attachment(id=0, name=name, content_type="application/xml", size=0, sha256=digest))
+
+
 async def _file(request: web.Request, message: Message, attachments: list[Attachment], name: str) -> web.Response:
     content = await asyncio.to_thread(_write, request.app[FILES], message, attachments, request.app[POLICY].zone)
     headers = {"Content-Disposition": f'attachment; filename="{name}.edxml"', "Cache-Control": "private, no-store"}
@@ -94,6 +109,22 @@ async def take(request: web.Request) -> web.Response:
     """Take in an edXML file, the body or `file` of a form: a document becomes a draft, a status moves a delivery."""
     done = await _take(request)
     return json_reply(done, 200 if done.repeated else 201)
+
+
+async def register(request: web.Request) -> web.Response:
+    """Give a document that came as edXML its số đến."""
+    return json_reply(await _register(request))
+
+
+async def post_register(request: web.Request) -> web.Response:
+    """The button; then the document's draft comes, or the register when that was deleted."""
+    done = await _register(request)
+    return see_other(f"/directives/{done.directive}" if done.directive else "/registers?register=in")
+
+
+async def _register(request: web.Request) -> EdxmlRegistered:
+    who, policy, command = principal(request), request.app[POLICY], await read_body(request, Command)
+    return await request.app[STORE].write(service.register_edxml, who, policy, path_id(request), command.command_id)
 
 
 async def show_import(request: web.Request) -> web.Response:
@@ -127,8 +158,17 @@ async def _take(request: web.Request) -> EdxmlDone:
     uploads: list[Upload] = []
     if isinstance(message, Document):
         uploads = await keep_files(request, [(file.name, BytesIO(file.content)) for file in message.files])
+        await asyncio.to_thread(_keep, request.app[FILES], data)
     digest = sha256(data).hexdigest()
     return await request.app[STORE].write(service.take_edxml, principal(request), policy, message, digest, uploads)
+
+
+def _keep(store: FileStore, data: bytes) -> None:
+    """What came is kept as it came, under its SHA-256, whatever becomes of the draft."""
+    try:
+        store.put(BytesIO(data), len(data))
+    except OSError as error:
+        raise UnavailableError("disk", _("Máy chủ chưa lưu được tệp. Xin báo quản trị.")) from error
 
 
 async def _content(request: web.Request) -> bytes:
@@ -149,14 +189,21 @@ def _read(data: bytes, policy: Policy) -> Message:
 
 _READ, _FOLLOW, _DRAFT = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, Permission.DRAFT_DIRECTIVE
 _ONE, _DELIVERY = "/directives/{id:\\d+}/edxml", "/deliveries/{id:\\d+}/edxml-status"
+_CAME, _REGISTER = "/edxml/{id:\\d+}", Permission.REGISTER_DELIVERY
 ROUTES = [
     Route("GET", f"/api/v1{_ONE}", get_document, _READ, query=ExportQuery),
     Route("GET", f"/api/v1{_ONE}-status", get_own_status, _READ),
     Route("GET", f"/api/v1{_DELIVERY}", get_delivery_status, _FOLLOW),
     Route("POST", "/api/v1/edxml", take, _DRAFT, answer=EdxmlDone),
+    Route("POST", f"/api/v1{_CAME}/register", register, _REGISTER, body=Command, answer=EdxmlRegistered),
+    Route("GET", f"/api/v1{_CAME}/status", get_document_status, _FOLLOW),
+    Route("GET", f"/api/v1{_CAME}/original", get_original, _FOLLOW),
     Route("GET", _ONE, get_document, _READ),
     Route("GET", f"{_ONE}-status", get_own_status, _READ),
     Route("GET", _DELIVERY, get_delivery_status, _FOLLOW),
+    Route("POST", f"{_CAME}/register", post_register, _REGISTER),
+    Route("GET", f"{_CAME}/status", get_document_status, _FOLLOW),
+    Route("GET", f"{_CAME}/original", get_original, _FOLLOW),
     Route("GET", "/directives/import", show_import, _DRAFT),
     Route("POST", "/directives/import", post_import, _DRAFT),
 ]

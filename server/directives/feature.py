@@ -13,6 +13,7 @@ from server.channel import Channel
 from server.config import ROOT
 from server.directives import (
     api,
+    downloads,
     exchange,
     exporting,
     home,
@@ -28,8 +29,9 @@ from server.directives import (
     working,
 )
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
-from server.directives.keys import FILES, POLICY
+from server.directives.keys import FILES, POLICY, PREVIEWS
 from server.directives.policy import load_policy
+from server.directives.previews import Previews
 from server.directives.sweeper import Sweeper
 from server.home.cards import HOME_CARDS
 from server.http.i18n import _
@@ -58,7 +60,9 @@ def set_up(app: web.Application, channel: Channel) -> None:
     settings, store = app[SETTINGS], app[STORE]
     zone, limit = ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20
     app[POLICY] = load_policy(ROOT / "config", zone, limit, served(settings))
-    app[FILES] = FileStore(settings.path(settings.storage.data) / "files")
+    data = settings.path(settings.storage.data)
+    app[FILES] = FileStore(data / "files")
+    app[PREVIEWS] = Previews(data / "previews", app[FILES])
     receipts = Receipts(store)
 
     async def end_receipts(_app: web.Application) -> AsyncIterator[None]:
@@ -81,6 +85,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.announce(*ANNOUNCEMENTS)
     parts = (
         api,
+        downloads,
         pages,
         withdrawing,
         timing,

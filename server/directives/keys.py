@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.directives.policy import Policy
+from server.directives.previews import Previews
 from server.store.files import FileStore
 
 POLICY = web.AppKey("directive_policy", Policy)
+PREVIEWS = web.AppKey("directive_previews", Previews)
 FILES = web.AppKey("directive_files", FileStore)

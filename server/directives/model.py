@@ -109,11 +109,12 @@ delivery_table = Table(
         postgresql_where=sa.text("arrived_at IS NULL"),
     ),
     sa.Index(None, "stage", "unit_id", "seq"),
-    sa.Index(None, "issuer_id", "stage", "deadline"),
+    sa.Index("ix_delivery_owed", "issuer_id", "stage", "deadline", "unit_id", "exercise", "role", "extension_asked_at"),
 )
 """`issuer_id` is the directive's unit and `exercise` its mark, here again so that what a unit is owed is found at once.
 `stage` follows from the state (rules). No index has the state itself: it changes with each receipt, of a thousand units
-at once. Indexes begin with the stage, because then new deliveries stand side by side in them.
+at once. Indexes begin with the stage, because then new deliveries stand side by side in them;
+`ix_delivery_owed` holds all that counting what is overdue needs.
 `seq` is the unit's event that told of it, so it grows as deliveries are sent. `deadline` is that of the directive,
 later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of
@@ -148,7 +149,7 @@ attachment_table = Table(
     sa.Column("directive_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("response_id", sa.ForeignKey("response.id"), index=True),
     sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("content_type", sa.String(100), nullable=False),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
@@ -241,15 +242,29 @@ edxml_table = Table(
     sa.Column("number_text", sa.String(60), nullable=False),
     sa.Column("promulgated_on", sa.Date, nullable=False),
     sa.Column("type_name", sa.String(100), nullable=False),
+    sa.Column("subject", sa.String(500), nullable=False, server_default=""),
+    sa.Column("signer", sa.String(200), nullable=False, server_default=""),
+    sa.Column("due", sa.Date),
+    sa.Column("registered_at", UtcDateTime),
+    sa.Column("registered_by", sa.ForeignKey("account.id")),
+    sa.Column("registry_year", sa.Integer),
+    sa.Column("registry_number", sa.Integer),
+    sa.Column("search_exact", sa.Text),
     sa.Column("withdrawn_at", UtcDateTime),
     sa.Column("withdrawn_reason", sa.String(500)),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("unit_id", "document_id", "business"),
+    sa.Index(None, "unit_id", "registry_year", "registry_number", unique=True),
 )
 """Documents of other organs that a unit has taken in as edXML, and the draft that each became (`directive_id`; none if
-that was deleted). `sha256` is that of the file, `sender_id` the sender if it is a unit of ours. `withdrawn_at` is when
-its sender's recall was taken in."""
+that was deleted). `sha256` is that of the file, which is kept among the attachments' files; `sender_id` is the sender
+if it is a unit of ours. Once the clerk has registered it, it stands in the register of what came under
+`registry_number`, and is searched by `edxml_words` and `search_exact`. `withdrawn_at` is when its sender's recall was
+taken in."""
+
+edxml_words = FullText("edxml_words")
+"""The words of number, type, subject, signer and organ of what was registered."""
 
 alarm_table = Table(
     "alarm",
@@ -275,7 +290,7 @@ addressee_table = Table(
     sa.Column("alarm_id", sa.ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
     sa.Column("acknowledged_at", UtcDateTime),
-    sa.Index(None, "account_id", "acknowledged_at"),
+    sa.Index(None, "account_id", "acknowledged_at", "alarm_id"),
 )
 """Whom an alarm was for, by name."""
 

@@ -52,8 +52,8 @@ def columns(register: str) -> tuple[tuple[str, int], ...]:
 def values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[str]:
     """A line, one text for each column."""
     entered, issued = _day(line.at, zone), _day(line.issued_at, zone)
-    kind = line.kind.value
-    what = line.subject if line.subject.lower().startswith(kind.lower()) else f"{kind}: {line.subject}"
+    named = not line.kind or line.subject.lower().startswith(line.kind.lower())
+    what = line.subject if named else f"{line.kind}: {line.subject}"
     note = _note(line, zone, say)
     if register == OUT:
         kept_by, copies = say(_("Văn thư")), str(len(line.recipients))

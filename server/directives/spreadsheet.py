@@ -125,4 +125,4 @@ class _Sheet:
 def _more(line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[Cell]:
     due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
     subject = f"[{say(_('DIỄN TẬP'))}] {line.subject}" if line.exercise else line.subject
-    return [line.entry, line.kind.value, subject, line.signer, due]
+    return [line.entry, line.kind, subject, line.signer, due]

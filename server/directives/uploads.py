@@ -9,8 +9,10 @@ from typing import BinaryIO
 
 from aiohttp import web
 
+from server.directives.archives import UnpacksTooLargeError
 from server.directives.attachments import content_type, safe_name
 from server.directives.keys import FILES, POLICY
+from server.directives.office import MacrosError
 from server.directives.shapes import Upload
 from server.errors import TooLargeError, UnavailableError, UserError
 from server.http.i18n import _
@@ -20,12 +22,8 @@ from server.store.files import FileStore, FileTooLargeError
 
 def keep_file(store: FileStore, file: BinaryIO, given_name: str, limit: int) -> Upload:
     """Check and store one file. Raises UserError, TooLargeError, UnavailableError (disk)."""
-    kind = content_type(file)
     name = Path(given_name).name[:80]
-    if kind is None:
-        raise UserError(
-            "bad_file", _("Tệp “{name}” không phải PDF, PNG hay JPEG hợp lệ nên không nhận."), field="files", name=name
-        )
+    kind = _kind(file, name)
     try:
         stored = store.put(file, limit)
     except FileTooLargeError as error:
@@ -35,6 +33,25 @@ def keep_file(store: FileStore, file: BinaryIO, given_name: str, limit: int) -> 
     except OSError as error:
         raise UnavailableError("disk", _("Máy chủ chưa lưu được tệp. Xin báo quản trị.")) from error
     return Upload(name=safe_name(given_name, kind), content_type=kind, size=stored.size, sha256=stored.sha256)
+
+
+def _kind(file: BinaryIO, name: str) -> str:
+    """The type by content. Raises UserError, which says what to do."""
+    try:
+        kind = content_type(file)
+    except MacrosError as error:
+        text = _("Tệp “{name}” có mã lệnh (macro) nên không nhận. Xin lưu lại không có macro, hoặc lưu thành PDF.")
+        raise UserError("macros", text, field="files", name=name) from error
+    except UnpacksTooLargeError as error:
+        text = _("Tệp “{name}” giải nén ra quá lớn nên không nhận.")
+        raise UserError("unpacks_too_large", text, field="files", name=name) from error
+    if kind is None:
+        text = _(
+            "Tệp “{name}” không phải PDF, Word (.docx), Excel (.xlsx), PNG hay JPEG hợp lệ nên không nhận. "
+            "Tệp .doc, .xls xin lưu lại thành .docx, .xlsx hoặc PDF."
+        )
+        raise UserError("bad_file", text, field="files", name=name)
+    return kind
 
 
 async def read_uploads(request: web.Request, name: str = "files") -> list[Upload]:

@@ -5,8 +5,10 @@ Alembic takes longer to import than the rest of a start, so it is imported only 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+log = logging.getLogger("giaoban.store")
 _LOCK = 0x6769616F  # any number that is ours alone
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
@@ -29,7 +32,20 @@ def _config(connection: sa.Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
+    config.attributes["on_version_apply"] = _teller()
     return config
+
+
+def _teller() -> Any:
+    """What Alembic calls after each step: with millions of rows some take minutes, and somebody waits."""
+    begun = monotonic()
+
+    def tell(*, step: Any, **_rest: Any) -> None:
+        nonlocal begun
+        took, begun = monotonic() - begun, monotonic()
+        log.info("schema %s in place after %.1f s: %s", step.up_revision_id, took, step.up_revision.doc)
+
+    return tell
 
 
 def is_current(engine: sa.Engine) -> bool:
@@ -55,6 +71,7 @@ def migrate(engine: sa.Engine) -> None:
             with connection.begin():
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                log.info("bringing the database to schema %s; the server starts when this is done", newest())
                 command.upgrade(_config(connection), "head")
                 if is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
                     raise RuntimeError(f"rows that refer to nothing: {broken[:5]}")

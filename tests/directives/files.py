@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
+from io import BytesIO
+
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
 
 
 def pdf(text: str = "x") -> bytes:
@@ -39,3 +44,34 @@ def jpeg(width: int = 1, height: int = 1) -> bytes:
     app = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
     frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
     return b"\xff\xd8" + app + frame + b"\xff\xd9"
+
+
+TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+OFFICE = "application/vnd.openxmlformats-officedocument"
+DOCUMENT, SHEET = f"{OFFICE}.wordprocessingml.document.main+xml", f"{OFFICE}.spreadsheetml.sheet.main+xml"
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive, the same at each time."""
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, compress_type=method)
+    return made.getvalue()
+
+
+def office(kind: str = DOCUMENT, *members: tuple[str, bytes]) -> bytes:
+    """The least of a Word or Excel file: the list of its parts, one part, and `members`."""
+    types = f'<Types xmlns="{TYPES}"><Override PartName="/main.xml" ContentType="{kind}"/></Types>'
+    return zipped(("[Content_Types].xml", types.encode()), ("main.xml", b"<a/>"), *members)
+
+
+def printed(*pages: str) -> bytes:
+    """A PDF with a line of text on each page."""
+    made = BytesIO()
+    canvas = Canvas(made, pagesize=A4)
+    for text in pages:
+        canvas.drawString(100, 700, text)
+        canvas.showPage()
+    canvas.save()
+    return made.getvalue()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import zipfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cache
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from server.config import Settings
 from server.store import Store
 from server.store.schema import metadata
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs
+from tests.directives.files import DOCUMENT, SHEET, office
 from tests.directives.test_api import ROOT, body, form
 
 Refused = Callable[[ApiClient, Awaitable[ClientResponse], int, str, str], Awaitable[dict[str, Any]]]
@@ -109,18 +108,21 @@ async def test_the_same_command_with_another_content(way: Way, refused: Refused)
 @cache
 def bomb() -> bytes:
     """A workbook of 20 kB that would unpack to 20 MB."""
-    made = BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("[Content_Types].xml", "<Types/>")
-        book.writestr("xl/worksheets/sheet1.xml", bytes(20 << 20))
-    assert len(made.getvalue()) < 100_000
-    return made.getvalue()
+    made = office(SHEET, ("xl/worksheets/sheet1.xml", bytes(20 << 20)))
+    assert len(made) < 100_000
+    return made
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [("van-ban.pdf", b"<html><script>alert(1)</script></html>"), ("so-lieu.xlsx", bomb()), ("so-lieu.pdf", bomb())],
-    ids=["html", "bomb", "bomb as pdf"],
+    ("name", "content", "code"),
+    [
+        ("van-ban.pdf", b"<html><script>alert(1)</script></html>", "bad_file"),
+        ("so-lieu.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "bad_file"),
+        ("so-lieu.xlsx", bomb(), "unpacks_too_large"),
+        ("so-lieu.pdf", bomb(), "unpacks_too_large"),
+        ("bieu-mau.docx", office(DOCUMENT, ("word/vbaProject.bin", b"x")), "macros"),
+    ],
+    ids=["html", "old word", "bomb", "bomb as pdf", "macros"],
 )
 async def test_a_file_that_is_not_what_it_says(
     way: Way,
@@ -131,15 +133,16 @@ async def test_a_file_that_is_not_what_it_says(
     settings: Settings,
     name: str,
     content: bytes,
+    code: str,
 ) -> None:
     clerk = await as_("vanthu")
     draft = await (await clerk.post(ROOT, body(clock, [district.unit("19606")]))).json()
     sending = clerk.post(f"{ROOT}/{draft['id']}/attachments", data=form((name, content, "application/pdf")))
-    problem = await refused(clerk, sending, 422, "bad_file", name)
+    problem = await refused(clerk, sending, 422, code, name)
     assert problem["field"] == "files"
     await way.do(way.commune, "register")
     report = way.commune.post(f"{way.path}/responses", data=form((name, content, "application/pdf"), text="Kèm tệp."))
-    await refused(way.commune, report, 422, "bad_file", name)
+    await refused(way.commune, report, 422, code, name)
     assert not list((settings.path(settings.storage.data) / "files").rglob("*"))  # nothing of it is on the disk
 
 

@@ -27,7 +27,8 @@ def _fuzz(target: str, seconds: int) -> None:
     except ImportError:
         sys.exit(f"This needs atheris: {sys.executable} -m pip install {ATHERIS}")
 
-    with atheris.instrument_imports(include=["server.media", "server.telephony", "aioice", "aiortc.rtcdtlstransport"]):
+    looked_at = ["server.media", "server.telephony", "server.directives", "aioice", "aiortc.rtcdtlstransport"]
+    with atheris.instrument_imports(include=looked_at):
         module = importlib.import_module(f"tests.fuzz.targets.{target}")
     found = ROOT / "build" / "fuzz" / target
     found.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,11 @@ from server.config import ROOT
 from server.errors import ProtocolError
 
 FOLDER = Path(__file__).parent / "corpus"
-LOOKED_AT = (str(ROOT / "server" / "media"), str(ROOT / "server" / "telephony"), "aioice", "rtcdtlstransport")
+LOOKED_AT = (
+    *(str(ROOT / "server" / part) for part in ("media", "telephony", "directives")),
+    "aioice",
+    "rtcdtlstransport",
+)
 LARGEST = 36_000  # octets of one target's corpus
 
 Step = tuple[str, int, int]  # file, line before, line

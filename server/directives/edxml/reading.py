@@ -6,19 +6,15 @@ Elements are known by their local names: systems differ in prefixes, and in whet
 from __future__ import annotations
 
 import base64
-import binascii
-import struct
-import zipfile
-import zlib
 from datetime import date, datetime, time
 from io import BytesIO
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 from zoneinfo import ZoneInfo
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
+from server.directives.archives import Archive, BrokenArchiveError
 from server.directives.documents import clean_text, without_hidden_marks
 from server.directives.edxml.message import (
     Business,
@@ -31,14 +27,13 @@ from server.directives.edxml.message import (
     Status,
     StatusCode,
 )
+from server.directives.office import is_package
 
 MOST_ELEMENTS = 20_000
 MOST_DEPTH = 16
 MOST_RECIPIENTS = 5_000
 SHORT, LONG, CONTENT = 200, 500, 100_000
-# What zipfile raises for archives that are cut, encrypted, packed in other ways, or say what is not so.
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, OverflowError)
-_BROKEN = (binascii.Error, ValueError, LookupError, OSError, *_BROKEN_ZIP)
+YEARS = range(1900, 2201)
 
 
 def read_message(data: bytes, zone: ZoneInfo, most_bytes: int) -> Message:
@@ -118,9 +113,12 @@ def _moment(element: Element, *path: str, zone: ZoneInfo) -> datetime:
     text = _text(element, *path, most=40, required=True).replace("/", "-").replace("T", " ")
     day, _space, clock = text.partition(" ")
     try:
-        return datetime.combine(date.fromisoformat(day), time.fromisoformat(clock or "00:00")).replace(tzinfo=zone)
+        moment = datetime.combine(date.fromisoformat(day), time.fromisoformat(clock or "00:00")).replace(tzinfo=zone)
     except ValueError as error:
         raise EdxmlError("bad_value", path[-1]) from error
+    if moment.year not in YEARS:
+        raise EdxmlError("bad_value", path[-1])
+    return moment
 
 
 def _organ(element: Element | None) -> Organ:
@@ -205,15 +203,13 @@ def _files(root: Element, most_bytes: int) -> tuple[File, ...]:
 
 
 def _content(encoded: str, name: str, most: int) -> bytes:
-    """The bytes behind base64, and behind ZIP, which some systems put between."""
+    """The bytes behind base64, and behind ZIP, which some systems put between. Office files are archives themselves."""
     try:
         content = base64.b64decode("".join(encoded.split()), validate=True)
-        if content.startswith(b"PK\x03\x04"):
-            content = _unzipped(content, name, most)
-    except _BROKEN as error:
-        if isinstance(error, EdxmlError):
-            raise
+    except ValueError as error:
         raise EdxmlError("broken_file", name) from error
+    if content.startswith(b"PK\x03\x04"):
+        content = _unzipped(content, name, most)
     if not content:
         raise EdxmlError("broken_file", name)
     if len(content) > most:
@@ -222,10 +218,13 @@ def _content(encoded: str, name: str, most: int) -> bytes:
 
 
 def _unzipped(content: bytes, name: str, most: int) -> bytes:
-    """The only file in an archive, read no further than one byte over the limit; what is in it is not believed."""
-    with zipfile.ZipFile(BytesIO(content)) as archive:
-        inside: list[Any] = [one for one in archive.infolist() if not one.is_dir()]
-        if len(inside) != 1 or inside[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise EdxmlError("broken_file", name)
-        with archive.open(inside[0]) as file:
-            return file.read(most + 1)
+    """The only file in an archive, read no further than one byte over the limit; an office file as it is."""
+    try:
+        archive = Archive(BytesIO(content))
+        if is_package(archive):
+            return content
+        if len(archive.members) == 1:
+            return archive.read(archive.members[0].filename, most)
+    except BrokenArchiveError as error:
+        raise EdxmlError("broken_file", name) from error
+    raise EdxmlError("broken_file", name)

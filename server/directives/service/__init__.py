@@ -18,6 +18,7 @@ from server.directives.service.checks import before_issue, check_before_issue, c
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_in import check_open, take_edxml
 from server.directives.service.edxml_out import edxml_of
+from server.directives.service.edxml_register import original_of, register_edxml, status_of_edxml
 from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
@@ -102,6 +103,7 @@ __all__ = [
     "number_texts",
     "open_delivery",
     "open_directive",
+    "original_of",
     "outbox",
     "posts_of",
     "questions_to_us",
@@ -109,6 +111,7 @@ __all__ = [
     "reading_of",
     "recall",
     "register",
+    "register_edxml",
     "register_lines",
     "register_page",
     "replaced_by",
@@ -124,6 +127,7 @@ __all__ = [
     "standing_of",
     "start",
     "status_of_delivery",
+    "status_of_edxml",
     "status_of_ours",
     "submit",
     "sweep",

@@ -106,15 +106,15 @@ def tell_raised(tx: Transaction, policy: Policy, raised: Sequence[Raised]) -> No
 
 def my_alarms(tx: Transaction, who: Principal, policy: Policy) -> list[AlarmLine]:
     """What was raised for this person in this unit and still holds: nobody has acted, and it was not acknowledged."""
+    mine = sa.and_(to.account_id == who.account_id, to.acknowledged_at.is_(None))
+    newest = sa.select(to.alarm_id).where(mine).order_by(to.alarm_id.desc()).limit(MOST_LINES)
     rows = tx.all(
         BOTH.add_columns(
             *(a.id.label("alarm_id"), a.clock, a.due, a.kind, a.duty, a.raised_at, d.number_text, d.subject)
         )
         .join(alarm_table, a.delivery_id == v.id)
-        .join(addressee_table, to.alarm_id == a.id)
-        .where(to.account_id == who.account_id, to.acknowledged_at.is_(None))
-        .order_by(a.raised_at.desc())
-        .limit(MOST_LINES)
+        .where(a.id.in_(newest))
+        .order_by(a.id.desc())
     )
     rows = [row for row in rows if _still_holds(policy, row) and who.unit_id == _side(row)]
     names = units.units_by_ids(tx, [row.unit_id for row in rows])

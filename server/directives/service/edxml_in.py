@@ -1,7 +1,8 @@
 """Taking in what other systems send as edXML: a document becomes a draft of the unit, its recall a mark on that.
 
 A draft and not a delivery: who issued it is no unit of ours, and what the district makes of it is for its clerk to
-write and its leader to sign. Taken in once for each document id; the same file again changes nothing.
+write and its leader to sign. The document itself is registered like any other (edxml_register). Taken in once for each
+document id; the same file again changes nothing.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def _take_document(
     if not repeated:
         directive = create_draft(tx, who, policy, _draft_of(policy, document), uploads).id
         tx.execute(sa.update(edxml_table).where(e.id == row.id).values(directive_id=directive))
-    return EdxmlDone(kind="document", directive=directive, repeated=repeated, same=same_as(tx, row))
+    same = same_as(tx, row)
+    return EdxmlDone(kind="document", directive=directive, document=row.id, repeated=repeated, same=same)
 
 
 def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str) -> tuple[Any, bool]:
@@ -102,6 +104,9 @@ def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, 
         "number_text": document.number_text,
         "promulgated_on": document.promulgated_on,
         "type_name": document.type_name,
+        "subject": _subject_of(document),
+        "signer": document.signer,
+        "due": document.due,
         "account_id": who.account_id,
         "at": tx.now,
     }
@@ -112,12 +117,16 @@ def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, 
     return tx.one(sa.select(edxml_table).where(mine).with_for_update()), made is not None
 
 
+def _subject_of(document: Document) -> str:
+    return " ".join(document.subject.split())
+
+
 def _draft_of(policy: Policy, document: Document) -> DraftInput:
     """What the clerk goes on from: it has no recipients yet, and takes our own notation and number."""
     content = document.content if document.content != document.subject else ""
     return DraftInput(
         kind=document_type(document.type_name),
-        subject=" ".join(document.subject.split()),
+        subject=_subject_of(document),
         body=content,
         urgency=PRIORITIES[document.priority],
         deadline=policy.calendar.end_of(document.due) if document.due else None,
@@ -136,4 +145,5 @@ def _take_recall(tx: Transaction, who: Principal, document: Document) -> EdxmlDo
     if row.withdrawn_at is None:
         values = {"withdrawn_at": tx.now, "withdrawn_reason": document.reason}
         tx.execute(sa.update(edxml_table).where(e.id == row.id).values(**values))
-    return EdxmlDone(kind="recall", directive=row.directive_id, repeated=row.withdrawn_at is not None)
+    repeated = row.withdrawn_at is not None
+    return EdxmlDone(kind="recall", directive=row.directive_id, document=row.id, repeated=repeated)

@@ -1,13 +1,13 @@
 """The registers of documents issued and received (sổ văn bản đi, sổ văn bản đến): lines, search, declared gaps.
 
-Only registered documents stand in a register: what was issued, by its number, and what was received, by its số đến
-(Nghị định 30/2020/NĐ-CP, Phụ lục IV). Exercises have registers of their own.
+Only registered documents stand in a register: what was issued, by its number, and what was received, by its số đến,
+also what came as edXML (Nghị định 30/2020/NĐ-CP, Phụ lục IV). Exercises have registers of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,20 +15,29 @@ import sqlalchemy as sa
 from server.accounts import service as accounts
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import DocumentType
-from server.directives.model import assignment_table, delivery_table, directive_table, directive_words
+from server.directives.model import (
+    assignment_table,
+    delivery_table,
+    directive_table,
+    directive_words,
+    edxml_table,
+    edxml_words,
+)
 from server.directives.policy import Policy
-from server.directives.rules import State
+from server.directives.rules import DirectiveState, State
 from server.directives.service.access import d, v
 from server.directives.service.assign import LEAD
 from server.directives.service.numbers import OUT, gaps_of, peek_number, series
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction
+from server.store.fulltext import FullText
 from server.store.search import exact, like, terms, words
 from server.units import service as units
 
 PAGE = 50
 MOST_EXPORTED = 20_000
+e = edxml_table.c
+_NOTHING = sa.cast(sa.null(), sa.Integer)
 
 
 def make_searchable(tx: Transaction, directive_id: int, *parts: str) -> None:
@@ -55,7 +64,7 @@ def register_page(tx: Transaction, who: Principal, policy: Policy, query: Regist
         total=total,
         page=page,
         pages=pages,
-        lines=_lines(tx, rows, query),
+        lines=_lines(tx, policy, rows, query),
         gaps=gaps_of(tx, who.unit_id, series(query.register, query.exercise), year),
         exercise=query.exercise,
     )
@@ -65,65 +74,133 @@ def register_lines(tx: Transaction, who: Principal, policy: Policy, query: Regis
     """All lines that the query finds, in the order of their numbers, for the export."""
     who.require(Permission.FOLLOW_DIRECTIVE)
     found = _select(tx, who, query, query.year or policy.year(tx.now))
-    return _lines(tx, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query)
+    return _lines(tx, policy, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query)
 
 
 def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
-    columns = (d.id, d.unit_id, d.kind, d.number_text, d.subject, d.issued_at, d.signer_name, d.deadline)
+    """The entries with what each is: `directive` that was issued, `delivery`, or `document` that came as edXML."""
     if query.register == OUT:
-        found = sa.select(*columns, d.number.label("entry"), d.issued_at.label("at"))
-        found = found.add_columns(sa.literal("").label("state"), sa.null().label("delivery"))
+        found = sa.select(d.number.label("entry"), d.id.label("directive"))
         found = found.where(d.unit_id == who.unit_id, d.year == year, d.number.is_not(None))
-    else:
-        found = (
-            sa.select(*columns, v.registry_number.label("entry"), v.registered_at.label("at"), v.state)
-            .add_columns(v.id.label("delivery"))
-            .join(delivery_table, v.directive_id == d.id)
-            .where(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
-        )
-    found = found.where(d.exercise.is_(query.exercise))
+        return found.where(d.exercise.is_(query.exercise), *_said(tx, query, directive_words, d.id, d.search_exact))
+    received = sa.select(v.registry_number.label("entry"), v.id.label("delivery"), _NOTHING.label("document"))
+    mine = sa.and_(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
+    received = received.join(directive_table, v.directive_id == d.id).where(mine, v.exercise.is_(query.exercise))
+    received = received.where(*_said(tx, query, directive_words, d.id, d.search_exact))
+    if query.exercise:  # the exchange knows none
+        return received
+    exchanged = sa.select(e.registry_number, _NOTHING, e.id).where(
+        e.unit_id == who.unit_id,
+        e.registry_year == year,
+        e.registry_number.is_not(None),
+        *_said(tx, query, edxml_words, e.id, e.search_exact),
+    )
+    return sa.select(sa.union_all(received, exchanged).subquery())
+
+
+def _said(
+    tx: Transaction, query: RegisterQuery, index: FullText, key: sa.Column[Any], text: sa.Column[Any]
+) -> list[sa.ColumnElement[bool]]:
+    """That all words of the query occur; where diacritics count, they are looked for in `text`."""
     wanted = terms(query.words)
-    matches = directive_words.matches(tx, [word for _exactly, word in wanted])
-    if matches is not None:
-        found = found.where(d.id.in_(matches))
-    for exactly, word in wanted:
-        if exactly or not words(word):
-            found = found.where(d.search_exact.like(like(word), escape="\\"))
-    return found
+    matches = index.matches(tx, [word for _exactly, word in wanted])
+    found: list[sa.ColumnElement[bool]] = [] if matches is None else [key.in_(matches)]
+    return found + [text.like(like(word), escape="\\") for exactly, word in wanted if exactly or not words(word)]
 
 
 def _years(tx: Transaction, who: Principal, query: RegisterQuery, this: int) -> list[int]:
-    mine = sa.select(d.year).where(d.unit_id == who.unit_id, d.year.is_not(None), d.exercise.is_(query.exercise))
-    if query.register != OUT:
-        mine = sa.select(v.registry_year).where(v.unit_id == who.unit_id, v.registry_number.is_not(None))
-        mine = mine.where(v.exercise.is_(query.exercise))
-    return sorted({this, *(int(row[0]) for row in tx.all(mine.distinct()))}, reverse=True)
+    if query.register == OUT:
+        mine = [sa.select(d.year).where(d.unit_id == who.unit_id, d.year.is_not(None), d.exercise.is_(query.exercise))]
+    else:
+        numbered = sa.and_(v.unit_id == who.unit_id, v.registry_number.is_not(None), v.exercise.is_(query.exercise))
+        mine = [sa.select(v.registry_year).where(numbered)]
+        exchanged = sa.and_(e.unit_id == who.unit_id, e.registry_year.is_not(None))
+        mine += [] if query.exercise else [sa.select(e.registry_year).where(exchanged)]
+    return sorted({this, *(int(row[0]) for one in mine for row in tx.all(one.distinct()))}, reverse=True)
 
 
-def _lines(tx: Transaction, rows: Sequence[Any], query: RegisterQuery) -> list[RegisterLine]:
-    names = units.units_by_ids(tx, [row.unit_id for row in rows])
-    recipients = _recipients(tx, [row.id for row in rows]) if query.register == OUT else {}
-    handlers = {} if query.register == OUT else _handlers(tx, [row.delivery for row in rows])
+def _lines(tx: Transaction, policy: Policy, rows: Sequence[Any], query: RegisterQuery) -> list[RegisterLine]:
+    if query.register == OUT:
+        return _issued(tx, [row.directive for row in rows])
+    made = _received(tx, [row.delivery for row in rows if row.delivery is not None])
+    made |= _exchanged(tx, policy, [row.document for row in rows if row.document is not None])
+    return [made[row.entry] for row in rows]
+
+
+def _of_directive(row: Any, unit_name: str, **own: Any) -> RegisterLine:
+    return RegisterLine(
+        directive=row.id,
+        number_text=row.number_text,
+        kind=row.kind,
+        subject=row.subject,
+        unit_name=unit_name,
+        issued_at=row.issued_at,
+        signer=row.signer_name or "",
+        deadline=row.deadline,
+        exercise=row.exercise,
+        **own,
+    )
+
+
+_ABOUT = (d.id, d.unit_id, d.kind, d.number_text, d.subject, d.issued_at, d.signer_name, d.deadline, d.exercise)
+
+
+def _issued(tx: Transaction, ids: Sequence[int]) -> list[RegisterLine]:
+    rows = {row.id: row for row in tx.all(sa.select(*_ABOUT, d.number).where(d.id.in_(tx.among(ids))))}
+    names, recipients = units.units_by_ids(tx, {row.unit_id for row in rows.values()}), _recipients(tx, ids)
     return [
-        RegisterLine(
-            entry=row.entry,
-            at=row.at,
-            directive=row.id,
-            number_text=row.number_text,
-            kind=DocumentType(row.kind),
-            subject=row.subject,
-            unit_name=names[row.unit_id].name,
-            issued_at=row.issued_at,
-            signer=row.signer_name or "",
-            deadline=row.deadline,
-            recipients=recipients.get(row.id, []),
-            state=State(row.state) if row.state else None,
-            exercise=query.exercise,
+        _of_directive(
+            rows[key],
+            names[rows[key].unit_id].name,
+            entry=rows[key].number,
+            at=rows[key].issued_at,
+            recipients=recipients.get(key, []),
+        )
+        for key in ids
+    ]
+
+
+def _received(tx: Transaction, ids: Sequence[int]) -> dict[int, RegisterLine]:
+    columns = (v.id.label("delivery"), v.registry_number, v.registered_at, v.state)
+    query = sa.select(*_ABOUT, *columns).join(delivery_table, v.directive_id == d.id)
+    rows = tx.all(query.where(v.id.in_(tx.among(ids))))
+    names, handlers = units.units_by_ids(tx, {row.unit_id for row in rows}), _handlers(tx, ids)
+    return {
+        row.registry_number: _of_directive(
+            row,
+            names[row.unit_id].name,
+            entry=row.registry_number,
+            at=row.registered_at,
+            state=State(row.state),
             handler=handlers.get(row.delivery, ("", None))[0],
             handed_at=handlers.get(row.delivery, ("", None))[1],
         )
         for row in rows
-    ]
+    }
+
+
+def _exchanged(tx: Transaction, policy: Policy, ids: Sequence[int]) -> dict[int, RegisterLine]:
+    """What came as edXML; it is being worked on once the unit has carried it on."""
+    issued = sa.and_(d.id == e.directive_id, d.state == DirectiveState.ISSUED.value)
+    query = sa.select(edxml_table, d.id.label("issued")).outerjoin(directive_table, issued)
+    rows = tx.all(query.where(e.id.in_(tx.among(ids))))
+    return {
+        row.registry_number: RegisterLine(
+            entry=row.registry_number,
+            at=row.registered_at,
+            directive=row.directive_id,
+            document=row.id,
+            number_text=row.number_text,
+            kind=row.type_name,
+            subject=row.subject,
+            unit_name=row.organ_name,
+            issued_at=datetime.combine(row.promulgated_on, time(), policy.zone),
+            signer=row.signer,
+            deadline=policy.calendar.end_of(row.due) if row.due else None,
+            state=State.REGISTERED if row.issued is None else State.IN_PROGRESS,
+        )
+        for row in rows
+    }
 
 
 def _handlers(tx: Transaction, deliveries: Sequence[int]) -> dict[int, tuple[str, datetime]]:

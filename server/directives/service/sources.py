@@ -21,8 +21,8 @@ def source_of(tx: Transaction, directive: Any) -> Source | None:
     if row is None:
         return None
     names = ("organ_name", "number_text", "type_name", "promulgated_on", "business", "at", "withdrawn_at")
-    values = {name: getattr(row, name) for name in names}
-    return Source(**values, withdrawn_reason=row.withdrawn_reason or "", same=same_as(tx, row))
+    values = {name: getattr(row, name) for name in (*names, "registered_at", "registry_number")}
+    return Source(document=row.id, **values, withdrawn_reason=row.withdrawn_reason or "", same=same_as(tx, row))
 
 
 def same_as(tx: Transaction, row: Any) -> list[int]:

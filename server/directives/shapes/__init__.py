@@ -1,7 +1,15 @@
 """What the API takes and gives; pages use the same shapes."""
 
 from server.directives.shapes.checks import CheckResult, Duplicate, DuplicateWhy, Load
-from server.directives.shapes.done import AlarmDone, CallDone, DeliveryDone, DirectiveDone, EdxmlDone, RecallDone
+from server.directives.shapes.done import (
+    AlarmDone,
+    CallDone,
+    DeliveryDone,
+    DirectiveDone,
+    EdxmlDone,
+    EdxmlRegistered,
+    RecallDone,
+)
 from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
 from server.directives.shapes.inputs import (
     AlarmsInput,
@@ -78,6 +86,7 @@ __all__ = [
     "Duplicate",
     "DuplicateWhy",
     "EdxmlDone",
+    "EdxmlRegistered",
     "Extension",
     "ExtensionDecision",
     "ExtensionInput",

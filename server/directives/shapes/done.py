@@ -53,12 +53,22 @@ class EdxmlDone(msgspec.Struct, frozen=True, kw_only=True):
     a step of a delivery of ours (`status`; `state` is where it stands).
 
     `repeated` says that it was known already and nothing was done. `same` are drafts and directives of the same number,
-    notation and organ.
+    notation and organ. `document` is the id under which the document itself is registered, sent back and kept.
     """
 
     kind: Literal["document", "recall", "status"]
     directive: int
+    document: int | None = None
     delivery: int | None = None
     state: State | None = None
     repeated: bool = False
     same: list[int] = []
+
+
+class EdxmlRegistered(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that came as edXML, and its số đến; `directive` is what was made of it, if that is still there."""
+
+    document: int
+    directive: int | None
+    registry_year: int
+    registry_number: int

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from server.directives.documents import DocumentType
 from server.directives.rules import State
 from server.directives.shapes.duties import Gap
 
@@ -28,23 +27,26 @@ class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry: its number in this register, `at` when it was entered.
+    """One entry: its number in this register, `at` when it was entered; `kind` is the name of its type.
 
-    Only of what was received: its `state`, `handler` who leads the work on it, and `handed_at` since when.
+    Only of what was received: its `state`, `handler` who leads the work on it, and `handed_at` since when. What came as
+    edXML has a `document`, and the `directive` that was made of it, if that is still there; its `unit_name` is whoever
+    sent it.
     """
 
     entry: int
     at: datetime
-    directive: int
+    directive: int | None
     number_text: str
-    kind: DocumentType
+    kind: str
     subject: str
     unit_name: str
     issued_at: datetime
     signer: str
     deadline: datetime | None
-    recipients: list[str]
-    state: State | None
+    recipients: list[str] = []
+    state: State | None = None
+    document: int | None = None
     exercise: bool = False
     handler: str = ""
     handed_at: datetime | None = None

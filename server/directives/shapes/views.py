@@ -178,16 +178,20 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The document of another organ that came as edXML and became this draft or directive.
 
-    `business` is 0 for a new one, 2 for an update, 3 for a replacement. `withdrawn_at` is when its sender's recall
-    came. `same` are other drafts and directives of the same number, notation and organ.
+    `business` is 0 for a new one, 2 for an update, 3 for a replacement. `registry_number` is its số đến, once the clerk
+    has registered it. `withdrawn_at` is when its sender's recall came. `same` are other drafts and directives of the
+    same number, notation and organ.
     """
 
+    document: int
     organ_name: str
     number_text: str
     type_name: str
     promulgated_on: date
     business: int
     at: datetime
+    registered_at: datetime | None
+    registry_number: int | None
     withdrawn_at: datetime | None
     withdrawn_reason: str
     same: list[int]

@@ -11,6 +11,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    on_version_apply=context.config.attributes["on_version_apply"],
     include_name=lambda name, kind, _parents: not (kind == "table" and name and is_index(name)),
 )
 with context.begin_transaction():

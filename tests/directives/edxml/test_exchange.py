@@ -26,7 +26,7 @@ from server.directives.rules import Relation
 from server.directives.shapes import RecallInput, Upload
 from server.store import Store
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs
-from tests.directives.files import pdf
+from tests.directives.files import SHEET, office, pdf
 from tests.directives.helpers import POLICY, draft, issue
 from tests.directives.test_api import form
 
@@ -208,7 +208,92 @@ async def test_a_document_becomes_a_draft_once(as_: As, page_as: PageAs, store: 
     assert (anew.status, (await anew.json())["repeated"]) == (201, False)
     assert len(taken(store)) == 2
     kept = [path for path in (settings.path(settings.storage.data) / "files").rglob("*") if path.is_file()]
-    assert len(kept) == 1
+    assert len(kept) == 3  # the attachment once, and both files as they came
+
+
+async def test_office_files_come_in_and_go_out(as_: As, district: DistrictIds, clock: Clock) -> None:
+    clerk, leader = await as_("vanthu"), await as_("chutich")
+    sent = {"Kế hoạch b.pdf": pdf(), "Biểu mẫu.docx": office(), "Số liệu.xlsx": office(SHEET)}
+    files = (PROVINCE.files[0], *(File(name, "", content) for name, content in [*sent.items()][1:]))
+    number = (await (await send(clerk, changed(PROVINCE, files=files))).json())["directive"]
+    body = {"kind": "Kế hoạch", "subject": "Trồng rừng", "recipients": [{"unit": district.unit("19606")}]}
+    assert (await clerk.put(f"/api/v1/directives/{number}", body)).status == 200
+    assert (await leader.post(f"/api/v1/directives/{number}/issue")).status == 200
+    answer = await (await as_("camthuy")).get(f"/api/v1/directives/{number}/edxml")
+    read = read_message(await answer.read(), HANOI, 1 << 20)
+    assert isinstance(read, Document)
+    assert {file.name: file.content for file in read.files} == sent
+    assert [file.content_type.rpartition(".")[2] for file in read.files] == ["application/pdf", "document", "sheet"]
+    again = await (await send(await as_("chutich.camthuy"), write_message(read, HANOI))).json()
+    assert again["same"] == [number]
+
+
+async def test_a_document_gets_a_number_of_arrival(
+    as_: As, page_as: PageAs, store: Store, district: DistrictIds, settings: Settings
+) -> None:
+    """In one row with what was sent here: no number twice, none left out; and it is found, printed and answered for."""
+    clerk, cadre, page = await as_("vanthu.camthuy"), await as_("camthuy"), await page_as("vanthu.camthuy")
+    sent = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    await cadre.post(f"/api/v1/directives/{sent}/register")
+    done = await (await send(clerk, PROVINCE)).json()
+    path = f"/api/v1/edxml/{done['document']}"
+    text = await (await page.get(f"/directives/{done['directive']}")).text()
+    assert f"/edxml/{done['document']}/register" in text and "Chưa vào sổ văn bản đến." in text
+
+    async def status() -> str:
+        read = read_message(await (await clerk.get(f"{path}/status")).read(), HANOI, 0)
+        assert isinstance(read, Status)
+        said = (read.organ_id, read.code, read.promulgated_on, read.document_id, read.sender.id)
+        assert said == ("H50", "123/UBND-NN", PROVINCE.promulgated_on, PROVINCE.document_id, "19606")
+        return read.status.value
+
+    assert await status() == "01"
+    first = await clerk.post(f"{path}/register", {"command_id": "a"})
+    want = {"document": done["document"], "directive": done["directive"], "registry_year": 2026, "registry_number": 2}
+    assert (first.status, await first.json()) == (200, want)
+    assert await (await clerk.post(f"{path}/register", {"command_id": "a"})).json() == want
+    assert await code_of(await clerk.post(f"{path}/register", {"command_id": "b"})) == (409, "edxml_registered")
+    assert await status() == "03"
+    third = issue(store, district.who("chutich"), [district.unit("19606")]).id
+    assert (await (await cadre.post(f"/api/v1/directives/{third}/register")).json())["registry_number"] == 3
+
+    register = await (await cadre.get("/api/v1/registers?register=in")).json()
+    assert [line["entry"] for line in register["lines"]] == [3, 2, 1]
+    line = register["lines"][1]
+    assert (line["unit_name"], line["number_text"], line["kind"]) == ("UBND tỉnh Quảng Trị", "123/UBND-NN", "Kế hoạch")
+    assert (line["subject"], line["state"], line["issued_at"][:10]) == (PROVINCE.subject, "REGISTERED", "2026-11-20")
+    searches = (("trong rung", [2]), ("rừng ven", [2]), ("rưng", []), ("tinh quang tri", [2]), ("ubnd", [3, 2, 1]))
+    for words, entries in searches:
+        found = await (await cadre.get("/api/v1/registers", params={"register": "in", "words": words})).json()
+        assert [line["entry"] for line in found["lines"]] == entries, words
+    assert (await (await as_("camhieu")).get(f"{path}/status")).status == 404
+
+    draft = done["directive"]
+    assert "Số đến: 2." in await (await page.get(f"/directives/{draft}")).text()
+    await clerk.delete(f"/api/v1/directives/{draft}")  # the number stays, with the document as it came
+    assert f'href="/edxml/{done["document"]}/original"' in await (await page.get("/registers?register=in")).text()
+    original = await clerk.get(f"{path}/original")
+    assert original.headers["Content-Security-Policy"].startswith("sandbox")
+    assert await original.read() == write_message(PROVINCE, HANOI)
+    assert (await page.get("/registers/print?register=in")).status == 200
+
+
+async def test_a_document_that_was_recalled_gets_no_number(as_: As, page_as: PageAs) -> None:
+    clerk = await as_("vanthu")
+    number = (await (await send(clerk, PROVINCE)).json())["document"]
+    await send(clerk, changed(PROVINCE, business=Business.RECALL, files=()))
+    assert await code_of(await clerk.post(f"/api/v1/edxml/{number}/register")) == (409, "edxml_withdrawn")
+    assert await code_of(await clerk.post("/api/v1/edxml/999/register")) == (404, "no_edxml")
+    assert (await (await as_("chutich")).post(f"/api/v1/edxml/{number}/register")).status == 403
+    register = await (await clerk.get("/api/v1/registers?register=in")).json()
+    assert (register["total"], register["next_number"]) == (0, 1)
+
+
+async def test_the_button_registers(as_: As, page_as: PageAs) -> None:
+    page = await page_as("vanthu")
+    done = await (await send(await as_("vanthu"), PROVINCE)).json()
+    answer = await page.post(f"/edxml/{done['document']}/register", {"command_id": "x"})
+    assert (answer.status, answer.headers["Location"]) == (303, f"/directives/{done['directive']}")
 
 
 async def test_the_draft_is_issued_and_still_says_where_it_came_from(

@@ -6,7 +6,6 @@ import base64
 import tracemalloc
 import zipfile
 from datetime import date, datetime
-from io import BytesIO
 from typing import Any
 from xml.etree.ElementTree import fromstring
 from zoneinfo import ZoneInfo
@@ -33,6 +32,7 @@ from server.directives.edxml.message import (
 )
 from server.directives.edxml.reading import MOST_DEPTH, MOST_ELEMENTS, read_message
 from server.directives.edxml.writing import write_message
+from tests.directives.files import office, zipped
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 MB = 1 << 20
@@ -158,14 +158,6 @@ FOREIGN = """<?xml version="1.0" encoding="utf-8"?>
  <ContentTransferEncoded>{content}</ContentTransferEncoded></Attachment></AttachmentEncoded></edXML>"""
 
 
-def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    made = BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
-        for name, content in members:
-            archive.writestr(name, content)
-    return made.getvalue()
-
-
 def foreign(content: bytes) -> bytes:
     return FOREIGN.replace("{content}", base64.encodebytes(content).decode()).encode()
 
@@ -180,6 +172,14 @@ def test_what_other_systems_write(content: bytes) -> None:
     assert read.at == datetime(2015, 9, 30, 9, 10, 11, tzinfo=HANOI)
     assert read.files == (File("a.pdf", "", b"%PDF-1.4"),)
     assert document_type(read.type_name) is DocumentType.QUYET_DINH
+
+
+@pytest.mark.parametrize("content", [office(), zipped(("bieu-mau.docx", office()))], ids=["plain", "zipped"])
+def test_an_office_file_is_an_archive_that_stays_one(content: bytes) -> None:
+    read = read_message(foreign(content), HANOI, MB)
+    assert isinstance(read, Document)
+    assert read.files[0].content == office()
+    assert refused(foreign(content), 10) == ("files_too_large", "a.pdf")
 
 
 def test_types_by_name() -> None:
@@ -234,6 +234,8 @@ def test_a_doctype_is_refused_before_anything_comes_of_it(name: str) -> None:
         (GOOD.replace(b"edXML:edXML ", b"edXML:other ").replace(b"</edXML:edXML>", b"</edXML:other>"), "not_edxml"),
         (b"<edXML>" + b"<a/>" * MOST_ELEMENTS + b"</edXML>", "too_many_elements"),
         (b"<edXML>" + b"<a>" * 100_000, "too_many_elements"),
+        (b"<edXML>" + b"".join(b'<a b%d=""/>' % n for n in range(MOST_ELEMENTS)) + b"</edXML>", "too_many_elements"),
+        (b'<edXML a="' + b"x" * (8 * MB) + b'"/>', "not_edxml"),
         (b"<a>" * MOST_DEPTH + b"</a>" * MOST_DEPTH, "not_edxml"),
     ],
 )
@@ -250,6 +252,8 @@ def test_what_is_no_edxml(data: bytes, code: str) -> None:
         ("H50,2026/11/24,05/KH-UBND", " ", "missing", "DocumentId"),
         ("Date>2026/11/24<", "Date>24/11/2026<", "bad_value", "PromulgationDate"),
         ("Date>2026/11/24<", "Date>2026/02/30<", "bad_value", "PromulgationDate"),
+        ("DueDate>2026/12/01<", "DueDate>0202/12/01<", "bad_value", "DueDate"),
+        ("DueDate>2026/12/01<", "DueDate>9999/12/31<", "bad_value", "DueDate"),
         ("Priority>0<", "Priority>5<", "bad_value", "Priority"),
         ("Priority>0<", "Priority>-1<", "bad_value", "Priority"),
         ("Priority>0<", "Priority>²<", "bad_value", "Priority"),
