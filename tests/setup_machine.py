@@ -26,7 +26,6 @@ NEEDED = {
     ),
     "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
     "Redis": (lambda: bool(shutil.which("redis-server")), "redis-server"),
-    "Caddy": (lambda: bool(shutil.which("caddy")), "caddy"),
     "strace": (lambda: bool(shutil.which("strace")), "strace"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }

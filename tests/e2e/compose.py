@@ -11,6 +11,12 @@ import yaml
 from server.config import ROOT
 
 EXAMPLE = ROOT / "config" / "deploy" / "example.env"
+FILLED_IN = {
+    "GIAOBAN_DATABASE_PASSWORD": "x",
+    "GIAOBAN_TURN_SECRET": "x",
+    "GIAOBAN_MEDIA_ADDRESSES": "127.0.0.1",
+}
+"""What has no default, and a person fills in."""
 _NAME = re.compile(r"\$\{(?P<name>\w+)(?::(?P<how>[?-])(?P<rest>[^{}]*))?\}")
 
 

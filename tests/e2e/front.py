@@ -7,7 +7,6 @@ machine without containers is replaced: addresses, free ports, and Let's Encrypt
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -17,24 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from playwright.sync_api import Browser, Page
 
 from server.accounts import demo
 from server.config import ROOT
+from tests.e2e import compose
 from tests.e2e.harness import App, free_port, until
 from tests.e2e.relay import relay
 
 DEPLOY = ROOT / "config" / "deploy"
 DOMAIN = "giaoban.test"
-_VARIABLE = re.compile(r"\$\{(\w+)(?::?[-?]([^}]*))?\}")
 
 
-def environment_of(service: str, known: dict[str, str]) -> dict[str, str]:
-    """What docker-compose.yml gives a service, its variables filled in from `known` or with their defaults."""
-    composed: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    given: dict[str, str] = composed["services"][service]["environment"]
-    return {name: _VARIABLE.sub(lambda m: known.get(m[1], m[2] or ""), str(value)) for name, value in given.items()}
+def environment_of(service: str, **filled_in: str) -> dict[str, str]:
+    """What docker-compose.yml gives a service of one server alone."""
+    settings = compose.example(**compose.FILLED_IN) | {"GIAOBAN_DOMAIN": DOMAIN, "COMPOSE_PROFILES": ""} | filled_in
+    given: dict[str, str] = compose.services(settings)[service]["environment"]
+    return given
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,21 @@ class Front:
 
 
 @contextmanager
+def caddy(folder: Path, environment: dict[str, str], port: int) -> Iterator[None]:
+    """The pages' front by its Caddyfile, on this port for HTTPS, with certificates of an authority of its own."""
+    own = "\n".join(("local_certs", f"http_port {free_port()}", f"https_port {port}"))
+    known = environment | {"CADDY_OPTIONS": own, "CADDY_DOOR": "127.0.0.0/8", "XDG_DATA_HOME": str(folder)}
+    program = str(Path(sys.executable).with_name("caddy"))
+    command = [program, "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
+    with _process(command, known, folder / "caddy.log"):
+        yield
+
+
+@contextmanager
 def front(app: App, folder: Path, address: str) -> Iterator[Front]:
     """Door, pages' front and relay for an application that is not yet started, on 443 of `address`. Needs root."""
     folder.mkdir()
-    https, http = free_port(), free_port()
+    https = free_port()
     certificates = f"{folder}/caddy/certificates/*/turn.{DOMAIN}/turn.{DOMAIN}"
     authority = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     app.environment |= {
@@ -75,22 +84,14 @@ def front(app: App, folder: Path, address: str) -> Iterator[Front]:
         "GIAOBAN_HTTP_TRUSTED_PROXIES": address,
     }
     server = f"{address}:{app.port}"
-    own_authority = f"local_certs\nhttp_port {http}\nhttps_port {https}"
-    known = {"GIAOBAN_DOMAIN": DOMAIN, "GIAOBAN_SERVERS": server, "CADDY_OPTIONS": own_authority}
-    pages = environment_of("front", known)
-    pages |= {"GIAOBAN_MEDIA_SERVER": server, "CADDY_DOOR": "127.0.0.0/8", "XDG_DATA_HOME": str(folder)}
+    pages = environment_of("front", GIAOBAN_SERVERS=server) | {"GIAOBAN_MEDIA_SERVER": server}
     with ExitStack() as stack:
-        caddy = Path(sys.executable).with_name("caddy")
-        command = [str(caddy), "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
-        stack.enter_context(_process(command, pages, folder / "caddy.log"))
+        stack.enter_context(caddy(folder, pages, https))
         shared = {"TURN_PORT": "3478", "TURN_CERTIFICATE": f"{certificates}.crt", "TURN_KEY": f"{certificates}.key"}
         turn = stack.enter_context(relay(folder / "turn", address, **shared))
-        known = {"GIAOBAN_DOMAIN": DOMAIN, "GIAOBAN_TURN_SECRET": turn.secret}
-        app.environment |= {
-            name: value for name, value in environment_of("server", known).items() if name.startswith("GIAOBAN_TURN_")
-        }
-        door = environment_of("door", known)
-        door |= {
+        given = environment_of("server", GIAOBAN_TURN_SECRET=turn.secret)
+        app.environment |= {name: value for name, value in given.items() if name.startswith("GIAOBAN_TURN_")}
+        door = environment_of("door") | {
             "FRONT_ADDRESS": address,
             "FRONT_PAGES": f"127.0.0.1:{https}",
             "FRONT_RELAY": f"{address}:{turn.tls_port}",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from server.directives.model import delivery_table
 from server.store import Store
 from server.units.import_ import import_tree, read_district
 from tests.e2e import compose
+from tests.e2e.front import caddy
 from tests.e2e.harness import App, chromium, free_port, until
 from tests.e2e.test_two_processes import CONNECTED, ready
 from tests.postgres import new_database, postgres_cluster
@@ -26,12 +26,6 @@ from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.sqlite_only  # it has a PostgreSQL of its own
 v = delivery_table.c
-FILLED_IN = {
-    "GIAOBAN_DATABASE_PASSWORD": "x",
-    "GIAOBAN_TURN_SECRET": "x",
-    "GIAOBAN_MEDIA_ADDRESSES": "127.0.0.1",
-    "GIAOBAN_FRONT_ADDRESS": "127.0.0.1",
-}
 
 
 class Deployment:
@@ -39,11 +33,10 @@ class Deployment:
 
     def __init__(self, folder: Path, database: str, redis: RedisServer) -> None:
         self.port, self.folder, self.store = free_port(), folder, Store(database)
-        self.settings = compose.example(**FILLED_IN, GIAOBAN_DOMAIN=f"localhost:{self.port}")
-        self.services = compose.services(self.settings)
+        self.services = compose.services(compose.example(**compose.FILLED_IN, GIAOBAN_DOMAIN="localhost"))
         self.url = f"https://localhost:{self.port}"
         self.apps = {name: self._app(name, database, redis) for name in ("server", "server-2")}
-        self._caddy: subprocess.Popen[bytes] | None = None
+        self._front = ExitStack()
 
     def _app(self, name: str, database: str, redis: RedisServer) -> App:
         """The service's own settings; only what names another container is what this machine has for it."""
@@ -52,9 +45,10 @@ class Deployment:
         own = self.services[name]["environment"]
         assert own["GIAOBAN_REDIS_URL"] == "redis://redis:6379/0"
         assert own["GIAOBAN_DATABASE_URL"] == "postgresql+psycopg://giaoban:x@database/giaoban"
-        assert own["GIAOBAN_HTTP_PUBLIC_URL"] == self.url
+        assert own["GIAOBAN_HTTP_PUBLIC_URL"] == "https://localhost"
         shared = {
             "GIAOBAN_HTTP_HOST": "127.0.0.1",
+            "GIAOBAN_HTTP_PUBLIC_URL": self.url,
             "GIAOBAN_DATABASE_URL": database,
             "GIAOBAN_REDIS_URL": redis.url,
             "GIAOBAN_STORAGE_DATA": str(self.folder / "data"),
@@ -77,27 +71,17 @@ class Deployment:
         self._start_front()
 
     def _start_front(self) -> None:
-        """Caddy by the Caddyfile as it is, with a certificate of its own authority, which no other program trusts."""
-        places = {f"{name}:8080": f"127.0.0.1:{app.port}" for name, app in self.apps.items()}
-        environment = {**os.environ, **self.services["front"]["environment"]}
-        text = (ROOT / "config" / "deploy" / "Caddyfile").read_text("utf-8")
-        for name, place in places.items():
-            assert name in text + environment["GIAOBAN_SERVERS"]
-            text = text.replace(name, place)
-            environment["GIAOBAN_SERVERS"] = environment["GIAOBAN_SERVERS"].replace(name, place)
-        options = "admin off\n skip_install_trust\n local_certs\n auto_https disable_redirects"
-        storage = f"storage file_system {{\n root {self.folder}/caddy\n }}"
-        file = self.folder / "Caddyfile"
-        file.write_text(f"{{\n {options}\n {storage}\n}}\n{text}", "utf-8")
-        log = (self.folder / "caddy.log").open("wb")
-        command = ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"]
-        self._caddy = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        log.close()
+        """The pages' front as it is, at which the test's browser knocks itself."""
+        environment = dict(self.services["front"]["environment"])
+        for name, app in self.apps.items():
+            assert f"{name}:8080" in environment["GIAOBAN_SERVERS"]
+            place = f"127.0.0.1:{app.port}"
+            environment["GIAOBAN_SERVERS"] = environment["GIAOBAN_SERVERS"].replace(f"{name}:8080", place)
+        environment["GIAOBAN_MEDIA_SERVER"] = f"127.0.0.1:{self.apps['server'].port}"
+        self._front.enter_context(caddy(self.folder, environment, self.port))
 
     def stop(self) -> None:
-        if self._caddy is not None:
-            self._caddy.terminate()
-            self._caddy.wait(20)
+        self._front.close()
         for app in self.apps.values():
             app.stop()
         self.store.close()
@@ -157,9 +141,9 @@ def browser() -> Iterator[Browser]:
 def test_the_services_are_told_what_they_need() -> None:
     with pytest.raises(KeyError, match="GIAOBAN_TURN_SECRET"):
         compose.services(compose.example(GIAOBAN_DATABASE_PASSWORD="x"))
-    alone = compose.services(compose.example(**FILLED_IN, COMPOSE_PROFILES=""))
-    assert set(alone) == {"server", "database", "turn", "front"}
-    several = compose.services(compose.example(**FILLED_IN))
+    alone = compose.services(compose.example(**compose.FILLED_IN) | {"COMPOSE_PROFILES": ""})
+    assert set(alone) == {"server", "database", "turn", "door", "front"}
+    several = compose.services(compose.example(**compose.FILLED_IN))
     assert set(several) == {*alone, "server-2", "redis"}
     assert several["server-2"]["environment"]["GIAOBAN_MEDIA_SOCKET"] == ""
     assert several["server-2"]["ports"] == []
