@@ -23,6 +23,7 @@ from tests.e2e.telephone import give_pin, seat
 from tests.peers import pcap
 from tests.peers.baresip import Baresip
 from tests.peers.pjsip import RATE, Pjsip
+from tests.peers.strangers import flood
 from tests.peers.test_sipp import SCENARIOS
 
 pytestmark = pytest.mark.timeout(240)
@@ -102,6 +103,29 @@ def test_baresip_dials_in_and_speaks_when_it_has_the_floor(place: Place, baresip
     until(lambda: hears_tone(page, BARESIP_TONE), 20, "its tone again, now with the floor")
     action(page, "floor-mode")
 
+    baresip.do("hangup")
+    until(lambda: not sits(page), 20, "it has left")
+
+
+def test_a_stranger_s_flood_of_calls_disturbs_neither_the_meeting_nor_its_telephones(
+    place: Place, baresip: Baresip
+) -> None:
+    page, operator = place.page, place.app.token("quantri")
+    turned_away = lambda: place.app.call(operator, "GET", "/api/v1/telephone")["strangers"]  # noqa: E731
+    baresip.do("dial", place.number)
+    baresip.told("CALL_ESTABLISHED")
+    baresip.press(place.pins[HEAD])
+    until(lambda: sits(page), 30, "it sits in the roster")
+    until(lambda: beeps(baresip.heard()[-16_000:]) >= 1, 40, "Chromium's beeps")
+    before, known = baresip.heard().size, turned_away()
+    with flood(place.line.here, place.app.telephone_port) as stranger:
+        until(lambda: baresip.heard().size - before > 6 * 8_000, 20, "sound goes on")
+        baresip.press("*6")
+        until(lambda: hears_tone(page, BARESIP_TONE), 20, "its keys and its voice, while the flood lasts")
+    sound = baresip.heard()[before : before + 6 * 8_000]
+    assert beeps(sound) >= 4, "a beep a second"
+    assert stranger.sent > 10_000 and not stranger.answered
+    until(lambda: turned_away() - known > 0.9 * stranger.sent, 20, "all were turned away, and counted")
     baresip.do("hangup")
     until(lambda: not sits(page), 20, "it has left")
 

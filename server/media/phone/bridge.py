@@ -120,7 +120,7 @@ class Bridge:
     """
 
     def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
-        self.metronome = Metronome(self.step)
+        self.metronome = Metronome(self.step, self.read)
         self.hear: Callable[[Speakers, float], Speakers] = lambda speakers, now: speakers
         self._ports, self._on_key, self._arrivals = ports, on_key, Arrivals()
         self._clock, self._ticking = clock, ticking
@@ -210,7 +210,8 @@ class Bridge:
 
     def step(self, now: float) -> None:
         """20 ms of everybody."""
-        self.read()
+        if not self._ticking:
+            self.read()
         speakers: Speakers = {}
         for name, made in self._calls.items():
             samples = made.leg.take(now) if made.leg.talks else None

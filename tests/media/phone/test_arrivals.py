@@ -23,9 +23,15 @@ def opened() -> socket.socket:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """One that sends, and one whose times are noted."""
+    """One that sends, and one whose times are noted: a kernel that noted none before begins a little later."""
     there, here = opened(), opened()
     note_times(here)
+    taking, age, end = Arrivals(), 0.0, time.monotonic() + 10
+    while age < 0.005:
+        assert time.monotonic() < end, "the kernel notes no times"
+        there.sendto(b"x", here.getsockname())
+        time.sleep(0.01)
+        age = taking.take(here.fileno())[0][2]
     yield there, here
     there.close()
     here.close()

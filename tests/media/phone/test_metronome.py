@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import pairwise
 
@@ -22,6 +23,19 @@ async def test_a_tick_that_comes_late_is_due_at_its_own_time(monkeypatch: pytest
     assert {round(after - before, 6) for before, after in pairwise(due)} == {0.02}
     assert beat.skipped == 0
     assert len(beat.lengths) == len(due)
+
+
+async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
+    done: list[str] = []
+    beat = Metronome(lambda due: done.append("tick"), lambda: done.append("ready"))
+    beat.start()
+    await until(lambda: len(done) >= 20)
+    beat.stop()
+    ended = len(done)
+    assert done[:20] == ["ready", "tick"] * 10
+    time.sleep(0.05)
+    await asyncio.sleep(0.01)
+    assert len(done) == ended, "neither goes on"
 
 
 async def test_a_machine_that_stood_still_makes_up_for_nothing() -> None:
