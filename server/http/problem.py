@@ -8,19 +8,19 @@ from typing import Any
 from aiohttp import web
 
 from server.errors import GiaoBanError, TooManyError, UserError
-from server.http.i18n import translate
+from server.http.i18n import _, translate
 from server.http.keys import PRINCIPAL, REQUEST_ID
 from server.http.replies import json_reply
 
 audit = logging.getLogger("giaoban.audit")
 _HTTP_TEXTS = {
-    400: ("bad_request", "Yêu cầu không đúng định dạng."),
-    403: ("not_allowed", "Đồng chí không có quyền làm việc này."),
-    404: ("not_found", "Không có trang này."),
-    405: ("method_not_allowed", "Địa chỉ này không nhận thao tác đó."),
-    413: ("too_large", "Nội dung gửi lên quá lớn."),
+    400: ("bad_request", _("Yêu cầu không đúng định dạng.")),
+    403: ("not_allowed", _("Đồng chí không có quyền làm việc này.")),
+    404: ("not_found", _("Không có trang này.")),
+    405: ("method_not_allowed", _("Địa chỉ này không nhận thao tác đó.")),
+    413: ("too_large", _("Nội dung gửi lên quá lớn.")),
 }
-_INTERNAL = ("internal_error", "Máy chủ gặp lỗi. Việc đang làm có thể chưa được lưu. Xin thử lại sau ít phút.")
+_INTERNAL = ("internal_error", _("Máy chủ gặp lỗi. Việc đang làm có thể chưa được lưu. Xin thử lại sau ít phút."))
 
 
 def note_refusal(request: web.Request, error: GiaoBanError) -> None:

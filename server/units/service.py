@@ -195,9 +195,25 @@ def successors(tx: Transaction, unit_id: int) -> list[int]:
     return [row.successor_id for row in tx.all(query)]
 
 
-def groups(tx: Transaction, on: dt.date | None = None) -> list[Group]:
+def changed_since(tx: Transaction, moment: dt.datetime) -> bool:
+    """Whether the tree of today may be another than that of `moment`, as it was known then."""
+    key = ("units_changed_since", moment)
+    if key not in tx.known:
+        tx.known[key] = _changed_since(tx, moment)
+    return bool(tx.known[key])
+
+
+def _changed_since(tx: Transaction, moment: dt.datetime) -> bool:
+    v, day, today = version_table.c, day_of(moment), day_of(tx.now)
+    recorded = sa.or_(v.recorded_at > moment, v.superseded_at > moment)
+    begun = sa.and_(v.valid_from > day, v.valid_from <= today)
+    ended = sa.and_(v.valid_to > day, v.valid_to <= today)
+    return tx.one(sa.select(v.id).where(sa.or_(recorded, begun, ended)).limit(1)) is not None
+
+
+def groups(tx: Transaction, on: dt.date | None = None, known_at: dt.datetime | None = None) -> list[Group]:
     """Groups that a sender picks recipients by: all communes, the villages of each commune, all units of a bloc."""
-    day = tree(tx, on)
+    day = tree(tx, on, known_at)
     everything = day.ordered()
     communes = [u for u in everything if u.level is Level.COMMUNE and u.bloc is Bloc.GOVERNMENT]
     villages = [u for u in everything if u.level is Level.VILLAGE]

@@ -64,7 +64,7 @@ async def test_the_button_calls_and_the_page_says_how_it_goes(
 ) -> None:
     page = await page_as("vanthu.camthuy")
     board = await (await page.get(f"/directives/{directive}")).text()
-    assert "Gọi đọc chỉ đạo" in board
+    assert "Gọi điện" in board
     answer = await page.post("/deliveries/1/call")
     assert (answer.status, answer.headers["Location"]) == (303, "/deliveries/1#calls")
     known = {"unit_id": district.unit("19606.01"), "directive_id": directive}

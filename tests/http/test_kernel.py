@@ -150,6 +150,17 @@ async def test_an_unexpected_error_shows_nothing_of_itself(
     assert "secret detail" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("/khong-co", "There is no such page."), ("/api/v1/fail/unexpected", "The server has a problem.")],
+)
+async def test_errors_of_the_kernel_are_in_the_persons_language(
+    client: TestClient[Any, Any], path: str, title: str
+) -> None:
+    answer = await client.get(path, headers={"Cookie": "language=en"})
+    assert (await answer.json(content_type=None))["title"].startswith(title)
+
+
 async def test_too_large_a_body(client: TestClient[Any, Any]) -> None:
     answer = await client.post("/api/v1/notes", json={"title": "x" * 5000}, headers={"X-Role": "leader"})
     assert (answer.status, (await answer.json())["code"]) == (413, "too_large")

@@ -11,17 +11,19 @@ import sqlalchemy as sa
 from server.accounts import service as accounts
 from server.directives.ball import pieces
 from server.directives.documents import DocumentType, Urgency
-from server.directives.model import attachment_table, change_table, recipient_table, response_table
+from server.directives.model import attachment_table, change_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through
 from server.directives.service import standing
 from server.directives.service.assign import assigned
+from server.directives.service.drafts import recipients_of
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
 from server.directives.service.kept import kept_spoken
+from server.directives.service.recipients import recipients_now
 from server.directives.service.sources import source_of
-from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, Held, Recipient, Response
+from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, Held, Response
 from server.store import Transaction
 from server.units import service as units
 
@@ -29,9 +31,9 @@ from server.units import service as units
 def directive_shape(tx: Transaction, row: Any) -> Directive:
     """A row of `directive` with its files and recipients."""
     unit = units.units_by_ids(tx, [row.unit_id])[row.unit_id]
-    a, r = attachment_table.c, recipient_table.c
+    a = attachment_table.c
     files = tx.all(sa.select(attachment_table).where(a.directive_id == row.id).order_by(a.id))
-    recipients = tx.all(sa.select(recipient_table).where(r.directive_id == row.id).order_by(r.unit_id))
+    recipients = recipients_of(tx, row.id) if row.state == DirectiveState.ISSUED else recipients_now(tx, row)
     return Directive(
         id=row.id,
         state=DirectiveState(row.state),
@@ -50,7 +52,7 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         author=accounts.names(tx, [row.author_id]).get(row.author_id, ""),
         changed_at=row.changed_at,
         attachments=[attachment_shape(file) for file in files],
-        recipients=[Recipient(unit=x.unit_id, role=RecipientRole(x.role)) for x in recipients],
+        recipients=recipients,
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
         questions=questions_in(row.questions),

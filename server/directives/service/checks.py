@@ -16,10 +16,10 @@ from server.directives.model import attachment_table, directive_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage
 from server.directives.service.access import d, directive_of_ours, v
-from server.directives.service.drafts import recipients_of
 from server.directives.service.issue import require_fit
 from server.directives.service.lateness import at
 from server.directives.service.numbers import OUT, peek_number, series
+from server.directives.service.recipients import recipients_now
 from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
 from server.store import Transaction
 from server.units import service as units
@@ -148,7 +148,7 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
         notation=row.notation,
         urgency=Urgency(row.urgency),
         deadline=row.deadline,
-        recipients=recipients_of(tx, directive_id),
+        recipients=recipients_now(tx, row),
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
         exercise=row.exercise,

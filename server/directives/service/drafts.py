@@ -112,7 +112,7 @@ def create_draft(
             created_at=tx.now,
             **_columns(tx, clean),
         )
-        _set_recipients(tx, directive_id, clean)
+        set_recipients(tx, directive_id, clean.recipients)
         if clean.relation is Relation.FORWARDS:
             copy_attachments(tx, who, clean, directive_id)
         add_attachments(tx, who, policy, uploads, directive_id=directive_id)
@@ -138,10 +138,11 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
     }
 
 
-def _set_recipients(tx: Transaction, directive_id: int, draft: DraftInput) -> None:
+def set_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Recipient]) -> None:
+    """Replace those whom a draft goes to."""
     tx.execute(sa.delete(recipient_table).where(recipient_table.c.directive_id == directive_id))
     by_role: dict[RecipientRole, list[int]] = {}
-    for recipient in draft.recipients:
+    for recipient in recipients:
         by_role.setdefault(recipient.role, []).append(recipient.unit)
     for role, unit_ids in by_role.items():
         rows = sa.select(sa.literal(directive_id), tx.numbers(unit_ids).c.value, sa.literal(role.value))
@@ -174,7 +175,7 @@ def edit_draft(
         clean = _clean(tx, who, policy, draft)
         check_draft_input(tx, who, clean)
         tx.execute(sa.update(directive_table).where(directive_table.c.id == directive_id).values(**_columns(tx, clean)))
-        _set_recipients(tx, directive_id, clean)
+        set_recipients(tx, directive_id, clean.recipients)
         if keep is not None:
             a = attachment_table.c
             tx.execute(sa.delete(attachment_table).where(a.directive_id == directive_id, a.id.not_in(list(keep))))

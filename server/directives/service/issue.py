@@ -20,6 +20,7 @@ from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, reachable_ids
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
+from server.directives.service.recipients import recipients_now, settle_recipients
 from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
 from server.directives.service.telling import MOMENT, tell_issued
@@ -51,6 +52,7 @@ def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
     row = draft_of_ours(tx, who, directive_id)
     check_fit(tx, who, row, tx.now)
     if row.state != DirectiveState.WAITING:
+        settle_recipients(tx, row)
         tx.execute(
             sa.update(directive_table)
             .where(directive_table.c.id == directive_id)
@@ -78,6 +80,7 @@ def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
 def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> DirectiveDone:
     """Issue a locked draft, which the person signs now or has signed for this moment. Raises DraftError."""
     directive_id, recipients = row.id, check_fit(tx, who, row, tx.now)
+    settle_recipients(tx, row)
     signed = row.state == DirectiveState.SCHEDULED
     signer_name = row.signer_name if signed else who.name
     own = units.unit(tx, who.unit_id)
@@ -111,9 +114,7 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
 
 def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipients:
     """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
-    found = tx.all(sa.select(r.unit_id, r.role).where(r.directive_id == row.id))
-    roles = {role.value: role for role in RecipientRole}
-    recipients = [(unit, roles[role]) for unit, role in found]
+    recipients = [(one.unit, one.role) for one in recipients_now(tx, row)]
     problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
     if not {unit for unit, _role in recipients} <= reachable_ids(tx, who.unit_id):
         problems.append(Problem("recipients", "unknown_recipient"))

@@ -22,6 +22,7 @@ from server.directives.rules import DirectiveState
 from server.directives.service.access import d, directive_of_ours, draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
+from server.directives.service.recipients import settle_recipients
 from server.directives.service.telling import MOMENT, tell_moment
 from server.directives.shapes import DirectiveDone, ScheduleInput
 from server.errors import ConflictError, UserError
@@ -47,6 +48,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
         check_fit(tx, who, row, data.at)
         signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT])
+        settle_recipients(tx, row)
         _change(tx, directive_id, DirectiveState.SCHEDULED, scheduled_at=data.at, schedule_problem=None, **signer)
         return DirectiveDone(id=directive_id, state=DirectiveState.SCHEDULED)
 
@@ -62,7 +64,7 @@ def take_back(tx: Transaction, who: Principal, directive_id: int, command_id: st
         row = directive_of_ours(tx, who, directive_id, lock=True)
         if row.state != DirectiveState.SCHEDULED:
             raise ConflictError("not_scheduled", _("Văn bản này không chờ đến giờ ban hành."))
-        _unsign(tx, directive_id, None)
+        _unsign(tx, row, None)
         return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
 
     return once(tx, who, command_id, ["take_back", directive_id], work, DirectiveDone)
@@ -80,7 +82,7 @@ def issue_due(tx: Transaction, policy: Policy) -> bool:
         return False
     problem = _try(tx, policy, row)
     if problem:
-        _unsign(tx, row.id, problem)
+        _unsign(tx, row, problem)
         _tell(tx, policy, "directive.held", row, {"problem": problem})
     return True
 
@@ -111,9 +113,10 @@ def _signer(tx: Transaction, row: Any) -> Principal | None:
     return next((who for who in found if who.may(Permission.ISSUE_DIRECTIVE)), None)
 
 
-def _unsign(tx: Transaction, directive_id: int, problem: str | None) -> None:
+def _unsign(tx: Transaction, row: Any, problem: str | None) -> None:
+    settle_recipients(tx, row)
     nobody = {"signer_id": None, "signer_name": None, "signer_position": None}
-    _change(tx, directive_id, DirectiveState.WAITING, scheduled_at=None, schedule_problem=problem, **nobody)
+    _change(tx, row.id, DirectiveState.WAITING, scheduled_at=None, schedule_problem=problem, **nobody)
 
 
 def _change(tx: Transaction, directive_id: int, state: DirectiveState, **values: Any) -> None:
