@@ -212,9 +212,7 @@ def test_a_missed_time_is_called_to_whom_it_is_for(
     assert store.read_now(service.my_alarms, district.who("chutich.camthuy"), POLICY) == []
 
 
-@pytest.mark.parametrize(
-    ("urgency", "kind", "minutes"), [(Urgency.NORMAL, "reminder", 120), (Urgency.FLASH, "reminder", 0)]
-)
+@pytest.mark.parametrize(("urgency", "minutes"), [(Urgency.NORMAL, 120), (Urgency.FLASH, 0)])
 def test_a_reminder_is_called_to_a_village_without_a_device(
     district: DistrictIds, store: Store, clock: Clock, village: int, urgency: Urgency, minutes: int
 ) -> None:
@@ -272,7 +270,7 @@ def test_the_board_shows_who_has_neither_device_nor_number(district: DistrictIds
     assert not any(lost().values()), "it has a device now"
     store.write_now(numbers.give, district.who("thon1.camthuy").account_id, "")
     assert lost() == {village: True, other: False}
-    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
+    store.write_now(service.see, district.who("thon1.camthuy"), done)
     assert not any(lost().values()), "it knows"
 
 

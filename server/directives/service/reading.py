@@ -19,7 +19,7 @@ from server.directives.model import (
     response_table,
 )
 from server.directives.policy import Policy
-from server.directives.rules import UNREGISTERED, DirectiveState, Stage, State, Timeliness
+from server.directives.rules import DirectiveState, Stage, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
@@ -187,8 +187,8 @@ def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: 
 
 
 def _unreachable(tx: Transaction, policy: Policy, deliveries: Sequence[Any]) -> set[int]:
-    """Units that have not registered and that neither a page nor a call can tell."""
-    return out_of_reach(tx, policy, [row.unit_id for row in deliveries if State(row.state) in UNREGISTERED])
+    """Units on no device of which it has arrived, and that neither a page nor a call can tell."""
+    return out_of_reach(tx, policy, [row.unit_id for row in deliveries if State(row.state) is State.SENT])
 
 
 def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:

@@ -125,7 +125,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
-    for; `held` and `called` on the issuer's board too. `unreachable`: it has not registered yet, nobody of the unit has
+    for; `held` and `called` on the issuer's board too. `unreachable`: it has not arrived, nobody of the unit has
     signed in for long, and nobody has a telephone number.
     """
 
