@@ -6,6 +6,7 @@ import socket
 import numpy as np
 import pytest
 
+from server.media.phone.arrivals import MOST
 from server.media.phone.bridge import Bridge, NoPortError, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
@@ -85,6 +86,26 @@ async def test_telephones_hear_each_other_and_their_keys_are_told() -> None:
             strong = handsets[name].hears(hertz)
             assert strong > 1_500 if hertz in heard else strong < 150, (name, hertz, strong)
     for handset in handsets.values():
+        handset.socket.close()
+    bridge.close_all()
+
+
+async def test_a_flood_to_one_port_is_taken_in_parts_and_keeps_nobody_else_waiting() -> None:
+    now = 1_000.0
+    bridge = Bridge(Ports(HOST, 41_160, 41_169), lambda call, key: None, clock=lambda: now, ticking=False)
+    flooded, other, stranger = Handset(400.0), Handset(700.0), Handset(1_000.0)
+    for name, handset in (("a", flooded), ("b", other)):
+        handset.port = bridge.open(name, handset.terms)
+    stranger.port = flooded.port
+    flooded.say()
+    bridge.step(now)
+    for _ in range(3 * MOST):
+        stranger.say()
+    other.say()
+    bridge.step(now)
+    assert bridge.leg("a").strangers == MOST
+    assert bridge.leg("b").received == 1
+    for handset in (flooded, other, stranger):
         handset.socket.close()
     bridge.close_all()
 
