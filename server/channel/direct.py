@@ -107,6 +107,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
                 await self._writing
             await self._sock.close()
             await owner.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.server.sockets.pop(owner.sid, None)  # Engine.IO does so, too, but not where the task was cancelled
 
     async def _read_on(self) -> None:
         owner = self.owner

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -55,16 +56,22 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int, int]:
     """The next number of each unit, all in one statement."""
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(unit_sequence)
-    units = many.numbers(connection, sorted(set(unit_ids)))
-    first = sa.select(units.c.value, sa.literal(1)).where(sa.true())  # WHERE, or SQLite takes ON CONFLICT for a join's
-    statement = (
+    units = many.bound(connection, sorted(set(unit_ids)))
+    found: Sequence[Any] = connection.execute(_taking(connection.dialect.name), {"units": units}).all()
+    return dict(found)
+
+
+@cache
+def _taking(dialect: str) -> sa.Executable:
+    """Made once: to build a statement costs as much as to run it."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
+    # WHERE, or SQLite takes ON CONFLICT for a join's
+    first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
+    return (
         insert.from_select(["unit_id", "seq"], first)
         .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
         .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
     )
-    found: Sequence[Any] = connection.execute(statement).all()
-    return dict(found)
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:
@@ -116,9 +123,16 @@ def _insert_contents(
 
 def _insert_same(connection: sa.Connection, content: int, units: Iterable[int]) -> None:
     """One event for each unit, whose number has just been taken."""
-    told, s = many.numbers(connection, units), unit_sequence.c
-    rows = sa.select(s.unit_id, s.seq, sa.literal(content)).join_from(told, unit_sequence, s.unit_id == told.c.value)
-    connection.execute(sa.insert(event_table).from_select(["unit_id", "seq", "content_id"], rows))
+    told = {"units": many.bound(connection, units), "content": content}
+    connection.execute(_telling(connection.dialect.name), told)
+
+
+@cache
+def _telling(dialect: str) -> sa.Executable:
+    told, s = many.named(dialect, "units"), unit_sequence.c
+    content = sa.bindparam("content", type_=sa.Integer)
+    rows = sa.select(s.unit_id, s.seq, content).join_from(told, unit_sequence, s.unit_id == told.c.value)
+    return sa.insert(event_table).from_select(["unit_id", "seq", "content_id"], rows)
 
 
 def since(connection: sa.Connection, unit_id: int, seq: int, limit: int = 500) -> list[StoredEvent]:
