@@ -25,6 +25,7 @@ from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
 from server.channel.packets import event_body, packet, packets
 from server.channel.presence import Presence
+from server.channel.rooms import RoomIndex
 from server.channel.sharing import SharedRooms
 from server.channel.wire import MsgspecJson
 from server.errors import (
@@ -93,12 +94,13 @@ class Channel:
             max_http_buffer_size=MESSAGE_LIMIT,
             ping_interval=10,
             ping_timeout=8,
+            monitor_clients=False,
             cors_allowed_origins=None,
             http_compression=False,
-            client_manager=SharedRooms(redis_url) if redis_url else direct.RoomIndex(),
+            client_manager=SharedRooms(redis_url) if redis_url else RoomIndex(),
         )
         self._others = neighbours.make(self, self.sio.manager)
-        direct.set_up(self.sio, self._quick_ack)
+        self._heart = direct.set_up(self.sio, self._quick_ack)
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
         self.sio.on("*", self._dispatch)
@@ -117,6 +119,7 @@ class Channel:
         """Serve `/socket.io/` and send events from now on."""
         self.sio.attach(app)
         app[CHANNEL] = self
+        app.cleanup_ctx.append(self._heart.run)
         self.store.listeners.append(self._committed)
         if self._others is not None:
             app.cleanup_ctx.append(self._others.run)
@@ -303,7 +306,9 @@ class Channel:
         async with self._sending:
             made = packets(events)
             for event, packet in zip(events, made, strict=True):
-                await direct.send_packet(self.sio, f"unit:{event.unit_id}", packet)
+                room = f"unit:{event.unit_id}"
+                if waiting := direct.write_packet(self.sio, room, packet):
+                    await direct.queue_packet(self.sio, waiting, packet)
                 faults.place("sending", event.kind)
             if events:
                 faults.place("sent", events[0].kind)

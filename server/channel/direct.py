@@ -1,94 +1,36 @@
 """Frames written straight to idle connections, and acknowledgements read without a task each (DESIGN, The channel).
 
-python-socketio does handshakes, rooms and all slow cases; this is the short way for one event to a thousand units. What
-it touches of the private names of Engine.IO and aiohttp stands here alone. Both are pinned, and a test fails when one
-of these names moves (`tests/channel/test_direct.py`).
+python-socketio does handshakes, rooms and all slow cases; this is the short way for one event to a thousand units. A
+connection that is a WebSocket from the start has one task, which reads; another one writes while something waits. What
+is touched of the private names of Engine.IO and aiohttp stands here and in `heart.py` and `reader.py` alone. Both are
+pinned, and a test fails when one of these names moves (`tests/channel/test_direct.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import socketio
 from aiohttp import WSCloseCode, WSMsgType, web
-from aiohttp._websocket.helpers import websocket_mask
+from engineio import exceptions as engine_errors
 from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
-from server.channel.packets import acknowledged, frame_of
+from server.channel.heart import Heart
+from server.channel.packets import PING, PONG, acknowledged, frame_of
+from server.channel.reader import AckReader
 
 log = logging.getLogger("giaoban.channel")
 STALL_SECONDS = 5.0
+READ_AT_ONCE = 1 << 16
+"""Bytes. asyncio's own 256 KB is more than what malloc has at hand, so that each short message costs a mapping of fresh
+pages: 14 us instead of 2."""
 OnAck = Callable[[str, int], bool]
-_WHOLE_TEXT, _MASKED = 0x81, 0x80  # first byte of a text in one frame; bit of the second that every client's frame has
-_LONGEST_SHORT = 125
-_HEAD = 6  # bytes of a short frame's head: two, and four of the mask
-_LONGEST_HEAD = 10  # bytes that say how long a frame is: two, and eight of its length
-
-
-class AckReader:
-    """Stands before aiohttp's reader of frames and takes acknowledgements out, without a task or a future for each.
-
-    It takes a frame that came alone and whole, where a message may begin; all other bytes go on as they are. What it
-    leaves is found by `DirectSocket.wait`. `take(packet)` says whether that was an acknowledgement.
-    """
-
-    def __init__(self, reader: Any, take: Callable[[bytes | bytearray], bool]) -> None:
-        self._reader, self._take = reader, take
-        self._ahead = b""  # of the head of a frame
-        self._left = 0  # bytes that the frame at hand still has
-        self._fragmented = False
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """What aiohttp's protocol calls with what has come; the answer is its reader's."""
-        if (
-            data[0] == _WHOLE_TEXT
-            and _HEAD < len(data) <= _HEAD + _LONGEST_SHORT
-            and data[1] == _MASKED | (len(data) - _HEAD)
-            and not (self._left or self._ahead or self._fragmented)
-        ):
-            packet = bytearray(data[_HEAD:])
-            websocket_mask(data[2:_HEAD], packet)
-            if self._take(packet):
-                return False, b""
-        else:
-            self._follow(data)
-        found: tuple[bool, bytes] = self._reader.feed_data(data)
-        return found
-
-    def feed_eof(self) -> None:
-        """The connection has ended."""
-        self._reader.feed_eof()
-
-    def _follow(self, data: bytes) -> None:
-        """Keep in mind where the next frame begins (RFC 6455, 5.2)."""
-        data = self._ahead + data
-        self._ahead = b""
-        at = self._left
-        while at < len(data):
-            size = _size_of_frame(data[at : at + _LONGEST_HEAD])
-            if size is None:
-                self._ahead = data[at:]
-                break
-            if not data[at] & 0x08:  # no control frame, which may stand between the fragments of a message
-                self._fragmented = not data[at] & 0x80
-            at += size
-        self._left = max(0, at - len(data))
-
-
-def _size_of_frame(frame: bytes) -> int | None:
-    """Bytes of a client's frame that begins so, head and all; None if too little of it is there to know."""
-    if len(frame) < 2:
-        return None
-    short = frame[1] & 0x7F
-    extra = {126: 2, 127: 8}.get(short, 0)
-    if len(frame) < 2 + extra:
-        return None
-    length = int.from_bytes(frame[2 : 2 + extra]) if extra else short
-    return 2 + extra + (4 if frame[1] & _MASKED else 0) + length
+_PING_FRAME = frame_of(PING)
+_NOBODY: dict[str, Any] = {}
 
 
 class _Response(web.WebSocketResponse):
@@ -102,16 +44,33 @@ class _Response(web.WebSocketResponse):
         return True
 
 
+class _Outbox(asyncio.Queue[Any]):
+    """The queue of a connection; `on_put` is told of each packet, so that nobody need wait for one."""
+
+    def __init__(self, on_put: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_put = on_put
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        self._on_put()
+
+
 class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
     """One connection's WebSocket. Made by Engine.IO with `handler`, the bound method of its own socket."""
 
-    on_ack: OnAck | None = None
+    on_ack: OnAck
+    heart: Heart
 
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server)
         self.owner = handler.__self__
+        self.unanswered = False
+        """Whether the last heartbeat still waits for its answer."""
+        self._beats = False  # by `heart`; a connection that began by polling has Engine.IO's own heartbeat
         self._transport: asyncio.Transport | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         """As Engine.IO's, without compression: it costs 90 KB a connection and a thread for large frames."""
@@ -120,30 +79,105 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         await self._sock.prepare(request)
         self.environ = environ
         protocol: Any = request.protocol
-        self._transport = protocol.transport
-        protocol._payload_parser = AckReader(protocol._payload_parser, self._take_ack)
+        self._transport = transport = protocol.transport
+        transport.max_size = READ_AT_ONCE
+        protocol._payload_parser = AckReader(protocol._payload_parser, self._take)
         self.owner.direct = self
         try:
-            await self.handler(self)
+            await (self.handler(self) if self.owner.connected else self._serve())
         finally:
             if self._stalled is not None:
                 self._stalled.cancel()
         return self._sock
 
+    async def _serve(self) -> None:
+        """What Engine.IO's handler does, for a connection that is new."""
+        owner = self.owner
+        waiting, owner.queue = owner.queue, _Outbox(self._write_soon)
+        while not waiting.empty():
+            owner.queue.put_nowait(waiting.get_nowait())
+        owner.connected = owner.upgraded = self._beats = True
+        self.heart.enter(self)
+        try:
+            await self._read_on()
+        finally:
+            self.heart.leave(self)
+            if self._writing is not None:
+                owner.queue.put_nowait(None)
+                await self._writing
+            await self._sock.close()
+            await owner.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.server.sockets.pop(owner.sid, None)  # Engine.IO does so, too, but not where the task was cancelled
+
+    async def _read_on(self) -> None:
+        owner = self.owner
+        while not owner.closed:
+            try:
+                packet = engine.Packet(encoded_packet=await self.wait())
+            except (OSError, ValueError) as error:
+                log.debug("no more from %s: %s", owner.sid, error)
+                return
+            try:
+                await owner.receive(packet)
+            except engine_errors.EngineIOError as error:
+                log.info("refused a packet of %s: %s", owner.sid, error)
+            except Exception:
+                log.exception("failed with a packet of %s", owner.sid)
+
+    def _write_soon(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_on())
+
+    async def _write_on(self) -> None:
+        """Write what waits, in its order; None ends the connection, and after its end nothing waits any more."""
+        queue, gone = self.owner.queue, False
+        while not queue.empty():
+            packet = queue.get_nowait()
+            try:
+                if packet is None:
+                    await self.close()
+                elif not gone:
+                    await self.send(packet.encode())
+            except ConnectionError:
+                gone = True
+            finally:
+                queue.task_done()
+        self._writing = None
+
     async def wait(self) -> str | bytes:
-        """The next message but acknowledgements, which are taken here. Raises OSError at the end."""
+        """The next message but those that `_take` takes. Raises OSError at the end."""
         while True:
             message = await self._sock.receive()
             data = message.data
-            if message.type is WSMsgType.TEXT and self._take_ack(data.encode()):
+            if message.type is WSMsgType.TEXT and self._take(data.encode()):
                 continue
             if not isinstance(data, bytes | str):
                 raise OSError("the connection is closed")
             return data
 
-    def _take_ack(self, packet: bytes | bytearray) -> bool:
+    def _take(self, packet: bytes | bytearray) -> bool:
+        """An acknowledgement, or the answer to a heartbeat of ours."""
+        if packet == PONG and self._beats:
+            self.unanswered = False
+            return True
         seq = acknowledged(packet)
-        return seq is not None and self.on_ack is not None and self.on_ack(self.owner.sid, seq)
+        return seq is not None and self.on_ack(self.owner.sid, seq)
+
+    def ask(self) -> None:
+        """Send a heartbeat; one who is not a client any more by now is left alone by its connection, too."""
+        if self.owner.closed and self._transport is not None:
+            self._transport.close()
+            return
+        self.unanswered = True
+        if not self.write(_PING_FRAME):
+            self.owner.queue.put_nowait(engine.Packet(engine.PING))
+
+    async def give_up(self) -> None:
+        """End a connection that answers no heartbeats."""
+        log.info("%s answers no heartbeats", self.owner.sid)
+        await self.owner.close(wait=False, abort=True, reason=self.server.reason.PING_TIMEOUT)
+        if self._transport is not None:
+            self._transport.abort()
 
     def write(self, frame: bytes) -> bool:
         """Write a frame if nothing waits before it, else False. Who reads nothing for 5 s is cut off."""
@@ -173,51 +207,41 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
             transport.abort()
 
 
-class RoomIndex(socketio.AsyncManager):  # type: ignore[misc]  # socketio has no types
-    """Knows the rooms of each connection, so that one who leaves is not looked for in every room there is."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._rooms_of: dict[tuple[str, str], set[str | None]] = {}
-
-    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
-        """Enter, and note it."""
-        super().basic_enter_room(sid, namespace, room, eio_sid)
-        self._rooms_of.setdefault((namespace, sid), set()).add(room)
-
-    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
-        """Leave, and note it."""
-        super().basic_leave_room(sid, namespace, room)
-        self._rooms_of.get((namespace, sid), set()).discard(room)
-
-    def basic_disconnect(self, sid: str, namespace: str, **_options: Any) -> None:
-        """As Socket.IO's, by the index."""
-        for room in self._rooms_of.pop((namespace, sid), set()):
-            super().basic_leave_room(sid, namespace, room)
-        self.callbacks.pop(sid, None)
-        for pending in (self.pending_connect, self.pending_disconnect):
-            sids = pending.get(namespace)
-            if sids and sid in sids:
-                sids.remove(sid)
-                if not sids:
-                    del pending[namespace]
-
-
-def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> None:
-    """Let a server make its connections by `DirectSocket`."""
-    made = type("OwnDirectSocket", (DirectSocket,), {"on_ack": staticmethod(on_ack)})
+def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> Heart:
+    """Let a server make its connections by `DirectSocket`; gives what must run for their heartbeats."""
+    heart = Heart(sio.eio)
+    made = type("OwnDirectSocket", (DirectSocket,), {"on_ack": staticmethod(on_ack), "heart": heart})
     sio.eio._async = {**sio.eio._async, "websocket": made}
+    usual = sio.eio.handlers["connect"]
+
+    async def connected(eio_sid: str, environ: dict[str, Any]) -> None:
+        await usual(eio_sid, environ)
+        if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            sio.eio.sockets[eio_sid].last_ping = None  # so that Engine.IO starts no task for its heartbeats
+
+    sio.eio.on("connect", connected)
+    return heart
 
 
 async def send_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> None:
     """Send one packet to everybody in a room: straight where nothing waits, through the queue elsewhere."""
-    if room not in sio.manager.rooms.get("/", ()):
-        return
-    frame, waiting = frame_of(packet), []
-    for _sid, eio_sid in sio.manager.get_participants("/", room):
-        owner = sio.eio.sockets.get(eio_sid)
-        direct = getattr(owner, "direct", None)
+    await queue_packet(sio, write_packet(sio, room, packet), packet)
+
+
+async def queue_packet(sio: socketio.AsyncServer, connections: Iterable[str], packet: bytes) -> None:
+    """Let a packet wait its turn on connections (ids of Engine.IO's)."""
+    for eio_sid in connections:
+        await sio.eio.send_packet(eio_sid, engine.Packet(engine.MESSAGE, packet[1:].decode()))
+
+
+def write_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> list[str]:
+    """Write a packet to everybody in a room with whom nothing waits; gives the other connections."""
+    members = sio.manager.rooms.get("/", _NOBODY).get(room, _NOBODY)
+    if not members:
+        return []
+    frame, sockets, waiting = frame_of(packet), sio.eio.sockets, []
+    for eio_sid in list(members.values()):
+        direct = getattr(sockets.get(eio_sid), "direct", None)
         if direct is None or not direct.write(frame):
             waiting.append(eio_sid)
-    for eio_sid in waiting:
-        await sio.eio.send_packet(eio_sid, engine.Packet(engine.MESSAGE, packet[1:].decode()))
+    return waiting

@@ -13,6 +13,7 @@ import msgspec
 
 from server.store import StoredEvent
 
+PING, PONG = b"2", b"3"
 ACK = b'42["channel.ack",{"seq":'
 _ACK_END = b"}]"
 _MOST_DIGITS = 15

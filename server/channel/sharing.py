@@ -21,7 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from server.channel.direct import RoomIndex
+from server.channel.rooms import RoomIndex
 
 log = logging.getLogger("giaoban.channel")
 CHANNEL_NAME = "giaoban"

@@ -55,6 +55,7 @@ recipient_table = Table(
     sa.Column("directive_id", sa.ForeignKey("directive.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("unit_id", sa.ForeignKey("unit.id"), primary_key=True),
     sa.Column("role", sa.String(10), nullable=False),
+    sqlite_with_rowid=False,
 )
 """Who a draft will go to; after the issue the deliveries say who it went to."""
 

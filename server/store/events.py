@@ -1,13 +1,14 @@
 """The outbox: what happened, numbered per unit, written with the change itself and sent after the commit.
 
 A unit's numbers have no holes: the counter row is locked by the transaction that takes the next ones. Clients keep the
-last number they saw without a gap and ask for what follows.
+last number they saw without a gap and ask for what follows. What a thousand units are told alike is stored once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,15 +18,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from server.store import many
 from server.store.tables import Table, UtcDateTime, metadata
 
+content_table = Table(
+    "event_content",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
 event_table = Table(
     "event",
     metadata,
     sa.Column("unit_id", sa.Integer, primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("content_id", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
+"""Which content each unit was told under which number. No foreign key: both are written here alone, together."""
+
 unit_sequence = Table(
     "unit_sequence",
     metadata,
@@ -46,15 +56,22 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int, int]:
     """The next number of each unit, all in one statement."""
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(unit_sequence)
-    units = many.numbers(connection, sorted(set(unit_ids)))
-    first = sa.select(units.c.value, sa.literal(1)).where(sa.true())  # WHERE, or SQLite takes ON CONFLICT for a join's
-    statement = (
+    units = many.bound(connection, sorted(set(unit_ids)))
+    found: Sequence[Any] = connection.execute(_taking(connection.dialect.name), {"units": units}).all()
+    return dict(found)
+
+
+@cache
+def _taking(dialect: str) -> sa.Executable:
+    """Made once: to build a statement costs as much as to run it."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
+    # WHERE, or SQLite takes ON CONFLICT for a join's
+    first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
+    return (
         insert.from_select(["unit_id", "seq"], first)
         .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
         .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
     )
-    return {unit: seq for unit, seq in connection.execute(statement)}  # noqa: C416 - rows are no pairs to mypy
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:
@@ -82,42 +99,50 @@ def append(
     told: dict[int, list[int]] = {}
     for unit, body in bodies.items():
         told.setdefault(id(body), []).append(unit)
+    texts = [msgspec.Raw(msgspec.json.encode(bodies[units[0]])) for units in told.values()]
     events: list[StoredEvent] = []
-    single: list[StoredEvent] = []
-    for units in told.values():
-        text = msgspec.Raw(msgspec.json.encode(bodies[units[0]]))
-        same = [StoredEvent(unit, taken[unit], kind, text, now) for unit in units]
-        events += same
-        if len(same) > 1:
-            _insert_same(connection, kind, text, units, now)
+    single: list[dict[str, int]] = []
+    for units, text, content in zip(told.values(), texts, _insert_contents(connection, kind, texts, now), strict=True):
+        events += [StoredEvent(unit, taken[unit], kind, text, now) for unit in units]
+        if len(units) > 1:
+            _insert_same(connection, content, units)
         else:
-            single += same
+            single.append({"unit_id": units[0], "seq": taken[units[0]], "content_id": content})
     if single:
-        connection.execute(
-            sa.insert(event_table), [msgspec.structs.asdict(e) | {"body": bytes(e.body).decode()} for e in single]
-        )
+        connection.execute(sa.insert(event_table), single)
     return events
 
 
-def _insert_same(connection: sa.Connection, kind: str, text: msgspec.Raw, units: Iterable[int], now: datetime) -> None:
-    """One event for each unit, whose number has just been taken: the text is handed over once."""
-    told, s = many.numbers(connection, units), unit_sequence.c
-    rows = sa.select(
-        s.unit_id,
-        s.seq,
-        sa.literal(kind),
-        sa.literal(bytes(text).decode()),
-        sa.literal(now, UtcDateTime),
-    ).join_from(told, unit_sequence, s.unit_id == told.c.value)
-    connection.execute(sa.insert(event_table).from_select(["unit_id", "seq", "kind", "body", "at"], rows))
+def _insert_contents(
+    connection: sa.Connection, kind: str, texts: Sequence[msgspec.Raw], now: datetime
+) -> Sequence[int]:
+    """Write what is told; gives the ids, in the same order."""
+    insert = sa.insert(content_table).returning(content_table.c.id, sort_by_parameter_order=True)
+    return connection.scalars(insert, [{"kind": kind, "body": bytes(text).decode(), "at": now} for text in texts]).all()
+
+
+def _insert_same(connection: sa.Connection, content: int, units: Iterable[int]) -> None:
+    """One event for each unit, whose number has just been taken."""
+    told = {"units": many.bound(connection, units), "content": content}
+    connection.execute(_telling(connection.dialect.name), told)
+
+
+@cache
+def _telling(dialect: str) -> sa.Executable:
+    told, s = many.named(dialect, "units"), unit_sequence.c
+    content = sa.bindparam("content", type_=sa.Integer)
+    rows = sa.select(s.unit_id, s.seq, content).join_from(told, unit_sequence, s.unit_id == told.c.value)
+    return sa.insert(event_table).from_select(["unit_id", "seq", "content_id"], rows)
 
 
 def since(connection: sa.Connection, unit_id: int, seq: int, limit: int = 500) -> list[StoredEvent]:
     """The unit's events after number `seq`, in order, at most `limit`."""
+    e, c = event_table.c, content_table.c
     rows: Iterable[Any] = connection.execute(
-        sa.select(event_table)
-        .where(event_table.c.unit_id == unit_id, event_table.c.seq > seq)
-        .order_by(event_table.c.seq)
+        sa.select(e.unit_id, e.seq, c.kind, c.body, c.at)
+        .join(content_table, c.id == e.content_id)
+        .where(e.unit_id == unit_id, e.seq > seq)
+        .order_by(e.seq)
         .limit(limit)
     )
     return [StoredEvent(r.unit_id, r.seq, r.kind, msgspec.Raw(r.body.encode()), r.at) for r in rows]

@@ -12,14 +12,29 @@ from sqlalchemy.dialects import postgresql
 
 def numbers(connection: sa.Connection, values: Iterable[int]) -> Any:
     """A table of one column `value` with these numbers, in their order."""
+    return _table(connection.dialect.name, None, bound(connection, values))
+
+
+def named(dialect: str, name: str) -> Any:
+    """The same for a statement that is made once: the numbers are the parameter `name`, given as by `bound`."""
+    return _table(dialect, name, None)
+
+
+def bound(connection: sa.Connection, values: Iterable[int]) -> Any:
+    """Numbers as the one parameter that they are."""
     if connection.dialect.name == "postgresql":
-        array = sa.bindparam(None, list(values), postgresql.ARRAY(sa.Integer))
-        return sa.func.unnest(array).table_valued(sa.column("value", sa.Integer)).render_derived()
-    text = sa.bindparam(None, msgspec.json.encode(list(values)).decode(), sa.Text)
-    return sa.func.json_each(text).table_valued(sa.column("value", sa.Integer))
+        return list(values)
+    return msgspec.json.encode(list(values)).decode()
 
 
 def among(connection: sa.Connection, values: Iterable[int]) -> sa.Select[tuple[int]]:
     """The same for the right side of IN."""
     table = numbers(connection, values)
     return sa.select(table.c.value)
+
+
+def _table(dialect: str, name: str | None, value: Any) -> Any:
+    if dialect == "postgresql":
+        array = sa.bindparam(name, value, postgresql.ARRAY(sa.Integer))
+        return sa.func.unnest(array).table_valued(sa.column("value", sa.Integer)).render_derived()
+    return sa.func.json_each(sa.bindparam(name, value, sa.Text)).table_valued(sa.column("value", sa.Integer))

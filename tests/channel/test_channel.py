@@ -169,6 +169,7 @@ async def test_presence_counts_devices(harness: Harness) -> None:
     assert harness.channel.presence.connected() == [1, 2]
     await two.disconnect()
     await until(lambda: harness.channel.presence.connected() == [1])
+    await until(lambda: [name for name, _body in heard].count("presence.changed") == 2)
     changes = [body for name, body in heard if name == "presence.changed"]
     assert changes == [{"unit": 2, "connected": True}, {"unit": 2, "connected": False}]
 

@@ -15,8 +15,9 @@ from aiohttp import ClientSession, WSMsgType
 from engineio import packet as engine
 
 from server.channel import direct
-from server.channel.direct import AckReader, RoomIndex
 from server.channel.packets import acknowledged, event_body, frame_of, packets
+from server.channel.reader import AckReader
+from server.channel.rooms import RoomIndex
 from server.store import StoredEvent, Transaction
 from tests.channel.test_channel import Harness, harness, until
 from tests.conftest import START

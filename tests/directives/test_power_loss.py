@@ -39,8 +39,9 @@ def promises(sent: bytes) -> Iterator[str]:
     for found in _REGISTERED.finditer(sent):
         yield f"SELECT 1 FROM delivery WHERE directive_id = {int(found[1])} AND registry_number = {int(found[2])}"
     for found in _EVENT.finditer(sent):
+        event = "SELECT 1 FROM event JOIN event_content ON id = content_id"
         about = f"json_extract(body, '$.directive') = {int(found[3])}"
-        yield f"SELECT 1 FROM event WHERE kind = '{found[1].decode()}' AND seq = {int(found[2])} AND {about}"
+        yield f"{event} WHERE kind = '{found[1].decode()}' AND seq = {int(found[2])} AND {about}"
 
 
 def broken(file: Path, told: list[str]) -> list[str]:

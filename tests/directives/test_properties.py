@@ -35,7 +35,7 @@ from server.directives.shapes import (
 )
 from server.errors import GiaoBanError
 from server.store import Store
-from server.store.events import event_table
+from server.store.events import since
 from server.units.service import by_code
 from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import POLICY, draft, issue
@@ -114,8 +114,7 @@ class World:
         return self.store.read_now(lambda tx: tx.all(sa.select(change_table).order_by(change_table.c.id)))
 
     def events(self, unit: int) -> list[Any]:
-        query = sa.select(event_table).where(event_table.c.unit_id == unit).order_by(event_table.c.seq)
-        return self.store.read_now(lambda tx: tx.all(query))
+        return self.store.read_now(lambda tx: since(tx.connection, unit, 0))
 
 
 @pytest.mark.sqlite_only

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from server.directives.model import directive_words
 from server.directives.rules import State, stage_of
-from server.store import Transaction
+from server.store import Transaction, events
 from server.store.fulltext import is_index
 from server.store.migrate import MIGRATIONS, _config, is_current, migrate, newest
 from server.store.schema import metadata
@@ -110,6 +110,30 @@ def test_deliveries_from_before_get_their_stage_and_keep_their_numbers(tmp_path:
                 twice = "UPDATE delivery SET registry_year = 2026, registry_number = 4 WHERE id = 1"
                 with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
                     connection.exec_driver_sql(twice)
+            made.dispose()
+
+
+def test_events_from_before_keep_their_numbers_and_words(tmp_path: Path) -> None:
+    """A database of revision 0021 with events of two units; the next ones follow them."""
+    told = [(2, 1, "a.b", '{"n":1}'), (1, 1, "a.b", '{"n":1}'), (1, 2, "c.d", '{"n":2}')]
+    with postgres_cluster() as url:
+        for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(url, "events"))):
+            with made.begin() as connection:
+                command.upgrade(_config(connection), "0021")
+                for unit, seq, kind, body in told:
+                    values = f"VALUES ({unit}, {seq}, '{kind}', '{body}', '2026-11-24 01:00:00')"
+                    connection.exec_driver_sql(f"INSERT INTO event (unit_id, seq, kind, body, at) {values}")
+                    one = f"INSERT INTO unit_sequence (unit_id, seq) VALUES ({unit}, 0) ON CONFLICT DO NOTHING"
+                    connection.exec_driver_sql(one)
+                    connection.exec_driver_sql(f"UPDATE unit_sequence SET seq = {seq} WHERE unit_id = {unit}")
+            migrate(made)
+            with made.begin() as connection:
+                body = {"n": 3}
+                events.append(connection, "e.f", {1: body, 2: body}, START)
+                found = [event for unit in (1, 2) for event in events.since(connection, unit, 0)]
+                new = [(1, 3, "e.f", '{"n":3}'), (2, 2, "e.f", '{"n":3}')]
+                assert [(e.unit_id, e.seq, e.kind, bytes(e.body).decode()) for e in found] == sorted(told + new)
+                assert connection.exec_driver_sql("SELECT count(*) FROM event_content").scalar() == 4
             made.dispose()
 
 

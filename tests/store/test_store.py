@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from server.errors import UnavailableError
 from server.store import Store, StoredEvent, Transaction, UtcDateTime
-from server.store.events import event_table
+from server.store.events import content_table, event_table
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 
@@ -154,11 +154,11 @@ def test_moments_are_stored_as_they_are_though_repeated(plain_store: Store) -> N
         datetime(2026, 11, 24, 8, 0, 0, 5, tzinfo=timezone(timedelta(hours=7))),
     )
     moments = [now, now, later, later, now, datetime(2026, 11, 24, 1, tzinfo=UTC)]
-    rows = [{"unit_id": 1, "seq": seq, "kind": "x", "body": "{}", "at": at} for seq, at in enumerate(moments, 1)]
-    plain_store.write_now(lambda tx: tx.execute(sa.insert(event_table), rows))
-    found = plain_store.read_now(lambda tx: tx.all(sa.select(event_table.c.at).order_by(event_table.c.seq)))
+    rows = [{"id": id, "kind": "x", "body": "{}", "at": at} for id, at in enumerate(moments, 1)]
+    plain_store.write_now(lambda tx: tx.execute(sa.insert(content_table), rows))
+    found = plain_store.read_now(lambda tx: tx.all(sa.select(content_table.c.at).order_by(content_table.c.id)))
     assert [row.at for row in found] == moments
     with pytest.raises(sa.exc.StatementError, match="without a time zone"):
         plain_store.write_now(
-            lambda tx: tx.execute(sa.insert(event_table), [{**rows[0], "seq": 9, "at": datetime(2026, 1, 1)}])
+            lambda tx: tx.execute(sa.insert(content_table), [{**rows[0], "id": 9, "at": datetime(2026, 1, 1)}])
         )
