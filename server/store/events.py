@@ -67,11 +67,12 @@ def _taking(dialect: str) -> sa.Executable:
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
     # WHERE, or SQLite takes ON CONFLICT for a join's
     first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
-    return (
+    made: sa.Executable = (
         insert.from_select(["unit_id", "seq"], first)
         .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
         .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
     )
+    return made
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:
