@@ -45,7 +45,7 @@ def notes(at: Desk) -> list[dict[str, Any]]:
     """What the issuer's unit was told."""
     found = at.store.read_now(
         lambda tx: tx.connection.exec_driver_sql(
-            "SELECT body FROM event WHERE kind = 'directive.clerk_wanted' ORDER BY seq"
+            "SELECT body FROM event_content WHERE kind = 'directive.clerk_wanted' ORDER BY id"
         ).all()
     )
     return [msgspec.json.decode(row[0]) for row in found]

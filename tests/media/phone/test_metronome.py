@@ -51,7 +51,8 @@ async def test_a_machine_that_stood_still_makes_up_for_nothing() -> None:
     assert beat.skipped >= 25
 
 
-async def test_it_can_be_stopped_and_started_again() -> None:
+async def test_it_can_be_stopped_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metronome, "BEHIND", 60.0)  # whatever else runs here
     due: list[float] = []
     beat = Metronome(due.append)
     beat.start()
