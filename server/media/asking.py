@@ -17,7 +17,8 @@ LATEST = 2.0  # s after which nobody waits any more for what is missing; twice a
 SMOOTHING = 0.2  # share of the newest answer
 LARGEST_GAP = 100  # packets; more is a new beginning, not a loss
 MOST_MISSING = 200  # packets at a time, each of which is looked at with every burst
-MOST_AT_ONCE = 12.0  # packets that may be asked for together
+MOST_AT_ONCE = 5.0  # packets of a camera that may be asked for together: repairs of more fill a link that became thin
+MOST_OF_SCREEN = 12.0  # the same of a screen
 ASKED_SHARE = 0.35  # packets that may be asked for with each that comes
 SCREEN_GAPS = 2  # times as much of a screen, of which one page may be more than that
 SCREEN_SHARE = 0.5
@@ -43,7 +44,8 @@ class Losses:
         self.missing: dict[int, _Missing] = {}
         self.came = 0
         self._seen = 0  # of them
-        self._allowed = MOST_AT_ONCE
+        self._most = MOST_OF_SCREEN if screen else MOST_AT_ONCE
+        self._allowed = self._most
         self._times = SCREEN_GAPS if screen else 1
         self._share = SCREEN_SHARE if screen else ASKED_SHARE
         self._answered_in = 0.0  # s from a NACK to what it asked for
@@ -71,7 +73,7 @@ class Losses:
         """
         due: list[int] = []
         again = max(ASK_AGAIN, LATER * self._answered_in)
-        self._allowed = min(MOST_AT_ONCE, self._allowed + self._share * (self.came - self._seen))
+        self._allowed = min(self._most, self._allowed + self._share * (self.came - self._seen))
         self._seen = self.came
         for index, gap in list(self.missing.items()):
             if gap.times >= ASK_TIMES or now - gap.noticed > self._times * LATEST:

@@ -194,7 +194,9 @@ class Switch:
             room.tick(now)
         for number, participant in enumerate(list(self.participants())):
             if participant.uplink.packets:
-                participant.send_rtcp([*participant.uplink.requests(now), *participant.uplink.transport_feedback()])
+                uplink = participant.uplink
+                crowding = uplink.look_at_way(now)
+                participant.send_rtcp([*crowding, *uplink.requests(now), *uplink.transport_feedback(now)])
             if (self._ticks + number) % 2:
                 self._probe(participant, now)
             if (self._ticks + number) % PHASES == 0:

@@ -177,6 +177,11 @@ class FeedbackBuilder:
         self._waiting = 0
         self._feedbacks = 0
 
+    @property
+    def sent(self) -> int:
+        """How many packets the peer has sent until the newest that came; only differences count."""
+        return self._highest or 0
+
     def record(self, sequence: int, arrival_us: int) -> None:
         """A packet with this 16-bit transport-wide number came; copies and very late ones are ignored."""
         highest = self._highest
@@ -198,15 +203,20 @@ class FeedbackBuilder:
         elif number < begin:
             self._begin = number
 
-    def build(self) -> list[bytes]:
-        """RTCP packets for what came since the last call; empty when nothing did."""
+    def build(self, losses: bool = True) -> list[bytes]:
+        """RTCP packets for what came since the last call; empty when nothing did.
+
+        Without `losses` they say nothing of what did not come: Chromium sends that again unasked.
+        """
         if self._begin is None or self._highest is None:
             return []
         begin, highest = self._begin, self._highest
         numbers = sorted(number for number in self._ticks if number >= begin)
         packets: list[bytes] = []
         while numbers:
-            taken, base = self._take(numbers, begin)
+            taken, base = self._take(numbers, begin if losses else numbers[0])
+            if not losses:
+                taken = min(taken, _run(numbers))
             packets.append(self._packet(numbers[:taken], base))
             begin = numbers[taken - 1] + 1
             del numbers[:taken]
@@ -252,6 +262,11 @@ class FeedbackBuilder:
         self._feedbacks += 1
         fci = b"".join((head, _build_chunks(symbols), deltas))
         return build_transport_feedback(self.sender_ssrc, self.media_ssrc, fci)
+
+
+def _run(numbers: list[int]) -> int:
+    """How many of the first follow each other without a gap."""
+    return next((at for at, number in enumerate(numbers) if number != numbers[0] + at), len(numbers))
 
 
 def _build_chunks(symbols: list[int]) -> bytes:

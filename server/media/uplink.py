@@ -13,6 +13,7 @@ from typing import NamedTuple
 from server.errors import ProtocolError
 from server.media import red, rtcp
 from server.media.clocks import SenderClock
+from server.media.crowding import Crowding
 from server.media.protocol import Kind
 from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
@@ -76,6 +77,7 @@ class Uplink:
         self._arrivals = FeedbackBuilder(OUR_SSRC)
         self.loss = 0.0  # share lost on the way here, smoothed over a few seconds
         self._clock = SenderClock()
+        self._crowding = Crowding()
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
         """The source of this kind and layer, if it has sent."""
@@ -226,10 +228,31 @@ class Uplink:
         source.report.last_sr, source.report.last_sr_at = rtcp.middle(report.ntp), now
         self._clock.report(source, report.ntp, report.rtp_timestamp, now)
 
+    def look_at_way(self, now: float) -> list[bytes]:
+        """Ten times a second: whether more is sent than gets here. RTCP packets that tell the browser at once."""
+        if self._plan.transport_cc_id is None:
+            sent, came = self.expected, self.expected - self.lost
+        else:  # all that was sent, repairs too
+            sent, came = self._arrivals.sent, self.packets
+        lower = self._crowding.look(sent, came, self.bytes, now)
+        return self._bounds(now) if lower else []
+
+    def _bounds(self, now: float) -> list[bytes]:
+        """REMB: the most that we take, or what the way here carries."""
+        video = [source.ssrc for source in self.sources.values() if source.is_video and source.live(now)]
+        bound = self._crowding.bound
+        return [build_remb(OUR_SSRC, UPPER_BOUND if bound is None else int(bound), video)] if video else []
+
     def requests(self, now: float) -> list[bytes]:
         """NACKs and PLIs that are due: RTCP packets."""
         packets: list[bytes] = []
+        crowded, suspected = self._crowding.crowded(now), self._crowding.suspected
         for source in self.sources.values():
+            if crowded and source.is_video and source.losses.missing:
+                source.losses.missing.clear()
+                source.key_frames.wanted = True  # once there is room
+            if (crowded or suspected) and source.is_video:
+                continue
             if source.losses.missing:
                 if source.stopped(now):
                     source.losses.missing.clear()
@@ -242,9 +265,10 @@ class Uplink:
                 packets.append(build_pli(OUR_SSRC, source.ssrc))
         return packets
 
-    def transport_feedback(self) -> list[bytes]:
-        """Arrival times since the last call: RTCP packets."""
-        return self._arrivals.build()
+    def transport_feedback(self, now: float) -> list[bytes]:
+        """Arrival times since the last call: RTCP packets. What a full queue drops is not to be sent again."""
+        crowding = self._crowding
+        return self._arrivals.build(losses=not (crowding.suspected or crowding.crowded(now)))
 
     def reports(self, now: float) -> list[bytes]:
         """Once a second: how each source arrives, and the most that we take."""
@@ -264,9 +288,7 @@ class Uplink:
             for source in sources
         ]
         self.loss += LOSS_SMOOTHING * (max(block.fraction_lost for block in blocks) / 256 - self.loss)
-        video = [source.ssrc for source in sources if source.is_video]
-        remb = [build_remb(OUR_SSRC, UPPER_BOUND, video)] if video else []
-        return [build_rr(OUR_SSRC, blocks), *remb]
+        return [build_rr(OUR_SSRC, blocks), *self._bounds(now)]
 
     @property
     def expected(self) -> int:

@@ -11,7 +11,7 @@ from server.media.asking import (
     ASK_TIMES,
     KEY_FRAME_EVERY,
     LARGEST_GAP,
-    MOST_AT_ONCE,
+    MOST_OF_SCREEN,
     REORDERING,
     SCREEN_SHARE,
     SELDOM,
@@ -55,7 +55,7 @@ def test_what_a_full_link_drops_is_asked_for_as_it_carries_it() -> None:
     losses = Losses(screen=True)
     losses.note(0, 150, 1.0)
     together = [number for _, due in asked(losses, 1.0, 0.5) for number in due]
-    assert len(together) == MOST_AT_ONCE, "nothing comes: no more is asked for"
+    assert len(together) == MOST_OF_SCREEN, "nothing comes: no more is asked for"
     losses.came += 20
     assert len(losses.due(1.5)) == 20 * SCREEN_SHARE
 

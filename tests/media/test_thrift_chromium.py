@@ -66,12 +66,17 @@ async def test_a_screen_goes_before_the_camera() -> None:
     assert all(rests for at, *_, rests in found if at > 6), "no trial where the screen needs all"
 
 
-async def test_trials_in_vain_become_rarer() -> None:
-    found = await thrift(*every_half(0, 300, 70_000))
-    trials = [b[0] for a, b in pairwise(found) if a[3] and not b[3]]
-    waits = [b - a for a, b in pairwise(trials)]
-    assert trials[0] == pytest.approx(20.5, abs=1) and len(trials) in (3, 4)
-    assert waits == sorted(waits) and waits[-1] > 2 * waits[0] - 10
+async def test_a_camera_that_rests_is_tried_again_every_fifteen_seconds() -> None:
+    found = await thrift(*every_half(0, 120, 70_000))
+    changes = [(b[0], b[3]) for a, b in pairwise(found) if a[3] != b[3]]
+    assert all(later - sooner >= 5 for (sooner, _), (later, _) in pairwise(changes))
+    trials = [at for at, rests in changes if not rests]
+    assert trials[0] <= 15 and all(b - a <= 16 for a, b in pairwise(trials)) and len(trials) >= 7
+
+
+async def test_a_deep_fall_costs_the_camera_at_the_first_look() -> None:
+    found = await thrift(*every_half(0, 3, 2e6), (3, 80_000, 0, False))
+    assert found[-1][3] and not found[-2][3]
 
 
 async def test_a_way_that_is_good_again_brings_all_back() -> None:

@@ -199,3 +199,15 @@ def test_reads_both_kinds_of_vectors() -> None:
     assert parse_feedback(one_bit) == [(65534, 64_250), (65535, None), (0, 64_750)]
     two_bit = bytes.fromhex("0001 0003 00000100 d200 01 8000 0000")  # small, missing, large
     assert parse_feedback(two_bit)[0] == (1, 64_250)
+
+
+def test_without_losses_only_what_came_is_told() -> None:
+    builder = FeedbackBuilder(1)
+    came = [0, 1, 5, 6, 7, 900, 3000]
+    for number in came:
+        builder.record(number, 1_000_000 + number * 1000)
+    told = [arrival for packet in builder.build(losses=False) for arrival in parse_feedback(packet[12:])]
+    assert [number for number, time in told if time is not None] == came == [number for number, _ in told]
+    builder.record(3003, 5_000_000)
+    (packet,) = builder.build()
+    assert [number for number, _ in parse_feedback(packet[12:])] == [3001, 3002, 3003], "later ones as usual"

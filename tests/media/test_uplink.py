@@ -94,10 +94,10 @@ def test_reports_count_losses_and_feedback_tells_arrivals() -> None:
     (block,) = report.reports
     assert (block.ssrc, block.lost, block.highest & 0xFFFF) == (10, 1, 6)
     assert block.fraction_lost == pytest.approx(256 / 6, abs=1)
-    (feedback,) = rtcp.parse(b"".join(uplink.transport_feedback()))
+    (feedback,) = rtcp.parse(b"".join(uplink.transport_feedback(0.2)))
     assert isinstance(feedback, rtcp.TransportFeedback)
     assert feedback.ssrc == 10, "browsers ignore what is said about a stream that is not theirs"
-    assert uplink.transport_feedback() == []
+    assert uplink.transport_feedback(0.2) == []
 
 
 def test_voices_and_pictures_share_one_clock() -> None:

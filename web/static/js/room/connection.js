@@ -41,7 +41,7 @@ export class Connection {
     this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (form) => this.#shapeVoice(form));
     this.playout = new Playout(this.pc);
     this.wished = {}; // of "camera" and "screen": the layers that the server wishes for
-    this.rests = false;
+    this.spared = { rests: false, tries: false };
     this.onRest = onRest;
     this.uplink = new Uplink(this, (found) => this.#spare(found));
     this.camera = this.pc.addTransceiver("video", { ...send, sendEncodings: LAYERS }).sender;
@@ -91,7 +91,9 @@ export class Connection {
   async #activate(line) {
     const parameters = this[line].getParameters();
     const rids = this.wished[line];
-    const wanted = ({ rid = "" }) => (!rids || rids.includes(rid)) && !(line === "camera" && this.rests);
+    const { rests, tries } = line === "camera" ? this.spared : {};
+    const all = !rids || (tries && rids.length > 0); // a trial begins with the smallest that there is, whoever watches
+    const wanted = ({ rid = "" }) => !rests && (all || rids.includes(rid));
     const differs = parameters.encodings.filter((encoding) => encoding.active !== wanted(encoding));
     if (!differs.length) return;
     for (const encoding of differs) encoding.active = !encoding.active;
@@ -99,12 +101,12 @@ export class Connection {
   }
 
   /** The own way out carries less than it was, or more again: another voice, and the camera or none. */
-  #spare({ form, rests }) {
+  #spare({ form, rests, tries }) {
+    const differs = rests !== this.spared.rests || tries !== this.spared.tries;
+    this.spared = { rests, tries };
+    if (differs) this.sendLayers("camera", this.wished.camera); // first: another form of the voice takes longer
     this.voice.bound(form);
-    if (rests === this.rests) return;
-    this.rests = rests;
-    this.sendLayers("camera", this.wished.camera);
-    this.onRest(rests);
+    if (differs) this.onRest(rests || tries); // a trial is not told of: most are in vain
   }
 
   /** Does one thing after the other: parameters that were read before a new description cannot be set after it. */

@@ -12,13 +12,13 @@ const USUAL = { kbps: 32, frameMs: 20 };
 const THIN = 130_000; // bit/s that do not carry voice and camera
 const THIN_FOR_SCREEN = 400_000; // nor voice, screen and camera
 const ENOUGH = 1.4; // times as much and the camera is back beside a screen
-const LOOKS = 2; // in a row that must say so
+const LOOKS = 2; // in a row that must say so; one is enough where the way carries less than
+const FALL = 0.4; // of what it did at the look before
 const LOST = 0.25; // share of the voice, where the browser does not tell what the way carries
-const GRACE_MS = 4000; // in which a trial may find out what the way carries
+const GRACE_MS = 5000; // in which a trial may find out what the way carries
 const CALM = 0.15; // with which the camera may be tried again, beside what is lost anyway
-const REST_MS = 20_000; // until that; twice as long after each trial in vain
-const LONGEST_REST_MS = 160_000;
-const TRIAL_MS = 15_000; // a camera that rests again within this time was tried in vain
+const REST_MS = 10_000; // until that
+const PROVEN_MS = 6000; // for which it must have been carried until it is back
 const RAISED_AFTER_MS = 10_000; // for which the way must have carried a better voice
 
 /** The best form of a voice that `carries` bit/s have room for, with a copy; null is not known. */
@@ -26,13 +26,14 @@ export function fitting(carries) {
   return (carries !== null && FORMS.find(([bound]) => carries < bound)?.[1]) || USUAL;
 }
 
-/** The rules, with the time passed in: `form` of the voice and whether the camera `rests`. */
+/** The rules, with the time passed in: `form` of the voice and whether the camera `rests`, or is tried again (`tries`). */
 export class Thrift {
   constructor() {
     this.form = USUAL;
     this.rests = false;
+    this.tries = false;
     this.looks = 0;
-    this.rest = REST_MS;
+    this.carried = 0; // bit/s at the look before
     this.since = -Infinity; // when the camera began to rest, or was tried
     this.better = null; // since when a better voice would have fitted
     this.usual = 0; // share that is lost without the camera
@@ -42,9 +43,12 @@ export class Thrift {
   step({ carries, lost, screen }, now) {
     this.#voice(fitting(carries), now);
     const bound = screen ? THIN_FOR_SCREEN : THIN;
+    const fell = carries !== null && carries < FALL * this.carried;
+    this.carried = carries ?? 0;
     if (this.rests) this.#try(carries, lost, screen ? ENOUGH * bound : 0, now);
-    else if (carries === null || now - this.since < GRACE_MS) this.#weigh(lost > this.usual + LOST, now);
-    else this.#weigh(carries < bound, now);
+    else if (carries === null || (this.tries && now - this.since < GRACE_MS)) this.#weigh(lost > this.usual + LOST, fell, now);
+    else this.#weigh(carries < bound, fell, now);
+    if (this.tries && now - this.since >= PROVEN_MS) this.tries = false;
   }
 
   #voice(best, now) {
@@ -54,21 +58,20 @@ export class Thrift {
     else if (now - this.better >= RAISED_AFTER_MS) [this.form, this.better] = [best, null];
   }
 
-  #weigh(thin, now) {
+  #weigh(thin, fell, now) {
     this.looks = thin ? this.looks + 1 : 0;
-    if (this.looks < LOOKS) return;
-    this.rest = now - this.since < TRIAL_MS ? Math.min(LONGEST_REST_MS, 2 * this.rest) : REST_MS;
-    [this.rests, this.since, this.looks, this.usual] = [true, now, 0, 1];
+    if (this.looks < (fell ? 1 : LOOKS)) return;
+    [this.rests, this.tries, this.since, this.looks, this.usual] = [true, false, now, 0, 1];
   }
 
   #try(carries, lost, least, now) {
     this.usual = Math.min(this.usual, lost);
-    if (now - this.since < this.rest || lost > this.usual + CALM || (carries ?? Infinity) < least) return;
-    [this.rests, this.since] = [false, now];
+    if (now - this.since < REST_MS || lost > this.usual + CALM || (carries ?? Infinity) < least) return;
+    [this.rests, this.tries, this.since] = [false, true, now];
   }
 }
 
-/** Looks at a connection and tells `changed({ form, rests })` when one of the two is another. */
+/** Looks at a connection and tells `changed({ form, rests, tries })` when one of them is another. */
 export class Uplink {
   constructor(connection, changed) {
     Object.assign(this, { connection, changed });
@@ -89,12 +92,12 @@ export class Uplink {
     if (pc.connectionState !== "connected") return;
     const all = [...(await pc.getStats()).values()];
     const { thrift } = this;
-    const { form, rests } = thrift;
+    const { form, rests, tries } = thrift;
     const pair = all.find((item) => item.type === "candidate-pair" && item.nominated);
     this.#count([...(await microphone.getStats()).values()]);
     this.carries = pair?.availableOutgoingBitrate ?? this.carries; // Chromium leaves it out now and then
     thrift.step({ carries: this.carries, lost: this.lost, screen: screen.track !== null }, performance.now());
-    if (thrift.form !== form || thrift.rests !== rests) this.changed({ form: thrift.form, rests: thrift.rests });
+    if (thrift.form !== form || thrift.rests !== rests || thrift.tries !== tries) this.changed(thrift);
   }
 
   /** The share of the voice that the server misses, at each of its reports. */
