@@ -64,14 +64,15 @@ def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int
 @cache
 def _taking(dialect: str) -> sa.Executable:
     """Made once: to build a statement costs as much as to run it."""
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
     # WHERE, or SQLite takes ON CONFLICT for a join's
     first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
-    return (
+    statement: sa.Executable = (
         insert.from_select(["unit_id", "seq"], first)
         .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
         .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
     )
+    return statement
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     # Whose content was told to several units cannot be seen any more: each event keeps its own.
-    columns = [sa.column(name) for name in ("unit_id", "seq", "kind", "body", "at")]
+    columns: list[sa.ColumnClause[object]] = [sa.column(name) for name in ("unit_id", "seq", "kind", "body", "at")]
     before = sa.table("event_before", *columns).c
     order = sa.func.row_number().over(order_by=[before.unit_id, before.seq]).label("id")
     contents = sa.select(order, before.kind, before.body, before.at)
