@@ -99,7 +99,7 @@ def create_draft(
 ) -> DirectiveDone:
     """A new draft of the person's unit. Raises DraftError, ConflictError."""
     who.require(Permission.DRAFT_DIRECTIVE)
-    content = ["create", msgspec.to_builtins(draft), [upload.sha256 for upload in uploads]]
+    content = ["create", draft, [upload.sha256 for upload in uploads]]
 
     def work() -> DirectiveDone:
         clean = _clean(tx, who, policy, draft)
@@ -152,8 +152,9 @@ def set_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Reci
 def recipients_of(tx: Transaction, directive_id: int) -> list[Recipient]:
     """Who a draft will go to."""
     r = recipient_table.c
-    rows = tx.all(sa.select(recipient_table).where(r.directive_id == directive_id).order_by(r.unit_id))
-    return [Recipient(unit=row.unit_id, role=RecipientRole(row.role)) for row in rows]
+    rows = tx.all(sa.select(r.unit_id, r.role).where(r.directive_id == directive_id).order_by(r.unit_id))
+    roles = {role.value: role for role in RecipientRole}
+    return [Recipient(unit=unit, role=roles[role]) for unit, role in rows]
 
 
 def edit_draft(
@@ -166,7 +167,7 @@ def edit_draft(
     keep: Sequence[int] | None = None,
 ) -> DirectiveDone:
     """Replace a draft's content; `keep` are the attachments that stay (None: all)."""
-    content = ["edit", directive_id, msgspec.to_builtins(draft), [u.sha256 for u in uploads], keep and sorted(keep)]
+    content = ["edit", directive_id, draft, [u.sha256 for u in uploads], keep and sorted(keep)]
 
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id)

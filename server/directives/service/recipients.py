@@ -42,6 +42,8 @@ def recipients_now(tx: Transaction, row: Any) -> list[Recipient]:
 
 def settle_recipients(tx: Transaction, row: Any) -> None:
     """Keep the recipients of today with a draft, before what it was last changed at is noted anew."""
+    if not units.changed_since(tx, row.changed_at):
+        return
     now = recipients_now(tx, row)
     if now != recipients_of(tx, row.id):
         set_recipients(tx, row.id, now)
