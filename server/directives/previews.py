@@ -85,7 +85,7 @@ class Previews:
             self._counted(sha256).write_text(str(count), "ascii")
         if unfinished.exists():
             unfinished.rename(target)
-            _forget(self._folder)
+            await asyncio.to_thread(_forget, self._folder)
 
 
 def _forget(folder: Path) -> None:
