@@ -18,7 +18,7 @@ from server.media.mmsg import NAME_BYTES, ffi, libc
 
 log = logging.getLogger(__name__)
 
-MOST = 128  # datagrams at a time
+MOST = 128  # datagrams at a time, of the port of all browsers
 LARGEST = 2048  # bytes of a datagram, of which the rest is lost; media is below 1,500
 _KNOWN = 4096  # addresses whose names are kept
 
@@ -26,13 +26,14 @@ _PORT_AND_HOST = struct.Struct("!2xH4s")
 
 
 class Intake:
-    """Room for `MOST` datagrams of IPv4."""
+    """Room for so many datagrams of IPv4, of one socket at a time."""
 
-    def __init__(self) -> None:
-        self._memory = ffi.new("char[]", MOST * LARGEST)
-        self._names = ffi.new("char[]", MOST * NAME_BYTES)
-        self._parts = ffi.new("struct iovec[]", MOST)
-        self._messages: Any = ffi.new("struct mmsghdr[]", MOST)
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._memory = ffi.new("char[]", most * LARGEST)
+        self._names = ffi.new("char[]", most * NAME_BYTES)
+        self._parts = ffi.new("struct iovec[]", most)
+        self._messages: Any = ffi.new("struct mmsghdr[]", most)
         self._bytes = ffi.buffer(self._memory)
         self._name_bytes = ffi.buffer(self._names)
         self._addresses: dict[bytes, Address] = {}
@@ -46,10 +47,13 @@ class Intake:
 
     def take(self, descriptor: int) -> list[tuple[bytes, Address]]:
         """What waits at a socket that does not block, and from where; empty when nothing does."""
-        came: int = libc.recvmmsg(descriptor, self._messages, MOST, 0, ffi.NULL)
+        return [self._datagram(number) for number in range(self._receive(descriptor))]
+
+    def _receive(self, descriptor: int) -> int:
+        came: int = libc.recvmmsg(descriptor, self._messages, self._most, 0, ffi.NULL)
         if came < 0 and ffi.errno not in (errno.EAGAIN, errno.EINTR):  # an ICMP answer to an earlier send
             log.debug("receive: %s", os.strerror(ffi.errno))
-        return [self._datagram(number) for number in range(came)]
+        return max(0, came)
 
     def _datagram(self, number: int) -> tuple[bytes, Address]:
         start, name = number * LARGEST, number * NAME_BYTES

@@ -203,7 +203,7 @@ class Bridge:
 
     def read(self) -> None:
         """Whatever has arrived."""
-        take, now, ticking = self._arrivals.take, self._clock(), self._ticking
+        take, now, ticking = self._arrivals.take_timed, self._clock(), self._ticking
         for made in list(self._calls.values()):  # a key that is told may end a call
             for data, source, age in take(made.socket.fileno()):
                 made.leg.receive(data, source, now - age if ticking else now)

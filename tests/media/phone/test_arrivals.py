@@ -31,7 +31,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         assert time.monotonic() < end, "the kernel notes no times"
         there.sendto(b"x", here.getsockname())
         time.sleep(0.01)
-        age = taking.take(here.fileno())[0][2]
+        age = taking.take_timed(here.fileno())[0][2]
     yield there, here
     there.close()
     here.close()
@@ -44,12 +44,12 @@ def test_all_that_waits_comes_in_order_with_its_age(pair: tuple[socket.socket, s
         sent.append(time.time())
         there.sendto(bytes([number]) * (number + 1), here.getsockname())
         time.sleep(0.02)
-    taken, now = taking.take(here.fileno()), time.time()
+    taken, now = taking.take_timed(here.fileno()), time.time()
     assert [data for data, _source, _age in taken] == [b"\0", b"\1\1", b"\2\2\2"]
     assert {source for _data, source, _age in taken} == {there.getsockname()}
     for moment, (_data, _source, age) in zip(sent, taken, strict=True):
         assert 0 <= now - age - moment < 0.015, "when it came, not when it was taken"
-    assert taking.take(here.fileno()) == []
+    assert taking.take_timed(here.fileno()) == []
 
 
 def test_who_sends_too_much_is_taken_in_parts_and_empty_ones_are_no_end(
@@ -59,20 +59,20 @@ def test_who_sends_too_much_is_taken_in_parts_and_empty_ones_are_no_end(
     taking = Arrivals()
     for number in range(MOST + 10):
         there.sendto(b"x" * (number % 3), here.getsockname())
-    assert [len(taking.take(here.fileno())) for _ in range(3)] == [MOST, 10, 0]
+    assert [len(taking.take_timed(here.fileno())) for _ in range(3)] == [MOST, 10, 0]
 
 
 def test_a_port_whose_times_are_not_noted_and_a_clock_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     there, here = opened(), opened()
     taking = Arrivals()
     there.sendto(b"x", here.getsockname())
-    assert taking.take(here.fileno()) == [(b"x", there.getsockname(), 0.0)]
+    assert taking.take_timed(here.fileno()) == [(b"x", there.getsockname(), 0.0)]
     note_times(here)
     for off in (3_600.0, -3_600.0):
         there.sendto(b"x", here.getsockname())
         clock = time.time
         monkeypatch.setattr(arrivals.time, "time", lambda clock=clock, off=off: clock() + off)
-        assert taking.take(here.fileno()) == [(b"x", there.getsockname(), 0.0)]
+        assert taking.take_timed(here.fileno()) == [(b"x", there.getsockname(), 0.0)]
         monkeypatch.undo()
     there.close()
     here.close()
@@ -83,7 +83,7 @@ def test_an_address_is_read_once(pair: tuple[socket.socket, socket.socket]) -> N
     taking, sources = Arrivals(), []
     for _ in range(2):
         there.sendto(b"x", here.getsockname())
-        sources += [source for _data, source, _age in taking.take(here.fileno())]
+        sources += [source for _data, source, _age in taking.take_timed(here.fileno())]
     assert sources[0] is sources[1]
 
 
@@ -91,4 +91,4 @@ def test_a_port_that_is_gone_gives_nothing() -> None:
     gone = opened()
     number = gone.fileno()
     gone.close()
-    assert Arrivals().take(number) == []
+    assert Arrivals().take_timed(number) == []
