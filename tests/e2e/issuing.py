@@ -9,6 +9,15 @@ from server.store import Store
 from server.units.service import by_code
 from tests.e2e.harness import App
 
+PLAYS = """async () => {
+  const sound = document.querySelector('audio');
+  sound.muted = true;
+  await sound.play();
+  await new Promise((done) => sound.addEventListener('timeupdate', () => { if (sound.currentTime > 0.5) done(); }));
+  return sound.error;
+}"""
+"""Plays the sound of a page for half a second; its error, if there is one."""
+
 
 def issue_to(app: App, village: str, **changes: Any) -> tuple[int, int]:
     """The commune sends a village (its code) a flash telegram; its id and that of the delivery."""

@@ -14,18 +14,11 @@ from server.calls import numbers
 from server.media.phone.sounds import read
 from server.store import Store
 from tests.e2e.harness import App, chromium, free_port, running, until
-from tests.e2e.issuing import delivery_of, issue_to
+from tests.e2e.issuing import PLAYS, delivery_of, issue_to
 from tests.e2e.telephone import Telephone
 
 pytestmark = pytest.mark.timeout(180)
 VILLAGE, HEAD, NUMBER, TONE = "19606.01", "thon1.camthuy", "0901234567", 620.0
-_PLAYS = """async () => {
-  const sound = document.querySelector('audio');
-  sound.muted = true;
-  await sound.play();
-  await new Promise((done) => sound.addEventListener('timeupdate', () => { if (sound.currentTime > 0.5) done(); }));
-  return sound.error;
-}"""
 
 
 @pytest.fixture
@@ -103,7 +96,7 @@ def test_a_village_head_answers_by_voice_and_the_clerk_hears_it(app: App, teleph
     assert abs(peak - TONE) < 5, "what was said, at its pitch"
     with chromium() as browser:
         page = app.page(browser, "vanthu.camthuy", f"/deliveries/{delivery}")
-        assert page.evaluate(_PLAYS) is None
+        assert page.evaluate(PLAYS) is None
 
 
 def test_an_answer_that_is_cut_off_can_be_heard(app: App, telephone: Telephone) -> None:

@@ -22,7 +22,7 @@ from server.media.phone.sounds import read
 from server.reach.rules import Channel
 from server.store import Store
 from tests.e2e.harness import App, chromium, free_port, until
-from tests.e2e.issuing import delivery_of, issue_to
+from tests.e2e.issuing import PLAYS, delivery_of, issue_to
 from tests.e2e.network import Link, link
 from tests.peers import pcap
 from tests.peers.baresip import Baresip
@@ -35,13 +35,6 @@ VILLAGES = {"baresip": ("19606.01", "thon1.camthuy"), "pjsip": ("19606.02", "tho
 NUMBERS = {"thon1.camthuy": "0901234567", "thon2.camthuy": "0907654321"}
 BARESIP_TONE, PJSIP_TONE, BEEP = 620.0, 740.0, 1_000.0  # Hz
 SPEECH, SILENCE = 300.0, 30.0  # root mean square; an open line has noise of 8
-_PLAYS = """async () => {
-  const sound = document.querySelector('audio');
-  sound.muted = true;
-  await sound.play();
-  await new Promise((done) => sound.addEventListener('timeupdate', () => { if (sound.currentTime > 0.5) done(); }));
-  return sound.error;
-}"""
 
 
 @dataclass
@@ -163,7 +156,7 @@ def test_pjsip_is_called_and_speaks_an_answer_that_the_issuer_s_page_plays(place
     assert abs(peak - PJSIP_TONE) < 5, "what was said, at its pitch"
     with chromium() as browser:
         page = place.app.page(browser, "vanthu.camthuy", f"/deliveries/{delivery}")
-        assert page.evaluate(_PLAYS) is None
+        assert page.evaluate(PLAYS) is None
 
 
 @contextmanager
