@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -20,8 +19,7 @@ class Side:
     def __init__(self, address: str, port: int) -> None:
         self._ours = Ours.new(address, port)
         self._said = b""  # our latest description
-        self._keys: Sequence[Key] = ()
-        self._secure = False
+        self._key: Key | None = None  # ours of SRTP, from the first agreement to the end of the call
         self.events = False  # whether keys are told by RTP
 
     def moved(self, port: int) -> None:
@@ -30,18 +28,17 @@ class Side:
 
     def answer(self, offer: bytes) -> tuple[CallTerms, bytes]:
         """Our answer to an offer."""
-        sound, body = agreement.answer(sdp.read(offer), self._ours)
+        sound, body = agreement.answer(sdp.read(offer), self._ours, self._key)
         if self._said and body != self._said:
             self._ours = self._ours.changed()
-            sound, body = agreement.answer(sdp.read(offer), self._ours)
-        self._said, self._secure = body, sound.our_key is not None
+            sound, body = agreement.answer(sdp.read(offer), self._ours, sound.our_key)
+        self._said = body
         return self._terms(sound), body
 
     def offer(self) -> bytes:
-        """Our offer; with keys where there were some."""
+        """Our offer; with our key where there is one."""
         if self._said:
             self._ours = self._ours.changed()
-        self._keys = agreement.new_keys() if self._secure else ()
         self._said = agreement.offer(self._ours, keys=self._keys)
         return self._said
 
@@ -49,8 +46,13 @@ class Side:
         """What their answer to our offer settles."""
         return self._terms(agreement.accept(sdp.read(answer), self._ours, self._keys))
 
+    @property
+    def _keys(self) -> list[Key]:
+        return [self._key] if self._key is not None else []
+
     def _terms(self, sound: Sound) -> CallTerms:
         self.events = sound.events is not None
+        self._key = sound.our_key
         keys = {}
         if sound.our_key is not None and sound.their_key is not None:
             ours, theirs = (base64.b64encode(key.material).decode() for key in (sound.our_key, sound.their_key))

@@ -1,7 +1,7 @@
 """DTLS-SRTP (RFC 5764) by aiortc and libsrtp: everything of theirs that is private and that we touch is in this file.
 
-Private names: `RTCDtlsTransport._srtp_profiles`, `_set_role`, `_rx_srtp`, `_tx_srtp`, `_ssl`, and what it calls on its
-transport (`_recv`, `_send`, `role`); `pylibsrtp.Session._srtp`, `pylibsrtp._binding.{ffi,lib}`, `pylibsrtp.ERRORS`.
+Private names: `RTCDtlsTransport._srtp_profiles`, `_set_role`, `_rx_srtp`, `_ssl`, and what it calls on its transport
+(`_recv`, `_send`, `role`); `pylibsrtp.Session._srtp`, `pylibsrtp._binding.{ffi,lib}`, `pylibsrtp.ERRORS`.
 `test_dtls.py` fails when one moves.
 """
 
@@ -31,6 +31,9 @@ Fingerprint = tuple[str, str]  # hash name, value as in a=fingerprint (RFC 8122)
 PROFILES = [aiortc_dtls.SRTP_AEAD_AES_128_GCM, aiortc_dtls.SRTP_AES128_CM_SHA1_80]
 _TAG_BYTES = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
 _WAITING = 64  # DTLS datagrams of one participant not yet looked at
+
+_EXPORTED = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
+_WINDOW = 256  # packets below the newest that may still be sent, ten pictures; libsrtp shifts a bit for each, each time
 
 _LARGEST = 2_048  # bytes of a protected datagram; what is sent is below 1,500
 _TRAILER = 144 + 4  # bytes that SRTCP may add (SRTP_MAX_SRTCP_TRAILER_LEN)
@@ -119,6 +122,7 @@ class DtlsLink:
         self._transport = RTCDtlsTransport(self._pipe, [certificate])  # type: ignore[arg-type]
         self._transport._srtp_profiles = PROFILES
         self._transport._set_role(role)
+        self._role = role
         self._theirs = RTCDtlsParameters([RTCDtlsFingerprint(name, value) for name, value in fingerprints])
         self.started = False  # whether the handshake was begun
         self._task: asyncio.Task[None] | None = None
@@ -142,9 +146,10 @@ class DtlsLink:
         if self._transport.state != "connected":
             ended("dtls_failed")
             return
-        ssl, self._inward, self._outward = self._transport._ssl, self._transport._rx_srtp, self._transport._tx_srtp
+        ssl, self._inward = self._transport._ssl, self._transport._rx_srtp
         self.profile = ssl.get_selected_srtp_profile()  # type: ignore[union-attr]
         self.tag_bytes = _TAG_BYTES[self.profile]
+        self._outward = _outward(ssl, self.profile, self._role)
         self.session = self._outward._srtp[0]
         self._transport.add_listener("statechange", lambda: self._changed(ended))
         connected()
@@ -196,6 +201,23 @@ class DtlsLink:
         self._transport.remove_all_listeners()
         self._pipe.close()
         self._task = self._closing = None
+
+
+def _outward(ssl: Any, name: bytes, role: Role) -> pylibsrtp.Session:
+    """The session that protects what we send, of the keys that the handshake gave.
+
+    aiortc's own lets a number be used twice, which for GCM gives the key stream away (RFC 7714 §8.1), and looks after
+    a thousand numbers at each packet.
+    """
+    profile = next(profile for profile in PROFILES if profile.openssl_profile == name)
+    keys = ssl.export_keying_material(_EXPORTED, 2 * (profile.key_length + profile.salt_length))
+    policy = pylibsrtp.Policy(
+        key=profile.get_key_and_salt(keys, 1 if role == "server" else 0),
+        ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND,
+        srtp_profile=profile.libsrtp_profile,
+    )
+    policy.window_size = _WINDOW
+    return pylibsrtp.Session(policy)
 
 
 def _worked(session: pylibsrtp.Session | None, call: SrtpCall, data: bytes, what: str) -> bytes:

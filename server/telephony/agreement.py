@@ -82,17 +82,21 @@ class Ours:
 # ---- answering -----------------------------------------------------------------------------------------------------
 
 
-def answer(offer: Description, ours: Ours) -> tuple[Sound, bytes]:
-    """Our answer to an offer: its first m-line of sound that we can take. Raises CannotAgreeError."""
+def answer(offer: Description, ours: Ours, key: Key | None = None) -> tuple[Sound, bytes]:
+    """Our answer to an offer: its first m-line of sound that we can take. Raises CannotAgreeError.
+
+    `key` is ours of an earlier answer in the same call. It stays, for there are telephones that believe the first one
+    to the end.
+    """
     for chosen in offer.media:
-        found = _agree(chosen, ours) if chosen.usable else None
+        found = _agree(chosen, ours, key) if chosen.usable else None
         if found is not None:
             sound, formats = found
             return sound, _write(ours, [_line(media, chosen, sound, formats, ours) for media in offer.media])
     raise CannotAgreeError("no sound of the offer can be taken")
 
 
-def _agree(media: Media, ours: Ours) -> tuple[Sound, list[Format]] | None:
+def _agree(media: Media, ours: Ours, kept: Key | None) -> tuple[Sound, list[Format]] | None:
     """Sound and the formats that the answer names; None when there is no codec or no key in common."""
     codec = _pick_codec(media, ours)
     key = _pick_key(media)
@@ -102,7 +106,7 @@ def _agree(media: Media, ours: Ours) -> tuple[Sound, list[Format]] | None:
     noise = next((one for one in media.formats if one.payload_type == _NOISE and codec.clock == 8_000), None)
     answered = replace(codec, parameters=_OFFERED[codec.name].parameters)
     formats = [answered, *(one for one in (events, noise) if one is not None)]
-    mine = new_key(key.tag, key.suite) if key is not None else None
+    mine = _our_key(key, kept) if key is not None else None
     return _sound(media, codec, codec.payload_type, events, noise, mine, key), formats
 
 
@@ -158,6 +162,12 @@ def _pick_key(media: Media) -> Key | None:
     return min(media.keys, key=lambda one: list(SUITES).index(one.suite), default=None) if media.secure else None
 
 
+def _our_key(theirs: Key, kept: Key | None) -> Key:
+    if kept is None or kept.suite != theirs.suite:
+        return new_key(theirs.tag, theirs.suite)
+    return replace(kept, tag=theirs.tag)
+
+
 def _line(media: Media, chosen: Media, sound: Sound, formats: list[Format], ours: Ours) -> list[str]:
     if media is not chosen:
         return [f"m={media.kind} 0 {media.protocol} {' '.join(media.payload_types)}"]
@@ -176,11 +186,6 @@ def offer(ours: Ours, direction: str = SENDRECV, keys: Sequence[Key] = ()) -> by
     events = [Format(_OFFERED_EVENTS[clock], _EVENTS, clock) for clock in clocks]
     protocol = "RTP/SAVP" if keys else "RTP/AVP"
     return _write(ours, [_audio(ours.port, protocol, [*codecs, *events], direction, True, 20, keys)])
-
-
-def new_keys() -> list[Key]:
-    """One of ours for each suite, for an offer."""
-    return [new_key(tag, suite) for tag, suite in enumerate(SUITES, 1)]
 
 
 def accept(answered: Description, ours: Ours, keys: Sequence[Key] = ()) -> Sound:

@@ -8,6 +8,7 @@ from server.calls.sound import Side
 from server.errors import ProtocolError
 from server.telephony import agreement, sdp
 from server.telephony.agreement import Ours
+from tests.telephony.offers import keys_of_all_suites
 from tests.telephony.sip.making import SDP
 
 
@@ -35,12 +36,31 @@ def test_names_of_hosts_are_not_looked_up() -> None:
 
 def test_keys_go_both_ways() -> None:
     ours = Ours.new("192.0.2.1", 40_002, [agreement.PCMA])
-    keys = agreement.new_keys()
+    keys = keys_of_all_suites()
     terms, body = Side("192.0.2.9", 41_000).answer(agreement.offer(ours, keys=keys))
     theirs = agreement.accept(sdp.read(body), ours, keys)
     assert terms.suite and theirs.their_key is not None and theirs.our_key is not None
     assert terms.suite == theirs.their_key.suite
     assert terms.our_key != terms.their_key
+
+
+def test_our_key_stays_whoever_offers_what_anew() -> None:
+    """There are telephones (baresip) that believe our first key to the end of the call."""
+    ours = Ours.new("192.0.2.1", 40_002, [agreement.PCMA])
+    side, first, other = Side("192.0.2.9", 41_000), keys_of_all_suites(), keys_of_all_suites()
+    terms, body = side.answer(agreement.offer(ours, keys=first))
+    assert side.answer(agreement.offer(ours, keys=first)) == (terms, body)
+
+    changed, _body = side.answer(agreement.offer(ours, keys=other))
+    assert (changed.suite, changed.our_key) == (terms.suite, terms.our_key)
+    assert changed.their_key != terms.their_key
+
+    _sound, answer = agreement.answer(sdp.read(side.offer()), ours, first[0])
+    mine = side.accept(answer)
+    assert (mine.our_key, mine.their_key) == (terms.our_key, terms.their_key)
+
+    weaker, _body = side.answer(agreement.offer(ours, keys=other[-1:]))
+    assert weaker.suite != terms.suite and weaker.our_key != terms.our_key
 
 
 def test_our_offer_at_another_port() -> None:

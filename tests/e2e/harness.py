@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -264,13 +264,21 @@ class App:
 
 @contextmanager
 def running(
-    folder: Path, address: str = "127.0.0.1", nodes: int = 1, telephone: int = 0, trunk: str = "", line: str = ""
+    folder: Path,
+    address: str = "127.0.0.1",
+    nodes: int = 1,
+    telephone: int = 0,
+    trunk: str = "",
+    line: str = "",
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[App]:
     """The application, seeded and started; ended afterwards.
 
     With SIP on the port `telephone` if there is one, at the address `line` if it is another, calling by `trunk`.
+    `settings` are more of the environment's, without `GIAOBAN_`.
     """
     app = App(folder, address, nodes, telephone, trunk, line)
+    app.environment |= {f"GIAOBAN_{name}": value for name, value in (settings or {}).items()}
     app.seed()
     try:
         app.start()

@@ -340,13 +340,9 @@ async def test_strangers_are_counted_and_disturb_nobody(node: NodeProcess) -> No
     assert watcher.link is not None
     for plain in (b"\x80\xc9\x00\x01\x00\x00\x00\x01", b"\x8f\xcd\x00\x03" + bytes(12), b"\x81\xcd\x00\x02" + bytes(8)):
         watcher.send_rtcp(plain)
-    head = b"\x60" + bytes(6) + b"\x00\x00\x12\x34"
-    for plain in (
-        b"\x80" + head + b"\x90",
-        b"\x90" + head + b"\xbe\xde\x00\x01\x1f" + bytes(3),
-        b"\xa0" + head + b"\xff",
-    ):
-        watcher.send_rtp(plain)
+    malformed = (b"\x80", b"\x90"), (b"\x90", b"\xbe\xde\x00\x01\x1f" + bytes(3)), (b"\xa0", b"\xff")
+    for number, (first, rest) in enumerate(malformed):
+        watcher.send_rtp(first + b"\x60" + number.to_bytes(2) + bytes(4) + b"\x00\x00\x12\x34" + rest)
     assert await grows(watcher, VP8) and await grows(watcher, 111)
     refused = (await node.control.call(p.GetStats(), p.Stats)).refused
     assert refused["stranger_media"] >= 50 and refused["stranger_dtls"] >= 50 and refused["bad_stun"] >= 50

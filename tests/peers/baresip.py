@@ -1,6 +1,7 @@
 """baresip, a telephone that we did not write: driven over its TCP control port, wherever it runs.
 
-It says a file's tone all the time and keeps what it hears in a file. Only PCMA is offered, so that a tone stays one.
+It says a file's tone all the time and keeps what it hears in a file. Only PCMA is offered, so that a tone stays one;
+by a secure one only Opus, with SRTP by keys in the description (RFC 4568) and SIP over TLS.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from tests.e2e.harness import until
 
 CONTROL_PORT = 4_444
 _RELEASED = "\x04"
+PLAIN_RATE, SECURE_RATE = 8_000, 48_000  # Hz of what it hears; a secure one hears on two channels
 _CONFIG = """
 poll_method epoll
 sip_listen {address}:5060
 rtp_ports 30000-30100
 module_path {modules}
-module g711.so
+module {codec}.so
+module srtp.so
 module account.so
 module aufile.so
 module sndfile.so
@@ -36,43 +39,57 @@ audio_source aufile,{folder}/tone.wav
 audio_buffer 20-160
 snd_path {folder}
 """
+_SECURE_CONFIG = """
+sip_cafile {ca}
+sip_verify_server yes
+"""
+_ACCOUNT = "<sip:0901234567@{address}{parameters}>;regint=0;answermode=manual;ptime=20{settings}\n"
+_SECURE = {"parameters": ";transport=tls", "settings": ";mediaenc=srtp-mand;audio_codecs=opus/48000/2"}
 
 
-def write_tone(path: Path, hertz: float, seconds: float, rate: int = 8_000) -> None:
-    """A file with a tone."""
+def write_tone(path: Path, hertz: float, seconds: float, rate: int = PLAIN_RATE, channels: int = 1) -> None:
+    """A file with a tone, the same on each channel."""
     samples = 8_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
+        file.writeframes(np.repeat(samples.astype("<i2"), channels).tobytes())
 
 
 class Baresip:
-    """One telephone at `address`, on the machine where `command` starts programs; `events` is what it has told."""
+    """One telephone at `address`, on the machine where `command` starts programs; `events` is what it has told.
 
-    def __init__(self, folder: Path, address: str, hertz: float, command: Sequence[str] = ()) -> None:
+    With `ca`, certificates (PEM) that it believes, it is a secure one.
+    """
+
+    def __init__(
+        self, folder: Path, address: str, hertz: float, command: Sequence[str] = (), ca: Path | None = None
+    ) -> None:
         program = shutil.which("baresip")
         assert program, "baresip is missing: apt-get install baresip-core"
         self._folder = folder
         folder.mkdir()
         modules = Path(program).parent.parent / "lib" / "baresip" / "modules"
         values = {"address": address, "modules": modules, "control": CONTROL_PORT, "folder": folder}
-        (folder / "config").write_text(_CONFIG.format(**values))
-        (folder / "accounts").write_text(f"<sip:0901234567@{address}>;regint=0;answermode=manual;ptime=20\n")
+        config = _CONFIG.format(codec="opus" if ca else "g711", **values)
+        (folder / "config").write_text(config + (_SECURE_CONFIG.format(ca=ca) if ca else ""))
+        manner = _SECURE if ca else {"parameters": "", "settings": ""}
+        (folder / "accounts").write_text(_ACCOUNT.format(address=address, **manner))
         (folder / "contacts").touch()
-        write_tone(folder / "tone.wav", hertz, 180)
+        write_tone(folder / "tone.wav", hertz, 180, *((SECURE_RATE, 2) if ca else (PLAIN_RATE, 1)))
+        self._channels = 2 if ca else 1
         self.events: list[dict[str, Any]] = []
-        self._log = (folder / "log").open("wb")
+        self._printed = (folder / "log").open("wb")
         self._process = subprocess.Popen(
-            [*command, program, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+            [*command, program, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=self._printed, stderr=self._printed
         )
         self._socket = until(lambda: self._connected(address), 20, "baresip listens")
         self._socket.setblocking(False)
         self._read = b""
 
     def _connected(self, address: str) -> socket.socket | None:
-        assert self._process.poll() is None, (self._folder / "log").read_text("utf-8", "replace")
+        assert self._process.poll() is None, self.log()
         try:
             return socket.create_connection((address, CONTROL_PORT), 2)
         except OSError:
@@ -115,14 +132,18 @@ class Baresip:
             self.do("sndcode", _RELEASED)
 
     def heard(self) -> np.ndarray:
-        """All that was heard in the newest call, at 8 kHz."""
+        """All that was heard in the newest call, on the first channel."""
         files = sorted(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns)
         data = files[-1].read_bytes()[44:] if files else b""
-        return np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+        return np.frombuffer(data[: len(data) // 4 * 4], "<i2")[:: self._channels]
+
+    def log(self) -> str:
+        """What it has printed."""
+        return (self._folder / "log").read_text("utf-8", "replace")
 
     def close(self) -> None:
         """Put it away."""
         self._socket.close()
         self._process.terminate()
         self._process.wait(10)
-        self._log.close()
+        self._printed.close()

@@ -16,7 +16,7 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.shapes import ExtensionDecision, ExtensionInput, RecallInput, ReportInput
 from server.reach.model import message_table
-from server.reach.notice import Notice
+from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Channel
 from server.reach.service import outbox
 from server.store import Store
@@ -249,3 +249,31 @@ def test_units_that_act_at_the_same_moment_stop_it_together(
     finally:
         stores[1].close()
     assert states(store) == [("sms", "stopped")]
+
+
+def test_a_reminder_takes_the_place_of_the_call_that_it_repeats(store: Store, people: dict[str, Principal]) -> None:
+    """Who is never there has one call before them, however many reminders there were; other units' calls stay."""
+    head, chair = people["thon1.camthuy"], people["chutich.camthuy"]
+    done = issue(store, people["chutich"], [head.unit_id, people["camthuy"].unit_id])
+
+    def call(kind: NoticeKind, account: int, minutes: int, *units: int) -> None:
+        at = store.clock() + timedelta(minutes=minutes)
+        telling = outbox.Telling(
+            Notice(kind=kind, directive=done), [account], [(Channel.PHONE, at)], "register", units, {account: "0901"}
+        )
+        store.write_now(outbox.put, [telling])
+
+    def waiting() -> list[tuple[int, timedelta]]:
+        found = [row for row in messages(store) if row.channel == "phone" and row.state == "waiting"]
+        return [(row.account_id, row.due_at - store.clock()) for row in found]
+
+    call(NoticeKind.ISSUED, head.account_id, 5, head.unit_id)
+    call(NoticeKind.REMINDER, head.account_id, 60, head.unit_id)
+    assert waiting() == [(head.account_id, timedelta(minutes=5))], "no later than the one whose place it takes"
+    call(NoticeKind.REMINDER, head.account_id, 0, head.unit_id)
+    call(NoticeKind.ESCALATION, chair.account_id, 0, people["camthuy"].unit_id)
+    call(NoticeKind.ESCALATION, chair.account_id, 10, head.unit_id)
+    now, later = timedelta(0), timedelta(minutes=10)
+    assert waiting() == [(head.account_id, now), (chair.account_id, now), (chair.account_id, later)]
+    call(NoticeKind.ESCALATION, chair.account_id, 20, head.unit_id, people["camthuy"].unit_id)
+    assert waiting() == [(head.account_id, now), (chair.account_id, now)], "one call about both"

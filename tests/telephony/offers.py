@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from server.telephony.sdes import SUITES, Key, new_key
+
 
 def described(*lines: str) -> bytes:
     """A description with these lines after those of the session."""
     session = ("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0")
     return "\r\n".join([*session, *lines, ""]).encode()
+
+
+def keys_of_all_suites() -> list[Key]:
+    """As a telephone that can do all of them offers."""
+    return [new_key(tag, suite) for tag, suite in enumerate(SUITES, 1)]
 
 
 KEY = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"

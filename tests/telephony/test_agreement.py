@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from server.telephony import sdp
-from server.telephony.agreement import CODECS, CannotAgreeError, Ours, Sound, accept, answer, new_keys, offer
-from tests.telephony.offers import OFFERS, described
+from server.telephony.agreement import CODECS, CannotAgreeError, Ours, Sound, accept, answer, offer
+from tests.telephony.offers import OFFERS, described, keys_of_all_suites
 
 OURS = Ours("198.51.100.9", 30_000, session=5)
 
@@ -111,7 +111,7 @@ def test_nothing_in_common(offered: str) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("secure", [False, True])
 def test_what_we_offer_and_another_of_us_answers_is_agreed_by_both(codec: str, secure: bool) -> None:
-    keys = new_keys() if secure else []
+    keys = keys_of_all_suites() if secure else []
     theirs, answering = answer(sdp.read(offer(OURS, keys=keys)), Ours("192.0.2.7", 4_000, (codec,)))
     mine = accept(sdp.read(answering), OURS, keys)
     assert (mine.codec, theirs.codec) == (codec, codec)
@@ -145,7 +145,7 @@ def test_answers_that_agree_to_nothing(answering: bytes) -> None:
 
 
 def test_an_answer_without_one_of_our_keys_is_no_agreement() -> None:
-    keys = new_keys()
+    keys = keys_of_all_suites()
     wrong = OFFERS["secure"].replace(b"crypto:1 ", b"crypto:9 ").replace(b"crypto:2 ", b"crypto:8 ")
     for answering in (wrong, OFFERS["trunk"], OFFERS["secure"]):
         with pytest.raises(CannotAgreeError):

@@ -71,19 +71,77 @@ class _Trend:
         return (n * xy - x * sum_y) / spread if spread > 1e-9 else 0.0
 
 
+class Heard:
+    """What the groups since the last judgement told: only how they bound it, so that they need not be kept.
+
+    `first` is the first of them, None when there was none; `octets` are theirs, `sent` and `arrival` those of the
+    newest. Delays are in seconds: the `shortest` and the `longest` of a group's first packet, the `quickest` of its
+    last, the least `excess` over the virtual queue, and the most that they waited in that, which is their `own` doing.
+    """
+
+    __slots__ = (
+        "_backlog", "arrival", "excess", "first", "longest", "octets", "own", "quickest", "sent", "shortest",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._backlog = 0.0  # bytes in the virtual queue
+        self.sent = self.arrival = float("-inf")
+        self.begin()
+
+    def begin(self) -> None:
+        """They were judged."""
+        self.first: Group | None = None
+        self.octets = 0
+        self.shortest = self.quickest = self.excess = float("inf")
+        self.longest = float("-inf")
+        self.own = 0.0
+
+    def add(self, groups: list[Group], rate: float) -> None:
+        """More of them; the virtual queue drains at `rate` bytes a second."""
+        if self.first is None:
+            self.first = groups[0]
+        backlog, sent, newest, own, octets = self._backlog, self.sent, self.arrival, self.own, self.octets
+        shortest, longest, quickest, excess = self.shortest, self.longest, self.quickest, self.excess
+        for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
+            octets += size
+            backlog -= rate * (last_sent - sent)
+            backlog = size if backlog < 0 else backlog + size
+            waited = backlog / rate
+            if waited > own:
+                own = waited
+            sent = last_sent
+            delay = first_arrival - first_sent
+            if delay < shortest:
+                shortest = delay
+            if delay > longest:
+                longest = delay
+            delay = last_arrival - last_sent
+            if delay < quickest:
+                quickest = delay
+            delay -= waited
+            if delay < excess:
+                excess = delay
+            if last_arrival > newest:
+                newest = last_arrival
+        self._backlog, self.sent, self.arrival, self.own, self.octets = backlog, sent, newest, own, octets
+        self.shortest, self.longest, self.quickest, self.excess = shortest, longest, quickest, excess
+
+
 class DelayDetector:
-    """Fed with the groups of each feedback. `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback
-    lie apart) in seconds. `restless` is how far, in ms, delays step back and forth from one feedback to the next: those
-    of a radio link, which holds everything for a while. A queue goes one way for longer.
+    """Told the groups of each feedback (`hear`), and asked now and then what they mean (`judge`).
+
+    `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback lie apart) in seconds. `restless` is how
+    far, in ms, delays step back and forth from one judgement to the next: those of a radio link, which holds everything
+    for a while. A queue goes one way for longer.
 
     `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was. `mistaken`
     is true when what looked like a queue has proved to be none: the way has become longer at one go.
     """
 
     __slots__ = (
-        "_arrival", "_backlog", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_over",
-        "_quickest", "_sent", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy", "growth",
-        "jitter", "mistaken", "queue", "restless", "state",
+        "_arrival", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_over",
+        "_quickest", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy", "growth",
+        "heard", "jitter", "mistaken", "queue", "restless", "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -97,8 +155,8 @@ class DelayDetector:
         self._base_end = float("-inf")
         self._quickest = float("-inf")  # s: the shortest delay of the feedback before
         self._leap: tuple[float, int] | None = None  # s by which it grew in one feedback, with so many bytes
-        self._sent = self._arrival = float("-inf")
-        self._backlog = 0.0  # bytes in the virtual queue
+        self._arrival = float("-inf")  # of the newest packet that was judged
+        self.heard = Heard()
         self._over = 0  # samples in a row that showed over-use
         self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
         self._standing_cuts = 0
@@ -111,45 +169,29 @@ class DelayDetector:
         self._step = 0.0  # ms: the last step of the delay from one feedback to the next
         self.state = State.NORMAL
 
-    def update(self, groups: list[Group], octets: int, estimate: float) -> State:
-        """Judge the link by one feedback: at least one group, `octets` delivered, the estimate (bit/s) in force."""
-        rate = estimate / 8
-        backlog, sent, newest = self._backlog, self._sent, self._arrival
-        shortest = quickest = excess = float("inf")
-        longest = float("-inf")
-        own = 0.0  # bytes: the longest of the virtual queue
-        for first_sent, last_sent, size, _packets, first_arrival, last_arrival in groups:
-            backlog -= rate * (last_sent - sent)
-            backlog = size if backlog < 0 else backlog + size
-            if backlog > own:
-                own = backlog
-            sent = last_sent
-            delay = first_arrival - first_sent
-            if delay < shortest:
-                shortest = delay
-            if delay > longest:
-                longest = delay
-            delay = last_arrival - last_sent
-            if delay < quickest:
-                quickest = delay
-            delay -= backlog / rate
-            if delay < excess:
-                excess = delay
-            if last_arrival > newest:
-                newest = last_arrival
-        self._backlog, self._sent = backlog, sent
+    def hear(self, groups: list[Group], estimate: float) -> None:
+        """Take the groups of a feedback, at least one, with the estimate (bit/s) in force when they were sent."""
+        self.heard.add(groups, estimate / 8)
+
+    def judge(self, octets: int) -> State:
+        """Judge the link by what was heard since the last time, if anything was; `octets` were delivered."""
+        heard = self.heard
+        first, shortest, newest = heard.first, heard.shortest, heard.arrival
+        if first is None:
+            return self.state
         smoothing = max(_SMOOTHING, 1 / (self._trend.samples + 1))
-        self.jitter += smoothing * (max(longest - shortest - own / rate, 0.0) - self.jitter)
-        longer = self._lengthened(quickest, octets, newest)
+        self.jitter += smoothing * (max(heard.longest - shortest - heard.own, 0.0) - self.jitter)
+        longer = self._lengthened(heard.quickest, octets, newest)
         if longer:
             self._shift(longer)
             shortest = max(shortest, self._base)
         base = self._shortest_of_window(shortest, newest)
         self.mistaken = longer > 0
-        self.queue = (quickest - base) * 1000
-        self._measure(octets, groups[0], newest)
-        self._judge(max(excess - base, 0.0) * 1000, newest)
+        self.queue = (heard.quickest - base) * 1000
+        self._measure(octets, first, newest)
+        self._judge(max(heard.excess - base, 0.0) * 1000, newest)
         self._arrival = newest
+        heard.begin()
         return self.state
 
     def _lengthened(self, quickest: float, octets: int, arrival: float) -> float:

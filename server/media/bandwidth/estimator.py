@@ -40,7 +40,7 @@ class BandwidthEstimator:
         self._rate = RateControl(start)
         self._throughput = Throughput()
         self._prober = Prober()
-        self._groups: list[Group] = []  # told by feedback, not judged yet
+        self._groups: list[Group] = []  # told by feedback while a probe runs, not judged yet
         self._calm = True  # whether these told of nothing that is new
         self._heard = self._judged = float("-inf")
         self._ticks: int | None = None  # arrival of the newest packet that was reported, on the peer's clock
@@ -76,25 +76,27 @@ class BandwidthEstimator:
         watched = self._prober.probe is not None or self._rate.capacity is not None
         calm = report.before is None and not watched and self._delay.is_calm(groups[-1])
         due = now - self._judged >= (CALM_EVERY if calm else JUDGED_EVERY)
-        if due and self._calm and not calm and self._groups:
+        if due and self._calm and not calm:
             self._judge(now)  # by themselves: as one with these, the quickest of them would hide that these are late
-        self._groups += groups
+        self._delay.hear(groups, self._rate.in_force(groups[-1][1]))
+        if self._prober.probe is not None:
+            self._groups += groups
         self._calm = calm
         if due:
             self._judge(now)
         return due
 
     def _judge(self, now: float) -> None:
-        groups, self._groups, self._judged = self._groups, [], now
-        history, delay, loss, rate = self._history, self._delay, self._loss, self._rate
-        newest_sent, newest_arrival = groups[-1][1], groups[-1][5]
-        octets, history.unheard = history.unheard, 0
-        for group in groups:
-            octets += group[2]
+        history, delay, loss, rate, heard = self._history, self._delay, self._loss, self._rate, self._delay.heard
+        if heard.first is None:
+            return
+        self._judged = now
+        octets, history.unheard = history.unheard + heard.octets, 0
+        newest_sent = heard.sent
         if not self._reported_rtt:  # from a packet to its feedback: a little more than a round trip
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
-        self._throughput.add(octets, newest_arrival)
-        delay.update(groups, octets, rate.in_force(newest_sent))
+        self._throughput.add(octets, heard.arrival)
+        delay.judge(octets)
         loss.update(newest_sent, octets, history.received, history.lost, delay.waiting > _QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
         if delay.mistaken:
@@ -103,6 +105,7 @@ class BandwidthEstimator:
             self.returns += 1
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
             self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS, rate.estimate)
+        groups, self._groups = self._groups, []
         probed = self._prober.observe(groups, newest_sent, rate.estimate, loss.inherent, now)
         if probed is not None:
             rate.probed(probed)

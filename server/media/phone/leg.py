@@ -83,7 +83,7 @@ class Leg:
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
         self._playout = Playout(self._codec)
-        self._secure(terms)
+        self._secure(terms.keys)
         self._listen(terms)
 
     @property
@@ -106,17 +106,22 @@ class Leg:
         """Packets of third parties."""
         return self._latch.others
 
-    def _secure(self, terms: Terms) -> None:
-        if terms.keys is None:
+    def _secure(self, keys: Keys | None, before: Keys | None = None) -> None:
+        """Each way by its key. One whose key stays goes on: begun anew it would use the same key stream once more."""
+        if keys is None:
             self._in = self._out = None
             return
+        same = before if before is not None and before.suite == keys.suite else None
+        inward, outward = self._in, self._out
         try:
-            profile = _PROFILES[terms.keys.suite]
-            theirs = Policy(key=terms.keys.theirs, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile)
-            ours = Policy(key=terms.keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
-            self._in, self._out = Session(theirs), Session(ours)
+            profile = _PROFILES[keys.suite]
+            if same is None or keys.theirs != same.theirs:
+                inward = Session(Policy(key=keys.theirs, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+            if same is None or keys.ours != same.ours:
+                outward = Session(Policy(key=keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
         except (KeyError, TypeError, ValueError, Error) as error:
-            raise ValueError(f"the keys do not fit {terms.keys.suite}") from error
+            raise ValueError(f"the keys do not fit {keys.suite}") from error
+        self._in, self._out = inward, outward
 
     def _listen(self, terms: Terms) -> None:
         """Where keys are told in no other way they are heard in the sound, which G.711 leaves as it is."""
@@ -127,7 +132,7 @@ class Leg:
     def change(self, terms: Terms) -> None:
         """Other terms (re-INVITE). Raises ValueError as at the beginning; then nothing has changed."""
         if terms.keys != self.terms.keys:
-            self._secure(terms)
+            self._secure(terms.keys, self.terms.keys)
         if terms.codec != self.terms.codec:
             self._codec = codec(terms.codec)
             self._playout = Playout(self._codec)

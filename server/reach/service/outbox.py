@@ -13,10 +13,11 @@ import msgspec
 import sqlalchemy as sa
 
 from server.reach.model import about_table, choice_table, contact_table, message_table, subscription_table
-from server.reach.notice import Notice
+from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import ADDRESS_OF, AddressKind, Channel, MessageState
 from server.store import Transaction
 
+_AGAIN = (NoticeKind.REMINDER, NoticeKind.ESCALATION)
 m, about, c = message_table.c, about_table.c, contact_table.c
 
 
@@ -53,6 +54,9 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
                 units.setdefault(key, set()).update(one.units)
     if not rows:
         return 0
+    for key, row in rows.items():
+        if row["channel"] == Channel.PHONE and key[0] in _AGAIN:
+            row["due_at"] = min([row["due_at"], *_replaced_calls(tx, key[1], row["account_id"], units[key])])
     statement = sa.insert(message_table).returning(m.id, sort_by_parameter_order=True)
     ids = [row.id for row in tx.connection.execute(statement, list(rows.values()))]
     links = [
@@ -62,6 +66,27 @@ def put(tx: Transaction, tellings: Iterable[Telling]) -> int:
     ]
     tx.execute(sa.insert(about_table), links)
     return len(ids)
+
+
+def _replaced_calls(tx: Transaction, directive: int, account: int, units: Collection[int]) -> list[datetime]:
+    """Stop the calls to a person about a directive that a new one makes needless: it says the same of these units.
+
+    Gives when they would have been made. Of those who are never there only one call is ever due, however many reminders
+    there were.
+    """
+    waiting = sa.and_(m.account_id == account, m.channel == Channel.PHONE.value, m.state == MessageState.WAITING.value)
+    query = sa.select(m.id, m.due_at, about.unit_id).join(about_table, about.message_id == m.id)
+    found: dict[int, datetime] = {}
+    others: set[int] = set()
+    for row in tx.all(query.where(waiting, about.directive_id == directive).order_by(m.id).with_for_update(of=m.id)):
+        found[row.id] = row.due_at
+        if row.unit_id not in units:
+            others.add(row.id)
+    ids = [number for number in found if number not in others]
+    stopped = {"state": MessageState.STOPPED.value, "stopped_at": tx.now, "changed_at": tx.now}
+    if ids:
+        tx.execute(sa.update(message_table).where(m.id.in_(ids)).values(**stopped))
+    return [found[number] for number in ids]
 
 
 def _addresses(

@@ -86,14 +86,17 @@ def _read_tel(text: str, rest: str) -> Uri:
 
 
 def _read_parameters(text: str) -> Parameters:
-    """Names unescaped and in lower case, values as they stand."""
+    """Names unescaped and in lower case, values as they stand.
+
+    One that is said twice alike is taken (baresip does so), though RFC 3261 §19.1.1 forbids it.
+    """
     parameters: Parameters = {}
     for part in text.split(";")[1:]:
         match = _PARAMETER.fullmatch(part)
         if match is None:
             raise ProtocolError("a URI parameter is malformed")
         name = unquote(match[1]).lower()
-        if name in parameters:
+        if parameters.get(name, match[2]) != match[2]:
             raise ProtocolError("two URI parameters have one name")
         parameters[name] = match[2]
     return parameters

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from server.telephony import sdp
-from server.telephony.agreement import CannotAgreeError, Ours, accept, answer, new_keys
-from tests.telephony.offers import OFFERS
+from server.telephony.agreement import CannotAgreeError, Ours, accept, answer
+from tests.telephony.offers import OFFERS, keys_of_all_suites
 
 OURS = Ours("198.51.100.9", 30_000)
-KEYS = new_keys()
+KEYS = keys_of_all_suites()
 KNOWN = ("v=0", "o=- ", "s=Giao Ban", "c=IN IP4 198.51.100.9", "t=0 0", "m=", "a=")
 
 

@@ -14,6 +14,12 @@ PATH = 1_000.02  # s: the peer's clock is far ahead of ours
 ESTIMATE = 1_000_000.0
 
 
+def judged(detector: DelayDetector, groups: list[Group], octets: int) -> State:
+    """One feedback."""
+    detector.hear(groups, ESTIMATE)
+    return detector.judge(octets)
+
+
 def feed(detector: DelayDetector, delays_ms: Iterable[float], start: float = 0.0, size: int = 1_000) -> list[State]:
     """A packet each 25 ms, feedback on every four of them."""
     states: list[State] = []
@@ -23,7 +29,7 @@ def feed(detector: DelayDetector, delays_ms: Iterable[float], start: float = 0.0
         arrival = at + PATH + delay / 1000
         groups.append((at, at, size, 1, arrival, arrival))
         if len(groups) == 4:
-            states.append(detector.update(groups, 4 * size, ESTIMATE))
+            states.append(judged(detector, groups, 4 * size))
             groups = []
     return states
 
@@ -74,7 +80,7 @@ def test_a_burst_that_fits_the_estimate_is_no_overuse() -> None:
         size = 40_000 if n % 50 == 20 else 2_000
         first = at + PATH + queue
         queue += size * 8 / ESTIMATE
-        states.append(detector.update([(at, at, size, 4, first, at + PATH + queue)], 2_000, ESTIMATE))
+        states.append(judged(detector, [(at, at, size, 4, first, at + PATH + queue)], 2_000))
         queue = max(0.0, queue - 0.04)
     assert State.OVERUSE not in states
 
@@ -88,7 +94,7 @@ def test_the_same_burst_on_half_the_link_is_overuse() -> None:
         size = 40_000 if n == 20 else 2_000
         first = at + PATH + queue
         queue += size * 16 / ESTIMATE
-        states.append(detector.update([(at, at, size, 4, first, at + PATH + queue)], size, ESTIMATE))
+        states.append(judged(detector, [(at, at, size, 4, first, at + PATH + queue)], size))
         queue = max(0.0, queue - 0.04)
     assert State.OVERUSE in states
 
@@ -116,3 +122,23 @@ def test_a_clock_that_drifts_is_no_queue() -> None:
     detector = DelayDetector()
     assert set(feed(detector, [n * 0.025 * 0.2 for n in range(24_000)])) == {State.NORMAL}
     assert detector.queue < 10
+
+
+def test_judging_seldom_sees_the_same_queue() -> None:
+    """What was heard in between counts as if it had come at once; and without anything new nothing is said anew."""
+    often, seldom = DelayDetector(), DelayDetector()
+    delays = [0.0] * 40 + [5.0 * n for n in range(40)]
+    feed(often, delays)
+    for n in range(0, 80, 8):
+        for at in (n, n + 4):
+            groups: list[Group] = []
+            for k in range(at, at + 4):
+                sent, came = k * 0.025, k * 0.025 + PATH + delays[k] / 1000
+                groups.append((sent, sent, 1_000, 1, came, came))
+            seldom.hear(groups, ESTIMATE)
+        state = seldom.judge(8_000)
+    assert state is often.state is State.OVERUSE
+    assert seldom.busy == pytest.approx(often.busy, rel=0.05)
+    before = seldom.queue, seldom.growth, seldom.jitter
+    assert seldom.judge(0) is state
+    assert (seldom.queue, seldom.growth, seldom.jitter) == before

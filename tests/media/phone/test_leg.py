@@ -203,6 +203,19 @@ def test_srtp(suite: str, size: int) -> None:
     assert (line.keys, line.leg.malformed) == ([], 1)
 
 
+def test_a_way_whose_key_stays_goes_on() -> None:
+    """After 65,536 packets a session that begins anew would use the same key stream once more."""
+    keys, _out, back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
+    line = Line(Terms("PCMA", 8, 8, named=NAMED, keys=keys))
+    for _ in range(65_600):
+        line.leg.give(LOUD)
+    for data, _address in line.sent:
+        back.unprotect(data)
+    line.leg.change(Terms("PCMA", 8, 8, named=NAMED, keys=Keys(keys.suite, keys.ours, bytes(range(2, 32)))))
+    line.leg.give(LOUD)
+    assert RtpPacket.parse(back.unprotect(line.sent[-1][0])).payload == LOUD
+
+
 def test_keys_that_do_not_fit_change_nothing() -> None:
     with pytest.raises(ValueError, match="AEAD"):
         Line(Terms("PCMA", 8, 8, keys=Keys("AEAD_AES_128_GCM", b"short", b"short")))

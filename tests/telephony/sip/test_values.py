@@ -55,7 +55,13 @@ def test_uris_that_are_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "transport"),
-    [("sip:a", "udp"), ("sip:a;transport=TCP", "tcp"), ("sips:a", "tls"), ("sip:a;transport=sctp", "udp")],
+    [
+        ("sip:a", "udp"),
+        ("sip:a;transport=TCP", "tcp"),
+        ("sips:a", "tls"),
+        ("sip:a;transport=sctp", "udp"),
+        ("sip:a;transport=tls;transport=tls", "tls"),
+    ],
 )
 def test_a_uri_says_how_to_get_there(text: str, transport: str) -> None:
     assert read_uri(text).transport == transport

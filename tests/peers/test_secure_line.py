@@ -1,0 +1,90 @@
+"""A telephone that we did not write and that nobody on the way can listen to: baresip by TLS, SRTP and Opus.
+
+It checks our certificate and refuses to speak without keys; what it does in a meeting is what every telephone does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from server.certificate import own_certificate
+from tests.e2e.harness import chromium, free_port, running, until
+from tests.e2e.hearing import beeps, hears_tone
+from tests.e2e.network import link
+from tests.e2e.rooms import enter, start_meeting
+from tests.e2e.telephone import give_pin, seat
+from tests.peers.baresip import SECURE_RATE, Baresip
+
+pytestmark = pytest.mark.timeout(240)
+HEAD = "thon1.camthuy"
+TONE = 620.0  # Hz
+
+
+@pytest.fixture
+def seated(tmp_path: Path) -> Iterator[tuple[Baresip, Page]]:
+    """The telephone in a meeting, and the chair's page there."""
+    with link() as line, chromium() as browser:
+        chain, key = own_certificate(tmp_path, [line.here])
+        port = free_port()
+        settings = {
+            "TELEPHONE_TLS_PORT": str(port),
+            "TELEPHONE_TLS_CERTIFICATE": str(chain),
+            "TELEPHONE_TLS_KEY": str(key),
+        }
+        trunk = f"{line.there}:5060"
+        with running(tmp_path, telephone=free_port(), trunk=trunk, line=line.here, settings=settings) as app:
+            pin = give_pin(app, HEAD, "0901 234 567")
+            page = enter(app, browser, start_meeting(app), "chutich", width=1280, height=800)
+            baresip = Baresip(tmp_path / "baresip", line.there, TONE, line.command(), ca=chain)
+            try:
+                baresip.do("dial", f"sip:02333873100@{line.here}:{port};transport=tls")
+                baresip.told("CALL_ESTABLISHED")
+                until(lambda: loud(baresip.heard()), 20, "it is greeted")
+                baresip.press(pin)
+                until(lambda: (seat(page) or {}).get("present"), 30, "it sits in the roster")
+                yield baresip, page
+            finally:
+                baresip.close()
+
+
+def loud(sound: np.ndarray) -> bool:
+    """Whether there is more than the noise of a line."""
+    return bool(np.abs(sound, dtype=np.int32).max(initial=0) > 2_000)
+
+
+def received(log: str) -> int:
+    """bit/s of sound, by the newest line of its status."""
+    return int(next(reversed(re.findall(r"audio=\d+/(\d+) \(bit/s\)", log)), 0))
+
+
+def test_it_speaks_is_heard_held_and_helped(seated: tuple[Baresip, Page]) -> None:
+    baresip, page = seated
+    before = baresip.heard().size
+    until(lambda: beeps(baresip.heard()[before:], SECURE_RATE) >= 4, 40, "Chromium's beeps")
+    baresip.press("*6")
+    until(lambda: hears_tone(page, TONE), 20, "its tone in Chromium")
+
+    baresip.press("*0")
+    until(lambda: page.locator(".toast").count() > 0, 20, "the chair is told who asks")
+    assert "Thôn 1" in page.locator(".toast").first.inner_text()
+
+    before = baresip.heard().size
+    baresip.press("*3")
+    until(lambda: baresip.heard().size - before > 4 * SECURE_RATE, 20, "sound goes on")
+    assert loud(baresip.heard()[before:])
+
+    baresip.do("hold")
+    until(lambda: not hears_tone(page, TONE), 20, "who is held says nothing")
+    told = len(baresip.log())
+    baresip.do("resume")
+    until(lambda: hears_tone(page, TONE), 20, "and goes on")
+    until(lambda: received(baresip.log()[told:]) > 5_000, 20, "it gets sound again, of which it keeps no file now")
+    assert "failed to decrypt" not in baresip.log(), "by the key that it knows"
+    baresip.do("hangup")
+    until(lambda: not (seat(page) or {"present": False})["present"], 20, "it has left")
