@@ -44,6 +44,10 @@ unit_sequence = Table(
 )
 
 
+_INSERT_EVENT = sa.insert(event_table)
+_INSERT_CONTENT = sa.insert(content_table).returning(content_table.c.id, sort_by_parameter_order=True)
+
+
 class StoredEvent(msgspec.Struct, frozen=True):
     """One line of a unit's outbox; `body` is JSON text."""
 
@@ -110,7 +114,7 @@ def append(
         else:
             single.append({"unit_id": units[0], "seq": taken[units[0]], "content_id": content})
     if single:
-        connection.execute(sa.insert(event_table), single)
+        connection.execute(_INSERT_EVENT, single)
     return events
 
 
@@ -118,8 +122,8 @@ def _insert_contents(
     connection: sa.Connection, kind: str, texts: Sequence[msgspec.Raw], now: datetime
 ) -> Sequence[int]:
     """Write what is told; gives the ids, in the same order."""
-    insert = sa.insert(content_table).returning(content_table.c.id, sort_by_parameter_order=True)
-    return connection.scalars(insert, [{"kind": kind, "body": bytes(text).decode(), "at": now} for text in texts]).all()
+    contents = [{"kind": kind, "body": bytes(text).decode(), "at": now} for text in texts]
+    return connection.scalars(_INSERT_CONTENT, contents).all()
 
 
 def _insert_same(connection: sa.Connection, content: int, units: Iterable[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -29,7 +30,7 @@ from server.directives.service.steps import places, step, tell
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
 from server.errors import UserError
 from server.http.i18n import _
-from server.store import Transaction, UtcDateTime
+from server.store import Transaction, many
 
 v = delivery_table.c
 
@@ -39,19 +40,26 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
 
     Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
     """
-    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(tx.among(acknowledged)))
-    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
-    sent: dict[str, list[_Named]] = {}
-    for state, seq, *named in tx.all(wanted.order_by(v.id).with_for_update()):
-        if seq <= acknowledged[named[2]]:
-            sent.setdefault(state, []).append(named)
+    rows = tx.all(_waiting(tx.connection.dialect.name), {"units": tx.bound(acknowledged)})
+    moved = 0
     for before in _NOT_ARRIVED:
-        if before.state in sent:
-            _arrive(tx, before, sent[before.state])
-    return sum(map(len, sent.values()))
+        state = before.state.value
+        here = [row for row in rows if row[0] == state and row[1] <= acknowledged[row[4]]]
+        if here:
+            _arrive(tx, before, [row[2:] for row in here])
+            moved += len(here)
+    return moved
 
 
-_Named = list[int]
+@cache
+def _waiting(dialect: str) -> sa.Select[Any]:
+    """What has not arrived of `units`: state, number and `_NAMED`; locked in the order of their ids."""
+    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(sa.select(many.named(dialect, "units").c.value)))
+    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
+    return wanted.order_by(v.id).with_for_update()
+
+
+_Named = tuple[int, ...]
 _NAMED = (v.directive_id, v.issuer_id, v.unit_id, v.id)
 _NOT_ARRIVED = (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))
 
@@ -63,16 +71,29 @@ def _stands_at(position: Position) -> sa.ColumnElement[bool]:
 
 def _arrive(tx: Transaction, before: Position, sent: list[_Named]) -> None:
     """Move these locked ones (`_NAMED`) from where they stand, and tell those who issued them."""
-    after, ids = advance(before, Event.ARRIVE), [named[-1] for named in sent]
+    after, dialect = advance(before, Event.ARRIVE), tx.connection.dialect.name
+    ids = tx.bound([named[-1] for named in sent])
     values = {**places(after), "arrived_at": tx.now}
     del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
-    tx.execute(sa.update(delivery_table).where(v.id.in_(tx.among(ids))).values(**values))
+    tx.execute(_moving(dialect), {"ids": ids, **values})
     names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
-    literals = [sa.literal(name) for name in names.values()]
-    rows = sa.select(tx.numbers(ids).c.value, *literals, sa.literal(tx.now, UtcDateTime))
-    tx.execute(sa.insert(change_table).from_select(["delivery_id", *names, "at"], rows))
+    tx.execute(_noting(dialect), {"ids": ids, **names, "at": tx.now})
     for (directive, issuer), group in groupby(sorted(sent), key=itemgetter(0, 1)):
         tell(tx, directive, issuer, [unit for _directive, _issuer, unit, _id in group], after.state)
+
+
+@cache
+def _moving(dialect: str) -> sa.Executable:
+    return sa.update(delivery_table).where(v.id.in_(sa.select(many.named(dialect, "ids").c.value)))
+
+
+@cache
+def _noting(dialect: str) -> sa.Executable:
+    """One line in the history of each of `ids`."""
+    columns = [change_table.c[name] for name in ("event", "before", "after", "at")]
+    same = [sa.bindparam(column.name, type_=column.type) for column in columns]
+    rows = sa.select(many.named(dialect, "ids").c.value, *same)
+    return sa.insert(change_table).from_select([change_table.c.delivery_id, *columns], rows)
 
 
 def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:
