@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import msgspec
 import sqlalchemy as sa
 
 from server.errors import NotFoundError
 from server.http.i18n import _
-from server.store import Transaction, UtcDateTime
+from server.store import Transaction, UtcDateTime, many
 from server.units.model import successor_table, unit_table, version_table
 from server.units.rules import BLOC_NAMES, Bloc, Level, day_of, sort_key
 
@@ -195,6 +196,19 @@ def descendants(tx: Transaction, unit_id: int, on: dt.date | None = None) -> lis
 def ids_below(tx: Transaction, unit_id: int) -> frozenset[int]:
     """The ids of all units under one today, found by the database."""
     return frozenset(tx.connection.scalars(_BELOW, {"day": day_of(tx.now), "unit": unit_id}))
+
+
+def all_below(tx: Transaction, unit_id: int, unit_ids: Iterable[int]) -> bool:
+    """Whether all of some units are under one today; nobody else is read."""
+    asked = {"units": tx.bound(unit_ids), "day": day_of(tx.now), "unit": unit_id}
+    return tx.one(_not_below(tx.connection.dialect.name), asked) is None
+
+
+@cache
+def _not_below(dialect: str) -> sa.Select[tuple[int]]:
+    """One of `units` that is not under `unit` on `day`."""
+    asked = many.named(dialect, "units")
+    return sa.select(asked.c.value).where(asked.c.value.not_in(_BELOW)).limit(1)
 
 
 def current_ids(tx: Transaction, unit_ids: Iterable[int]) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -52,6 +52,14 @@ def reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
     return found
 
 
+def may_send_to(tx: Transaction, unit_id: int, unit_ids: Collection[int]) -> bool:
+    """Whether a unit may send to all of these."""
+    key = ("may_send_to", unit_id, frozenset(unit_ids))
+    if key not in tx.known:
+        tx.known[key] = units.all_below(tx, unit_id, unit_ids) or key[-1] <= reachable_ids(tx, unit_id)
+    return bool(tx.known[key])
+
+
 def _reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
     below = units.ids_below(tx, unit_id)
     own = None if below else units.units_by_ids(tx, [unit_id]).get(unit_id)
@@ -89,7 +97,7 @@ def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -
 def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> None:
     """Raises DraftError with all that is wrong."""
     problems = check_draft(facts_of(draft)) + check_questions(draft.questions)
-    if not {recipient.unit for recipient in draft.recipients} <= reachable_ids(tx, who.unit_id):
+    if not may_send_to(tx, who.unit_id, [recipient.unit for recipient in draft.recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline, draft.exercise)
     if problems:

@@ -17,7 +17,7 @@ from server.directives.rules import DirectiveState, RecipientRole, Relation, Sta
 from server.directives.running import Facts, alarms
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours
 from server.directives.service.commands import once
-from server.directives.service.drafts import create_draft, reachable_ids
+from server.directives.service.drafts import create_draft, may_send_to
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now, settle_recipients
@@ -114,7 +114,7 @@ def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipi
     """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
     recipients = [(one.unit, one.role) for one in recipients_now(tx, row)]
     problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
-    if not {unit for unit, _role in recipients} <= reachable_ids(tx, who.unit_id):
+    if not may_send_to(tx, who.unit_id, [unit for unit, _role in recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
     problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline, row.exercise)

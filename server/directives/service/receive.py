@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -40,28 +38,11 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
 
     Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
     """
-    rows = tx.all(_waiting(tx.connection.dialect.name), {"units": tx.bound(acknowledged)})
-    moved = 0
-    for before in _NOT_ARRIVED:
-        state = before.state.value
-        here = [row for row in rows if row[0] == state and row[1] <= acknowledged[row[4]]]
-        if here:
-            _arrive(tx, before, [row[2:] for row in here])
-            moved += len(here)
-    return moved
+    groups = tx.all(_arriving(tx.connection.dialect.name), {"acknowledged": many.bound_pairs(acknowledged)})
+    return sum(_arrive(tx, group) for group in groups)
 
 
-@cache
-def _waiting(dialect: str) -> sa.Select[Any]:
-    """What has not arrived of `units`: state, number and `_NAMED`; locked in the order of their ids."""
-    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(sa.select(many.named(dialect, "units").c.value)))
-    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
-    return wanted.order_by(v.id).with_for_update()
-
-
-_Named = tuple[int, ...]
-_NAMED = (v.directive_id, v.issuer_id, v.unit_id, v.id)
-_NOT_ARRIVED = (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))
+_NOT_ARRIVED = {one.state.value: one for one in (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))}
 
 
 def _stands_at(position: Position) -> sa.ColumnElement[bool]:
@@ -69,17 +50,34 @@ def _stands_at(position: Position) -> sa.ColumnElement[bool]:
     return sa.and_(v.state == position.state.value, under)
 
 
-def _arrive(tx: Transaction, before: Position, sent: list[_Named]) -> None:
-    """Move these locked ones (`_NAMED`) from where they stand, and tell those who issued them."""
-    after, dialect = advance(before, Event.ARRIVE), tx.connection.dialect.name
-    ids = tx.bound([named[-1] for named in sent])
+@cache
+def _arriving(dialect: str) -> sa.Select[Any]:
+    """What arrives by `acknowledged`, gathered by directive and state; locked in the order of the ids."""
+    upto = many.named_pairs(dialect, "acknowledged")
+    one = (
+        sa.select(v.id, v.unit_id, v.directive_id, v.issuer_id, v.state)
+        .join_from(upto, delivery_table, v.unit_id == upto.c.key)
+        .where(v.seq <= upto.c.value, v.arrived_at.is_(None), sa.or_(*map(_stands_at, _NOT_ARRIVED.values())))
+        .order_by(v.id)
+        .with_for_update(of=delivery_table)
+        .subquery()
+    )
+    same = (one.c.directive_id, one.c.issuer_id, one.c.state)
+    ids, units = many.gathered(dialect, one.c.id), many.gathered(dialect, one.c.unit_id)
+    return sa.select(*same, ids.label("ids"), units.label("units")).group_by(*same).order_by(*same)
+
+
+def _arrive(tx: Transaction, group: Any) -> int:
+    """Move a group of locked ones (a row of `_arriving`), and tell who issued them; gives how many they are."""
+    before, dialect = _NOT_ARRIVED[group.state], tx.connection.dialect.name
+    after, units = advance(before, Event.ARRIVE), sorted(many.numbers_in(group.units))
     values = {**places(after), "arrived_at": tx.now}
     del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
-    tx.execute(_moving(dialect), {"ids": ids, **values})
+    tx.execute(_moving(dialect), {"ids": group.ids, **values})
     names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
-    tx.execute(_noting(dialect), {"ids": ids, **names, "at": tx.now})
-    for (directive, issuer), group in groupby(sorted(sent), key=itemgetter(0, 1)):
-        tell(tx, directive, issuer, [unit for _directive, _issuer, unit, _id in group], after.state)
+    tx.execute(_noting(dialect), {"ids": group.ids, **names, "at": tx.now})
+    tell(tx, group.directive_id, group.issuer_id, units, after.state)
+    return len(units)
 
 
 @cache
