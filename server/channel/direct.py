@@ -2,8 +2,8 @@
 
 python-socketio does handshakes, rooms and all slow cases; this is the short way for one event to a thousand units. A
 connection that is a WebSocket from the start has one task, which reads; another one writes while something waits. What
-is touched of the private names of Engine.IO and aiohttp stands here and in `heart.py` and `reader.py` alone. Both are
-pinned, and a test fails when one of these names moves (`tests/channel/test_direct.py`).
+is touched of the private names of Engine.IO and aiohttp stands here and in `heart.py`, `intake.py` and `reader.py`
+alone. Both are pinned, and a test fails when one of these names moves (`tests/channel/test_direct.py`).
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
 from server.channel.heart import Heart
+from server.channel.intake import Intake
 from server.channel.packets import PING, PONG, acknowledged, frame_of
 from server.channel.reader import AckReader
 
 log = logging.getLogger("giaoban.channel")
 STALL_SECONDS = 5.0
 READ_AT_ONCE = 1 << 16
-"""Bytes. asyncio's own 256 KB is more than what malloc has at hand, so that each short message costs a mapping of fresh
-pages: 14 us instead of 2."""
+"""Bytes, where asyncio reads. Its own 256 KB is more than what malloc has at hand, so that each short message costs a
+mapping of fresh pages: 14 us instead of 2."""
+MOST_QUICK = 200
+"""Acknowledgements of a connection that are taken at once between two heartbeats. Whoever sends more goes the usual
+way, where messages are counted."""
 OnAck = Callable[[str, int], bool]
 _PING_FRAME = frame_of(PING)
-_NOBODY: dict[str, Any] = {}
 
 
 class _Response(web.WebSocketResponse):
@@ -61,13 +64,19 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
 
     on_ack: OnAck
     heart: Heart
+    intake: Intake
+    all: dict[str, DirectSocket]
+    """By Engine.IO's id."""
 
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server)
         self.owner = handler.__self__
+        self._sid: str = self.owner.sid
         self.unanswered = False
         """Whether the last heartbeat still waits for its answer."""
         self._beats = False  # by `heart`; a connection that began by polling has Engine.IO's own heartbeat
+        self._quick = 0  # acknowledgements taken at once since the last heartbeat
+        self._idle = False  # served by us, and nothing waits to be written
         self._transport: asyncio.Transport | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -81,11 +90,15 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         protocol: Any = request.protocol
         self._transport = transport = protocol.transport
         transport.max_size = READ_AT_ONCE
-        protocol._payload_parser = AckReader(protocol._payload_parser, self._take)
-        self.owner.direct = self
+        protocol._payload_parser = reader = AckReader(protocol._payload_parser, self._take)
+        self.owner.direct = self.all[self._sid] = self
+        reading = self.intake.enter(protocol, reader.take)
         try:
             await (self.handler(self) if self.owner.connected else self._serve())
         finally:
+            self.all.pop(self._sid, None)
+            if reading is not None:
+                self.intake.leave(reading)
             if self._stalled is not None:
                 self._stalled.cancel()
         return self._sock
@@ -94,6 +107,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         """What Engine.IO's handler does, for a connection that is new."""
         owner = self.owner
         waiting, owner.queue = owner.queue, _Outbox(self._write_soon)
+        self._idle = True
         while not waiting.empty():
             owner.queue.put_nowait(waiting.get_nowait())
         owner.connected = owner.upgraded = self._beats = True
@@ -101,6 +115,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         try:
             await self._read_on()
         finally:
+            self._idle = False
             self.heart.leave(self)
             if self._writing is not None:
                 owner.queue.put_nowait(None)
@@ -125,6 +140,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
                 log.exception("failed with a packet of %s", owner.sid)
 
     def _write_soon(self) -> None:
+        self._idle = False
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_on())
 
@@ -143,6 +159,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
             finally:
                 queue.task_done()
         self._writing = None
+        self._idle = not gone
 
     async def wait(self) -> str | bytes:
         """The next message but those that `_take` takes. Raises OSError at the end."""
@@ -161,14 +178,17 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
             self.unanswered = False
             return True
         seq = acknowledged(packet)
-        return seq is not None and self.on_ack(self.owner.sid, seq)
+        if seq is None or self._quick >= MOST_QUICK:
+            return False
+        self._quick += 1
+        return self.on_ack(self._sid, seq)
 
     def ask(self) -> None:
         """Send a heartbeat; one who is not a client any more by now is left alone by its connection, too."""
         if self.owner.closed and self._transport is not None:
             self._transport.close()
             return
-        self.unanswered = True
+        self.unanswered, self._quick = True, 0
         if not self.write(_PING_FRAME):
             self.owner.queue.put_nowait(engine.Packet(engine.PING))
 
@@ -181,18 +201,23 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
 
     def write(self, frame: bytes) -> bool:
         """Write a frame if nothing waits before it, else False. Who reads nothing for 5 s is cut off."""
-        transport, owner = self._transport, self.owner
-        if transport is None or transport.is_closing() or owner.closed or owner.closing:
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return False
         if transport.get_write_buffer_size():
             self._watch(transport)
             return False
-        if owner.queue._unfinished_tasks or owner.upgrading:
+        if not self._idle and self._queues():
             return False
         transport.write(frame)
         if transport.get_write_buffer_size():
             self._watch(transport)
         return True
+
+    def _queues(self) -> bool:
+        """Whether something waits, or nothing may be written any more."""
+        owner = self.owner
+        return bool(owner.closed or owner.closing or owner.upgrading or owner.queue._unfinished_tasks)
 
     def _watch(self, transport: asyncio.Transport) -> None:
         if self._stalled is None:
@@ -207,10 +232,11 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
             transport.abort()
 
 
-def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> Heart:
-    """Let a server make its connections by `DirectSocket`; gives what must run for their heartbeats."""
-    heart = Heart(sio.eio)
-    made = type("OwnDirectSocket", (DirectSocket,), {"on_ack": staticmethod(on_ack), "heart": heart})
+def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> tuple[Heart, Intake]:
+    """Let a server make its connections by `DirectSocket`; gives what must run to ask them and to read them."""
+    heart, intake = Heart(sio.eio), Intake()
+    shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "all": dict[str, DirectSocket]()}
+    made = type("OwnDirectSocket", (DirectSocket,), shared)
     sio.eio._async = {**sio.eio._async, "websocket": made}
     usual = sio.eio.handlers["connect"]
 
@@ -220,7 +246,7 @@ def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> Heart:
             sio.eio.sockets[eio_sid].last_ping = None  # so that Engine.IO starts no task for its heartbeats
 
     sio.eio.on("connect", connected)
-    return heart
+    return heart, intake
 
 
 async def send_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> None:
@@ -236,12 +262,12 @@ async def queue_packet(sio: socketio.AsyncServer, connections: Iterable[str], pa
 
 def write_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> list[str]:
     """Write a packet to everybody in a room with whom nothing waits; gives the other connections."""
-    members = sio.manager.rooms.get("/", _NOBODY).get(room, _NOBODY)
+    members = sio.manager.members.get(room)
     if not members:
         return []
-    frame, sockets, waiting = frame_of(packet), sio.eio.sockets, []
-    for eio_sid in list(members.values()):
-        direct = getattr(sockets.get(eio_sid), "direct", None)
+    frame, sockets, waiting = frame_of(packet), sio.eio._async["websocket"].all, []
+    for eio_sid in members.values():
+        direct = sockets.get(eio_sid)
         if direct is None or not direct.write(frame):
             waiting.append(eio_sid)
     return waiting

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -53,12 +54,16 @@ def _around_number(event: StoredEvent) -> tuple[bytes, bytes]:
 
 def frame_of(packet: bytes) -> bytes:
     """A text as one WebSocket frame of a server: final, unmasked (RFC 6455, 5.2)."""
-    size = len(packet)
+    return _head_of(len(packet)) + packet
+
+
+@lru_cache(maxsize=64)
+def _head_of(size: int) -> bytes:
     if size < _SHORT:
-        return struct.pack("!BB", 0x81, size) + packet
+        return struct.pack("!BB", 0x81, size)
     if size < _MEDIUM:
-        return struct.pack("!BBH", 0x81, 126, size) + packet
-    return struct.pack("!BBQ", 0x81, 127, size) + packet
+        return struct.pack("!BBH", 0x81, 126, size)
+    return struct.pack("!BBQ", 0x81, 127, size)
 
 
 def acknowledged(packet: bytes | bytearray) -> int | None:

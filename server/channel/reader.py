@@ -24,26 +24,29 @@ class AckReader:
     leaves is found by `DirectSocket.wait`. `take(packet)` says whether that was an acknowledgement.
     """
 
+    __slots__ = ("_ahead", "_fragmented", "_inside", "_left", "_reader", "_take")
+
     def __init__(self, reader: Any, take: Callable[[bytes | bytearray], bool]) -> None:
         self._reader, self._take = reader, take
         self._ahead = b""  # of the head of a frame
         self._left = 0  # bytes that the frame at hand still has
         self._fragmented = False
+        self._inside = False  # of a message, in whichever of these ways
+
+    def take(self, data: bytes) -> bool:
+        """Whether what has come was a frame that it takes out; if not, it must be fed."""
+        size = len(data) - _HEAD
+        if data[0] == _WHOLE_TEXT and 0 < size <= _LONGEST_SHORT and data[1] == _MASKED | size and not self._inside:
+            packet = bytearray(data[_HEAD:])
+            websocket_mask(data[2:_HEAD], packet)
+            return self._take(packet)
+        return False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """What aiohttp's protocol calls with what has come; the answer is its reader's."""
-        if (
-            data[0] == _WHOLE_TEXT
-            and _HEAD < len(data) <= _HEAD + _LONGEST_SHORT
-            and data[1] == _MASKED | (len(data) - _HEAD)
-            and not (self._left or self._ahead or self._fragmented)
-        ):
-            packet = bytearray(data[_HEAD:])
-            websocket_mask(data[2:_HEAD], packet)
-            if self._take(packet):
-                return False, b""
-        else:
-            self._follow(data)
+        if self.take(data):
+            return False, b""
+        self._follow(data)
         found: tuple[bool, bytes] = self._reader.feed_data(data)
         return found
 
@@ -65,6 +68,7 @@ class AckReader:
                 self._fragmented = not data[at] & 0x80
             at += size
         self._left = max(0, at - len(data))
+        self._inside = bool(self._left or self._ahead or self._fragmented)
 
 
 def _size_of_frame(frame: bytes) -> int | None:

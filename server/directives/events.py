@@ -46,7 +46,9 @@ class Receipts:
 
     def note(self, who: Principal, seq: int) -> None:
         """A device of the person's unit has everything up to `seq`."""
-        self._seqs[who.unit_id] = max(seq, self._seqs.get(who.unit_id, 0))
+        unit = who.unit_id
+        if seq > self._seqs.get(unit, 0):
+            self._seqs[unit] = seq
         faults.place("noted", "receipts")
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())

@@ -44,6 +44,10 @@ unit_sequence = Table(
 )
 
 
+_INSERT_EVENT = sa.insert(event_table)
+_INSERT_CONTENT = sa.insert(content_table).returning(content_table.c.id, sort_by_parameter_order=True)
+
+
 class StoredEvent(msgspec.Struct, frozen=True):
     """One line of a unit's outbox; `body` is JSON text."""
 
@@ -55,10 +59,11 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int, int]:
-    """The next number of each unit, all in one statement."""
-    units = many.bound(connection, sorted(set(unit_ids)))
-    found: Sequence[Any] = connection.execute(_taking(connection.dialect.name), {"units": units}).all()
-    return dict(found)
+    """The next number of each unit, in two statements however many they are."""
+    asked, dialect = {"units": many.bound(connection, sorted(set(unit_ids)))}, connection.dialect.name
+    connection.execute(_taking(dialect), asked)
+    units, numbers = connection.execute(_taken(dialect), asked).one()
+    return dict(zip(many.numbers_in(units), many.numbers_in(numbers), strict=True))
 
 
 @cache
@@ -67,12 +72,18 @@ def _taking(dialect: str) -> sa.Executable:
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
     # WHERE, or SQLite takes ON CONFLICT for a join's
     first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
-    made: sa.Executable = (
-        insert.from_select(["unit_id", "seq"], first)
-        .on_conflict_do_update(index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1})
-        .returning(unit_sequence.c.unit_id, unit_sequence.c.seq)
+    made: sa.Executable = insert.from_select(["unit_id", "seq"], first).on_conflict_do_update(
+        index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1}
     )
     return made
+
+
+@cache
+def _taken(dialect: str) -> sa.Select[Any]:
+    """The numbers that units have now, as two lists."""
+    units, s = many.named(dialect, "units"), unit_sequence.c
+    lists = many.gathered(dialect, s.unit_id), many.gathered(dialect, s.seq)
+    return sa.select(*lists).join_from(units, unit_sequence, s.unit_id == units.c.value)
 
 
 def lock_units(connection: sa.Connection, unit_ids: Iterable[int]) -> None:
@@ -110,7 +121,7 @@ def append(
         else:
             single.append({"unit_id": units[0], "seq": taken[units[0]], "content_id": content})
     if single:
-        connection.execute(sa.insert(event_table), single)
+        connection.execute(_INSERT_EVENT, single)
     return events
 
 
@@ -118,8 +129,8 @@ def _insert_contents(
     connection: sa.Connection, kind: str, texts: Sequence[msgspec.Raw], now: datetime
 ) -> Sequence[int]:
     """Write what is told; gives the ids, in the same order."""
-    insert = sa.insert(content_table).returning(content_table.c.id, sort_by_parameter_order=True)
-    return connection.scalars(insert, [{"kind": kind, "body": bytes(text).decode(), "at": now} for text in texts]).all()
+    contents = [{"kind": kind, "body": bytes(text).decode(), "at": now} for text in texts]
+    return connection.scalars(_INSERT_CONTENT, contents).all()
 
 
 def _insert_same(connection: sa.Connection, content: int, units: Iterable[int]) -> None:

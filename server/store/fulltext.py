@@ -22,6 +22,8 @@ class FullText:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._put_sqlite = sa.text(f"INSERT INTO {name} (rowid, words) VALUES (:key, :words)")  # noqa: S608
+        self._put = sa.text(f"INSERT INTO {name} (key, words) VALUES (:key, CAST(:words AS tsvector))")  # noqa: S608
         self.made.append(self)
 
     def create(self, connection: sa.Connection) -> None:
@@ -39,11 +41,10 @@ class FullText:
             return
         if connection.dialect.name == "sqlite":
             rows = [{"key": key, "words": " ".join(words(text))} for key, text in texts]
-            connection.execute(sa.text(f"INSERT INTO {self.name} (rowid, words) VALUES (:key, :words)"), rows)  # noqa: S608
+            connection.execute(self._put_sqlite, rows)
         else:
             rows = [{"key": key, "words": _vector(text)} for key, text in texts]
-            statement = f"INSERT INTO {self.name} (key, words) VALUES (:key, CAST(:words AS tsvector))"  # noqa: S608
-            connection.execute(sa.text(statement), rows)
+            connection.execute(self._put, rows)
 
     def put(self, tx: Transaction, key: int, text: str) -> None:
         """Index one text."""

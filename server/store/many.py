@@ -1,8 +1,10 @@
-"""Many numbers in one statement: as one parameter, so that a thousand units cost no more to bind than one."""
+"""Many numbers in one statement: as one parameter, so that a thousand units cost no more to bind than one, and as one
+value of a result, which is quicker to read than a thousand rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +27,32 @@ def bound(connection: sa.Connection, values: Iterable[int]) -> Any:
     if connection.dialect.name == "postgresql":
         return list(values)
     return msgspec.json.encode(list(values)).decode()
+
+
+def named_pairs(dialect: str, name: str) -> Any:
+    """A table of `key` and `value`, both numbers, for a statement that is made once; given as by `bound_pairs`."""
+    if dialect == "postgresql":
+        text = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.JSON)
+        pairs = sa.func.json_each_text(text).table_valued("key", "value")
+    else:
+        pairs = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("key", "value")
+    columns = [sa.cast(pairs.c[column], sa.Integer).label(column) for column in ("key", "value")]
+    return sa.select(*columns).subquery()
+
+
+def bound_pairs(pairs: Mapping[int, int]) -> str:
+    """Pairs as the one parameter that they are."""
+    return msgspec.json.encode(pairs).decode()
+
+
+def gathered(dialect: str, column: sa.ColumnElement[int]) -> sa.ColumnElement[Any]:
+    """All numbers of a group as one value, which may be given back as a parameter; read by `numbers_in`."""
+    return sa.func.array_agg(column) if dialect == "postgresql" else sa.func.json_group_array(column)
+
+
+def numbers_in(value: Any) -> list[int]:
+    """The numbers of a `gathered` value."""
+    return value if isinstance(value, list) else msgspec.json.decode(value, type=list[int])
 
 
 def among(connection: sa.Connection, values: Iterable[int]) -> sa.Select[tuple[int]]:

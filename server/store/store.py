@@ -35,6 +35,16 @@ _TRY_AGAIN = {"40P01", "40001"}
 """SQLSTATE of a deadlock and of a serialization failure: the transaction is as if it had never begun."""
 _AWAY = ("08", "53", "57P")
 """Beginnings of SQLSTATE: no connection; out of disk, memory or connections; PostgreSQL ends or has not yet begun."""
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=4000",
+)
+"""In memory: what a statement for a thousand rows would need to be undone alone, else a file of its own each time.
+Checkpoints after 16 MB: a directive to a thousand units changes a megabyte of pages, and the next one many of them."""
 _SQLITE_AWAY = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY")
 
 
@@ -45,7 +55,7 @@ def utc_now() -> datetime:
 
 def _sqlite_pragmas(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,17 +30,21 @@ class Transaction:
         """Run a statement."""
         return self.connection.execute(statement, parameters)
 
-    def one(self, statement: sa.Select[Any]) -> Any | None:
+    def one(self, statement: sa.Select[Any], parameters: Any = None) -> Any | None:
         """The first row or None."""
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement, parameters).first()
 
-    def all(self, statement: sa.Select[Any]) -> list[Any]:
+    def all(self, statement: sa.Select[Any], parameters: Any = None) -> list[Any]:
         """All rows."""
-        return list(self.connection.execute(statement).all())
+        return list(self.connection.execute(statement, parameters).all())
 
     def numbers(self, values: Iterable[int]) -> Any:
         """A table of one column `value` with these numbers: many in one statement."""
         return many.numbers(self.connection, values)
+
+    def bound(self, values: Iterable[int]) -> Any:
+        """The same as a parameter, for a statement that is made once (`many.named`)."""
+        return many.bound(self.connection, values)
 
     def among(self, values: Iterable[int]) -> sa.Select[tuple[int]]:
         """The same for the right side of IN."""
@@ -47,7 +52,7 @@ class Transaction:
 
     def insert(self, table: sa.Table, **values: Any) -> int:
         """Insert one row and give its integer primary key."""
-        key = self.connection.execute(sa.insert(table).values(**values)).inserted_primary_key
+        key = self.connection.execute(_inserting(table), values).inserted_primary_key
         return int(key[0]) if key else 0
 
     @contextmanager
@@ -76,10 +81,11 @@ class Transaction:
         faults.place("numbered", kind)
         return made
 
-    def last_numbers(self) -> sa.Table:
-        """The last event number of each unit: columns `unit_id` and `seq`."""
-        return events.unit_sequence
-
     def notify(self, room: str, body: dict[str, Any]) -> None:
         """Wake a live room (a board, a meeting) after the commit; not numbered, not stored, may be missed."""
         self.after_commit.append((room, body))
+
+
+@cache
+def _inserting(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import msgspec
 import sqlalchemy as sa
 
 from server.errors import NotFoundError
 from server.http.i18n import _
-from server.store import Transaction
+from server.store import Transaction, UtcDateTime, many
 from server.units.model import successor_table, unit_table, version_table
 from server.units.rules import BLOC_NAMES, Bloc, Level, day_of, sort_key
 
@@ -98,6 +99,37 @@ def select_versions(
     )
 
 
+_day = sa.bindparam("day", type_=sa.Date)
+_v = version_table.c
+_OF_DAY = (
+    sa.select(unit_table.c.id, unit_table.c.code, _v.name, _v.short_name, _v.level, _v.bloc, _v.parent_id)
+    .join(version_table, _v.unit_id == unit_table.c.id)
+    .where(_v.superseded_at.is_(None), _v.valid_from <= _day, sa.or_(_v.valid_to.is_(None), _v.valid_to > _day))
+)
+"""As `select_versions` of the parameter `day`, made once: to build a statement costs more than to run a small one."""
+_BY_IDS = _OF_DAY.where(unit_table.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def _below() -> sa.Select[tuple[int]]:
+    """The ids of all units under `unit` on `day`."""
+    of_day = _OF_DAY.subquery()
+    below = sa.select(of_day.c.id).where(of_day.c.parent_id == sa.bindparam("unit")).cte(recursive=True)
+    below = below.union(sa.select(of_day.c.id).join(below, of_day.c.parent_id == below.c.id))
+    return sa.select(below.c.id)
+
+
+def _changed() -> sa.Select[tuple[int]]:
+    """A version by which the tree of `today` differs from that of `day`, or was not known at `moment`."""
+    moment, today = sa.bindparam("moment", type_=UtcDateTime), sa.bindparam("today", type_=sa.Date)
+    recorded = sa.or_(_v.recorded_at > moment, _v.superseded_at > moment)
+    begun = sa.and_(_v.valid_from > _day, _v.valid_from <= today)
+    ended = sa.and_(_v.valid_to > _day, _v.valid_to <= today)
+    return sa.select(_v.id).where(sa.or_(recorded, begun, ended)).limit(1)
+
+
+_BELOW, _CHANGED = _below(), _changed()
+
+
 def _info(row: sa.Row[tuple[object]]) -> UnitInfo:
     m = row._mapping
     return UnitInfo(
@@ -129,7 +161,8 @@ def units_by_ids(tx: Transaction, unit_ids: Iterable[int], on: dt.date | None = 
     wanted = sorted(set(unit_ids))
     if not wanted:
         return {}
-    found = {row.id: _info(row) for row in tx.all(select_versions(tx, on).where(unit_table.c.id.in_(wanted)))}
+    rows = tx.all(_BY_IDS, {"day": on or day_of(tx.now), "ids": wanted})
+    found = {row.id: _info(row) for row in rows}
     missing = [unit_id for unit_id in wanted if unit_id not in found]
     if missing:
         v = version_table.c
@@ -162,10 +195,20 @@ def descendants(tx: Transaction, unit_id: int, on: dt.date | None = None) -> lis
 
 def ids_below(tx: Transaction, unit_id: int) -> frozenset[int]:
     """The ids of all units under one today, found by the database."""
-    today = select_versions(tx, None).subquery()
-    below = sa.select(today.c.id).where(today.c.parent_id == unit_id).cte(recursive=True)
-    below = below.union(sa.select(today.c.id).join(below, today.c.parent_id == below.c.id))
-    return frozenset(row[0] for row in tx.all(sa.select(below.c.id)))
+    return frozenset(tx.connection.scalars(_BELOW, {"day": day_of(tx.now), "unit": unit_id}))
+
+
+def all_below(tx: Transaction, unit_id: int, unit_ids: Iterable[int]) -> bool:
+    """Whether all of some units are under one today; nobody else is read."""
+    asked = {"units": tx.bound(unit_ids), "day": day_of(tx.now), "unit": unit_id}
+    return tx.one(_not_below(tx.connection.dialect.name), asked) is None
+
+
+@cache
+def _not_below(dialect: str) -> sa.Select[tuple[int]]:
+    """One of `units` that is not under `unit` on `day`."""
+    asked = many.named(dialect, "units")
+    return sa.select(asked.c.value).where(asked.c.value.not_in(_BELOW)).limit(1)
 
 
 def current_ids(tx: Transaction, unit_ids: Iterable[int]) -> frozenset[int]:
@@ -204,11 +247,7 @@ def changed_since(tx: Transaction, moment: dt.datetime) -> bool:
 
 
 def _changed_since(tx: Transaction, moment: dt.datetime) -> bool:
-    v, day, today = version_table.c, day_of(moment), day_of(tx.now)
-    recorded = sa.or_(v.recorded_at > moment, v.superseded_at > moment)
-    begun = sa.and_(v.valid_from > day, v.valid_from <= today)
-    ended = sa.and_(v.valid_to > day, v.valid_to <= today)
-    return tx.one(sa.select(v.id).where(sa.or_(recorded, begun, ended)).limit(1)) is not None
+    return tx.one(_CHANGED, {"moment": moment, "day": day_of(moment), "today": day_of(tx.now)}) is not None
 
 
 def groups(tx: Transaction, on: dt.date | None = None, known_at: dt.datetime | None = None) -> list[Group]:

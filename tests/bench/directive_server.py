@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from server.accounts.model import account_table
+from server.accounts.model import account_table, session_table
 from server.accounts.permissions import Role
 from server.accounts.principal import Membership, Principal
 from server.app import make_app
@@ -31,9 +31,11 @@ from server.store import Store, schema
 from server.units.import_ import District, UnitEntry, import_tree
 from server.units.rules import Level
 
+SESSION = "s"
+
 
 def seed(folder: Path, units: int) -> None:
-    """A database with one commune over `units` villages, and one account; ids count from 1."""
+    """A database with one commune over `units` villages, and one account with a sign-in; ids count from 1."""
     store = Store(f"sqlite:///{folder}/giaoban.db")
     schema.metadata.create_all(store.engine)
     commune = UnitEntry(
@@ -44,8 +46,12 @@ def seed(folder: Path, units: int) -> None:
         villages=[f"Thôn {n}" for n in range(1, units + 1)],
     )
     store.write_now(import_tree, District(name="Thử", valid_from=datetime(2020, 1, 1).date(), units=[commune]))
-    values: dict[str, Any] = {"username": "b", "name": "B", "password_hash": "-", "created_at": datetime.now(UTC)}
+    now = datetime.now(UTC)
+    values: dict[str, Any] = {"username": "b", "name": "B", "password_hash": "-", "created_at": now}
     store.write_now(lambda tx: tx.insert(account_table, **values))
+    values = {"public_id": SESSION, "secret_hash": SESSION, "account_id": 1, "user_agent": "", "address": ""}
+    values |= {"created_at": now, "seen_at": now, "expires_at": now + timedelta(days=1)}
+    store.write_now(lambda tx: tx.insert(session_table, **values))  # connections without one are ended each minute
     store.close()
 
 
@@ -53,7 +59,7 @@ def person(unit: int, role: Role) -> Principal:
     """Somebody of a unit."""
     acting = Membership(id=1, unit_id=unit, unit_name="", level="village", bloc="GOVERNMENT", role=role)
     return Principal(
-        account_id=1, username="b", name="B", session_id="s", language="vi", acting=acting, memberships=(acting,)
+        account_id=1, username="b", name="B", session_id=SESSION, language="vi", acting=acting, memberships=(acting,)
     )
 
 

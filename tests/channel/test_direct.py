@@ -197,6 +197,23 @@ async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harnes
     assert all(isinstance(seq, int) for _unit, seq in heard)
 
 
+async def test_many_acknowledgements_go_the_usual_way_until_the_next_heartbeat(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "MOST_QUICK", 2)
+    heard: list[int] = []
+    harness.channel.on_ack.append(lambda _who, seq: heard.append(seq))
+    client = await harness.connect("leader.1")
+    for seq in range(1, 6):
+        await client.emit("channel.ack", {"seq": seq})
+        await asyncio.sleep(0)  # each in a frame of its own
+    await until(lambda: sorted(heard) == [1, 2, 3, 4, 5])
+    (owner,) = harness.channel.sio.eio.sockets.values()
+    assert owner.direct._quick == 2
+    owner.direct.ask()
+    assert owner.direct._quick == 0
+
+
 async def test_an_acknowledgement_before_the_sign_in_is_nothing(harness: Harness) -> None:
     heard: list[int] = []
     harness.channel.on_ack.append(lambda _who, seq: heard.append(seq))

@@ -22,10 +22,15 @@ BOTH = sa.select(delivery_table, d.urgency, d.deadline.label("directive_deadline
 """A delivery with what of its directive its clocks and events need."""
 
 
+UPDATE_DIRECTIVE = sa.update(directive_table).where(d.id == sa.bindparam("directive"))
+"""Sets the columns that are given beside `directive`, its id."""
+_OURS = sa.select(directive_table).where(d.id == sa.bindparam("directive"), d.unit_id == sa.bindparam("ours"))
+_OURS_LOCKED = _OURS.with_for_update()
+
+
 def directive_of_ours(tx: Transaction, who: Principal, directive_id: int, *, lock: bool = False) -> Any:
     """A directive of the person's own unit, draft or issued."""
-    query = sa.select(directive_table).where(d.id == directive_id, d.unit_id == who.unit_id)
-    row = tx.one(query.with_for_update() if lock else query)
+    row = tx.one(_OURS_LOCKED if lock else _OURS, {"directive": directive_id, "ours": who.unit_id})
     if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
         raise no_directive()
     return row

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -25,7 +27,7 @@ from server.directives.shapes import Attachment, DirectiveDone, DraftInput, Reci
 from server.errors import NotFoundError, UserError
 from server.http.i18n import _
 from server.reach import service as reach
-from server.store import Transaction
+from server.store import Transaction, many
 from server.units import service as units
 from server.units.service import UnitInfo
 
@@ -48,6 +50,14 @@ def reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
         tx.known[key] = _reachable_ids(tx, unit_id)
     found: frozenset[int] = tx.known[key]
     return found
+
+
+def may_send_to(tx: Transaction, unit_id: int, unit_ids: Collection[int]) -> bool:
+    """Whether a unit may send to all of these."""
+    key = ("may_send_to", unit_id, frozenset(unit_ids))
+    if key not in tx.known:
+        tx.known[key] = units.all_below(tx, unit_id, unit_ids) or key[-1] <= reachable_ids(tx, unit_id)
+    return bool(tx.known[key])
 
 
 def _reachable_ids(tx: Transaction, unit_id: int) -> frozenset[int]:
@@ -87,7 +97,7 @@ def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -
 def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> None:
     """Raises DraftError with all that is wrong."""
     problems = check_draft(facts_of(draft)) + check_questions(draft.questions)
-    if not {recipient.unit for recipient in draft.recipients} <= reachable_ids(tx, who.unit_id):
+    if not may_send_to(tx, who.unit_id, [recipient.unit for recipient in draft.recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline, draft.exercise)
     if problems:
@@ -112,7 +122,7 @@ def create_draft(
             created_at=tx.now,
             **_columns(tx, clean),
         )
-        set_recipients(tx, directive_id, clean.recipients)
+        _add_recipients(tx, directive_id, clean.recipients)
         if clean.relation is Relation.FORWARDS:
             copy_attachments(tx, who, clean, directive_id)
         add_attachments(tx, who, policy, uploads, directive_id=directive_id)
@@ -141,20 +151,42 @@ def _columns(tx: Transaction, draft: DraftInput) -> dict[str, Any]:
 def set_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Recipient]) -> None:
     """Replace those whom a draft goes to."""
     tx.execute(sa.delete(recipient_table).where(recipient_table.c.directive_id == directive_id))
+    _add_recipients(tx, directive_id, recipients)
+
+
+def _add_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Recipient]) -> None:
     by_role: dict[RecipientRole, list[int]] = {}
     for recipient in recipients:
         by_role.setdefault(recipient.role, []).append(recipient.unit)
     for role, unit_ids in by_role.items():
-        rows = sa.select(sa.literal(directive_id), tx.numbers(unit_ids).c.value, sa.literal(role.value))
-        tx.execute(sa.insert(recipient_table).from_select(["directive_id", "unit_id", "role"], rows))
+        values = {"directive": directive_id, "units": tx.bound(unit_ids), "role": role.value}
+        tx.execute(_adding(tx.connection.dialect.name), values)
+    tx.known["recipients", directive_id] = sorted(recipients, key=attrgetter("unit"))
+
+
+@cache
+def _adding(dialect: str) -> sa.Executable:
+    directive, role = sa.bindparam("directive", type_=sa.Integer), sa.bindparam("role", type_=sa.String)
+    rows = sa.select(directive, many.named(dialect, "units").c.value, role)
+    return sa.insert(recipient_table).from_select(["directive_id", "unit_id", "role"], rows)
+
+
+_RECIPIENTS = (
+    sa.select(recipient_table.c.unit_id, recipient_table.c.role)
+    .where(recipient_table.c.directive_id == sa.bindparam("directive"))
+    .order_by(recipient_table.c.unit_id)
+)
 
 
 def recipients_of(tx: Transaction, directive_id: int) -> list[Recipient]:
     """Who a draft will go to."""
-    r = recipient_table.c
-    rows = tx.all(sa.select(r.unit_id, r.role).where(r.directive_id == directive_id).order_by(r.unit_id))
-    roles = {role.value: role for role in RecipientRole}
-    return [Recipient(unit=unit, role=roles[role]) for unit, role in rows]
+    key = ("recipients", directive_id)
+    if key not in tx.known:
+        roles = {role.value: role for role in RecipientRole}
+        rows = tx.all(_RECIPIENTS, {"directive": directive_id})
+        tx.known[key] = [Recipient(unit=unit, role=roles[role]) for unit, role in rows]
+    found: list[Recipient] = tx.known[key]
+    return found
 
 
 def edit_draft(

@@ -15,9 +15,9 @@ from server.directives.model import delivery_table, directive_table, recipient_t
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
-from server.directives.service.access import draft_of_ours
+from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours
 from server.directives.service.commands import once
-from server.directives.service.drafts import create_draft, reachable_ids
+from server.directives.service.drafts import create_draft, may_send_to
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now, settle_recipients
@@ -28,6 +28,7 @@ from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, Upload
 from server.reach import service as reach
 from server.store import Transaction
+from server.store.events import unit_sequence
 from server.units import service as units
 
 r, v = recipient_table.c, delivery_table.c
@@ -87,21 +88,18 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
     year = policy.year(tx.now)
     number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
     number_text = policy.number_text(number, row.notation, own.bloc.value, row.exercise)
-    tx.execute(
-        sa.update(directive_table)
-        .where(directive_table.c.id == directive_id)
-        .values(
-            state=DirectiveState.ISSUED.value,
-            year=year,
-            number=number,
-            number_text=number_text,
-            signer_id=who.account_id,
-            signer_name=signer_name,
-            signer_position=row.signer_position if signed else who.acting.position,
-            issued_at=tx.now,
-            changed_at=tx.now,
-        )
-    )
+    values = {
+        "state": DirectiveState.ISSUED.value,
+        "year": year,
+        "number": number,
+        "number_text": number_text,
+        "signer_id": who.account_id,
+        "signer_name": signer_name,
+        "signer_position": row.signer_position if signed else who.acting.position,
+        "issued_at": tx.now,
+        "changed_at": tx.now,
+    }
+    tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **values})
     make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer_name)
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
@@ -116,7 +114,7 @@ def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipi
     """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
     recipients = [(one.unit, one.role) for one in recipients_now(tx, row)]
     problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
-    if not {unit for unit, _role in recipients} <= reachable_ids(tx, who.unit_id):
+    if not may_send_to(tx, who.unit_id, [unit for unit, _role in recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
     problems += check_relation(tx, who, relation, row.related_id, DocumentType(row.kind), row.deadline, row.exercise)
@@ -148,20 +146,30 @@ def _insert_deliveries(tx: Transaction, policy: Policy, row: Any, role: Recipien
     deadline = None if role is RecipientRole.INFO else row.deadline
     first_look = min((alarm.at for alarm in alarms(policy, Facts(role, row.urgency, tx.now, deadline))), default=None)
     common = {
-        v.directive_id: row.id,
-        v.issuer_id: row.unit_id,
-        v.role: role.value,
-        v.state: State.SENT.value,
-        v.stage: Stage.WAITING.value,
-        v.deadline: deadline,
-        v.sent_at: tx.now,
-        v.alarm_at: first_look,
-        v.exercise: row.exercise,
+        "directive_id": row.id,
+        "issuer_id": row.unit_id,
+        "role": role.value,
+        "state": State.SENT.value,
+        "stage": Stage.WAITING.value,
+        "deadline": deadline,
+        "sent_at": tx.now,
+        "alarm_at": first_look,
+        "exercise": row.exercise,
     }
-    last = tx.last_numbers()
+    tx.execute(_DELIVER, common)
+
+
+def _delivering() -> sa.Insert:
+    """A delivery for each recipient in a `role` of a `directive_id`, in which `_COMMON` are the same."""
+    last, common = unit_sequence, [v[name] for name in _COMMON]
+    same = [sa.bindparam(column.name, type_=column.type) for column in common]
     rows = (
-        sa.select(r.unit_id, last.c.seq, *(sa.literal(value, column.type) for column, value in common.items()))
+        sa.select(r.unit_id, last.c.seq, *same)
         .join_from(recipient_table, last, last.c.unit_id == r.unit_id)
-        .where(r.directive_id == row.id, r.role == role.value)
+        .where(r.directive_id == sa.bindparam("directive_id"), r.role == sa.bindparam("role"))
     )
-    tx.execute(sa.insert(delivery_table).from_select([v.unit_id, v.seq, *common], rows))
+    return sa.insert(delivery_table).from_select([v.unit_id, v.seq, *common], rows)
+
+
+_COMMON = ("directive_id", "issuer_id", "role", "state", "stage", "deadline", "sent_at", "alarm_at", "exercise")
+_DELIVER = _delivering()

@@ -5,6 +5,8 @@ Exercises are numbered by themselves: they neither take a number from a real doc
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -29,13 +31,17 @@ def series(register: str, exercise: bool) -> str:
 
 def take_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
     """The next number. The counter's row stays locked until the transaction ends, so a number is lost with its use."""
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(counter_table)
-    statement = (
-        insert.values(register=register, unit_id=unit_id, year=year, last=1)
-        .on_conflict_do_update(index_elements=["register", "unit_id", "year"], set_={"last": counter_table.c.last + 1})
-        .returning(counter_table.c.last)
-    )
-    return int(tx.execute(statement).scalar_one())
+    values = {"register": register, "unit_id": unit_id, "year": year, "last": 1}
+    return int(tx.execute(_taking(tx.connection.dialect.name), values).scalar_one())
+
+
+@cache
+def _taking(dialect: str) -> sa.Executable:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(counter_table)
+    made: sa.Executable = insert.on_conflict_do_update(
+        index_elements=["register", "unit_id", "year"], set_={"last": counter_table.c.last + 1}
+    ).returning(counter_table.c.last)
+    return made
 
 
 def peek_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:

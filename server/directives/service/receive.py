@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -29,7 +28,7 @@ from server.directives.service.steps import places, step, tell
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
 from server.errors import UserError
 from server.http.i18n import _
-from server.store import Transaction, UtcDateTime
+from server.store import Transaction, many
 
 v = delivery_table.c
 
@@ -39,21 +38,11 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
 
     Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
     """
-    theirs = sa.and_(v.arrived_at.is_(None), v.unit_id.in_(tx.among(acknowledged)))
-    wanted = sa.select(v.state, v.seq, *_NAMED).where(theirs, sa.or_(*map(_stands_at, _NOT_ARRIVED)))
-    sent: dict[str, list[_Named]] = {}
-    for state, seq, *named in tx.all(wanted.order_by(v.id).with_for_update()):
-        if seq <= acknowledged[named[2]]:
-            sent.setdefault(state, []).append(named)
-    for before in _NOT_ARRIVED:
-        if before.state in sent:
-            _arrive(tx, before, sent[before.state])
-    return sum(map(len, sent.values()))
+    groups = tx.all(_arriving(tx.connection.dialect.name), {"acknowledged": many.bound_pairs(acknowledged)})
+    return sum(_arrive(tx, group) for group in groups)
 
 
-_Named = list[int]
-_NAMED = (v.directive_id, v.issuer_id, v.unit_id, v.id)
-_NOT_ARRIVED = (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))
+_NOT_ARRIVED = {one.state.value: one for one in (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))}
 
 
 def _stands_at(position: Position) -> sa.ColumnElement[bool]:
@@ -61,18 +50,48 @@ def _stands_at(position: Position) -> sa.ColumnElement[bool]:
     return sa.and_(v.state == position.state.value, under)
 
 
-def _arrive(tx: Transaction, before: Position, sent: list[_Named]) -> None:
-    """Move these locked ones (`_NAMED`) from where they stand, and tell those who issued them."""
-    after, ids = advance(before, Event.ARRIVE), [named[-1] for named in sent]
+@cache
+def _arriving(dialect: str) -> sa.Select[Any]:
+    """What arrives by `acknowledged`, gathered by directive and state; locked in the order of the ids."""
+    upto = many.named_pairs(dialect, "acknowledged")
+    one = (
+        sa.select(v.id, v.unit_id, v.directive_id, v.issuer_id, v.state)
+        .join_from(upto, delivery_table, v.unit_id == upto.c.key)
+        .where(v.seq <= upto.c.value, v.arrived_at.is_(None), sa.or_(*map(_stands_at, _NOT_ARRIVED.values())))
+        .order_by(v.id)
+        .with_for_update(of=delivery_table)
+        .subquery()
+    )
+    same = (one.c.directive_id, one.c.issuer_id, one.c.state)
+    ids, units = many.gathered(dialect, one.c.id), many.gathered(dialect, one.c.unit_id)
+    return sa.select(*same, ids.label("ids"), units.label("units")).group_by(*same).order_by(*same)
+
+
+def _arrive(tx: Transaction, group: Any) -> int:
+    """Move a group of locked ones (a row of `_arriving`), and tell who issued them; gives how many they are."""
+    before, dialect = _NOT_ARRIVED[group.state], tx.connection.dialect.name
+    after, units = advance(before, Event.ARRIVE), sorted(many.numbers_in(group.units))
     values = {**places(after), "arrived_at": tx.now}
     del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
-    tx.execute(sa.update(delivery_table).where(v.id.in_(tx.among(ids))).values(**values))
+    tx.execute(_moving(dialect), {"ids": group.ids, **values})
     names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
-    literals = [sa.literal(name) for name in names.values()]
-    rows = sa.select(tx.numbers(ids).c.value, *literals, sa.literal(tx.now, UtcDateTime))
-    tx.execute(sa.insert(change_table).from_select(["delivery_id", *names, "at"], rows))
-    for (directive, issuer), group in groupby(sorted(sent), key=itemgetter(0, 1)):
-        tell(tx, directive, issuer, [unit for _directive, _issuer, unit, _id in group], after.state)
+    tx.execute(_noting(dialect), {"ids": group.ids, **names, "at": tx.now})
+    tell(tx, group.directive_id, group.issuer_id, units, after.state)
+    return len(units)
+
+
+@cache
+def _moving(dialect: str) -> sa.Executable:
+    return sa.update(delivery_table).where(v.id.in_(sa.select(many.named(dialect, "ids").c.value)))
+
+
+@cache
+def _noting(dialect: str) -> sa.Executable:
+    """One line in the history of each of `ids`."""
+    columns = [change_table.c[name] for name in ("event", "before", "after", "at")]
+    same = [sa.bindparam(column.name, type_=column.type) for column in columns]
+    rows = sa.select(many.named(dialect, "ids").c.value, *same)
+    return sa.insert(change_table).from_select([change_table.c.delivery_id, *columns], rows)
 
 
 def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:

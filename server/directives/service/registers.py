@@ -25,7 +25,7 @@ from server.directives.model import (
 )
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State
-from server.directives.service.access import d, v
+from server.directives.service.access import UPDATE_DIRECTIVE, d, v
 from server.directives.service.assign import LEAD
 from server.directives.service.numbers import OUT, gaps_of, peek_number, series
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
@@ -43,7 +43,7 @@ _NOTHING = sa.cast(sa.null(), sa.Integer)
 def make_searchable(tx: Transaction, directive_id: int, *parts: str) -> None:
     """Index a directive that is issued now by its words."""
     text = " ".join(parts)
-    tx.execute(sa.update(directive_table).where(d.id == directive_id).values(search_exact=exact(text)))
+    tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, "search_exact": exact(text)})
     directive_words.put(tx, directive_id, text)
 
 
