@@ -133,6 +133,7 @@ def seed(tx: Transaction, policy: Policy) -> None:
     _more_time(diary, issued[1], clerks[4])
     _to_villages(diary, accounts.principal_of(tx, "chutich.camthuy"))
     demo_more.exercise(diary, leader, clerks, accounts.principal_of(tx, "chutich.camhieu"))
+    demo_more.down_to_the_villages(diary, leader, accounts.principal_of(tx, "bithu"), _SLUGS)
     demo_more.signed_for_later(diary, leader, clerk, clerks)
     demo_more.from_the_province(diary, clerk)
     diary.live()

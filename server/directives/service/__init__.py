@@ -3,6 +3,7 @@
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
+from server.directives.service.branches import Show, View, open_at_first
 from server.directives.service.calling import (
     Confirmed,
     Reading,
@@ -60,7 +61,9 @@ __all__ = [
     "Confirmed",
     "DraftError",
     "Reading",
+    "Show",
     "Standing",
+    "View",
     "accept",
     "acknowledge_alarms",
     "answer_recall",
@@ -101,6 +104,7 @@ __all__ = [
     "my_alarms",
     "name_holders",
     "number_texts",
+    "open_at_first",
     "open_delivery",
     "open_directive",
     "original_of",

@@ -38,6 +38,7 @@ from server.directives.shapes.inputs import (
 from server.directives.shapes.views import (
     Assigned,
     Attachment,
+    Branch,
     Called,
     Change,
     ChildCounts,
@@ -69,6 +70,7 @@ __all__ = [
     "AssignInput",
     "Assigned",
     "Attachment",
+    "Branch",
     "CallDone",
     "Called",
     "Change",
