@@ -68,6 +68,7 @@ PAGES = {
     "home_leader": ("chutich", "/"),
     "home_commune": ("camthuy", "/"),
     "wall": ("vanthu", "/wall"),
+    "wall_tiles": ("vanthu", "/wall/tiles"),
 }
 WIDE_PAGES = {
     "board_wide": ("vanthu", "/directives/{newest}"),

@@ -13,6 +13,9 @@ from server.units.service import by_code, descendants
 from tests.e2e.harness import App, chromium, running
 from tests.e2e.test_directive import connected, issue
 
+BOXES = """() => [...document.querySelectorAll('.wall-tile')].map((tile) => tile.getBoundingClientRect())
+  .map(({ left, top, width, height }) => [left, top, width, height].map(Math.round))"""
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Any:
@@ -60,3 +63,24 @@ def test_what_is_open_stays_open_while_units_answer(app: App) -> None:
         board.locator(f"#unit-{commune} summary").click()
         expect(board.locator(f"#unit-{commune} tr[data-unit]")).to_have_count(9)
         assert board.errors == []  # type: ignore[attr-defined]
+
+
+def test_tiles_fill_a_television(app: App) -> None:
+    units, _commune = district(app)
+    issue(app, app.token("chutich"), units, "Đến từng thôn, khu phố")
+    with chromium() as browser:
+        wall = app.page(browser, "chutich", "/wall/tiles", width=1920, height=1080)
+        connected(wall)
+        assert wall.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+            1920,
+            1080,
+        ]
+        boxes = wall.evaluate(BOXES)
+        assert len(boxes) == 8
+        assert len({tuple(box[2:]) for box in boxes}) == 1, "all are of one size"
+        assert sum(width * height for _left, _top, width, height in boxes) > 0.55 * 1920 * 1080
+        tile = wall.locator(".wall-tile", has_text="Cam Thủy")
+        expect(tile.locator(".tile-word")).to_contain_text("11")
+        app.call(app.token("vanthu.camthuy"), "POST", "/api/v1/directives/1/register")
+        expect(tile.locator(".tile-word")).to_contain_text("10", timeout=10_000)
+        assert wall.errors == []  # type: ignore[attr-defined]

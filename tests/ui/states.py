@@ -142,6 +142,7 @@ STATES = (
     State("register-in", "camthuy", "/registers?register=in"),
     State("register-none", "vanthu", "/registers?words=khong+co"),
     State("wall", "chutich", "/wall"),
+    State("wall-tiles", "chutich", "/wall/tiles"),
     State("posts", "chutich.camthuy", "/directives/posts"),
     State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
     State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "a[href*='forwards=']")),

@@ -24,6 +24,7 @@ from server.directives.service.edxml_status import status_of_delivery, status_of
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
+from server.directives.service.overview import Tile, Worst, overview
 from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
@@ -63,7 +64,9 @@ __all__ = [
     "Reading",
     "Show",
     "Standing",
+    "Tile",
     "View",
+    "Worst",
     "accept",
     "acknowledge_alarms",
     "answer_recall",
@@ -109,6 +112,7 @@ __all__ = [
     "open_directive",
     "original_of",
     "outbox",
+    "overview",
     "posts_of",
     "questions_to_us",
     "reachable",
