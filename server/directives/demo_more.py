@@ -13,7 +13,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.demo_diary import Diary, Issued, deadline_in, to
 from server.directives.documents import DocumentType, Urgency
-from server.directives.edxml.message import Document, Organ, Staff, make_document_id
+from server.directives.edxml.message import Business, Document, Organ, Staff, make_document_id
 from server.directives.rules import RecipientRole, Relation
 from server.directives.shapes import DraftInput, Recipient, ReportInput, ScheduleInput
 from server.units import service as units
@@ -114,7 +114,7 @@ def signed_for_later(diary: Diary, leader: Principal, clerk: Principal, clerks: 
 
 
 def from_the_province(diary: Diary, clerk: Principal) -> None:
-    """A document of the province that came as edXML: a draft from which the clerk goes on."""
+    """Documents of the province that came as edXML: a draft from which the clerk goes on, and one that is recalled."""
     policy, at = diary.policy, diary.now - timedelta(hours=6)
     day = at.astimezone(policy.zone).date()
     document = Document(
@@ -131,4 +131,14 @@ def from_the_province(diary: Diary, clerk: Principal) -> None:
         at=at,
         staff=Staff("Văn phòng UBND tỉnh", "Lê Thị Mẫu"),
     )
-    diary.at(at, lambda: service.take_edxml(diary.tx, clerk, policy, document, "0" * 64))
+    mistaken = msgspec.structs.replace(
+        document,
+        document_id=make_document_id("H50", day, "1868/UBND-NN"),
+        number="1868",
+        subject="Về việc chuẩn bị trồng rừng ven biển vụ Đông năm 2026",
+    )
+    withdrawn = {"business": Business.RECALL, "reason": "Ghi nhầm nơi nhận", "concerns": mistaken.document_id}
+    recall = msgspec.structs.replace(mistaken, **withdrawn)
+    for minutes, message in enumerate((document, mistaken, recall)):
+        take = partial(service.take_edxml, diary.tx, clerk, policy, message, f"{minutes}" * 64)
+        diary.at(at + timedelta(minutes=minutes), take)

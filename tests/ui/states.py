@@ -161,6 +161,10 @@ STATES = (
     State("draft-scheduled", "chutich", "/directives/out", ("Lịch trực lãnh đạo",)),
     State("draft-held", "chutich", "/directives/out", ("giải phóng mặt bằng",)),
     State("draft-imported", "vanthu", "/directives/out", ("Tết trồng cây",)),
+    State("draft-imported-refuse", "vanthu", "/directives/out", ("Tết trồng cây",), _open("main details summary")),
+    State(
+        "draft-imported-recall", "vanthu", "/directives/out", ("trồng rừng ven biển",), _open("main details summary")
+    ),
     State("edxml-import", "vanthu", "/directives/import"),
     State("exercise-board", "chutich", "/directives/out", (DRILL,)),
     State("exercise-received", "vanthu.camnghia", "/directives/in", (DRILL,)),

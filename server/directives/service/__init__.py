@@ -17,9 +17,10 @@ from server.directives.service.calling import (
 )
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
+from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
 from server.directives.service.edxml_out import edxml_of
-from server.directives.service.edxml_register import original_of, register_edxml, status_of_edxml
+from server.directives.service.edxml_register import draft_of_edxml, original_of, register_edxml, status_of_edxml
 from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
@@ -69,6 +70,7 @@ __all__ = [
     "Worst",
     "accept",
     "acknowledge_alarms",
+    "answer_edxml_recall",
     "answer_recall",
     "arrived",
     "ask_extension",
@@ -92,6 +94,7 @@ __all__ = [
     "delete_draft",
     "detach",
     "download",
+    "draft_of_edxml",
     "drafts",
     "drop_spoken",
     "edit_draft",
@@ -118,6 +121,7 @@ __all__ = [
     "reachable",
     "reading_of",
     "recall",
+    "refuse_edxml",
     "register",
     "register_edxml",
     "register_lines",

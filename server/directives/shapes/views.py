@@ -11,7 +11,7 @@ from server.calls.rules import Outcome
 from server.directives.ball import Holder
 from server.directives.documents import DocumentType, Urgency
 from server.directives.questions import Answer, Question, Tally
-from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through, Timeliness
+from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Through, Timeliness
 from server.directives.shapes.inputs import Recipient
 from server.units.rules import Bloc
 
@@ -203,8 +203,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The document of another organ that came as edXML and became this draft or directive.
 
     `business` is 0 for a new one, 2 for an update, 3 for a replacement. `registry_number` is its số đến, once the clerk
-    has registered it. `withdrawn_at` is when its sender's recall came. `same` are other drafts and directives of the
-    same number, notation and organ.
+    has registered it, `refused_at` when the unit refused it. `withdrawn_at` is when its sender's recall came, and
+    `recall_agreed` what the unit answered. `same` are other drafts and directives of the same number, notation and
+    organ, `replaced_by` what its sender has replaced it by.
     """
 
     document: int
@@ -218,7 +219,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     registry_number: int | None
     withdrawn_at: datetime | None
     withdrawn_reason: str
+    recall_agreed: bool | None
+    recall_note: str
+    refused_at: datetime | None
+    refused_reason: ReturnReason | None
+    refused_note: str
     same: list[int]
+    replaced_by: list[int]
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
