@@ -36,7 +36,7 @@ from server.errors import (
     UnavailableError,
     UserError,
 )
-from server.http.i18n import _, translator
+from server.http.i18n import _, filled, translator
 from server.http.limits import Limiter
 from server.store import Store, StoredEvent
 
@@ -234,8 +234,8 @@ class Channel:
             return await self._handle(name, caller, data[0] if data else {})
         except GiaoBanError as error:
             log.info("refused %s %s: %s", sid, name, error)
-            text = translator(caller.who.language if caller else "vi")(error.message)
-            return {"error": {"code": error.code, "message": text.format(**error.params)}}
+            text = filled(caller.who.language if caller else "vi", error.message, error.params)
+            return {"error": {"code": error.code, "message": text}}
         except Exception:
             log.exception("failed %s %s", sid, name)
             text = translator(caller.who.language if caller else "vi")(_("Máy chủ gặp lỗi. Xin thử lại."))

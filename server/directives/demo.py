@@ -133,6 +133,7 @@ def seed(tx: Transaction, policy: Policy) -> None:
     _more_time(diary, issued[1], clerks[4])
     _to_villages(diary, accounts.principal_of(tx, "chutich.camthuy"))
     demo_more.exercise(diary, leader, clerks, accounts.principal_of(tx, "chutich.camhieu"))
+    demo_more.down_to_the_villages(diary, leader, accounts.principal_of(tx, "bithu"), _SLUGS)
     demo_more.signed_for_later(diary, leader, clerk, clerks)
     demo_more.from_the_province(diary, clerk)
     diary.live()
@@ -213,10 +214,15 @@ def _corrected(diary: Diary, leader: Principal, clerks: Sequence[Principal]) -> 
         note = "Thị trấn tiêm cùng đợt với tổ của tỉnh"
         service.recall(tx, leader, policy, new.id, RecallInput(note=note, units=[clerks[0].unit_id]))
 
+    def register(clerk: Principal) -> None:
+        service.register(tx, clerk, policy, new.id)
+
     diary.at(now - timedelta(hours=50), lambda: old.issue(diary, leader, wrong))
     diary.at(now - timedelta(hours=28.5), replace)
-    diary.at(now - timedelta(hours=27.5), lambda: service.register(tx, clerks[0], policy, new.id))
+    diary.at(now - timedelta(hours=27.5), partial(register, clerks[0]))
     diary.at(now - timedelta(hours=27), recall)
+    for clerk in (clerks[1], clerks[2], clerks[4]):  # the others are late with it
+        diary.at(now - timedelta(hours=26), partial(register, clerk))
 
 
 def _waiting(diary: Diary, clerk: Principal, clerks: Sequence[Principal]) -> None:

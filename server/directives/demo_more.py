@@ -8,14 +8,18 @@ from functools import partial
 
 import msgspec
 
+from server.accounts import service as accounts
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.demo_diary import Diary, Issued, deadline_in, to
 from server.directives.documents import DocumentType, Urgency
-from server.directives.edxml.message import Document, Organ, Staff, make_document_id
-from server.directives.rules import Relation
-from server.directives.shapes import DraftInput, Recipient, ScheduleInput
+from server.directives.edxml.message import Business, Document, Organ, Staff, make_document_id
+from server.directives.rules import RecipientRole, Relation
+from server.directives.shapes import DraftInput, Recipient, ReportInput, ScheduleInput
 from server.units import service as units
+
+_VILLAGES = 10
+"""Of each commune."""
 
 
 def exercise(diary: Diary, leader: Principal, clerks: Sequence[Principal], commune: Principal) -> None:
@@ -44,6 +48,40 @@ def exercise(diary: Diary, leader: Principal, clerks: Sequence[Principal], commu
     for place, clerk in enumerate(clerks[:6]):
         diary.at(now - timedelta(minutes=45 - place), partial(register, clerk))
     diary.at(now - timedelta(minutes=15), send_on)
+
+
+def down_to_the_villages(diary: Diary, leader: Principal, party: Principal, communes: Sequence[str]) -> None:
+    """One for everybody: organs without a device, communes, and villages of half of them, some late."""
+    tx, policy, issued, sent = diary.tx, diary.policy, Issued(), diary.now - timedelta(hours=80)
+    codes = ("468.HND", "468.LHPN")
+    organs = [unit.id for unit in units.children(tx, leader.unit_id) if unit.code in codes]
+    clerks = [accounts.principal_of(tx, f"vanthu.{slug}") for slug in communes]
+    heads = [accounts.principal_of(tx, f"thon{n}.{slug}") for slug in communes[:4] for n in range(1, _VILLAGES + 1)]
+    draft = DraftInput(
+        kind=DocumentType.KE_HOACH,
+        subject="Tổng kiểm kê nhà tránh lũ, xuồng, áo phao đến từng thôn, khu phố trước mùa mưa bão",
+        body="Các thôn, khu phố kiểm đếm, chụp ảnh hiện trạng; các xã, thị trấn tổng hợp. Hội Nông dân, Hội Phụ nữ vận "
+        "động hội viên tự trang bị áo phao.",
+        recipients=[
+            *to([party], RecipientRole.INFO),
+            *(Recipient(unit=unit) for unit in organs),
+            *to([*clerks, *heads]),
+        ],
+        deadline=deadline_in(policy, diary.now, 24 * 4),
+    )
+
+    def handle(place: int, who: Principal) -> None:
+        service.see(tx, who, issued.id)
+        if place % 23 == 7:
+            return
+        service.register(tx, who, policy, issued.id)
+        if place % 5 == 0:
+            service.report(tx, who, policy, issued.id, ReportInput(text="Đã kiểm kê xong, không thiếu."))
+
+    diary.at(sent, lambda: issued.issue(diary, leader, draft))
+    diary.at(sent + timedelta(minutes=9), lambda: service.see(tx, party, issued.id))
+    for place, who in enumerate([*clerks, *heads]):
+        diary.at(sent + timedelta(minutes=20 * (1 + place)), partial(handle, place, who))
 
 
 def signed_for_later(diary: Diary, leader: Principal, clerk: Principal, clerks: Sequence[Principal]) -> None:
@@ -76,7 +114,7 @@ def signed_for_later(diary: Diary, leader: Principal, clerk: Principal, clerks: 
 
 
 def from_the_province(diary: Diary, clerk: Principal) -> None:
-    """A document of the province that came as edXML: a draft from which the clerk goes on."""
+    """Documents of the province that came as edXML: a draft from which the clerk goes on, and one that is recalled."""
     policy, at = diary.policy, diary.now - timedelta(hours=6)
     day = at.astimezone(policy.zone).date()
     document = Document(
@@ -93,4 +131,14 @@ def from_the_province(diary: Diary, clerk: Principal) -> None:
         at=at,
         staff=Staff("Văn phòng UBND tỉnh", "Lê Thị Mẫu"),
     )
-    diary.at(at, lambda: service.take_edxml(diary.tx, clerk, policy, document, "0" * 64))
+    mistaken = msgspec.structs.replace(
+        document,
+        document_id=make_document_id("H50", day, "1868/UBND-NN"),
+        number="1868",
+        subject="Về việc chuẩn bị trồng rừng ven biển vụ Đông năm 2026",
+    )
+    withdrawn = {"business": Business.RECALL, "reason": "Ghi nhầm nơi nhận", "concerns": mistaken.document_id}
+    recall = msgspec.structs.replace(mistaken, **withdrawn)
+    for minutes, message in enumerate((document, mistaken, recall)):
+        take = partial(service.take_edxml, diary.tx, clerk, policy, message, f"{minutes}" * 64)
+        diary.at(at + timedelta(minutes=minutes), take)

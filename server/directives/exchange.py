@@ -140,7 +140,9 @@ async def post_import(request: web.Request) -> web.Response:
         raise
     except UserError as error:
         return await _show(request, error)
-    return see_other(f"/deliveries/{done.delivery}" if done.delivery else f"/directives/{done.directive}")
+    if done.delivery:
+        return see_other(f"/deliveries/{done.delivery}")
+    return see_other(f"/directives/{done.directive}" if done.directive else "/registers?register=in")
 
 
 async def _show(request: web.Request, error: UserError | None = None) -> web.Response:

@@ -253,6 +253,15 @@ edxml_table = Table(
     sa.Column("search_exact", sa.Text),
     sa.Column("withdrawn_at", UtcDateTime),
     sa.Column("withdrawn_reason", sa.String(500)),
+    sa.Column("concerns", sa.String(200), nullable=False, server_default=""),
+    sa.Column("refused_at", UtcDateTime),
+    sa.Column("refused_by", sa.ForeignKey("account.id")),
+    sa.Column("refused_reason", sa.String(20)),
+    sa.Column("refused_note", sa.String(1000)),
+    sa.Column("answered_at", UtcDateTime),
+    sa.Column("answered_by", sa.ForeignKey("account.id")),
+    sa.Column("answer_agreed", sa.Boolean),
+    sa.Column("answer_note", sa.String(1000)),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("unit_id", "document_id", "business"),
@@ -262,7 +271,8 @@ edxml_table = Table(
 that was deleted). `sha256` is that of the file, which is kept among the attachments' files; `sender_id` is the sender
 if it is a unit of ours. Once the clerk has registered it, it stands in the register of what came under
 `registry_number`, and is searched by `edxml_words` and `search_exact`. `withdrawn_at` is when its sender's recall was
-taken in."""
+taken in, `answered_at` when the unit agreed to that or did not. `concerns` is the id of the earlier document that an
+update or a replacement is about."""
 
 edxml_words = FullText("edxml_words")
 """The words of number, type, subject, signer and organ of what was registered."""

@@ -53,6 +53,13 @@ class InboxPageQuery(InboxQuery, frozen=True, kw_only=True):
     whole: bool = False
 
 
+class BoardQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which recipients the board shows; `open` are keys of the branches that are open (`none` if all are closed)."""
+
+    show: service.Show = service.Show.ALL
+    open: list[str] | None = None
+
+
 class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
     """The page's form: `deadline` is local time."""
 
@@ -100,7 +107,8 @@ async def get_outbox(request: web.Request) -> web.Response:
 async def get_directive(request: web.Request) -> web.Response:
     """One directive: its draft, its board, or the own unit's copy, which is seen from now on."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    opened = await store.read(service.open_directive, who, policy, path_id(request))
+    view = service.View(show=read_query(request, BoardQuery).show)
+    opened = await store.read(service.open_directive, who, policy, path_id(request), view)
     if opened.delivery is not None and opened.delivery.seen_at is None:
         await store.write(service.see, who, path_id(request))
         opened = await store.read(service.open_directive, who, policy, path_id(request))
@@ -118,10 +126,8 @@ async def show_directive(
     problems = problem_texts(request, error) if error else []
     context: dict[str, Any] = {
         **call_words(request),
-        "directive": opened.directive,
+        **_board_context(opened, read_query(request, BoardQuery)),
         "delivery": opened.delivery,
-        "board": opened.board,
-        "counts": opened.counts,
         "chain": opened.chain,
         "can": _possible(opened.delivery),
         "may_recall": any(Event.RECALL in possible(one.state) for one in opened.board or ()),
@@ -133,7 +139,6 @@ async def show_directive(
         "problems": problems,
         "problem": problems[0] if problems else None,
         "typed": typed,
-        "answers": opened.answers,
         "answered": _answered(opened.delivery) if answers is None else answers,
     }
     if opened.delivery is not None:
@@ -171,19 +176,29 @@ def _possible(delivery: Delivery | None) -> set[str]:
 
 
 async def get_board(request: web.Request) -> web.Response:
-    """Only the board, for the script that keeps it fresh."""
-    who, policy = principal(request), request.app[POLICY]
-    opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
+    """Only the board, for the script that keeps it fresh; without the lines of closed branches."""
+    who, policy, query = principal(request), request.app[POLICY], read_query(request, BoardQuery)
+    view = service.View(show=query.show, open=None if query.open is None else frozenset(query.open))
+    opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request), view)
     if opened.board is None:  # a draft, or the unit only received it
         raise NotFoundError("no_board", _("Văn bản này không có bảng theo dõi của đơn vị đồng chí."))
-    context = {
-        **call_words(request),
+    context = {**call_words(request), **_board_context(opened, query)}
+    return await render(request, "directives/board_part.html", context)
+
+
+def _board_context(opened: Opened, query: BoardQuery) -> dict[str, Any]:
+    """What the board's template takes."""
+    return {
         "directive": opened.directive,
         "board": opened.board,
+        "lines": {one.unit: one for one in opened.board or ()},
+        "branches": opened.branches,
+        "open": service.open_at_first(opened.branches) if query.open is None else query.open,
+        "show": query.show.value,
         "counts": opened.counts,
+        "unreachable": opened.unreachable,
         "answers": opened.answers,
     }
-    return await render(request, "directives/board_part.html", context)
 
 
 async def post_register(request: web.Request) -> web.Response:

@@ -1,7 +1,9 @@
-"""The leader's wall: on the hall's screen, which units below are connected and what is late, now."""
+"""The leader's wall on the hall's screen: which units are connected and what is late, or a tile a unit by its worst."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,8 @@ from server.store import Transaction
 from server.units import service as units
 
 MOST_LINES = 7
+MOST_COLUMNS = 12
+"""As many as the style sheet knows."""
 
 
 class WallUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +69,30 @@ async def get_wall(request: web.Request) -> web.Response:
     return await render(request, "directives/wall.html", context)
 
 
+async def get_tiles(request: web.Request) -> web.Response:
+    """Another page for the same screen: a tile for each unit below. It renews itself, too."""
+    tiles = await request.app[STORE].read(service.overview, principal(request), request.app[POLICY])
+    here = set(request.app[CHANNEL].presence.connected())
+    context: dict[str, Any] = {
+        "tiles": tiles,
+        "connected": {tile.unit for tile in tiles if tile.unit in here},
+        "columns": columns_for(len(tiles)),
+        "sums": Counter(tile.worst.value for tile in tiles),
+    }
+    return await render(request, "directives/wall_tiles.html", context)
+
+
+def columns_for(tiles: int) -> int:
+    """In how many columns so many tiles fill a wide screen, each a little wider than high."""
+    return min(MOST_COLUMNS, max(1, math.ceil(math.sqrt(tiles * 1.25))))
+
+
 async def may_watch_presence(who: Principal, _room: str) -> bool:
     """Who comes and goes is news for officials."""
     return who.may(Permission.FOLLOW_DIRECTIVE)
 
 
-ROUTES = [Route("GET", "/wall", get_wall, Permission.FOLLOW_DIRECTIVE)]
+ROUTES = [
+    Route("GET", "/wall", get_wall, Permission.FOLLOW_DIRECTIVE),
+    Route("GET", "/wall/tiles", get_tiles, Permission.FOLLOW_DIRECTIVE),
+]

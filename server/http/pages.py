@@ -20,7 +20,7 @@ from server.config import ROOT, Settings
 from server.errors import UnavailableError
 from server.http.csrf import csrf_token
 from server.http.formats import Formats
-from server.http.i18n import LANGUAGES, in_context, translator
+from server.http.i18n import LANGUAGES, counter, in_context, translator
 from server.http.keys import HEAD_SEQ, LANGUAGE, PRINCIPAL, STORE
 from server.http.static import StaticFiles
 
@@ -85,7 +85,7 @@ class Renderer:
         text = translator(language)
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             text,
-            lambda one, many, n: text(one if n == 1 else many),
+            counter(language),
             newstyle=True,
             pgettext=lambda context, word: text(in_context(context, word)),
         )

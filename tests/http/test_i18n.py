@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiohttp.test_utils import make_mocked_request
 
-from server.http.i18n import catalogue, choose_language, in_context, translator
+from server.http.i18n import catalogue, choose_language, counter, filled, in_context, translator
 
 
 def test_catalogues_of_a_folder_are_merged(tmp_path: Path) -> None:
@@ -14,6 +14,23 @@ def test_catalogues_of_a_folder_are_merged(tmp_path: Path) -> None:
     (tmp_path / "en" / "b.po").write_text(header + 'msgid "Rời"\nmsgstr "Leave"\n\nmsgid "Trống"\nmsgstr ""\n', "utf-8")
     assert dict(catalogue("en", tmp_path)) == {"Vào họp": "Join", "Rời": "Leave"}
     assert catalogue("vi", tmp_path) == {}
+
+
+def test_one_and_many() -> None:
+    english = counter("en")
+    word = "%(n)s văn bản"
+    assert [english(word, word, n) for n in (0, 1, 2)] == ["%(n)s documents", "%(n)s document", "%(n)s documents"]
+    assert counter("vi")(word, word, 1) == word
+    assert english("chưa dịch", "chưa dịch", 1) == "chưa dịch"
+
+
+def test_the_server_counts_the_first_number_of_a_text() -> None:
+    text = "Mất {seconds} giây lúc {time} ({reason})"
+    fields = {"time": "08:00", "reason": "disk"}
+    assert filled("en", text, {"seconds": 1, **fields}) == "1 second missing at 08:00 (disk)"
+    assert filled("en", text, {"seconds": 3, **fields}) == "3 seconds missing at 08:00 (disk)"
+    assert filled("vi", text, {"seconds": 1, **fields}) == "Mất 1 giây lúc 08:00 (disk)"
+    assert filled("en", "Rời", {}) == "Leave"
 
 
 def test_a_missing_translation_shows_the_vietnamese() -> None:

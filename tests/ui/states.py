@@ -87,6 +87,7 @@ _PAST = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%dT08:00")
 FLOOD = "Ứng phó mưa lớn"
 POVERTY = "rà soát hộ nghèo"
 IRRIGATION = "thủy lợi nội đồng"
+FLOOD_CHECK = "nhà tránh lũ"
 FIRE = "chữa cháy rừng"
 DRILL = "Diễn tập báo động"
 STRANGER = ""
@@ -119,6 +120,10 @@ STATES = (
     State("outbox-empty", "matran", "/directives/out"),
     State("board", "chutich", "/directives/out", (FLOOD,)),
     State("board-late", "vanthu", "/directives/out", (IRRIGATION,)),
+    State("board-tree", "chutich", "/directives/out", (FLOOD_CHECK,)),
+    State("board-tree-open", "chutich", "/directives/out", (FLOOD_CHECK,), _open(".branch:not([open]) > summary")),
+    State("board-tree-late", "chutich", "/directives/out", (FLOOD_CHECK, "a[href$='show=late']")),
+    State("board-tree-nobody", "chutich", "/directives/out", (POVERTY, "a[href$='show=unregistered']")),
     State("delivery-to-review", "chutich", "/directives/out", (POVERTY, "Cam Tuyền"), _open("main details summary")),
     State("delivery-late", "chutich", "/directives/out", (IRRIGATION, "Cam Nghĩa")),
     State("delivery-extension", "vanthu", "/directives/out", (POVERTY, "Cam Thành")),
@@ -137,6 +142,7 @@ STATES = (
     State("register-in", "camthuy", "/registers?register=in"),
     State("register-none", "vanthu", "/registers?words=khong+co"),
     State("wall", "chutich", "/wall"),
+    State("wall-tiles", "chutich", "/wall/tiles"),
     State("posts", "chutich.camthuy", "/directives/posts"),
     State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
     State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "a[href*='forwards=']")),
@@ -155,6 +161,10 @@ STATES = (
     State("draft-scheduled", "chutich", "/directives/out", ("Lịch trực lãnh đạo",)),
     State("draft-held", "chutich", "/directives/out", ("giải phóng mặt bằng",)),
     State("draft-imported", "vanthu", "/directives/out", ("Tết trồng cây",)),
+    State("draft-imported-refuse", "vanthu", "/directives/out", ("Tết trồng cây",), _open("main details summary")),
+    State(
+        "draft-imported-recall", "vanthu", "/directives/out", ("trồng rừng ven biển",), _open("main details summary")
+    ),
     State("edxml-import", "vanthu", "/directives/import"),
     State("exercise-board", "chutich", "/directives/out", (DRILL,)),
     State("exercise-received", "vanthu.camnghia", "/directives/in", (DRILL,)),

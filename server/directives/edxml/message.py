@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from server.directives.documents import DocumentType, Urgency
-from server.directives.rules import Event, State
+from server.directives.rules import Event, ReturnReason, State
 
 NAMESPACE = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 
@@ -56,6 +56,14 @@ STATUS_WORDS = {
     StatusCode.RECALL_REFUSED: "Từ chối lấy lại",
 }
 """For `Description`, which people of the other system read: in Vietnamese whoever makes the file."""
+
+RETURN_WORDS = {
+    ReturnReason.WRONG_RECIPIENT: "gửi nhầm nơi nhận",
+    ReturnReason.NOT_AUTHENTIC: "không bảo đảm tính xác thực",
+    ReturnReason.DAMAGED: "tệp hỏng, không đọc được",
+    ReturnReason.DUPLICATE: "trùng với văn bản đã nhận",
+}
+"""Why it is refused, behind that."""
 
 STEPS: dict[StatusCode, tuple[Event, ...]] = {
     StatusCode.ARRIVED: (Event.ARRIVE,),

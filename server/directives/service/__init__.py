@@ -3,6 +3,7 @@
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
+from server.directives.service.branches import Show, View, open_at_first
 from server.directives.service.calling import (
     Confirmed,
     Reading,
@@ -16,13 +17,15 @@ from server.directives.service.calling import (
 )
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
+from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
 from server.directives.service.edxml_out import edxml_of
-from server.directives.service.edxml_register import original_of, register_edxml, status_of_edxml
+from server.directives.service.edxml_register import draft_of_edxml, original_of, register_edxml, status_of_edxml
 from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
+from server.directives.service.overview import Tile, Worst, overview
 from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
@@ -60,9 +63,14 @@ __all__ = [
     "Confirmed",
     "DraftError",
     "Reading",
+    "Show",
     "Standing",
+    "Tile",
+    "View",
+    "Worst",
     "accept",
     "acknowledge_alarms",
+    "answer_edxml_recall",
     "answer_recall",
     "arrived",
     "ask_extension",
@@ -86,6 +94,7 @@ __all__ = [
     "delete_draft",
     "detach",
     "download",
+    "draft_of_edxml",
     "drafts",
     "drop_spoken",
     "edit_draft",
@@ -101,15 +110,18 @@ __all__ = [
     "my_alarms",
     "name_holders",
     "number_texts",
+    "open_at_first",
     "open_delivery",
     "open_directive",
     "original_of",
     "outbox",
+    "overview",
     "posts_of",
     "questions_to_us",
     "reachable",
     "reading_of",
     "recall",
+    "refuse_edxml",
     "register",
     "register_edxml",
     "register_lines",

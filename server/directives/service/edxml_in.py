@@ -8,6 +8,7 @@ document id; the same file again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import Problem, bears_secrecy_mark
-from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, document_type
+from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, StatusCode, document_type
 from server.directives.model import edxml_table
 from server.directives.policy import Policy
 from server.directives.service.drafts import create_draft
@@ -56,6 +57,8 @@ def take_edxml(
     """
     who.require(Permission.DRAFT_DIRECTIVE)
     check_open(message)
+    if isinstance(message, Status) and message.status is StatusCode.RECALL_ASKED:
+        return _take_back(tx, who, message)
     if isinstance(message, Status):
         return take_status(tx, who, policy, message)
     _require_addressed(tx, who, policy, message)
@@ -107,6 +110,7 @@ def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, 
         "subject": _subject_of(document),
         "signer": document.signer,
         "due": document.due,
+        "concerns": document.concerns if document.business in (Business.UPDATE, Business.REPLACE) else "",
         "account_id": who.account_id,
         "at": tx.now,
     }
@@ -135,15 +139,36 @@ def _draft_of(policy: Policy, document: Document) -> DraftInput:
 
 def _take_recall(tx: Transaction, who: Principal, document: Document) -> EdxmlDone:
     ids = [one for one in (document.concerns, document.document_id) if one]
-    known = sa.and_(
-        e.unit_id == who.unit_id, e.document_id.in_(ids), e.organ_id == document.sender.id, e.directive_id.is_not(None)
-    )
-    row = tx.one(sa.select(edxml_table).where(known).order_by(e.id.desc()).limit(1).with_for_update())
+    known = sa.and_(e.document_id.in_(ids), e.organ_id == document.sender.id)
+    return _recalled(tx, who, known, document.number_text, document.reason, document.at)
+
+
+def _take_back(tx: Transaction, who: Principal, status: Status) -> EdxmlDone:
+    """The same as a status (13), which its sender may also say it by."""
+    if status.sender.id != status.organ_id:
+        text = _("Mã trạng thái {status} là của nơi gửi văn bản.")
+        raise ConflictError("wrong_state", text, status=status.status.value)
+    named = sa.and_(e.number_text == status.code, e.promulgated_on == status.promulgated_on)
+    known = sa.and_(e.organ_id == status.organ_id, sa.or_(e.document_id == (status.document_id or None), named))
+    return _recalled(tx, who, known, status.code, status.description, status.at)
+
+
+def _recalled(
+    tx: Transaction, who: Principal, known: sa.ColumnElement[bool], number: str, reason: str, at: datetime
+) -> EdxmlDone:
+    """Mark the newest document that is meant. Whoever refused a recall is asked again by a later one."""
+    mine = sa.and_(e.unit_id == who.unit_id, known)
+    row = tx.one(sa.select(edxml_table).where(mine).order_by(e.id.desc()).limit(1).with_for_update())
     if row is None:
         text = _("Nơi gửi thu hồi văn bản {number}, nhưng đơn vị chưa nhập văn bản này.")
-        raise NotFoundError("edxml_unknown", text, number=document.number_text)
-    if row.withdrawn_at is None:
-        values = {"withdrawn_at": tx.now, "withdrawn_reason": document.reason}
-        tx.execute(sa.update(edxml_table).where(e.id == row.id).values(**values))
-    repeated = row.withdrawn_at is not None
+        raise NotFoundError("edxml_unknown", text, number=number)
+    if row.refused_at is not None:
+        text = _("Nơi gửi thu hồi văn bản {number}, nhưng đơn vị đã từ chối tiếp nhận văn bản này.")
+        raise ConflictError("edxml_refused", text, number=number)
+    asked_again = row.answer_agreed is False and at > row.answered_at
+    repeated = row.withdrawn_at is not None and not asked_again
+    if not repeated:
+        values = {"withdrawn_at": tx.now, "withdrawn_reason": reason}
+        unanswered = dict.fromkeys(("answered_at", "answered_by", "answer_agreed", "answer_note"))
+        tx.execute(sa.update(edxml_table).where(e.id == row.id).values(**values, **unanswered))
     return EdxmlDone(kind="recall", directive=row.directive_id, document=row.id, repeated=repeated)

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.edxml.message import STATUS_WORDS, Organ, Staff, Status, StatusCode
+from server.directives.edxml.message import RETURN_WORDS, STATUS_WORDS, Organ, Staff, Status, StatusCode
 from server.directives.model import edxml_table, edxml_words
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState
+from server.directives.rules import DirectiveState, ReturnReason
 from server.directives.service.access import d
 from server.directives.service.commands import once
 from server.directives.service.numbers import IN, take_number
@@ -23,6 +23,7 @@ from server.store.search import exact
 from server.units import service as units
 
 e = edxml_table.c
+MOST_DESCRIPTION = 500
 
 
 def register_edxml(
@@ -32,12 +33,16 @@ def register_edxml(
     who.require(Permission.REGISTER_DELIVERY)
 
     def work() -> EdxmlRegistered:
-        row = _document_of_ours(tx, who, document_id, lock=True)
+        row = document_of_ours(tx, who, document_id, lock=True)
         if row.registered_at is not None:
             text = _("Văn bản này đã vào sổ, số đến {number}.")
             raise ConflictError("edxml_registered", text, number=row.registry_number)
-        if row.withdrawn_at is not None:
+        if row.refused_at is not None:
+            raise ConflictError("edxml_refused", _("Đơn vị đã từ chối văn bản này."))
+        if row.answer_agreed:
             raise ConflictError("edxml_withdrawn", _("Nơi gửi đã thu hồi văn bản này nên không vào sổ nữa."))
+        if row.withdrawn_at is not None and row.answered_at is None:
+            raise ConflictError("edxml_withdrawn", _("Nơi gửi đã xin thu hồi văn bản này. Xin trả lời việc thu hồi."))
         year = policy.year(tx.now)
         number = take_number(tx, IN, who.unit_id, year)
         words = " ".join((row.number_text, row.type_name, row.subject, row.signer, row.organ_name))
@@ -51,18 +56,25 @@ def register_edxml(
 
 
 def status_of_edxml(tx: Transaction, who: Principal, policy: Policy, document_id: int) -> Status:
-    """What to tell the sender: it came, is registered, or has been carried on. Raises NotFoundError."""
-    row = _document_of_ours(tx, who, document_id)
+    """What to tell the sender: what was done with it last. Raises NotFoundError."""
+    row = document_of_ours(tx, who, document_id)
     issued = tx.one(
         sa.select(d.issued_at, d.signer_name).where(
             d.id == row.directive_id, d.state == DirectiveState.ISSUED.value, d.unit_id == who.unit_id
         )
     )
-    status, at = StatusCode.ARRIVED, row.at
-    if row.registered_at is not None:
-        status, at = StatusCode.RECEIVED, row.registered_at
-    if issued is not None:
-        status, at = StatusCode.IN_PROGRESS, issued.issued_at
+    said = [
+        (row.at, StatusCode.ARRIVED, ""),
+        (row.registered_at, StatusCode.RECEIVED, ""),
+        (issued.issued_at if issued is not None else None, StatusCode.IN_PROGRESS, ""),
+        (row.refused_at, StatusCode.REFUSED, _refusal(row)),
+        (
+            row.answered_at,
+            StatusCode.RECALL_AGREED if row.answer_agreed else StatusCode.RECALL_REFUSED,
+            row.answer_note,
+        ),
+    ]
+    at, status, why = max((one for one in reversed(said) if one[0] is not None), key=lambda one: one[0])
     own = units.unit(tx, who.unit_id)
     sender = Organ(policy.organ_id(own.code), own.name)
     return Status(
@@ -72,18 +84,34 @@ def status_of_edxml(tx: Transaction, who: Principal, policy: Policy, document_id
         document_id=row.document_id,
         sender=sender,
         status=status,
-        description=STATUS_WORDS[status],
+        description=": ".join(part for part in (STATUS_WORDS[status], why) if part)[:MOST_DESCRIPTION],
         at=at,
         staff=Staff(sender.name, who.name),
     )
 
 
+def _refusal(row: Any) -> str:
+    """Why it was refused, in words for the sender's people."""
+    words = RETURN_WORDS[ReturnReason(row.refused_reason)] if row.refused_reason else ""
+    return ". ".join(part for part in (words, row.refused_note) if part)
+
+
 def original_of(tx: Transaction, who: Principal, document_id: int) -> str:
-    """The SHA-256 under which the file is kept as it came. Raises NotFoundError."""
-    return str(_document_of_ours(tx, who, document_id).sha256)
+    """The SHA-256 under which the file is kept as it came. Raises ConflictError once its recall is agreed to."""
+    row = document_of_ours(tx, who, document_id)
+    if row.answer_agreed:
+        raise ConflictError("edxml_withdrawn", _("Đơn vị đã đồng ý thu hồi văn bản này nên không mở được tệp nữa."))
+    return str(row.sha256)
 
 
-def _document_of_ours(tx: Transaction, who: Principal, document_id: int, *, lock: bool = False) -> Any:
+def draft_of_edxml(tx: Transaction, who: Principal, document_id: int) -> int | None:
+    """The draft or directive that was made of it, if that is still there. Raises NotFoundError."""
+    directive: int | None = document_of_ours(tx, who, document_id).directive_id
+    return directive
+
+
+def document_of_ours(tx: Transaction, who: Principal, document_id: int, *, lock: bool = False) -> Any:
+    """The row of a document that the person's unit took in. Raises NotFoundError."""
     who.require(Permission.FOLLOW_DIRECTIVE)
     query = sa.select(edxml_table).where(e.id == document_id, e.unit_id == who.unit_id)
     row = tx.one(query.with_for_update() if lock else query)

@@ -99,9 +99,6 @@ def take_status(tx: Transaction, who: Principal, policy: Policy, status: Status)
     if accounts.members(tx, [row.unit_id]):
         text = _("Đơn vị này tự xác nhận trên hệ thống, nên không nhập trạng thái thay họ.")
         raise ConflictError("unit_signs_in", text)
-    if status.status not in STEPS:
-        text = _("Mã trạng thái {status} là của nơi gửi văn bản.")
-        raise ConflictError("wrong_state", text, status=status.status.value)
     state, note = State(row.state), _note(status)
     if state in REACHED[status.status] or _told_before(tx, row.id, note):
         return EdxmlDone(kind="status", directive=row.directive_id, delivery=row.id, state=state, repeated=True)

@@ -85,7 +85,7 @@ def problem_texts(request: web.Request, error: GiaoBanError) -> list[tuple[str, 
     """Form fields and what is wrong with them, in the person's language; the refusal is noted for the operator."""
     note_refusal(request, error)
     if isinstance(error, DraftError):
-        return [(p.field, translate(request, MESSAGES[p.code]).format(limit=p.limit)) for p in error.problems]
+        return [(p.field, translate(request, MESSAGES[p.code], limit=p.limit)) for p in error.problems]
     field = error.field if isinstance(error, UserError) else None
     return [(field or "", translate(request, error.message, **error.params))]
 

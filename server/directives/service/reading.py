@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
+from server.directives.service.branches import View, branches_of
 from server.directives.service.called import calls_about
 from server.directives.service.lateness import at, late_rows, rows_of
 from server.directives.service.problems import no_directive
@@ -44,6 +45,7 @@ from server.directives.shapes import (
 from server.errors import NotFoundError
 from server.http.i18n import _
 from server.store import Transaction
+from server.store.many import among
 from server.units import service as units
 
 MOST_OPEN = 500
@@ -149,8 +151,10 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
     )
 
 
-def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> Opened:
-    """What this person may see of a directive: the issuer's board, or the own unit's delivery."""
+def open_directive(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, view: View | None = None
+) -> Opened:
+    """What this person may see of a directive: the issuer's board as far as `view` says, or the own unit's delivery."""
     row = tx.one(sa.select(directive_table).where(d.id == directive_id))
     if row is None:
         raise no_directive()
@@ -166,11 +170,40 @@ def open_directive(tx: Transaction, who: Principal, policy: Policy, directive_id
         if not who.may(Permission.DRAFT_DIRECTIVE):
             raise no_directive()
         return Opened(directive=directive_shape(tx, row))
-    board = _board(tx, policy, row)
-    counts = standing.counts_of(tx, policy, {row.id: row})[row.id]
-    shown, names = directive_shape(tx, row), {one.unit: one.unit_name for one in board}
-    answers = tallies(tx, row.id, shown.questions, names)
-    return Opened(directive=shown, board=board, counts=counts, chain=chain(tx, who, directive_id), answers=answers)
+    return _opened_board(tx, who, policy, row, view or View())
+
+
+def _opened_board(tx: Transaction, who: Principal, policy: Policy, row: Any, view: View) -> Opened:
+    counts, shown = standing.counts_by_unit(tx, policy, row), directive_shape(tx, row)
+    lost = out_of_reach(tx, policy, [unit for unit, one in counts.items() if _only_sent(one)])
+    tree = units.tree(tx, _day(policy, row))
+    recipients = _in_order(tx, tree, counts, _day(policy, row))
+    branches = branches_of(tree, recipients, counts, lost, view.show)
+    wanted = None
+    if view.open is not None:
+        wanted = {unit for branch in branches if branch.key in view.open for unit in branch.units}
+    names = {unit.id: unit.name for unit in recipients if wanted is None or unit.id in wanted}
+    return Opened(
+        directive=shown,
+        board=_board(tx, policy, row, names, lost),
+        branches=branches,
+        counts=standing.together(counts.values()),
+        unreachable=len(lost),
+        chain=chain(tx, who, row.id),
+        answers=tallies(tx, row.id, shown.questions, {unit.id: unit.name for unit in recipients}),
+    )
+
+
+def _only_sent(counts: Counts) -> bool:
+    """Whether it has reached no device of the unit, which could still register it."""
+    return bool(counts.unregistered) and not (counts.arrived or counts.seen)
+
+
+def _in_order(tx: Transaction, tree: units.Tree, unit_ids: Iterable[int], day: Any) -> list[units.UnitInfo]:
+    """Units as they are in the tree of a day, in its order; then those that it does not have."""
+    wanted = set(unit_ids)
+    others = units.units_by_ids(tx, wanted.difference(tree.units), day)
+    return [unit for unit in tree.ordered() if unit.id in wanted] + list(others.values())
 
 
 def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: int) -> tuple[Directive, Delivery]:
@@ -181,14 +214,9 @@ def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: 
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
     name = units.units_by_ids(tx, [row.unit_id], _day(policy, directive))[row.unit_id].name
     called = calls_about(tx, directive.id).get(row.unit_id, ())
-    lost = bool(_unreachable(tx, policy, [row]))
+    lost = bool(out_of_reach(tx, policy, [row.unit_id] if State(row.state) is State.SENT else []))
     shown = delivery_shape(tx, policy, row, name, history=True, called=called, unreachable=lost)
     return directive_shape(tx, directive), shown
-
-
-def _unreachable(tx: Transaction, policy: Policy, deliveries: Sequence[Any]) -> set[int]:
-    """Units on no device of which it has arrived, and that neither a page nor a call can tell."""
-    return out_of_reach(tx, policy, [row.unit_id for row in deliveries if State(row.state) is State.SENT])
 
 
 def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:
@@ -226,22 +254,22 @@ def _day(policy: Policy, directive: Any) -> Any:
     return directive.issued_at.astimezone(policy.zone).date() if directive.issued_at else None
 
 
-def _board(tx: Transaction, policy: Policy, directive: Any) -> list[Delivery]:
-    """Deliveries in the order of the tree, overdue ones first."""
-    rows = tx.all(BOTH.where(v.directive_id == directive.id))
-    day = _day(policy, directive)
-    places = {unit.id: place for place, unit in enumerate(units.tree(tx, day).ordered())}
-    names = units.units_by_ids(tx, [row.unit_id for row in rows], day)
-    rows.sort(key=lambda row: places.get(row.unit_id, len(places)))
+def _board(
+    tx: Transaction, policy: Policy, directive: Any, names: Mapping[int, str], lost: Collection[int]
+) -> list[Delivery]:
+    """Deliveries to the units of `names`, in their order, overdue ones first."""
+    rows = tx.all(BOTH.where(v.directive_id == directive.id, v.unit_id.in_(among(tx.connection, names))))
+    places = {unit: place for place, unit in enumerate(names)}
+    rows.sort(key=lambda row: places[row.unit_id])
     bars = len(rows) <= MOST_BARS
     history = changes_of(tx, [row.id for row in rows]) if bars else {}
-    called, lost = calls_about(tx, directive.id), _unreachable(tx, policy, rows)
+    called = calls_about(tx, directive.id)
     board = [
         delivery_shape(
             tx,
             policy,
             row,
-            names[row.unit_id].name,
+            names[row.unit_id],
             changes=history.get(row.id, []) if bars else None,
             called=called.get(row.unit_id, ()),
             unreachable=row.unit_id in lost,

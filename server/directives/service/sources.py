@@ -6,7 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from server.directives.edxml.message import Business
 from server.directives.model import edxml_table
+from server.directives.rules import ReturnReason
 from server.directives.service.access import d, v
 from server.directives.shapes import Source
 from server.store import Transaction
@@ -21,8 +23,26 @@ def source_of(tx: Transaction, directive: Any) -> Source | None:
     if row is None:
         return None
     names = ("organ_name", "number_text", "type_name", "promulgated_on", "business", "at", "withdrawn_at")
-    values = {name: getattr(row, name) for name in (*names, "registered_at", "registry_number")}
-    return Source(document=row.id, **values, withdrawn_reason=row.withdrawn_reason or "", same=same_as(tx, row))
+    values = {name: getattr(row, name) for name in (*names, "registered_at", "registry_number", "refused_at")}
+    return Source(
+        document=row.id,
+        **values,
+        withdrawn_reason=row.withdrawn_reason or "",
+        recall_agreed=row.answer_agreed,
+        recall_note=row.answer_note or "",
+        refused_reason=ReturnReason(row.refused_reason) if row.refused_reason else None,
+        refused_note=row.refused_note or "",
+        same=same_as(tx, row),
+        replaced_by=_replaced_by(tx, row),
+    )
+
+
+def _replaced_by(tx: Transaction, row: Any) -> list[int]:
+    """Drafts and directives made of what the same sender says to replace it."""
+    about_it = sa.or_(e.concerns == row.document_id, sa.and_(e.document_id == row.document_id, e.id != row.id))
+    replaces = sa.and_(e.unit_id == row.unit_id, e.organ_id == row.organ_id, e.business == int(Business.REPLACE))
+    found = tx.all(sa.select(e.directive_id).where(replaces, about_it, e.directive_id.is_not(None)).order_by(e.id))
+    return [int(one.directive_id) for one in found]
 
 
 def same_as(tx: Transaction, row: Any) -> list[int]:

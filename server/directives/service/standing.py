@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,15 +50,30 @@ def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeli
 
 def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) -> dict[int, Counts]:
     """Counts of issued directives (id → row), each kind counted by itself."""
+    found = _counted(tx, policy, v.directive_id, directives)
+    return {directive: found.get(directive, Counts()) for directive in directives}
+
+
+def counts_by_unit(tx: Transaction, policy: Policy, directive: Any) -> dict[int, Counts]:
+    """The same of one directive (its row) for each of its recipients."""
+    return _counted(tx, policy, v.unit_id, {directive.id: directive})
+
+
+def together(counts: Iterable[Counts]) -> Counts:
+    """The sum, name by name."""
+    total = dict.fromkeys(Counts.__struct_fields__, 0)
+    for one in counts:
+        for name in total:
+            total[name] += getattr(one, name)
+    return Counts(**total)
+
+
+def _counted(tx: Transaction, policy: Policy, key: sa.Column[int], directives: Mapping[int, Any]) -> dict[int, Counts]:
+    """Counts by `key`, found by one query, which brings together what is late at the same time."""
+    same = (v.directive_id, key, v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at)
     groups = tx.all(
         sa.select(
-            v.directive_id,
-            v.state,
-            v.role,
-            v.deadline,
-            v.sent_at,
-            v.recall_asked_at,
-            v.extension_asked_at,
+            *dict.fromkeys(same),
             sa.func.count().label("sent"),
             sa.func.count(v.arrived_at).label("arrived"),
             sa.func.count(v.seen_at).label("seen"),
@@ -67,20 +82,22 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
             sa.func.max(v.reported_at).label("reported_at"),
         )
         .where(v.directive_id.in_(list(directives)))
-        .group_by(v.directive_id, v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at)
+        .group_by(*dict.fromkeys(same))
     )
-    found = {directive: dict.fromkeys(Counts.__struct_fields__, 0) for directive in directives}
+    found: dict[int, dict[str, int]] = {}
     for group in groups:
-        counts, state = found[group.directive_id], State(group.state)
+        counts = found.setdefault(getattr(group, key.name), dict.fromkeys(Counts.__struct_fields__, 0))
+        state = State(group.state)
         for name in ("sent", "arrived", "seen", "registered"):
             counts[name] += getattr(group, name)
+        counts["unregistered"] += group.sent if state in UNREGISTERED else 0
         counts["reported"] += group.sent if state in _ANSWERED else 0
         counts["completed"] += group.sent if state is State.COMPLETED else 0
         counts["returned"] += group.sent if state is State.RETURNED else 0
         counts["withdrawn"] += group.sent if state in _WITHDRAWN else 0
         facts = _Group(group, directives[group.directive_id].urgency)
         counts["overdue"] += group.sent if of(policy, facts, tx.now)[1] is Timeliness.OVERDUE else 0
-    return {directive: Counts(**counts) for directive, counts in found.items()}
+    return {one: Counts(**counts) for one, counts in found.items()}
 
 
 class _Group:

@@ -57,12 +57,19 @@ class EdxmlDone(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: Literal["document", "recall", "status"]
-    directive: int
+    directive: int | None
     document: int | None = None
     delivery: int | None = None
     state: State | None = None
     repeated: bool = False
     same: list[int] = []
+
+
+class EdxmlAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that came as edXML, and what there is of it: no `directive` once its draft was destroyed."""
+
+    document: int
+    directive: int | None
 
 
 class EdxmlRegistered(msgspec.Struct, frozen=True, kw_only=True):

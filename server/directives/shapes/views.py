@@ -11,8 +11,9 @@ from server.calls.rules import Outcome
 from server.directives.ball import Holder
 from server.directives.documents import DocumentType, Urgency
 from server.directives.questions import Answer, Question, Tally
-from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through, Timeliness
+from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Through, Timeliness
 from server.directives.shapes.inputs import Recipient
+from server.units.rules import Bloc
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,12 +163,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the units are, each counted by itself."""
+    """How far the units are, each counted by itself; `unregistered` could still register or return it."""
 
     sent: int = 0
     arrived: int = 0
     seen: int = 0
     registered: int = 0
+    unregistered: int = 0
     reported: int = 0
     completed: int = 0
     returned: int = 0
@@ -175,12 +177,35 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int = 0
 
 
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the issuer's board: a commune with its villages, or recipients that belong together otherwise.
+
+    `units` are its recipients, late ones first, else in the order of the tree; the board has their deliveries.
+    `unreachable` counts those whom neither a page nor a call tells. Without `unit` it is the organs of `bloc`, or with
+    neither the communes that are recipients without their villages.
+    """
+
+    key: str
+    unit: int | None
+    name: str
+    bloc: Bloc | None
+    units: list[int]
+    counts: Counts
+    unreachable: int
+
+    @property
+    def troubled(self) -> bool:
+        """Whether somebody is late, out of reach, or has returned it."""
+        return bool(self.counts.overdue or self.unreachable or self.counts.returned)
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The document of another organ that came as edXML and became this draft or directive.
 
     `business` is 0 for a new one, 2 for an update, 3 for a replacement. `registry_number` is its số đến, once the clerk
-    has registered it. `withdrawn_at` is when its sender's recall came. `same` are other drafts and directives of the
-    same number, notation and organ.
+    has registered it, `refused_at` when the unit refused it. `withdrawn_at` is when its sender's recall came, and
+    `recall_agreed` what the unit answered. `same` are other drafts and directives of the same number, notation and
+    organ, `replaced_by` what its sender has replaced it by.
     """
 
     document: int
@@ -194,7 +219,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     registry_number: int | None
     withdrawn_at: datetime | None
     withdrawn_reason: str
+    recall_agreed: bool | None
+    recall_note: str
+    refused_at: datetime | None
+    refused_reason: ReturnReason | None
+    refused_note: str
     same: list[int]
+    replaced_by: list[int]
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,11 +351,16 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers."""
+    """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers.
+
+    `unreachable` counts the recipients whom neither a page nor a call tells.
+    """
 
     directive: Directive
     delivery: Delivery | None = None
     board: list[Delivery] | None = None
+    branches: list[Branch] = []
     counts: Counts | None = None
+    unreachable: int = 0
     chain: list[Link] = []
     answers: list[Tally] = []

@@ -313,7 +313,7 @@ async def test_the_draft_is_issued_and_still_says_where_it_came_from(
     assert await answer.json() == {**(await answer.json()), "kind": "recall", "directive": number, "repeated": False}
     assert (await (await send(clerk, recall)).json())["repeated"] is True
     text = await (await (await page_as("vanthu")).get(f"/directives/{number}")).text()
-    assert "Nơi gửi đã thu hồi văn bản này" in text and "Sai căn cứ" in text
+    assert "Nơi gửi xin thu hồi văn bản này" in text and "Sai căn cứ" in text
 
 
 async def test_the_same_number_from_the_same_organ_is_said(as_: As, page_as: PageAs) -> None:

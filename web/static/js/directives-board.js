@@ -1,12 +1,30 @@
-// The issuer's board: every change of a unit shows at once.
+// The issuer's board: every change of a unit shows at once. What is open stays open, and only open branches are asked for
+// with their lines.
 
 import { onState, watch } from "./channel.js";
 import { calmly, renew } from "./renew.js";
 import { tick } from "./time.js";
 
 const id = document.getElementById("board").dataset.directive;
+
+function address() {
+  const asked = new URLSearchParams(location.search);
+  asked.delete("open");
+  const open = [...document.querySelectorAll("[data-branch-key][open]")].map(({ dataset }) => dataset.branchKey);
+  for (const key of open.length ? open : ["none"]) asked.append("open", key);
+  return `/directives/${id}/board?${asked}`;
+}
+
+/** A closed branch came without its lines: it keeps those it had, until somebody opens it and new ones are there. */
+function keepLines(old, made) {
+  for (const branch of made.querySelectorAll("[data-branch-key]")) {
+    const lines = old.querySelector(`#${CSS.escape(branch.id)} > .table-wrap`);
+    if (lines && !branch.querySelector(":scope > .table-wrap")) branch.append(document.adoptNode(lines));
+  }
+}
+
 const refresh = calmly(async () => {
-  if (await renew("#board", `/directives/${id}/board`)) tick(document.getElementById("board"));
+  if (await renew("#board", address(), keepLines)) tick(document.getElementById("board"));
 }, 250);
 
 watch([`board:${id}`]).catch((error) => console.info("board not followed:", error.code));
@@ -15,3 +33,5 @@ for (const kind of ["board.changed", "delivery.changed"]) {
 }
 // What happened while the connection was away, or between the making of the page and now.
 onState((state) => { if (state === "connected") refresh(); });
+// Enter and Space are clicks, too. The branch opens after the click.
+document.addEventListener("click", ({ target }) => { if (target.closest("#board .branch > summary")) setTimeout(refresh); });

@@ -1,7 +1,8 @@
 // Fetches the page, or a part of it, anew and puts it in place; the focus stays where it was.
 
-/** Replaces the first match of `selector` by what `url` now shows there. Gives false if it could not. */
-export async function renew(selector, url = location.href) {
+/** Replaces the first match of `selector` by what `url` now shows there, `settle(old, made)` having seen both.
+    Gives false if it could not. */
+export async function renew(selector, url = location.href, settle = () => {}) {
   let text;
   try {
     const reply = await fetch(url, { headers: { Accept: "text/html" } });
@@ -14,13 +15,21 @@ export async function renew(selector, url = location.href) {
   const old = document.querySelector(selector);
   const made = new DOMParser().parseFromString(text, "text/html").querySelector(selector);
   if (!old || !made) return false;
-  for (const open of old.querySelectorAll("details[open][id]")) {
-    made.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+  for (const details of old.querySelectorAll("details[id]")) { // whoever opened or closed it meanwhile wins
+    made.querySelector(`#${CSS.escape(details.id)}`)?.toggleAttribute("open", details.open);
   }
-  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  settle(old, made);
+  const focused = old.contains(document.activeElement) ? way(document.activeElement) : null;
   old.replaceWith(document.adoptNode(made));
-  if (focused) made.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (focused) made.querySelector(focused)?.focus({ preventScroll: true });
   return true;
+}
+
+/** How to find an element among those that take its place. */
+function way(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const href = element.getAttribute("href");
+  return href && `[href="${CSS.escape(href)}"]`;
 }
 
 /** A function that runs `work` at most every `milliseconds`, and once more when it was called meanwhile. */

@@ -1,0 +1,85 @@
+"""How each unit below stands with all that was issued to it and to those under it: its worst state, for a wall."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from enum import StrEnum
+
+import msgspec
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.policy import Policy
+from server.directives.rules import Stage, Timeliness
+from server.directives.service import standing
+from server.directives.service.access import v
+from server.directives.service.lateness import MOST_LOOKED_AT, at, late_counts, rows_of
+from server.directives.service.whom_to_call import out_of_reach
+from server.store import Transaction
+from server.units import service as units
+from server.units.rules import Level
+
+SOON_WITHIN = timedelta(days=14)
+"""No deadline counts as soon due longer before (config/directives.toml)."""
+_LEVELS = list(Level)
+
+
+class Worst(StrEnum):
+    """What of a unit a wall shows, the worst first."""
+
+    LATE = "late"
+    UNREACHED = "unreached"
+    SOON = "soon"
+    UNREGISTERED = "unregistered"
+    WORKING = "working"
+    CLEAR = "clear"
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit directly below with those under it: deliveries in each state that is not good, exercises aside."""
+
+    unit: int
+    name: str
+    counts: dict[Worst, int]
+
+    @property
+    def worst(self) -> Worst:
+        """The first of Worst that there is any of."""
+        return next((one for one in Worst if self.counts.get(one)), Worst.CLEAR)
+
+
+def overview(tx: Transaction, who: Principal, policy: Policy) -> list[Tile]:
+    """A tile for each unit directly below the person's own that is of a lower level, in the order of the tree."""
+    who.require(Permission.FOLLOW_DIRECTIVE)
+    tree = units.tree(tx)
+    own = tree.units[who.unit_id]
+    below = [one for one in tree.children(own.id) if _LEVELS.index(one.level) > _LEVELS.index(own.level)]
+    found = _standing(tx, who, policy)
+    tiles = []
+    for unit in below:
+        members = [unit.id, *(one.id for one in tree.descendants(unit.id))]
+        counts = {worst: sum(of[member] for member in members) for worst, of in found.items()}
+        tiles.append(Tile(unit=unit.id, name=unit.short_name, counts=counts))
+    return tiles
+
+
+def _standing(tx: Transaction, who: Principal, policy: Policy) -> dict[Worst, Counter[int]]:
+    """How many deliveries of what the unit issued stand how, by recipient; one may be counted for two states."""
+    mine = sa.and_(v.issuer_id == who.unit_id, v.exercise.is_(False))
+    waiting = rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, at(Stage.WAITING))
+    near = sa.and_(v.deadline >= tx.now, v.deadline < tx.now + SOON_WITHIN)
+    dated = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, at(Stage.WORKING), near)
+    soon = [row for row in waiting + dated if standing.of(policy, row, tx.now)[1] is Timeliness.SOON]
+    not_arrived = [row.unit_id for row in waiting if row.arrived_at is None and row.seen_at is None]
+    lost = out_of_reach(tx, policy, set(not_arrived))
+    unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
+    working = sa.select(unit, sa.func.count().label("open")).where(mine, at(Stage.WORKING)).group_by(unit)
+    return {
+        Worst.LATE: late_counts(tx, who, policy),
+        Worst.UNREACHED: Counter(unit_id for unit_id in not_arrived if unit_id in lost),
+        Worst.SOON: Counter(row.unit_id for row in soon),
+        Worst.UNREGISTERED: Counter(row.unit_id for row in waiting),
+        Worst.WORKING: Counter({row.unit: int(row.open) for row in tx.all(working)}),
+    }

@@ -1,0 +1,86 @@
+"""The issuer's board as a tree, live in the real browser: what is open stays open, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from server.store import Store
+from server.units.service import by_code, descendants
+from tests.e2e.harness import App, chromium, running
+from tests.e2e.test_directive import connected, issue
+
+BOXES = """() => [...document.querySelectorAll('.wall-tile')].map((tile) => tile.getBoundingClientRect())
+  .map(({ left, top, width, height }) => [left, top, width, height].map(Math.round))"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Any:
+    with running(tmp_path) as started:
+        yield started
+
+
+def district(app: App) -> tuple[list[int], int]:
+    """All units of the district, and Xã Cam Thủy."""
+    store = Store(f"sqlite:///{app.folder}/giaoban.db")
+    root, commune = store.read_now(by_code, "468"), store.read_now(by_code, "19606")
+    assert root and commune
+    found = [unit.id for unit in store.read_now(descendants, root.id)]
+    store.close()
+    return found, commune.id
+
+
+def test_what_is_open_stays_open_while_units_answer(app: App) -> None:
+    units, commune = district(app)
+    directive = issue(app, app.token("chutich"), units, "Đến từng thôn, khu phố")
+    with chromium() as browser:
+        board = app.page(browser, "chutich", f"/directives/{directive}", width=1366, height=768)
+        connected(board)
+        branches = board.locator("#board details.branch")
+        expect(branches).to_have_count(3 + 8)  # Party, Front, mass organisations; communes
+        branch = board.locator(f"#unit-{commune}")
+        expect(branch).not_to_have_attribute("open", "")
+        branch.locator("summary").focus()
+        board.keyboard.press("Enter")
+        row = branch.locator(f"tr[data-unit='{commune}']")
+        expect(row).to_be_visible()
+        app.call(app.token("vanthu.camthuy"), "POST", f"/api/v1/directives/{directive}/register")
+        expect(row).to_have_attribute("data-state", "REGISTERED", timeout=5000)
+        expect(branch.locator("summary")).to_contain_text("1/11")
+        assert board.evaluate("document.activeElement.id") == f"unit-{commune}-head", "the focus stays on the branch"
+        board.keyboard.press("Space")
+        expect(row).to_be_hidden()
+        app.call(app.token("thon1.camthuy"), "POST", f"/api/v1/directives/{directive}/register")
+        expect(branch.locator("summary")).to_contain_text("2/11")
+        expect(branch).not_to_have_attribute("open", "")
+        board.keyboard.press("Enter")  # its lines are those of now, not those of the page
+        expect(branch.locator("tr[data-state=REGISTERED]")).to_have_count(2, timeout=5000)
+        board.get_by_role("link", name="Chưa tiếp nhận").click()
+        expect(board.locator(f"#unit-{commune} summary")).to_contain_text("2/11")
+        board.locator(f"#unit-{commune} summary").click()
+        expect(board.locator(f"#unit-{commune} tr[data-unit]")).to_have_count(9)
+        assert board.errors == []  # type: ignore[attr-defined]
+
+
+def test_tiles_fill_a_television(app: App) -> None:
+    units, _commune = district(app)
+    issue(app, app.token("chutich"), units, "Đến từng thôn, khu phố")
+    with chromium() as browser:
+        wall = app.page(browser, "chutich", "/wall/tiles", width=1920, height=1080)
+        connected(wall)
+        assert wall.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+            1920,
+            1080,
+        ]
+        boxes = wall.evaluate(BOXES)
+        assert len(boxes) == 8
+        assert len({tuple(box[2:]) for box in boxes}) == 1, "all are of one size"
+        assert sum(width * height for _left, _top, width, height in boxes) > 0.55 * 1920 * 1080
+        tile = wall.locator(".wall-tile", has_text="Cam Thủy")
+        expect(tile.locator(".tile-word")).to_contain_text("11")
+        app.call(app.token("vanthu.camthuy"), "POST", "/api/v1/directives/1/register")
+        expect(tile.locator(".tile-word")).to_contain_text("10", timeout=10_000)
+        assert wall.errors == []  # type: ignore[attr-defined]
