@@ -91,10 +91,10 @@ def test_any_line_end_will_do(line_end: bytes) -> None:
 @pytest.mark.parametrize("filling", ["a" * 60_000, " " * 60_000, "1 " * 30_000, "/" * 60_000, "(" * 60_000])
 @pytest.mark.parametrize("name", ["m=audio 4000 RTP/AVP ", "c=IN IP4 ", "a=rtpmap:0 ", "a=crypto:1 ", "a=fmtp:0 "])
 def test_no_line_takes_long(name: str, filling: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with contextlib.suppress(ProtocolError):
         read(described("m=audio 4000 RTP/SAVP 0", name + filling))
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_keys() -> None:

@@ -192,16 +192,16 @@ def test_a_header_cannot_break_its_line() -> None:
 @pytest.mark.parametrize("name", ["Via", "From", "To", "CSeq", "Contact", "Record-Route", "Max-Forwards", "first"])
 def test_no_text_takes_long(name: str, filling: str) -> None:
     data = request(**{name: filling}) if name != "first" else f"INVITE {filling} SIP/2.0\r\n".encode() + request()
-    began = time.perf_counter()
+    began = time.thread_time()
     with contextlib.suppress(ProtocolError):
         parse(data)
     for around in (f"SIP/2.0/UDP a{filling}", f"<sip:a@b>{filling}", f"a {filling}<sip:a@b", f"<sip:{filling}>"):
         with contextlib.suppress(ProtocolError):
             parse(request(**{name: around}))
-    assert time.perf_counter() - began < 0.15
+    assert time.thread_time() - began < 0.15
 
 
 def test_folding_takes_no_long_either() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     parse(request(X_Folded=" \r\n" * 20 + " " * 15_000 + "x"))
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
