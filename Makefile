@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Containers like to set it; each of the hundreds of processes that the tests start would then compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check bench screenshots lock clean
 

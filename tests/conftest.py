@@ -26,9 +26,11 @@ from server.accounts.principal import Principal
 from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
 from server.http.csrf import csrf_token
+from server.http.pages import Renderer
 from server.store import Store, schema
 from server.units.import_ import District, import_tree, read_district
 from tests import witness
+from tests.compiled import Compiled
 
 PASSWORD = demo.DEFAULT_PASSWORD
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
@@ -190,6 +192,7 @@ class _FailedFiles:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    Renderer.compiled = Compiled()
     if not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
         config.pluginmanager.register(_FailedFiles())
 

@@ -32,7 +32,7 @@ log = logging.getLogger("giaoban.calls")
 
 MOST_CALLERS = 200
 GOODBYE_SECONDS = 3.0  # for calls to end when the server does
-GOODBYE_LOOKS = 10  # and tenths of a second for the answers to our last BYEs
+GOODBYE_LOOK, GOODBYE_LOOKS = 0.02, 50  # s and how often: a second for the answers to our last BYEs
 
 
 class Exchange:
@@ -89,7 +89,7 @@ class Exchange:
         for _ in range(GOODBYE_LOOKS):
             if not self.endpoint.layer.asking:
                 break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(GOODBYE_LOOK)
         await self.endpoint.close()
 
     def now(self) -> float:

@@ -64,6 +64,9 @@ def _icon_svg(name: str) -> str:
 class Renderer:
     """Makes pages; one environment a language, templates compiled once."""
 
+    compiled: jinja2.BytecodeCache | None = None
+    """Where compiled templates are kept beyond one renderer; a server has only one."""
+
     def __init__(self, settings: Settings, static: StaticFiles) -> None:
         self.static = static
         self.zone = ZoneInfo(settings.timezone)
@@ -76,6 +79,7 @@ class Renderer:
     def _environment(self, language: str) -> jinja2.Environment:
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
+            bytecode_cache=self.compiled,
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

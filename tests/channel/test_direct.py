@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientSession, WSMsgType
+from aiohttp import ClientSession, ClientWSTimeout, WSMsgType
 from engineio import packet as engine
 
 from server.channel import direct
@@ -161,7 +161,8 @@ async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
     heard: list[Any] = []
     await harness.connect("leader.2", heard)
     url = harness.server.make_url("/socket.io/?EIO=4&transport=websocket")
-    async with ClientSession() as session, session.ws_connect(url) as stalled:
+    soon = ClientWSTimeout(ws_close=0.1)  # nobody will answer its goodbye
+    async with ClientSession() as session, session.ws_connect(url, timeout=soon) as stalled:
         await stalled.receive()
         await stalled.send_str('40{"token":"leader.1"}')
         await stalled.receive()
@@ -237,6 +238,7 @@ async def test_polling_goes_the_usual_way(harness: Harness) -> None:
     await client.connect(str(harness.server.make_url("/")), auth={"token": "leader.1"}, transports=["polling"])
     await harness.store.write(emit, [1], "a")
     await until(lambda: len(heard) == 1)
+    await client.eio.disconnect(abort=True)  # else it waits until its last question runs out, a quarter of a minute
 
 
 async def test_who_leaves_is_out_of_all_rooms(harness: Harness) -> None:

@@ -25,6 +25,7 @@ from server.telephony.sip.server_transactions import (
     key_of,
     key_of_cancelled,
 )
+from server.telephony.sip.states import UNANSWERED
 from server.telephony.sip.timers import Timers
 from server.telephony.sip.transaction import Transaction
 
@@ -73,8 +74,8 @@ class TransactionLayer:
 
     @property
     def asking(self) -> int:
-        """How many questions of ours are not answered yet."""
-        return len(self._clients)
+        """How many requests of ours are not answered yet; OPTIONS, which changes nothing, is not counted."""
+        return sum(one.state in UNANSWERED and one.request.method != "OPTIONS" for one in self._clients.values())
 
     # ---- for transactions
 

@@ -21,6 +21,10 @@ class State(Enum):
     TERMINATED = auto()
 
 
+UNANSWERED = frozenset({State.CALLING, State.TRYING, State.PROCEEDING})
+"""A client's before a final response; later ones only take its repetitions."""
+
+
 class Event(Enum):
     """What happens to one: its own message again, a response's class, ACK, and time."""
 

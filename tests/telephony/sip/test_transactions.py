@@ -89,6 +89,18 @@ def test_another_request_that_nobody_answers_is_repeated_every_four_seconds_at_l
     assert client.told == [(32.0, None)]
 
 
+def test_what_is_answered_is_not_waited_for_nor_whether_somebody_is_there() -> None:
+    wire = Wire()
+    client, _server = Client(wire), Server(wire, {"BYE": [(3, 200)], "INVITE": [(1, 180), (5, 200)], "OPTIONS": []})
+    for method in ("BYE", "INVITE", "OPTIONS"):
+        client.ask(method)
+    assert client.layer.asking == 2
+    wire.run(4)
+    assert client.layer.asking == 1, "a call that rings"
+    wire.run(2)
+    assert (client.layer.asking, len(client.layer)) == (0, 3), "they stay, for repetitions"
+
+
 def test_over_tcp_nothing_is_repeated() -> None:
     wire = Wire(loss=1.0, transport="tcp")
     client = Client(wire)
