@@ -13,7 +13,7 @@ from server.media.downlink import Downlink
 from server.media.forward import Forwarder
 from server.media.ice import CLOSED_AFTER, LOST_AFTER, Credentials
 from server.media.participant import Participant
-from server.media.protocol import AUDIO_SLOTS, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
+from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
 from server.media.room import KEY_FRAME_EVERY, Room
 from server.media.rtcp import Pli, parse
 from server.media.rtp import RtpPacket
@@ -57,7 +57,9 @@ class Sink:
     def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
         self.voices.append(participant)
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
         self.pictures.append((payload, rtp_timestamp, sequence))
 
     def on_programme(self, source: str | None, kind: Picture) -> None:
