@@ -1,7 +1,7 @@
 // One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
-import { decodes, PROFILE_0, screenIn, turnTo, VP9 } from "./codecs.js";
+import { decodes, ofType, screenIn, turnTo, VP9 } from "./codecs.js";
 import { Playout } from "./playout.js";
 import { Uplink } from "./uplink.js";
 import { Voice } from "./voice.js";
@@ -17,8 +17,8 @@ const LAYERS = [
 const SCREEN = { ...screenIn("vp8"), maxFramerate: 20, priority: "high" }; // an own thin link carries it first
 
 function prefer(transceiver, kind, names) {
-  const all = RTCRtpReceiver.getCapabilities(kind).codecs;
-  const codecs = names.flatMap((name) => all.filter(({ mimeType, sdpFmtpLine = "" }) => mimeType.toLowerCase() === name && (name !== VP9 || PROFILE_0.test(sdpFmtpLine))));
+  const { codecs: all } = RTCRtpReceiver.getCapabilities(kind);
+  const codecs = names.flatMap((name) => ofType(all, name));
   if (codecs.length) transceiver.setCodecPreferences(codecs);
 }
 
