@@ -40,6 +40,7 @@ class Audience:
 
     __slots__ = (
         "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "most", "names",
+        "numbered",
         "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag", "timestamps",
         "tl0s",
     )  # fmt: skip
@@ -58,6 +59,7 @@ class Audience:
         self.most = WIDE_RUN_BYTES if members[0][1].source.is_video and self.downlinks[0].wide else RUN_BYTES
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]
+        self.numbered = segments[0].source.has_numbers
         self.first = max(segment.first for segment in segments)
         self.sequences = _column("u2", (segment.sequence & 0xFFFF for segment in segments))
         self.timestamps = _column("u4", (segment.timestamp & 0xFFFFFFFF for segment in segments))
@@ -78,13 +80,13 @@ class Audience:
             found = self._sessions[packets] = [to.session for to in self.downlinks for _ in range(packets)]
         return found
 
-    def number(self, rows: Octets, stride: int, run: Columns, count: int, video: bool) -> NDArray[np.uint16]:
+    def number(self, rows: Octets, stride: int, run: Columns, count: int) -> NDArray[np.uint16]:
         """Fill in what differs in the `count` packets of a run: in `rows`, one a member, they lie every `stride` bytes.
 
         Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
         shape = (len(self), count)
-        head: NDArray[np.void] = np.ndarray(shape, VIDEO if video else VOICE, rows, 0, (rows.shape[1], stride))
+        head: NDArray[np.void] = np.ndarray(shape, VIDEO if self.numbered else VOICE, rows, 0, (rows.shape[1], stride))
         before = self.ledger.tcc[self.rows]
         head["marker"] = run.markers | self.payload_types
         head["sequence"] = run.numbers + self.sequences
@@ -92,7 +94,7 @@ class Audience:
         head["ssrc"] = self.ssrcs
         head["element"] = self.elements
         head["transport"] = before[:, None] + run.ordinals * self.steps
-        if video:
+        if self.numbered:
             head["picture"] = run.pictures + self.pictures & 0x7FFF | 0x8000
             head["tl0"] = run.tl0s + self.tl0s
         steps: NDArray[np.uint16] = self.steps[:, 0]

@@ -1,4 +1,6 @@
-"""Which layers of one picture its sender should send: those that somebody watches. Pure: `now` goes in.
+"""Which layers of one picture its sender should send: those that somebody watches; and in which codec.
+
+Pure: `now` goes in.
 
 A layer that is wanted again is asked for at once; one that nobody wants is given up after `UNWANTED`, so that a change
 of view does not cost a key frame.
@@ -8,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from server.media.terms import Codec
+
 UNWANTED = 4.0  # s
 PENDING = 2.5  # s in which a layer that was asked for may begin to arrive; later it counts as not to be had
 
 
 class LayerSwitch:
-    """State of one picture; `asked` is what its sender was told to send, at first all it can."""
+    """State of one picture; `asked` is what its sender was told to send, at first all it can, in this `codec`."""
 
     def __init__(self, rids: Set[str], now: float) -> None:
         self.offered = frozenset(rids)
         self.asked = self.offered
+        self.codec: Codec = "vp8"
         self._wanted_at = dict.fromkeys(rids, now)
         self._asked_at = dict.fromkeys(rids, now)
 
-    def update(self, wanted: Set[str], now: float) -> bool:
-        """Take note of what is wanted; true when `asked` has changed and the sender is to be told."""
+    def update(self, wanted: Set[str], now: float, codec: Codec = "vp8") -> bool:
+        """Take note of what is wanted; true when `asked` or `codec` has changed and the sender is to be told."""
         for rid in wanted & self.offered:
             self._wanted_at[rid] = now
         asked = frozenset(
@@ -32,8 +37,8 @@ class LayerSwitch:
         )
         for rid in asked - self.asked:
             self._asked_at[rid] = now
-        changed = asked != self.asked
-        self.asked = asked
+        changed = asked != self.asked or codec != self.codec
+        self.asked, self.codec = asked, codec
         return changed
 
     def obtainable(self, rid: str, live: bool, now: float) -> bool:

@@ -5,7 +5,7 @@ This is the hot path: 90 subscribers × 170 packets a second. Work per source pa
 
     0  0x90 | marker, payload type | sequence          12  0xBEDE 0x0001 (RFC 8285)
     4  timestamp                                       16  transport-cc element, sequence, 0
-    8  ssrc                                            20  payload (video: VP8 descriptor with 15-bit picture id)
+    8  ssrc                                            20  payload (VP8: descriptor with 15-bit picture id)
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class Forwarder:
 def rewritten_payload(segment: Segment, packet: Packet) -> bytes:
     """The payload of a packet with the picture id and TL0PICIDX that it has in this segment."""
     payload = bytearray(packet.template[PAYLOAD:])
-    if segment.source.is_video:
+    if segment.source.has_numbers:
         _PICTURE.pack_into(
             payload,
             2,

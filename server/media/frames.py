@@ -1,4 +1,5 @@
-"""VP8 pictures put together from RTP payloads (RFC 7741): whole ones only, and after a loss none before a key frame.
+"""Pictures put together from RTP payloads (VP8: RFC 7741, VP9: RFC 9628): whole ones only, and after a loss none before
+a key frame.
 
 A packet that is missing may still come (it was asked for again): what follows waits for it for `PATIENCE`.
 """
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 
 from server.errors import ProtocolError
 from server.media.rtp import distance
+from server.media.terms import Codec
 from server.media.vp8 import Vp8
+from server.media.vp9 import Vp9
 
 PATIENCE = 0.25  # s that a gap may last before it counts as a loss
 MOST_WAITING = 1000  # packets behind a gap
@@ -18,17 +21,19 @@ LARGEST_FRAME = 4 << 20  # octets
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A coded picture; `timestamp` and `width` × `height` (0 unless `key_frame`) are those of its first packet."""
+    """A coded picture; what is told beside `data` is of its first packet, `width` × `height` 0 unless `key_frame`."""
 
     data: bytes
     timestamp: int
     key_frame: bool
     width: int
     height: int
+    codec: Codec = "vp8"
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
+    codec: Codec
     payload: bytes
     timestamp: int
     marker: bool
@@ -45,18 +50,21 @@ class FrameAssembler:
         self._next: int | None = None  # number (unwrapped) of the packet that continues the stream
         self._waiting: dict[int, _Piece] = {}
         self._gap_since: float | None = None
-        self._first: Vp8 | None = None
+        self._first: Vp8 | Vp9 | None = None
+        self._codec: Codec = "vp8"
         self._timestamp = 0
         self._data = bytearray()
 
-    def push(self, payload: bytes, timestamp: int, marker: bool, sequence: int, arrival: float) -> list[Frame]:
-        """Take one packet; returns the pictures that it completes, in order."""
+    def push(
+        self, payload: bytes, timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> list[Frame]:
+        """Take one packet; returns the pictures that it completes, in order. Another codec begins with a key frame."""
         if self._next is None:
             self._next = sequence
         number = self._next + distance(sequence, self._next & 0xFFFF)
         if number < self._next:
             return []  # a copy, or too late
-        self._waiting[number] = _Piece(payload, timestamp, marker, arrival)
+        self._waiting[number] = _Piece(codec, payload, timestamp, marker, arrival)
         frames = self._take_ready()
         if self._given_up(arrival):
             self._skip_gap()
@@ -89,14 +97,14 @@ class FrameAssembler:
 
     def _feed(self, piece: _Piece) -> Frame | None:
         try:
-            head = Vp8.parse(piece.payload)
+            head = (Vp9 if piece.codec == "vp9" else Vp8).parse(piece.payload)
         except ProtocolError:
             self._abandon()
             self.needs_key_frame = True
             return None
         if head.starts_frame:
             self._abandon()
-            self._first, self._timestamp = head, piece.timestamp
+            self._first, self._codec, self._timestamp = head, piece.codec, piece.timestamp
         if self._first is None:
             return None  # the rest of a picture whose beginning is missing
         self._data += piece.payload[head.start :]
@@ -106,13 +114,13 @@ class FrameAssembler:
             return None
         return self._finish(self._first) if piece.marker else None
 
-    def _finish(self, first: Vp8) -> Frame | None:
+    def _finish(self, first: Vp8 | Vp9) -> Frame | None:
         data, self._data, self._first = bytes(self._data), bytearray(), None
         if self.needs_key_frame and not first.key_frame:
             self.dropped += 1
             return None
         self.needs_key_frame = False
-        return Frame(data, self._timestamp, first.key_frame, first.width, first.height)
+        return Frame(data, self._timestamp, first.key_frame, first.width, first.height, self._codec)
 
     def _abandon(self) -> None:
         """Forget a picture that was begun: those after it refer to it."""

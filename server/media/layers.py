@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.media.allocator import ALL, Option
+from server.media.terms import Codec
 
 ENOUGH = 0.75  # a layer of this share of the shown width looks sharp
 STILL_ENOUGH = 0.65  # and the one that is shown may stay down to this share, so that a window's edge does not flicker
@@ -18,7 +19,10 @@ _RANK_BY_NAME = {"q": 1, "h": 2, "f": 4}  # our page's layers, until their first
 _UNKNOWN_WIDTH = 240
 _UNKNOWN_RATES = {"q": 120_000, "f": 1_200_000}  # bit/s, as our page asks for; a quarter second later it is measured
 _OTHER_RATE = 400_000
-SCREEN_RATES = (260_000.0, 390_000.0, 650_000.0)  # that our page's encoder keeps to, save for a page now and then
+SCREEN_RATES: dict[Codec, tuple[float, ...]] = {  # that our page's encoder keeps to, save for a page now and then
+    "vp8": (260_000.0, 390_000.0, 650_000.0),
+    "vp9": (260_000.0, 260_000.0, 260_000.0),  # in a single layer
+}
 _SHARES = (0.5, 0.7, 1.0)  # of a layer's rate up to each temporal layer, as libvpx divides it
 _HEADERS = 1.03  # IP and UDP beside what is measured
 
@@ -46,7 +50,7 @@ class Layer:
             rates = map(min, self.rates, self.most) if self.most else self.rates
             return tuple(round(rate * _HEADERS) for rate in rates)
         most = _UNKNOWN_RATES.get(self.rid, _OTHER_RATE)
-        return tuple(round(share * most) for share in _SHARES)
+        return tuple(round(rate) for rate in self.most or (share * most for share in _SHARES))
 
 
 def choose(layers: Sequence[Layer], wanted: int, current: str | None) -> str | None:

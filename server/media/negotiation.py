@@ -105,9 +105,10 @@ def _plan(offer: Offer) -> UplinkPlan:
         ssrcs={ssrc: s.mid for _, s in sections for ssrc in s.ssrcs if ssrc not in s.fid.values()},
         rtx_ssrcs={rtx: primary for _, section in sections for primary, rtx in section.fid.items()},
         payload_types=frozenset(
-            number for _, s in sections for number in (s.payload_type, s.opus_red) if number is not None
+            number for _, s in sections for number in (s.opus, s.opus_red, s.vp8, s.vp9) if number is not None
         ),
-        rtx={s.vp8_rtx: s.vp8 for _, s in sections if s.vp8_rtx is not None and s.vp8 is not None},
+        vp9=next((s.vp9 for _, s in sections if s.vp9 is not None), None),
+        rtx={rtx: number for _, s in sections for number, rtx in s.pictures.values() if rtx is not None},
         red={s.opus_red: s.opus for _, s in sections if s.opus_red is not None and s.opus is not None},
         mid_id=_extension(offer, sdp.MID),
         rid_id=_extension(offer, sdp.RID),
@@ -131,6 +132,7 @@ def _slots(sections: Iterable[Section], downlink: Downlink, streams: _Streams) -
             rtx_ssrc=rtx,
             rtx_payload_type=section.vp8_rtx if video else None,
             red_payload_type=section.opus_red,
+            codecs=section.pictures,
         )
         streams.by_mid[section.mid] = SlotStream(slot.ssrc, rtx, f"{section.kind}{number}")
         slots.append(slot)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from server.media.slots import Segment, Slot
     from server.media.source import Packet
 
-BELOW = 400_000  # bit/s
+BELOW = 500_000  # bit/s; a camera beside a turned page would take as much of them as the page
 SCREENS_BELOW = 2_500_000
 AT_ONCE = 0.03  # s of the link that may leave together
 DEBT = 0.1  # s of the link that pictures wait at most for what was sent beside them

@@ -16,6 +16,7 @@ from server.media.participant import PICTURES, Participant
 from server.media.protocol import Picture, Want
 from server.media.slots import Segment, Slot
 from server.media.source import Source
+from server.media.terms import Codec
 
 STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
 LOOK_EVERY = 0.9  # s
@@ -156,13 +157,20 @@ class Pictures:
             for owner, kind, rid in participant.watched:
                 wanted[owner, kind].add(rid)
         changed = []
+        shared_in = self._screen_codec()
         for name, participant in self._participants.items():
             for kind in PICTURES:
                 switch = participant.switches[kind]
                 rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
-                if switch.update(frozenset(rids), now):
+                codec = shared_in if kind == "screen" and participant.uplink.can_send(shared_in) else "vp8"
+                if switch.update(frozenset(rids), now, codec):
                     changed.append((participant, kind))
         return changed
+
+    def _screen_codec(self) -> Codec:
+        """VP9, where everybody can be shown it: a page of text takes less of it than of VP8, and it goes on moving."""
+        slots = (slot for participant in self._participants.values() for slot in participant.pictures)
+        return "vp9" if all("vp9" in slot.codecs for slot in slots) else "vp8"
 
 
 def _watched(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, Picture, str]]:
@@ -190,5 +198,7 @@ def _fits(segment: Segment | None, most: float) -> bool:
 def _layer(rid: str, source: Source | None) -> Layer:
     if source is None:
         return Layer(rid, 0)
-    in_layers = source.kind == "screen" and source.top_layer
-    return Layer(rid, source.width, source.rates, layers.SCREEN_RATES if in_layers else ())
+    most: layers.Rates = ()
+    if source.kind == "screen" and (source.top_layer or source.codec == "vp9"):
+        most = layers.SCREEN_RATES[source.codec]
+    return Layer(rid, source.width, source.rates, most)

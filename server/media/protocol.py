@@ -17,6 +17,7 @@ from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOp
 from server.media.statistics import LayerStats as LayerStats
 from server.media.statistics import ParticipantStats as ParticipantStats
 from server.media.statistics import Stats as Stats
+from server.media.terms import Codec as Codec
 from server.media.terms import Kind as Kind
 from server.media.terms import Message
 from server.media.terms import Picture as Picture
@@ -297,12 +298,16 @@ class RecordingFailed(Message, frozen=True, tag="recording_failed"):
 
 
 class LayersWanted(Message, frozen=True, tag="layers_wanted"):
-    """The sender shall send these layers of its picture (rids; `""` for one without layers) and no others."""
+    """The sender shall send these layers of its picture (rids; `""` for one without layers) and no others.
+
+    In `codec` if it can; it is `vp8` for cameras.
+    """
 
     room: str
     participant: str
     kind: Picture
     rids: list[str]
+    codec: Codec = "vp8"
 
 
 class VoiceWanted(Message, frozen=True, tag="voice_wanted"):

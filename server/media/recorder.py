@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from server.media.protocol import RecordingFile
+from server.media.protocol import Codec, RecordingFile
 from server.media.segment import Segment, error_code
 
 log = logging.getLogger(__name__)
@@ -86,9 +86,11 @@ class Recorder:
         """One Opus packet of somebody who may be heard (48 kHz)."""
         self._enqueue(self._segment.audio, (participant, payload, rtp_timestamp, arrival), len(payload))
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        """One RTP payload of the programme (VP8 with its descriptor, 90 kHz)."""
-        self._enqueue(self._segment.video, (payload, rtp_timestamp, marker, sequence, arrival), len(payload))
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
+        """One RTP payload of the programme (with its descriptor, 90 kHz)."""
+        self._enqueue(self._segment.video, (payload, rtp_timestamp, marker, sequence, arrival, codec), len(payload))
 
     def on_programme(self, source: str | None, kind: str) -> None:
         """The programme shows this from now on."""

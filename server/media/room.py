@@ -61,7 +61,7 @@ class Room:
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
-        self._picture = Slot(0, 96, 90_000, 0, Downlink())
+        self._picture = Slot(0, 96, 90_000, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
         self._told: list[Level] = []
         self._key_frame_at = 0.0
         self._followed_at = float("-inf")
@@ -177,6 +177,7 @@ class Room:
         segment = self._picture.segment
         if segment is None:
             return
+        source = segment.source
         for packet in packets:
             if packet.index < segment.first or packet.padding:
                 continue
@@ -184,7 +185,7 @@ class Room:
             timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
             sequence = packet.index + segment.sequence & 0xFFFF
             for sink in self.sinks:
-                sink.on_video(payload, timestamp, bool(packet.marker), sequence, segment.source.placed(packet))
+                sink.on_video(payload, timestamp, bool(packet.marker), sequence, source.placed(packet), source.codec)
 
     # ---- voices ----------------------------------------------------------------------------------------------------
 
@@ -305,7 +306,8 @@ class Room:
         owner = self.programme.source if self.sinks else None
         source = self.pictures.best(owner, self.programme.kind, now) if owner else None
         self._picture.show(source)
-        if source is not None and now - self._key_frame_at >= KEY_FRAME_EVERY:
+        seekable = source is None or source.codec == "vp9"  # the recorder makes its own of these (`translator`)
+        if not seekable and now - self._key_frame_at >= KEY_FRAME_EVERY:
             self.refresh_programme(now)
 
     def refresh_programme(self, now: float) -> None:

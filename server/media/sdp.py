@@ -2,12 +2,13 @@
 
 One offer serves the whole meeting: what the participant may send (microphone, camera, screen: the first sending
 section of audio, the first and the second of video) and slots to receive. How many there are is the client's choice.
+Pictures are VP8; screens and slots may be VP9, too.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.errors import ProtocolError
 from server.media.sdp_section import (
@@ -68,7 +69,7 @@ class Offer:
 def parse_offer(text: str) -> Offer:
     """Read and check an offer. Raises ProtocolError with the reason when the node cannot serve it."""
     session, blocks = _blocks(text)
-    sections = tuple(read_section(block) for block in blocks)
+    sections = _cameras_in_vp8(tuple(read_section(block) for block in blocks))
     mids = {section.mid for section in sections}
     if len(mids) != len(sections):
         raise ProtocolError("mids are not unique")
@@ -96,6 +97,12 @@ def parse_offer(text: str) -> Offer:
         audio_slots=tuple(s for s in active if s.receives and s.kind == "audio"),
         video_slots=tuple(s for s in active if s.receives and s.kind == "video"),
     )
+
+
+def _cameras_in_vp8(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """The layers of a camera are those of VP8, whatever else is offered."""
+    camera = next((s for s in sections if s.kind == "video" and s.sends and not s.rejected), None)
+    return tuple(replace(s, vp9=None, vp9_rtx=None) if s is camera else s for s in sections)
 
 
 def _blocks(text: str) -> tuple[Block, list[Block]]:
@@ -133,7 +140,9 @@ def _check_numbers(sections: list[Section]) -> None:
     """In a bundle a payload type or an extension id means one thing (RFC 9143 §9.1, §14.1)."""
     meanings: dict[tuple[str, int], str] = {}
     for section in sections:
-        codecs = {"vp8": section.vp8, "rtx": section.vp8_rtx, "opus": section.opus, "red": section.opus_red}
+        codecs = {"opus": section.opus, "red": section.opus_red}
+        for name, (number, rtx) in section.pictures.items():
+            codecs |= {name: number, f"rtx of {name}": rtx}
         numbers = [(("codec", number), name) for name, number in codecs.items() if number is not None]
         numbers += [(("extension", number), uri) for uri, number in section.extensions.items()]
         for key, meaning in numbers:

@@ -96,10 +96,11 @@ def _refused(section: Section) -> list[str]:
 
 
 def _head(section: Section) -> list[str]:
-    second = section.vp8_rtx if section.kind == "video" else section.opus_red
-    beside = "" if second is None else f" {second}"
+    formats = [section.payload_type, section.opus_red]
+    if section.kind == "video":
+        formats = [number for codec in section.pictures.values() for number in codec]
     lines = [
-        f"m={section.kind} 9 {section.protocol} {section.payload_type}{beside}",
+        f"m={section.kind} 9 {section.protocol} " + " ".join(str(number) for number in formats if number is not None),
         "c=IN IP4 0.0.0.0",
         f"a=mid:{section.mid}",
         "a=rtcp-mux",
@@ -134,18 +135,21 @@ def _codec_lines(section: Section, *, receiving: bool) -> list[str]:
 
     RED stands behind Opus, so that a page sends it only when it switches to it, on a link that loses.
     """
-    number = section.payload_type
     if section.kind == "audio":
+        number = section.payload_type
         lines = [f"a=rtpmap:{number} opus/48000/2", f"a=fmtp:{number} {_OPUS_PARAMETERS}"]
         if section.opus_red is not None:
             lines += [f"a=rtpmap:{section.opus_red} red/48000/2", f"a=fmtp:{section.opus_red} {number}/{number}"]
-        feedback: tuple[str, ...] = _AUDIO_FEEDBACK
-    else:
-        lines = [f"a=rtpmap:{number} VP8/90000"]
-        feedback = (*_VIDEO_FEEDBACK, "goog-remb") if receiving else _VIDEO_FEEDBACK
-        if section.vp8_rtx is not None:
-            lines += [f"a=rtpmap:{section.vp8_rtx} rtx/90000", f"a=fmtp:{section.vp8_rtx} apt={number}"]
-    return lines + [f"a=rtcp-fb:{number} {name}" for name in feedback if name in section.feedback]
+        return lines + [f"a=rtcp-fb:{number} {name}" for name in _AUDIO_FEEDBACK if name in section.feedback]
+    feedback = (*_VIDEO_FEEDBACK, "goog-remb") if receiving else _VIDEO_FEEDBACK
+    lines = []
+    for codec, (number, rtx) in section.pictures.items():
+        lines.append(f"a=rtpmap:{number} {codec.upper()}/90000")
+        lines += [f"a=fmtp:{number} profile-id=0"] if codec == "vp9" else []
+        if rtx is not None:
+            lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={number}"]
+        lines += [f"a=rtcp-fb:{number} {name}" for name in feedback if name in section.feedback]
+    return lines
 
 
 def _stream_lines(section: Section, stream: SlotStream) -> list[str]:

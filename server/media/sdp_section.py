@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.errors import ProtocolError
+from server.media.terms import Codec
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
@@ -53,9 +54,9 @@ class Section:
     """One m-line of the offer. Directions are the client's: `sendonly` is what comes to us.
 
     `extensions`: local id by URI, of those in `EXTENSIONS` that can go the section's way; those in `one_way` were
-    offered for one direction only. `fid`: RTX SSRC by primary SSRC. `rids` in the order of a=simulcast. `feedback`:
-    the values of a=rtcp-fb for the codec that we use. `formats`: all payload formats, as written. `tells_time`: whether
-    the client measures the round trip also where it sends nothing (RFC 3611 §5.1).
+    offered for one direction only. `fid`: RTX SSRC by primary SSRC. `rids` in the order of a=simulcast. `vp9` is of
+    profile 0. `feedback`: the values of a=rtcp-fb for all codecs that we use. `formats`: all payload formats, as
+    written. `tells_time`: whether the client measures the round trip also where it sends nothing (RFC 3611 §5.1).
     """
 
     mid: str
@@ -66,6 +67,8 @@ class Section:
     direction: str
     vp8: int | None
     vp8_rtx: int | None
+    vp9: int | None
+    vp9_rtx: int | None
     opus: int | None
     opus_red: int | None
     feedback: frozenset[str]
@@ -82,6 +85,15 @@ class Section:
     def payload_type(self) -> int | None:
         """Of VP8 or Opus; None when the section has neither."""
         return self.vp8 if self.kind == "video" else self.opus
+
+    @property
+    def pictures(self) -> dict[Codec, tuple[int, int | None]]:
+        """Payload types of the codecs of pictures, the first preferred, and those of their RTX."""
+        offered: dict[Codec, tuple[int | None, int | None]] = {
+            "vp8": (self.vp8, self.vp8_rtx),
+            "vp9": (self.vp9, self.vp9_rtx),
+        }
+        return {codec: (number, rtx) for codec, (number, rtx) in offered.items() if number is not None}
 
     @property
     def sends(self) -> bool:
@@ -105,7 +117,7 @@ def read_section(block: Block) -> Section:
     if len(formats) > _MOST_FORMATS:
         raise ProtocolError("an m-line has too many formats")
     codecs = _codecs(block, formats)
-    main = codecs.get("vp8" if kind == "video" else "opus")
+    used = [codecs[name] for name in (("vp8", "vp9") if kind == "video" else ("opus",)) if name in codecs]
     direction = next((name for name in _DIRECTIONS if name in block.attributes), "sendrecv")
     extensions, one_way = _extensions(block, direction)
     return Section(
@@ -116,10 +128,12 @@ def read_section(block: Block) -> Section:
         rejected=int(port) == 0 and "bundle-only" not in block.attributes,
         direction=direction,
         vp8=codecs.get("vp8"),
-        vp8_rtx=codecs.get("rtx"),
+        vp8_rtx=codecs.get("vp8_rtx"),
+        vp9=codecs.get("vp9"),
+        vp9_rtx=codecs.get("vp9_rtx"),
         opus=codecs.get("opus"),
         opus_red=codecs.get("red"),
-        feedback=_feedback(block, main),
+        feedback=frozenset.intersection(*(_feedback(block, number) for number in used)) if used else frozenset(),
         extensions=extensions,
         one_way=one_way,
         rids=_rids(block),
@@ -132,7 +146,9 @@ def read_section(block: Block) -> Section:
 
 
 def _codecs(block: Block, formats: tuple[str, ...]) -> dict[str, int]:
-    """Payload types of `vp8`, `rtx` (of VP8), `opus` and `red` (of Opus); the first of each."""
+    """Payload types of `vp8`, `vp9` (profile 0), `opus`, and of what repairs them: `vp8_rtx`, `vp9_rtx`, `red`; the
+    first of each.
+    """
     maps: dict[str, str] = {}
     for value in block.all("rtpmap"):
         match = _RTPMAP.fullmatch(value)
@@ -140,20 +156,27 @@ def _codecs(block: Block, formats: tuple[str, ...]) -> dict[str, int]:
             maps[match[1]] = "/".join(part for part in match.groups()[1:] if part).lower()
     parameters = dict(value.split(" ", 1) for value in block.all("fmtp") if " " in value)
     codecs: dict[str, int] = {}
-    for name, codec in (("vp8", "vp8/90000"), ("opus", "opus/48000/2")):
-        number = next((number for number, offered in maps.items() if offered == codec), None)
-        if number is not None:
-            codecs[name] = int(number)
+    names = {"vp8/90000": "vp8", "vp9/90000": "vp9", "opus/48000/2": "opus"}
+    for number, offered in maps.items():
+        if offered in names and (offered != "vp9/90000" or _is_profile_0(parameters.get(number, ""))):
+            codecs.setdefault(names[offered], int(number))
+    repaired = {f"apt={codecs[name]}": f"{name}_rtx" for name in ("vp8", "vp9") if name in codecs}
     for number, offered in maps.items():
         described = parameters.get(number, "").strip()
-        if offered == "rtx/90000" and described == f"apt={codecs.get('vp8')}":
-            codecs.setdefault("rtx", int(number))
+        if offered == "rtx/90000" and described in repaired:
+            codecs.setdefault(repaired[described], int(number))
         elif offered == "red/48000/2" and described.split("/")[0] == str(codecs.get("opus")):
             codecs.setdefault("red", int(number))
     return codecs
 
 
-def _feedback(block: Block, payload_type: int | None) -> frozenset[str]:
+def _is_profile_0(parameters: str) -> bool:
+    """Of VP9, whose profile is 0 where none is told (RFC 9628 §6)."""
+    told = dict(item.strip().partition("=")[::2] for item in parameters.split(";"))
+    return told.get("profile-id", "0") == "0"
+
+
+def _feedback(block: Block, payload_type: int) -> frozenset[str]:
     mine = (f"{payload_type} ", "* ")
     return frozenset(value.split(" ", 1)[1] for value in block.all("rtcp-fb") if value.startswith(mine))
 

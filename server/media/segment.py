@@ -13,14 +13,16 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+import av
 import numpy as np
 
 from server.media.frames import Frame, FrameAssembler
 from server.media.journal import Beat, Begun, Ended, Journal, Switched
 from server.media.mixer import DELAY, Mixer, Tick
 from server.media.opus import FRAME, QUIET, RATE, Encoder
-from server.media.protocol import RecordingFile
+from server.media.protocol import Codec, RecordingFile
 from server.media.timeline import Timeline
+from server.media.translator import EVERY, Translated, Translator
 from server.media.webm import WebmFile
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Segment:
         self._silent = 0
         self._frames = FrameAssembler()
         self._pictures = Timeline(90_000)
+        self._translator: Translator | None = None
         self._video: WebmFile | None = None
         self._voices: Counter[str] = Counter()
         self._beats = 0
@@ -65,11 +68,17 @@ class Segment:
         """One Opus packet of a voice."""
         self._mixer.push(participant, payload, timestamp, arrival)
 
-    def video(self, payload: bytes, timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        """One VP8 payload of the programme."""
+    def video(
+        self, payload: bytes, timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
+        """One payload of the programme."""
         self._pictures.note(timestamp, arrival)
-        for frame in self._frames.push(payload, timestamp, marker, sequence, arrival):
-            self._write_picture(frame, arrival)
+        for frame in self._frames.push(payload, timestamp, marker, sequence, arrival, codec):
+            if frame.codec == "vp9":
+                self._translate(frame, arrival)
+            else:
+                self._translator = None
+                self._write_picture(frame, arrival)
 
     def programme(self, source: str | None, kind: str, now: float) -> None:
         """The picture is another from now on."""
@@ -79,6 +88,7 @@ class Segment:
         """Write the sound that has become due, and each second a line in the journal."""
         for tick in self._mixer.mix(now):
             self._write_sound(tick)
+        self._write_translated(self._translator.due(now) if self._translator else None)
         if now - self._start >= (self._beats + 1) * BEAT:
             self._beat(wall)
             self._beats = int((now - self._start) / BEAT)
@@ -89,6 +99,7 @@ class Segment:
             try:
                 for tick in self._mixer.mix(now + DELAY):
                     self._write_sound(tick)
+                self._write_translated(self._translator.due(now + EVERY) if self._translator else None)
             except OSError as error:
                 reason = error_code(error)
         files = [file.close() for file in (self._video, self._audio) if file is not None]
@@ -106,6 +117,22 @@ class Segment:
         except OSError as error:  # the files stand; the reader takes the journal for that of a crash
             log.warning("%s: the journal has no last line: %s", self._stem, error)
         return files
+
+    def _translate(self, frame: Frame, arrival: float) -> None:
+        if frame.key_frame:  # whatever came before it: pictures of somebody else, or what could not be decoded
+            self._translator = Translator()
+        if self._translator is None:
+            return
+        try:
+            self._write_translated(self._translator.take(frame, arrival))
+        except av.FFmpegError as error:
+            log.info("%s: a picture in VP9 cannot be decoded: %s", self._stem, error)
+            self._frames.dropped += 1
+            self._frames.needs_key_frame, self._translator = True, None
+
+    def _write_translated(self, picture: Translated | None) -> None:
+        if picture is not None:
+            self._write_picture(picture.frame, picture.arrival)
 
     def _write_picture(self, frame: Frame, arrival: float) -> None:
         """Nothing was seen after it came, whatever its timestamp says: one in the future would hold up all after it."""

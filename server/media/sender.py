@@ -51,7 +51,7 @@ class RunSender:
         stride = run.size + audience.tag
         rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
         rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
-        self._fire(run, audience, audience.number(rows, stride, run.columns(), len(run), video), video)
+        self._fire(run, audience, audience.number(rows, stride, run.columns(), len(run)), video)
 
     def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
         """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
@@ -96,6 +96,7 @@ class RunSender:
         view, length, send = self.arena.view, self.arena.length, self.port.send_segments
         protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, VOICE.pack_into
         lowest, count, tag, laid = run.lowest, len(run), 0, None
+        numbered = members[0][1].source.has_numbers
         for slot, segment in members:
             if lowest < segment.first:
                 self._send_late(run.packets, slot, video)
@@ -111,7 +112,7 @@ class RunSender:
             fixed, size, good = slot.ssrc << 32 | EXTENSION, total, count
             for offset, place, octets, marker, number, at, flags, picture_number, base in rows:
                 tcc = tcc + step & 0xFFFF
-                if video:
+                if numbered:
                     pack_video(
                         view, offset,
                         marker | payload_type, number + sequence & 0xFFFF, at + timestamp & 0xFFFFFFFF, fixed,

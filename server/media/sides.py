@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from server.media.protocol import Kind, Picture
+from server.media.protocol import Codec, Kind, Picture
 
 
 class VoiceSink(Protocol):
@@ -20,8 +20,10 @@ class VoiceSink(Protocol):
 class RoomSink(VoiceSink, Protocol):
     """And what it sees (recorder)."""
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        """An RTP payload (VP8, RFC 7741) of the programme: one continuous stream, switched at key frames, 90 kHz."""
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
+        """An RTP payload of the programme: one continuous stream, switched at key frames, 90 kHz."""
 
     def on_programme(self, source: str | None, kind: Picture) -> None:
         """The programme shows this from now on."""

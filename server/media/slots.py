@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from server.media.downlink import Downlink
 from server.media.source import TOP_LAYER, Packet, Source
+from server.media.terms import Codec
 
 _REMEMBERED = 16  # segments whose packets may still be asked for
 
@@ -45,7 +47,8 @@ class Segment:
 class Slot:
     """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind.
 
-    `payload_type` is what packets carry now; of a voice with `redundancy` (copies in each packet) that is RED's.
+    `payload_type` is what packets carry now: of a picture that of the source's codec, of which `codecs` has those that
+    can be shown, with their RTX; of a voice with `redundancy` (copies in each packet) that is RED's.
     `cap` is the highest temporal layer wished for; the segment's own follows it. `still` when it shows a single picture
     now and then.
     """
@@ -58,6 +61,7 @@ class Slot:
     rtx_ssrc: int | None = None
     rtx_payload_type: int | None = None
     red_payload_type: int | None = None
+    codecs: Mapping[Codec, tuple[int, int | None]] = field(default_factory=dict)
     redundancy: int = 0
     segment: Segment | None = None
     awaiting: Source | None = None
@@ -77,6 +81,7 @@ class Slot:
 
     def __post_init__(self) -> None:
         self.codec_payload_type = self.payload_type
+        self.codecs = self.codecs or {"vp8": (self.payload_type, self.rtx_payload_type)}
 
     @property
     def showing(self) -> Source | None:
@@ -90,6 +95,8 @@ class Slot:
         soon as the source's pictures allow; neither needs a key frame.
         """
         self.cap = cap
+        if source is not None and not self.can_show(source):
+            source = None
         if self.awaiting is not None and self.awaiting is not source:
             self.awaiting.stop_waiting(self)
             self.awaiting = None
@@ -100,6 +107,10 @@ class Slot:
             source.wait(self)
         if self.segment is not None:
             self.segment.source.wish_cap(self, self.awaiting is None and cap != self.segment.cap)
+
+    def can_show(self, source: Source) -> bool:
+        """Whether its receiver knows the codec."""
+        return not source.is_video or source.codec in self.codecs
 
     def protect(self, copies: int) -> None:
         """From now on send so many earlier packets in each (RFC 2198); nothing where RED was not negotiated."""
@@ -116,6 +127,8 @@ class Slot:
     def take(self, source: Source, packet: Packet) -> None:
         """Go over to `source`, whose `packet` is the first to be sent: a key frame's first, or a voice's."""
         self.leave()
+        if source.is_video:
+            self.payload_type, self.rtx_payload_type = self.codecs[source.codec]
         elapsed = self.clock_rate // 50  # 20 ms: as long as what was sent last sounds
         if self._last_at:
             elapsed = max(elapsed, int((source.placed(packet) - self._last_at) * self.clock_rate))

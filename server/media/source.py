@@ -17,6 +17,7 @@ from server.media.asking import KeyFrames, Losses
 from server.media.protocol import Kind
 from server.media.reception import Reception
 from server.media.rtp import unwrap
+from server.media.terms import Codec
 
 if TYPE_CHECKING:
     from server.media.audience import Audience
@@ -49,7 +50,7 @@ LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0} 
 class Packet:
     """One packet of a source, made ready to be sent: `template` is RTP as `forward` sends it, numbers to be filled in.
 
-    `index` counts without wrapping; `picture` and `tl0` are those of the VP8 descriptor (0 for voices), `tid` its
+    `index` counts without wrapping; `picture` and `tl0` are those of a descriptor (0 for voices), `tid` its
     temporal layer (at most `TOP_LAYER`). `starts` and `layer_sync` are true for the first packet of a picture, and of
     one that depends on the base layer alone. `late` came after its place was counted as a gap.
     """
@@ -102,19 +103,21 @@ class Packet:
 
 
 class Source:
-    """State of one incoming stream. `fresh` holds packets not yet passed on; `slots` those who get them.
+    """State of one incoming stream in one codec. `fresh` holds packets not yet passed on; `slots` those who get them.
 
     `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
     bit/s that a slot costs with each cap (UDP payload; 0 until known) without key frames, which are rare, `frame_rate`
     the pictures a second of all layers; both are of the last second in which packets came.
     """
 
-    def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int) -> None:
+    def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int, codec: Codec = "vp8") -> None:
         self.owner = owner
         self.kind: Kind = kind
         self.rid = rid
         self.ssrc = ssrc
         self.is_video = kind != "microphone"
+        self.codec: Codec = codec  # of pictures
+        self.has_numbers = self.is_video and codec == "vp8"  # in its payload, which differ between slots
         self.clock_rate = 90_000 if self.is_video else 48_000
         self.width = self.height = 0
         self.newest: Packet | None = None
@@ -281,9 +284,10 @@ class Source:
     # ---- who gets it -----------------------------------------------------------------------------------------------
 
     def wait(self, slot: Slot) -> None:
-        """`slot` takes this source at the next key frame (a voice: at the next packet)."""
+        """`slot` takes this source at the next key frame (a voice: at the next packet), be it the one that just came."""
         self.waiting.add(slot)
-        self.want_key_frame()
+        if not any(packet.key_frame for packet in self.fresh):
+            self.want_key_frame()
 
     def stop_waiting(self, slot: Slot) -> None:
         """`slot` no longer wishes for this source."""

@@ -11,9 +11,11 @@ LEVEL_STEP = 6  # dB by which a level must change to be told again
 
 
 def layers_wanted(participant: Participant, kind: Picture) -> LayersWanted:
-    """The layers that it shall send."""
-    asked = sorted(participant.switches[kind].asked)
-    return LayersWanted(room=participant.room, participant=participant.name, kind=kind, rids=asked)
+    """The layers that it shall send, and in which codec."""
+    switch = participant.switches[kind]
+    return LayersWanted(
+        room=participant.room, participant=participant.name, kind=kind, rids=sorted(switch.asked), codec=switch.codec
+    )
 
 
 def voice_wanted(participant: Participant) -> VoiceWanted:

@@ -8,6 +8,7 @@ import msgspec
 
 Kind = Literal["microphone", "camera", "screen"]
 Picture = Literal["camera", "screen"]
+Codec = Literal["vp8", "vp9"]  # of pictures
 SessionState = Literal["connecting", "connected", "lost", "closed"]
 Quality = Literal["good", "fair", "poor"]
 Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]

@@ -18,8 +18,10 @@ from server.media.protocol import Kind
 from server.media.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
 from server.media.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, Packet, Source
+from server.media.terms import Codec
 from server.media.twcc import FeedbackBuilder
 from server.media.vp8 import Pictures, Vp8, normalise
+from server.media.vp9 import Vp9, bare
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
 LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
@@ -30,7 +32,7 @@ UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the
 
 @dataclass(frozen=True)
 class UplinkPlan:
-    """What was negotiated for sending.
+    """What was negotiated for sending: pictures in VP8, and of payload type `vp9` in VP9.
 
     Kinds and rids by mid; mids by declared SSRC; RTX SSRC to repaired SSRC and RTX payload type to its own; RED payload
     type to that of its copies; extension ids, None where there is none.
@@ -41,6 +43,7 @@ class UplinkPlan:
     ssrcs: dict[int, str] = field(default_factory=dict)
     rtx_ssrcs: dict[int, int] = field(default_factory=dict)
     payload_types: frozenset[int] = frozenset()
+    vp9: int | None = None
     rtx: dict[int, int] = field(default_factory=dict)
     red: dict[int, int] = field(default_factory=dict)
     mid_id: int | None = None
@@ -88,6 +91,10 @@ class Uplink:
         plan = self._plan
         return frozenset(rid for mid, of in plan.kinds.items() if of == kind for rid in plan.rids.get(mid) or ("",))
 
+    def can_send(self, codec: Codec) -> bool:
+        """Whether pictures of the screen may come in this codec."""
+        return codec == "vp8" or self._plan.vp9 is not None
+
     def of_kind(self, kind: Kind) -> Iterator[Source]:
         """All layers of a kind."""
         return (source for source in self.sources.values() if source.kind == kind)
@@ -118,11 +125,18 @@ class Uplink:
             if repaired is None:
                 return None
             source, index = repaired, repaired.index_of(rtp.sequence)
+            if source.is_video and self._codec(rtp) != source.codec:
+                return None
         elif rtp.payload_type not in self._plan.payload_types:
             raise ProtocolError("payload type was not negotiated")
         else:
             source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
             index = source.index_of(rtp.sequence)
+            if source.is_video and self._codec(rtp) != source.codec:
+                if source.newest is not None and index < source.newest.index:
+                    return None
+                source = self._begin(source.kind, source.rid, rtp)
+                index = source.index_of(rtp.sequence)
             source.report.packet(index, rtp.timestamp, len(data), now)
         copies = self._copies(source, rtp, index, now) if rtp.payload_type in self._plan.red else []
         packet = self._packet(source, rtp, index, now)
@@ -148,18 +162,28 @@ class Uplink:
             return self._padding(source, rtp, index, now)
         if not source.is_video:
             return Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + rtp.payload, now)
-        frame = Vp8.parse(rtp.payload)
-        packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + normalise(rtp.payload, frame), now)
-        packet.picture = self._pictures[source.ssrc].number(frame, rtp.timestamp)
-        packet.key_frame, packet.starts, packet.layer_sync = frame.key_frame, frame.starts_frame, frame.layer_sync
-        packet.tid = min(frame.tid or 0, TOP_LAYER)
-        if frame.tl0 is None:
-            packet.tl0 = packet.template[24]  # what stands there is data, and stays
+        frame: Vp8 | Vp9
+        if source.codec == "vp8":
+            frame = Vp8.parse(rtp.payload)
+            packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + normalise(rtp.payload, frame), now)
+            packet.layer_sync = frame.layer_sync
+            if frame.tl0 is None:
+                packet.tl0 = packet.template[24]  # what stands there is data, and stays
+            else:
+                packet.tl0, packet.has_tl0 = frame.tl0, True
         else:
-            packet.tl0, packet.has_tl0 = frame.tl0, True
+            frame = Vp9.parse(rtp.payload)
+            packet = Packet(index, rtp.timestamp, rtp.marker, BLANK_HEADER + bare(rtp.payload, frame), now)
+        packet.picture = self._pictures[source.ssrc].number(frame, rtp.timestamp)
+        packet.key_frame, packet.starts = frame.key_frame, frame.starts_frame
+        packet.tid = min(frame.tid or 0, TOP_LAYER)
         if frame.key_frame:
             source.width, source.height = frame.width, frame.height
         return packet
+
+    def _codec(self, rtp: RtpPacket) -> Codec:
+        """That of a picture."""
+        return "vp9" if rtp.payload_type == self._plan.vp9 else "vp8"
 
     @staticmethod
     def _padding(source: Source, rtp: RtpPacket, index: int, now: float) -> Packet:
@@ -183,12 +207,19 @@ class Uplink:
         rid = identifier(layer) if layer else ""
         if rid and rid not in plan.rids.get(mid, ()):
             raise ProtocolError("layer was not negotiated")
-        source = Source(self.owner, plan.kinds[mid], rid, rtp.ssrc)
+        return self._begin(plan.kinds[mid], rid, rtp)
+
+    def _begin(self, kind: Kind, rid: str, rtp: RtpPacket) -> Source:
+        """A source from this packet on, in the place of the one before: another stream, or another codec."""
+        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp))
         before = self.sources.get((source.kind, rid))
         if before is not None:
             self._by_ssrc.pop(before.ssrc, None)
             self._pictures.pop(before.ssrc, None)
+            shown = [*before.slots, *before.waiting]
             before.end()
+            for slot in shown:
+                slot.show(source, slot.cap)
         self.sources[source.kind, rid] = self._by_ssrc[rtp.ssrc] = source
         self._pictures[rtp.ssrc] = Pictures()
         return source

@@ -6,6 +6,8 @@ always stand at `PICTURE_ID_AT` and `TL0_AT`.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from server.errors import ProtocolError
 from server.media.rtp import unwrap
 
@@ -126,6 +128,13 @@ def normalise(payload: bytes, frame: Vp8) -> bytes:
     return head + payload[rest:]
 
 
+class Numbered(Protocol):
+    """A packet's head as `Pictures` reads it."""
+
+    picture_id: int | None
+    picture_id_bits: int
+
+
 class Pictures:
     """Numbers the pictures of one stream without wrapping, whether its descriptors carry 15, 7 or no picture ids."""
 
@@ -135,7 +144,7 @@ class Pictures:
         self._newest: int | None = None
         self._timestamp = 0
 
-    def number(self, frame: Vp8, timestamp: int) -> int:
+    def number(self, frame: Numbered, timestamp: int) -> int:
         """The number of the picture that a packet with this RTP timestamp belongs to."""
         newest, picture_id = self._newest, frame.picture_id
         if picture_id is not None:

@@ -264,7 +264,9 @@ ANNOUNCEMENTS = [
     Announcement("meeting.cancelled", "The planned meeting will not take place", durable=True),
     Announcement("meeting.changed", "What is new in the room, numbered; after a gap ask meeting.snapshot"),
     Announcement("meeting.speaking", "Who is heard now, the loudest first"),
-    Announcement("meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others"),
+    Announcement(
+        "meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others, in `codec` if it can"
+    ),
     Announcement("meeting.voice", "Send the own voice at so many `kbps`, in packets of `frame_ms`"),
     Announcement(
         "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"

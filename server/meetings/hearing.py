@@ -59,7 +59,8 @@ class Hearing:
                 case protocol.Speaking():
                     await self._tell_speaking(event)
                 case protocol.LayersWanted():
-                    await self._tell_seat(event, "meeting.layers", {"kind": event.kind, "rids": event.rids})
+                    layers = {"kind": event.kind, "rids": event.rids, "codec": event.codec}
+                    await self._tell_seat(event, "meeting.layers", layers)
                 case protocol.VoiceWanted():
                     await self._tell_seat(event, "meeting.voice", {"kbps": event.kbps, "frame_ms": event.frame_ms})
                 case protocol.LinkChanged():

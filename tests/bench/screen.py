@@ -43,6 +43,7 @@ UNITS = {
     "legible_worst_s": "s",
     "legible_pct": "%",
     "fps": "frames/s",
+    "still_fps": "frames/s",
     "scrolled_fps": "frames/s",
     "width": "px",
     "concealed_pct": "%",
@@ -82,6 +83,13 @@ def grown(samples: list[Sample], key: str) -> float:
 def a_second(samples: list[Sample], key: str) -> float:
     """The same a second."""
     return grown(samples, key) / grown(samples, "at")
+
+
+def between_turns(samples: list[Sample], turned: list[float], waits: list[float]) -> float:
+    """Pictures a second while a page that can be read stands there, and nothing but a pointer moves."""
+    parts = [since(samples, begin + wait, begin + PAGE_SECONDS) for begin, wait in zip(turned, waits, strict=True)]
+    rates = [a_second(part, "frames") for part in parts if len(part) > 1]
+    return statistics.mean(rates) if rates else 0.0
 
 
 # ---- one run
@@ -145,6 +153,7 @@ async def _measure(link: Link, way: Way, pages: dict[str, Page], count: int) -> 
         "legible_worst_s": max(waits),
         "legible_pct": 100 * statistics.mean(sample["share"] >= LEGIBLE for sample in read),
         "fps": a_second(read, "frames"),
+        "still_fps": between_turns(samples, turned, waits),
         "scrolled_fps": a_second(scrolled, "frames"),
         "width": min(sample["width"] for sample in read),
         "concealed_pct": 100 * grown(whole, "concealed") / grown(whole, "sound"),

@@ -92,7 +92,7 @@ window.accept = async (joined) => {
 
 /** What the node has said about this participant, as its control process tells the room's page. */
 window.hear = (event) => {
-  if (event.type === "layers_wanted") connection.sendLayers(event.kind, event.rids);
+  if (event.type === "layers_wanted") connection.sendLayers(event.kind, event.rids, event.codec);
   if (event.type === "voice_wanted") connection.setVoice({ kbps: event.kbps, frameMs: event.frame_ms });
 };
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.screen import PAGE_SECONDS, Sample, a_second, legible_after, since
+from tests.bench.screen import PAGE_SECONDS, Sample, a_second, between_turns, legible_after, since
 
 
 def reading(turned: float, legible: float) -> list[Sample]:
@@ -26,6 +26,15 @@ def test_a_page_is_legible_from_its_first_sample_that_stays_so() -> None:
 
 def test_a_page_that_never_comes_takes_all_its_time() -> None:
     assert legible_after(reading(3.0, 99), 1, 3.0) == PAGE_SECONDS
+
+
+def test_pictures_between_turns_leave_out_what_came_while_a_page_was_not_legible() -> None:
+    samples = reading(3.0, 2.0)
+    for sample in samples:
+        sample["frames"] = 4 * max(0.0, sample["at"] - 5.0)
+    assert between_turns(samples, [3.0], [2.0]) == pytest.approx(4)
+    assert a_second(since(samples, 3.0, 11.0), "frames") == pytest.approx(3, abs=0.1)
+    assert between_turns(samples, [3.0], [PAGE_SECONDS]) == 0
 
 
 def test_counters_by_the_second() -> None:

@@ -15,7 +15,7 @@ from pylibsrtp import Error, Policy, Session
 from server.media.downlink import Downlink
 from server.media.ice import Credentials
 from server.media.participant import Participant
-from server.media.protocol import Event, Want
+from server.media.protocol import Codec, Event, Want
 from server.media.rtp import RtpPacket, is_rtcp
 from server.media.slots import Slot
 from server.media.switch import Switch
@@ -75,8 +75,10 @@ class Recorder:
     def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
         assert payload
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        assert len(payload) > 4
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
+        assert len(payload) > (4 if codec == "vp8" else 1)
         assert 0 <= sequence <= 0xFFFF
         assert 0 <= rtp_timestamp <= 0xFFFF_FFFF
 

@@ -84,11 +84,22 @@ class Meeting:
         self._url = url
 
     async def join(
-        self, name: str, *, voice: bool = False, picture: bool = False, relay: Relay | None = None, red: bool = True
+        self,
+        name: str,
+        *,
+        voice: bool = False,
+        picture: bool = False,
+        relay: Relay | None = None,
+        red: bool = True,
+        before: str = "",
     ) -> Member:
-        """A page joins, behind `relay` if there is one; without `red` it offers no copies of voices."""
+        """A page joins, behind `relay` if there is one; without `red` it offers no copies of voices.
+
+        `before` is a script that changes what the page finds of its browser.
+        """
         page = await self._browser.new_page()
         await page.goto(self._url)
+        await page.evaluate(before)
         offer = await page.evaluate(_OPEN, {"voice": voice, "picture": picture})
         if not red:
             offer = re.sub(r"a=rtpmap:63 red/48000/2\r\n|a=fmtp:63 \S+\r\n", "", offer)

@@ -23,6 +23,15 @@ def test_a_layer_is_asked_for_at_once() -> None:
     assert switch.asked == {"h"}
 
 
+def test_another_codec_is_told_of_like_another_layer() -> None:
+    switch = LayerSwitch({""}, 0.0)
+    assert switch.codec == "vp8"
+    assert switch.update({""}, 1.0, "vp9")
+    assert (switch.codec, switch.asked) == ("vp9", {""})
+    assert not switch.update({""}, 2.0, "vp9")
+    assert switch.update({""}, 3.0, "vp8")
+
+
 def test_what_was_not_offered_is_never_asked_for() -> None:
     switch = LayerSwitch({"q"}, 0.0)
     assert not switch.update({"f", "q"}, 1.0)

@@ -74,7 +74,7 @@ def test_layers_larger_than_wished_are_no_way_at_all() -> None:
 
 
 def test_a_screen_costs_what_its_encoder_keeps_to_however_large_a_page_is() -> None:
-    turned = Layer("", 1920, (900_000.0, 950_000.0, 1_000_000.0), SCREEN_RATES)
-    still = Layer("", 1920, (20_000.0, 30_000.0, 40_000.0), SCREEN_RATES)
+    turned = Layer("", 1920, (900_000.0, 950_000.0, 1_000_000.0), SCREEN_RATES["vp8"])
+    still = Layer("", 1920, (20_000.0, 30_000.0, 40_000.0), SCREEN_RATES["vp8"])
     assert turned.expected_rates[0] < 300_000 < turned.expected_rates[2] < 700_000
     assert still.expected_rates == Layer("", 1920, (20_000.0, 30_000.0, 40_000.0)).expected_rates

@@ -13,7 +13,7 @@ from server.media.downlink import Downlink
 from server.media.forward import Forwarder
 from server.media.ice import CLOSED_AFTER, LOST_AFTER, Credentials
 from server.media.participant import Participant
-from server.media.protocol import AUDIO_SLOTS, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
+from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
 from server.media.room import KEY_FRAME_EVERY, Room
 from server.media.rtcp import Pli, parse
 from server.media.rtp import RtpPacket
@@ -57,7 +57,9 @@ class Sink:
     def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
         self.voices.append(participant)
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
         self.pictures.append((payload, rtp_timestamp, sequence))
 
     def on_programme(self, source: str | None, kind: Picture) -> None:
@@ -116,6 +118,10 @@ class Person:
         self._key_wanted = False
         self.number += 1
         return found
+
+    def begin_screen(self) -> None:
+        """Share it from now on, with a key frame as browsers do."""
+        self.screen = self._key_wanted = True
 
     def heard(self) -> int:
         return sum(packet.payload_type == OPUS for packet in self.got)
@@ -238,6 +244,16 @@ def test_a_slot_follows_the_wish_even_before_there_is_a_picture() -> None:
     assert [e for e in stage.events if isinstance(e, TrackChanged)] == [
         TrackChanged(room="r", participant="a", kind="camera", live=True)
     ]
+
+
+def test_a_picture_that_begins_needs_no_second_key_frame() -> None:
+    stage = Stage("a", "b")
+    stage.show("b", "a", kind="screen")
+    stage.run(0.5)
+    stage["a"].begin_screen()
+    stage.run(1)
+    assert stage["b"].seen() == 50
+    assert stage["a"].plis == 0
 
 
 def test_many_who_wish_at_once_cost_one_key_frame() -> None:

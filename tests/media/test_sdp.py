@@ -167,7 +167,7 @@ def test_every_section_is_answered_in_its_place(name: str) -> None:
     offer = parse_offer(captured(name))
     text = answer(offer)
     head, *sections = sections_of(text)
-    assert len(text) < 14_000
+    assert len(text) < 16_000
     assert "a=ice-lite" in head
     assert "a=group:BUNDLE " + " ".join(s.mid for s in offer.sections) in head
     assert len(sections) == len(offer.sections)
@@ -179,6 +179,35 @@ def test_every_section_is_answered_in_its_place(name: str) -> None:
         assert f"a=rtcp-fb:{offered.payload_type} transport-cc" in lines
         assert ("a=rtcp-rsize" in lines) == offered.rtcp_rsize
         assert ("a=rtcp-xr:rcvr-rtt=all" in lines) == offered.tells_time == name.startswith("chromium")
+
+
+def test_screens_and_slots_may_be_vp9_behind_vp8() -> None:
+    offer = parse_offer(captured("chromium-meeting"))
+    _, camera, screen = offer.sending
+    assert camera.pictures == {"vp8": (96, 97)}
+    assert screen.pictures == offer.video_slots[0].pictures == {"vp8": (96, 97), "vp9": (98, 99)}
+    _, *sections = sections_of(answer(offer))
+    assert sections[1][0] == "m=video 9 UDP/TLS/RTP/SAVPF 96 97"
+    for section in (sections[2], sections[6]):
+        assert section[0] == "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99"
+        assert {"a=rtpmap:98 VP9/90000", "a=fmtp:98 profile-id=0", "a=rtcp-fb:98 nack pli"} <= set(section)
+        assert {"a=rtpmap:99 rtx/90000", "a=fmtp:99 apt=98"} <= set(section)
+
+
+@pytest.mark.parametrize(
+    ("told", "number"), [("profile-id=0", 98), ("", 98), ("x=1; profile-id=0", 98), ("profile-id=1", 100)]
+)
+def test_only_the_profile_that_all_decode_counts(told: str, number: int) -> None:
+    text = captured("chromium-meeting").replace("a=fmtp:100 profile-id=2", "a=fmtp:100 profile-id=0")
+    text = text.replace("a=fmtp:98 profile-id=0", f"a=fmtp:98 {told}" if told else "a=x")
+    screen = parse_offer(text).screen
+    assert screen is not None and screen.vp9 == number
+
+
+def test_without_vp9_all_is_vp8() -> None:
+    offer = parse_offer(captured("chromium-meeting").replace("VP9/90000", "VP10/90000"))
+    assert all(section.pictures == {"vp8": (96, 97)} for section in (*offer.sending[1:], *offer.video_slots))
+    assert "VP9" not in answer(offer)
 
 
 def test_candidates_stand_on_the_first_section_only() -> None:
@@ -254,7 +283,7 @@ def test_a_data_channel_and_a_third_camera_are_refused() -> None:
 
 def test_only_what_was_offered_is_answered() -> None:
     text = captured("chromium-meeting").replace("a=extmap-allow-mixed\r\n", "")
-    text = re.sub(r"a=rtcp-fb:\d+ (transport-cc|nack)\r\n|a=fmtp:97 apt=96\r\n|a=rtcp-rsize\r\n", "", text)
+    text = re.sub(r"a=rtcp-fb:\d+ (transport-cc|nack)\r\n|a=fmtp:(97|99) apt=\d+\r\n|a=rtcp-rsize\r\n", "", text)
     made = answer(parse_offer(text))
     for unasked in ("extmap-allow-mixed", "transport-cc\r", "nack\r", "rtx", "FID", "rsize"):
         assert unasked not in made.replace(TRANSPORT_CC, ""), unasked

@@ -14,6 +14,7 @@ import pytest
 from server.media import rtcp
 from server.media.mixer import Mixer
 from server.media.opus import FRAME, RATE
+from server.media.protocol import Codec
 from server.media.protocol import Picture as Shown
 from server.media.rtp import build_extensions, build_header
 from server.media.segment import Segment
@@ -38,8 +39,10 @@ class Tape:
     def on_audio(self, participant: str, payload: bytes, rtp_timestamp: int, arrival: float) -> None:
         self.segment.audio(participant, payload, rtp_timestamp, arrival)
 
-    def on_video(self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float) -> None:
-        self.segment.video(payload, rtp_timestamp, marker, sequence, arrival)
+    def on_video(
+        self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
+    ) -> None:
+        self.segment.video(payload, rtp_timestamp, marker, sequence, arrival, codec)
 
     def on_programme(self, source: str | None, kind: Shown) -> None:
         self.segment.programme(source, kind, self.stage.now)

@@ -133,15 +133,15 @@ async def test_nonsense_from_a_node_does_not_end_the_hearing(
 async def test_what_concerns_one_page_goes_to_it_alone_and_again_when_it_comes_back(meeting: Meeting) -> None:
     here = {"room": meeting.room, "participant": meeting.name}
     meeting.say(LayersWanted(**here, kind="camera", rids=["q", "h"]))
-    meeting.say(LayersWanted(**here, kind="screen", rids=[]))
+    meeting.say(LayersWanted(**here, kind="screen", rids=[], codec="vp9"))
     meeting.say(LayersWanted(**here, kind="camera", rids=["q"]))
     meeting.say(VoiceWanted(**here, kbps=16, frame_ms=40))
     meeting.say(LinkChanged(**here, quality="poor", rung="sound", paused=[0, 3], still=[]))
     await until(lambda: len(meeting.around.sent) == 5)
     about = {"meeting": meeting.id, "participant": meeting.seat}
     newest = [
-        ("meeting.layers", about | {"kind": "camera", "rids": ["q"]}),
-        ("meeting.layers", about | {"kind": "screen", "rids": []}),
+        ("meeting.layers", about | {"kind": "camera", "rids": ["q"], "codec": "vp8"}),
+        ("meeting.layers", about | {"kind": "screen", "rids": [], "codec": "vp9"}),
         ("meeting.voice", about | {"kbps": 16, "frame_ms": 40}),
         ("meeting.link", about | {"quality": "poor", "rung": "sound", "paused": [0, 3], "still": []}),
     ]

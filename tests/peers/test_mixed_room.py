@@ -27,6 +27,11 @@ _IDLE = "() => document.querySelector('[data-room]').room.controls.busy.size ===
 _TWO_PAINTS = """() => new Promise((done) => {
   requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done), 500));
 })"""
+_SCREEN_CODEC = """async () => {
+  const all = await document.querySelector('[data-room]').room.session.connection.screen.getStats();
+  const sent = [...all.values()].find((one) => one.type === 'outbound-rtp');
+  return all.get(sent?.codecId)?.mimeType ?? '';
+}"""
 _PRESS = "(name) => document.querySelector(`.room [data-action=${name}]`).click()"
 
 
@@ -134,6 +139,8 @@ def test_a_slot_shows_a_camera_then_a_screen_then_the_camera(room: Mixed) -> Non
     _sees_again(room.fox, seat, "screen")
     until(lambda: _shape(room.fox, seat, "screen") == _shape_sent(room.chrome, "screen"), 20, "the screen's shape")
     assert _slot(room.fox, f"{seat}/screen") == slot
+    until(lambda: room.chrome.evaluate(_SCREEN_CODEC) == "video/VP9", 20, "both can be shown VP9")
+    _sees_again(room.fox, seat, "screen")
     action(room.chrome, "screen")
     until(lambda: f"{seat}/screen" not in figures(room.fox)["video"], what="the screen is off")
     action(room.chrome, "camera")

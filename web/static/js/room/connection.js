@@ -1,6 +1,7 @@
 // One RTCPeerConnection with all its lines from the start: microphone, camera, screen, then the slots to receive.
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
+import { decodes, ofType, screenIn, turnTo, VP9 } from "./codecs.js";
 import { Playout } from "./playout.js";
 import { Uplink } from "./uplink.js";
 import { Voice } from "./voice.js";
@@ -13,11 +14,11 @@ const LAYERS = [
   { rid: "h", maxBitrate: 400_000, scaleResolutionDownBy: 2, priority: "low" },
   { rid: "q", maxBitrate: 120_000, scaleResolutionDownBy: 4, priority: "low" },
 ];
-// Thin links get a quarter of its frames, five a second, as sharp: two fifths of the rate. An own thin link carries it first.
-const SCREEN = { maxBitrate: 650_000, maxFramerate: 20, scalabilityMode: "L1T3", priority: "high" };
+const SCREEN = { ...screenIn("vp8"), maxFramerate: 20, priority: "high" }; // an own thin link carries it first
 
 function prefer(transceiver, kind, names) {
-  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((codec) => names.includes(codec.mimeType.toLowerCase()));
+  const { codecs: all } = RTCRtpReceiver.getCapabilities(kind);
+  const codecs = names.flatMap((name) => ofType(all, name));
   if (codecs.length) transceiver.setCodecPreferences(codecs);
 }
 
@@ -41,6 +42,7 @@ export class Connection {
     this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (form) => this.#shapeVoice(form));
     this.playout = new Playout(this.pc);
     this.wished = {}; // of "camera" and "screen": the layers that the server wishes for
+    this.codec = "vp8"; // of the screen, as the server wishes
     this.spared = { rests: false, tries: false };
     this.onRest = onRest;
     this.uplink = new Uplink(this, (found) => this.#spare(found));
@@ -48,14 +50,16 @@ export class Connection {
     this.screen = this.pc.addTransceiver("video", { ...send, sendEncodings: [SCREEN] }).sender;
     for (let n = 0; n < AUDIO_SLOTS; n += 1) this.pc.addTransceiver("audio", { direction: "recvonly" });
     for (let n = 0; n < VIDEO_SLOTS; n += 1) this.pc.addTransceiver("video", { direction: "recvonly" });
-    for (const transceiver of this.pc.getTransceivers()) {
-      const { kind } = transceiver.receiver.track;
-      prefer(transceiver, kind, kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus", "audio/red"]);
-    }
   }
 
   /** The offer's text. Tracks set before it do not matter: every line is offered in any case. */
   async offer() {
+    const screens = ["video/vp8", ...(await decodes(VP9) ? [VP9] : []), "video/rtx"];
+    for (const transceiver of this.pc.getTransceivers()) {
+      const { kind } = transceiver.receiver.track;
+      const camera = transceiver.sender === this.camera;
+      prefer(transceiver, kind, kind === "audio" ? ["audio/opus", "audio/red"] : camera ? ["video/vp8", "video/rtx"] : screens);
+    }
     await this.pc.setLocalDescription();
     return this.pc.localDescription.sdp;
   }
@@ -77,9 +81,10 @@ export class Connection {
     await this[line].replaceTrack(track);
   }
 
-  /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. */
-  sendLayers(line, rids) {
+  /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. The screen in `codec`. */
+  sendLayers(line, rids, codec = "vp8") {
     this.wished[line] = rids;
+    if (line === "screen") this.codec = codec;
     return this.#inTurn("layers not set:", () => this.#activate(line));
   }
 
@@ -95,9 +100,9 @@ export class Connection {
     const all = !rids || (tries && rids.length > 0); // a trial begins with the smallest that there is, whoever watches
     const wanted = ({ rid = "" }) => !rests && (all || rids.includes(rid));
     const differs = parameters.encodings.filter((encoding) => encoding.active !== wanted(encoding));
-    if (!differs.length) return;
     for (const encoding of differs) encoding.active = !encoding.active;
-    await this[line].setParameters(parameters);
+    const turns = line === "screen" && turnTo(parameters, this.codec);
+    if (turns || differs.length) await this[line].setParameters(parameters);
   }
 
   /** The own way out carries less than it was, or more again: another voice, and the camera or none. */

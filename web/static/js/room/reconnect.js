@@ -88,7 +88,7 @@ export class Session extends EventTarget {
     const on = (kind, handle) => document.addEventListener(`giaoban:${kind}`, mine(handle));
     on("meeting.changed", (change) => { this.state.apply(change); this.#checkSeat(); });
     on("meeting.speaking", ({ loudest }) => this.state.speaking(loudest));
-    on("meeting.layers", ({ participant, kind, rids }) => { if (participant === this.state.me) this.connection?.sendLayers(kind, rids); });
+    on("meeting.layers", ({ participant, kind, rids, codec }) => { if (participant === this.state.me) this.connection?.sendLayers(kind, rids, codec); });
     on("meeting.voice", ({ participant, kbps, frame_ms: frameMs }) => { if (participant === this.state.me) this.connection?.setVoice({ kbps, frameMs }); });
     on("meeting.link", (link) => { if (link.participant === this.state.me) this.dispatchEvent(new CustomEvent("link", { detail: link })); });
     on("meeting.said", (message) => this.state.said(message));
