@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from server.media.phone.codecs import FRAME_TIME
 
 AHEAD = 0.002  # s before each tick that what it needs is made ready; sound waits for longer (`playout`)
 BEHIND = 0.2  # s: the machine stood still; what was missed is not made up for
 _KEPT = 3_000  # ticks whose length is remembered: the last minute
+Turns = Iterator[None]
+"""Work that is done in pieces: whenever it yields, the loop sees to what else waits first."""
 
 
 class Metronome:
     """Calls `step` with the time that is due, on the loop's clock. A tick that comes late is no later in the music:
     a voice is taken from where it was, not from where it would be by now, and so has no hole. `prepare` is called a
-    little before each, so that the loop is held up twice for a short time and not once for a long one.
+    little before each. Both are done in turns, so that the loop is held up often for a short time and not for a long
+    one: a meeting's media go by the same loop.
 
     `lengths` are those of the last minute's ticks in s of this thread's CPU, the oldest first (what other programs take
     of the core in between shows as the loop's lag); `skipped` counts ticks left out.
     """
 
-    def __init__(self, step: Callable[[float], None], prepare: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, step: Callable[[float], Turns], prepare: Callable[[], Turns] = lambda: iter(())) -> None:
         self.lengths: deque[float] = deque(maxlen=_KEPT)
         self.skipped = 0
         self._step, self._prepare = step, prepare
@@ -43,7 +46,7 @@ class Metronome:
     def _after(self, due: float) -> None:
         loop, following = asyncio.get_running_loop(), due + FRAME_TIME
         self._timers = [
-            loop.call_at(following - AHEAD, self._prepare),
+            loop.call_at(following - AHEAD, self._make_ready),
             loop.call_at(following, self._tick, following),
         ]
 
@@ -54,6 +57,17 @@ class Metronome:
             self.skipped += round((began - due) / FRAME_TIME)
             due = began
         self._after(due)
-        used = time.thread_time()
-        self._step(due)
-        self.lengths.append(time.thread_time() - used)
+        self._go_on(self._step(due), self.lengths.append)
+
+    def _make_ready(self) -> None:
+        self._go_on(self._prepare())
+
+    def _go_on(self, work: Turns, done: Callable[[float], None] = lambda used: None, used: float = 0.0) -> None:
+        """The next turn of what has used so much CPU (s) so far."""
+        began = time.thread_time()
+        over = next(work, work) is work
+        used += time.thread_time() - began
+        if over:
+            done(used)
+        else:
+            asyncio.get_running_loop().call_soon(self._go_on, work, done, used)

@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from server.media.phone import metronome
-from server.media.phone.metronome import Metronome
+from server.media.phone.metronome import Metronome, Turns
 from tests.waiting import until
+
+
+def noting(due: list[float]) -> Callable[[float], Turns]:
+    """A step that notes when it is due, in two turns."""
+
+    def step(at: float) -> Turns:
+        due.append(at)
+        yield
+
+    return step
 
 
 async def test_a_tick_that_comes_late_is_due_at_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metronome, "BEHIND", 60.0)  # whatever else runs here
     due: list[float] = []
-    beat = Metronome(due.append)
+    beat = Metronome(noting(due))
     beat.start()
     await until(lambda: len(due) >= 3)
     time.sleep(0.15)
@@ -27,7 +38,12 @@ async def test_a_tick_that_comes_late_is_due_at_its_own_time(monkeypatch: pytest
 
 async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
     done: list[str] = []
-    beat = Metronome(lambda due: done.append("tick"), lambda: done.append("ready"))
+
+    def work(what: str) -> Turns:
+        done.append(what)
+        yield
+
+    beat = Metronome(lambda due: work("tick"), lambda: work("ready"))
     beat.start()
     await until(lambda: len(done) >= 20)
     beat.stop()
@@ -38,9 +54,27 @@ async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
     assert len(done) == ended, "neither goes on"
 
 
+async def test_others_get_their_turn_in_the_middle_of_a_tick() -> None:
+    done: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def step(due: float) -> Turns:
+        loop.call_soon(done.append, "other")
+        for _ in range(2):
+            done.append("tick")
+            time.sleep(0.001)
+            yield
+
+    beat = Metronome(step)
+    beat.start()
+    await until(lambda: len(beat.lengths) >= 2)
+    beat.stop()
+    assert done[:6] == ["tick", "other", "tick"] * 2
+
+
 async def test_a_machine_that_stood_still_makes_up_for_nothing() -> None:
     due: list[float] = []
-    beat = Metronome(due.append)
+    beat = Metronome(noting(due))
     beat.start()
     await until(lambda: len(due) >= 3)
     before = len(due)
@@ -54,7 +88,7 @@ async def test_a_machine_that_stood_still_makes_up_for_nothing() -> None:
 async def test_it_can_be_stopped_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metronome, "BEHIND", 60.0)  # whatever else runs here
     due: list[float] = []
-    beat = Metronome(due.append)
+    beat = Metronome(noting(due))
     beat.start()
     beat.start()
     await until(lambda: len(due) >= 2)
