@@ -68,7 +68,7 @@ async def test_a_screen_goes_before_the_camera() -> None:
 
 async def test_a_screen_that_begins_has_a_thin_way_at_once() -> None:
     found = await thrift(*every_half(0, 5, 300_000), *every_half(5, 8, 300_000, screen=True))
-    assert [at for at, *_, rests in found if rests][0] == 5
+    assert next(at for at, *_, rests in found if rests) == 5
     ample = await thrift(*every_half(0, 5, 2e6), *every_half(5, 8, 2e6, screen=True))
     assert not any(rests for *_, rests in ample)
 
