@@ -306,8 +306,8 @@ class Room:
         owner = self.programme.source if self.sinks else None
         source = self.pictures.best(owner, self.programme.kind, now) if owner else None
         self._picture.show(source)
-        seekable = source is None or source.codec == "vp9"  # the recorder makes its own of these (`translator`)
-        if not seekable and now - self._key_frame_at >= KEY_FRAME_EVERY:
+        vp8 = source is not None and source.codec == "vp8"  # of VP9 the recorder makes key frames itself (`translator`)
+        if vp8 and now - self._key_frame_at >= KEY_FRAME_EVERY:
             self.refresh_programme(now)
 
     def refresh_programme(self, now: float) -> None:

@@ -125,14 +125,14 @@ class Uplink:
             if repaired is None:
                 return None
             source, index = repaired, repaired.index_of(rtp.sequence)
-            if source.is_video and self._codec(rtp) != source.codec:
+            if source.kind == "screen" and self._codec(rtp) != source.codec:
                 return None
         elif rtp.payload_type not in self._plan.payload_types:
             raise ProtocolError("payload type was not negotiated")
         else:
             source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
             index = source.index_of(rtp.sequence)
-            if source.is_video and self._codec(rtp) != source.codec:
+            if source.kind == "screen" and rtp.payload and self._codec(rtp) != source.codec:
                 if source.newest is not None and index < source.newest.index:
                     return None
                 source = self._begin(source.kind, source.rid, rtp)
@@ -182,7 +182,7 @@ class Uplink:
         return packet
 
     def _codec(self, rtp: RtpPacket) -> Codec:
-        """That of a picture."""
+        """That of a shared screen."""
         return "vp9" if rtp.payload_type == self._plan.vp9 else "vp8"
 
     @staticmethod
@@ -211,7 +211,7 @@ class Uplink:
 
     def _begin(self, kind: Kind, rid: str, rtp: RtpPacket) -> Source:
         """A source from this packet on, in the place of the one before: another stream, or another codec."""
-        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp))
+        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp) if kind == "screen" else "vp8")
         before = self.sources.get((source.kind, rid))
         if before is not None:
             self._by_ssrc.pop(before.ssrc, None)

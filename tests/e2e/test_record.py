@@ -140,7 +140,7 @@ def test_it_can_be_played_within_five_seconds_of_the_end(held: Recorded) -> None
 def test_the_picture_is_the_speakers_and_the_screen_comes_first(held: Recorded) -> None:
     begin, end = held.told.screen
     shared = held.between(begin + 1.0, end - 0.3)
-    assert len(shared) > 30
+    assert len(shared) > 20, "a screen that came in VP9 is recorded with five pictures a second"
     assert all(is_of(picture, COMMUNE.screen) for picture in shared), {p.colour for p in shared}
     assert {picture.width for picture in shared} == {960}
     for person, first, last in held.told.speeches:

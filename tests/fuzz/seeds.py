@@ -24,6 +24,13 @@ def vp8_seeds() -> list[bytes]:
     return [bytes.fromhex(head) + key for head in heads]
 
 
+def vp9_seeds() -> list[bytes]:
+    key = bytes.fromhex("824983420027f01670") + bytes(8)
+    heads = ("0c", "8c05", "aea3452007180280016802045801", "9c05", "0e00", "8ea3451002800168")
+    others = ("e8a3462007", "fc810250" + "0304", "44", "48")
+    return [bytes.fromhex(head) + key for head in heads] + [bytes.fromhex(head) + b"\x86data" for head in others]
+
+
 def twcc_seeds() -> list[bytes]:
     chance = random.Random(1)
     builder = twcc.FeedbackBuilder(1, 2)

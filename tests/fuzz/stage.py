@@ -22,7 +22,7 @@ from server.media.switch import Switch
 from server.media.uplink import Uplink, UplinkPlan
 from tests.media.memory import KEY, PROFILE, TAG, MemoryPort, session
 
-OPUS, RED, VP8, RTX = 111, 63, 96, 97
+OPUS, RED, VP8, RTX, VP9, VP9_RTX = 111, 63, 96, 97, 98, 99
 VOICE, CAMERA, RTX_OF_CAMERA = 10, 20, 21
 VOICE_SLOT, PICTURE_SLOT, RTX_OF_SLOT = 100, 200, 300
 ATTACKER = ("10.0.0.1", 1)
@@ -31,8 +31,9 @@ PLAN = UplinkPlan(
     rids={"1": ("f", "h", "q")},
     ssrcs={VOICE: "0", CAMERA: "1"},
     rtx_ssrcs={RTX_OF_CAMERA: CAMERA},
-    payload_types=frozenset((OPUS, RED, VP8)),
-    rtx={RTX: VP8},
+    payload_types=frozenset((OPUS, RED, VP8, VP9)),
+    vp9=VP9,
+    rtx={RTX: VP8, VP9_RTX: VP9},
     red={RED: OPUS},
     mid_id=1,
     rid_id=2,
@@ -101,6 +102,8 @@ class Stage:
         self.room.add_sink(Recorder(), self.now)
         for slot in self.people[1].voices:
             slot.protect(2)
+        for slot in self.people[2].pictures:
+            slot.codecs = {"vp8": (VP8, RTX), "vp9": (VP9, VP9_RTX)}
         for person in self.people[1:]:
             wants = [Want(slot=0, source="p0", width=320), Want(slot=1, source="p0", kind="screen")]
             self.room.show(person, wants, self.now)

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.media import rtcp, rtp, sdp, sdp_answer, twcc, vp8
-from tests.fuzz.seeds import rtcp_seeds, rtp_seeds, short_offer, twcc_seeds, vp8_seeds
+from server.media import rtcp, rtp, sdp, sdp_answer, twcc, vp8, vp9
+from tests.fuzz.seeds import rtcp_seeds, rtp_seeds, short_offer, twcc_seeds, vp8_seeds, vp9_seeds
 
 EXAMPLES = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
@@ -37,6 +37,16 @@ def read_vp8(data: bytes) -> None:
     again = vp8.Vp8.parse(made)
     assert made[again.start :] == data[frame.start :]
     assert again.picture_id_bits == 15
+    vp8.Pictures().number(frame, 0)
+
+
+def read_vp9(data: bytes) -> None:
+    frame = vp9.Vp9.parse(data)
+    made = vp9.bare(data, frame)
+    again = vp9.Vp9.parse(made)
+    assert made[1:] == data[frame.start :]
+    assert (again.start, again.key_frame, again.starts_frame) == (1, frame.key_frame, frame.starts_frame)
+    assert frame.key_frame == (frame.width > 0) == (frame.height > 0)
     vp8.Pictures().number(frame, 0)
 
 
@@ -64,6 +74,7 @@ def read_values(data: bytes) -> None:
 PARSERS: dict[str, tuple[Callable[[bytes], None], Callable[[], Sequence[bytes]]]] = {
     "rtp": (read_rtp, rtp_seeds),
     "vp8": (read_vp8, vp8_seeds),
+    "vp9": (read_vp9, vp9_seeds),
     "rtcp": (read_rtcp, rtcp_seeds),
     "twcc": (read_twcc, twcc_seeds),
     "extension values": (read_values, lambda: [b"f1", b"mid-1"]),

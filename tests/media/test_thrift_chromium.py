@@ -66,6 +66,13 @@ async def test_a_screen_goes_before_the_camera() -> None:
     assert all(rests for at, *_, rests in found if at > 6), "no trial where the screen needs all"
 
 
+async def test_a_screen_that_begins_has_a_thin_way_at_once() -> None:
+    found = await thrift(*every_half(0, 5, 300_000), *every_half(5, 8, 300_000, screen=True))
+    assert next(at for at, *_, rests in found if rests) == 5
+    ample = await thrift(*every_half(0, 5, 2e6), *every_half(5, 8, 2e6, screen=True))
+    assert not any(rests for *_, rests in ample)
+
+
 async def test_a_camera_that_rests_is_tried_again_every_fifteen_seconds() -> None:
     found = await thrift(*every_half(0, 120, 70_000))
     changes = [(b[0], b[3]) for a, b in pairwise(found) if a[3] != b[3]]

@@ -11,10 +11,11 @@ from server.media.opus import QUIET
 from server.media.segment import Segment
 from tests.fuzz.seeds import vp8_seeds
 from tests.fuzz.stage import joined, pieces
+from tests.media.material import RED, vp9_payloads, vp9_pictures
 
 WALL = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 START = 100.0
-VIDEO, MARKER, TURN = 1, 2, 4
+VIDEO, MARKER, TURN, NINE = 1, 2, 4, 8
 
 
 def one(data: bytes) -> None:
@@ -40,7 +41,7 @@ def _push(segment: Segment, kind: int, piece: bytes, now: float) -> None:
         return
     timestamp, sequence = int.from_bytes(piece[:4], "big"), int.from_bytes(piece[4:6], "big")
     if kind & VIDEO:
-        segment.video(piece[6:], timestamp, bool(kind & MARKER), sequence, now)
+        segment.video(piece[6:], timestamp, bool(kind & MARKER), sequence, now, "vp9" if kind & NINE else "vp8")
     else:
         segment.audio("abcd"[kind >> 1 & 3], piece[6:], timestamp, now)
 
@@ -56,4 +57,12 @@ def seeds() -> list[bytes]:
     late = [(0x17, head(n * 900, number) + vp8_seeds()[0]) for n, number in enumerate((0, 2, 1, 4, 3))]
     clocks = [(0x17, head(n << 30, n) + vp8_seeds()[0]) for n in range(4)]
     voices = [(0x14, head(n << 30, n) + QUIET) for n in range(4)]
-    return [joined(each) for each in (speech, pictures, late, clocks, voices, speech + pictures)]
+    shared = [part for frame in vp9_pictures([RED] * 4, (64, 36)) for part in vp9_payloads(frame)]
+    screens = [(0x1D | MARKER * ends, head(n * 9000, n)) for n, (_, ends) in enumerate(shared)]
+    screens = [(kind, begin + payload) for (kind, begin), (payload, _) in zip(screens, shared, strict=True)]
+    mixed = [*screens, *((kind, head(n * 900 + 90_000, 9 + n) + seed) for n, (kind, seed) in enumerate(_eights()))]
+    return [joined(each) for each in (speech, pictures, late, clocks, voices, speech + pictures, screens, mixed)]
+
+
+def _eights() -> list[tuple[int, bytes]]:
+    return [(0x17, seed) for seed in vp8_seeds()]

@@ -7,8 +7,8 @@ import struct
 from server.errors import ProtocolError
 from server.media import vp8
 from server.media.rtp import RtpPacket, build_extensions, build_header, build_retransmission
-from tests.fuzz.seeds import rtp_seeds, vp8_seeds
-from tests.fuzz.stage import CAMERA, OPUS, RED, RTX, RTX_OF_CAMERA, VOICE, VP8, Stage, joined, pieces
+from tests.fuzz.seeds import rtp_seeds, vp8_seeds, vp9_seeds
+from tests.fuzz.stage import CAMERA, OPUS, RED, RTX, RTX_OF_CAMERA, VOICE, VP8, VP9, Stage, joined, pieces
 
 
 def one(data: bytes) -> None:
@@ -53,6 +53,11 @@ def picture(number: int, timestamp: int, rid: str = "", *, ssrc: int = CAMERA, k
     return build_header(VP8, 1, number, timestamp, ssrc, build_extensions(names)) + descriptor + data
 
 
+def screens(number: int, payload_type: int, payload: bytes) -> bytes:
+    """A packet of a shared screen."""
+    return build_header(payload_type, 1, number, number * 3000, 41, build_extensions({1: b"2"})) + payload
+
+
 def retransmitted(packet: bytes, number: int) -> bytes:
     """The packet over RTX."""
     return build_retransmission(packet, RTX, number, RTX_OF_CAMERA)
@@ -67,7 +72,9 @@ def seeds() -> list[bytes]:
     lossy = [(0x51, picture(n, n * 3000)) for n in (0, 1, 4, 6)] + [(1, retransmitted(picture(2, 6000), 1))]
     leaps = [(3, picture(n & 0xFFFF, n * 90_000)) for n in (0, 30_000, 60_000, 90_000, 10, 80_000)]
     screen = [(3, build_header(VP8, 1, 1, 1, 40, build_extensions({1: b"2"})) + seed) for seed in vp8_seeds()]
+    codecs = [(3, screens(n, VP9, seed)) for n, seed in enumerate(vp9_seeds())]
+    codecs += [(3, screens(20 + n, VP8 if n % 2 else VP9, vp8_seeds()[n])) for n in range(6)]
     return [
         joined(each)
-        for each in (speech, copies, plain, layers, lossy, leaps, screen, [(1, each) for each in rtp_seeds()])
+        for each in (speech, copies, plain, layers, lossy, leaps, screen, codecs, [(1, each) for each in rtp_seeds()])
     ]

@@ -78,6 +78,7 @@ export class Connection {
 
   /** Sends a track in a line ("microphone", "camera", "screen"), or with null nothing. */
   async put(line, track) {
+    if (line === "screen" && track) await this.uplink.look(true);
     await this[line].replaceTrack(track);
   }
 

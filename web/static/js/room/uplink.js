@@ -12,7 +12,7 @@ const USUAL = { kbps: 32, frameMs: 20 };
 const THIN = 130_000; // bit/s that do not carry voice and camera
 const THIN_FOR_SCREEN = 400_000; // nor voice, screen and camera
 const ENOUGH = 1.4; // times as much and the camera is back beside a screen
-const LOOKS = 2; // in a row that must say so; one is enough where the way carries less than
+const LOOKS = 2; // in a row that must say so; one is enough where a screen begins, or the way carries less than
 const FALL = 0.4; // of what it did at the look before
 const LOST = 0.25; // share of the voice, where the browser does not tell what the way carries
 const GRACE_MS = 5000; // in which a trial may find out what the way carries
@@ -32,6 +32,7 @@ export class Thrift {
     this.form = USUAL;
     this.rests = false;
     this.tries = false;
+    this.shares = false; // a screen, at the look before
     this.looks = 0;
     this.carried = 0; // bit/s at the look before
     this.since = -Infinity; // when the camera began to rest, or was tried
@@ -43,7 +44,8 @@ export class Thrift {
   step({ carries, lost, screen }, now) {
     this.#voice(fitting(carries), now);
     const bound = screen ? THIN_FOR_SCREEN : THIN;
-    const fell = carries !== null && carries < FALL * this.carried;
+    const fell = (screen && !this.shares) || (carries !== null && carries < FALL * this.carried);
+    this.shares = screen;
     this.carried = carries ?? 0;
     if (this.rests) this.#try(carries, lost, screen ? ENOUGH * bound : 0, now);
     else if (carries === null || (this.tries && now - this.since < GRACE_MS)) this.#weigh(lost > this.usual + LOST, fell, now);
@@ -79,7 +81,7 @@ export class Uplink {
     this.carries = null;
     this.lost = 0;
     this.before = null;
-    this.timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
   /** Looks no more. */
@@ -87,7 +89,8 @@ export class Uplink {
     clearInterval(this.timer);
   }
 
-  async #look() {
+  /** Looks once; with `begins` just before a screen is shared, so that its first page does not share a thin way with the camera. */
+  async look(begins = false) {
     const { pc, microphone, screen } = this.connection;
     if (pc.connectionState !== "connected") return;
     const all = [...(await pc.getStats()).values()];
@@ -96,7 +99,7 @@ export class Uplink {
     const pair = all.find((item) => item.type === "candidate-pair" && item.nominated);
     this.#count([...(await microphone.getStats()).values()]);
     this.carries = pair?.availableOutgoingBitrate ?? this.carries; // Chromium leaves it out now and then
-    thrift.step({ carries: this.carries, lost: this.lost, screen: screen.track !== null }, performance.now());
+    thrift.step({ carries: this.carries, lost: this.lost, screen: begins || screen.track !== null }, performance.now());
     if (thrift.form !== form || thrift.rests !== rests || thrift.tries !== tries) this.changed(thrift);
   }
 
