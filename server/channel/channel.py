@@ -156,7 +156,8 @@ class Channel:
 
     async def send_here(self, room: str, name: str, body: Any) -> None:
         """The same for those who are connected to this process."""
-        await direct.send_packet(self.sio, room, packet(name, body))
+        if room in self.sio.manager.rooms.get("/", ()):
+            await direct.send_packet(self.sio, room, packet(name, body))
 
     async def end_sessions(self, session_ids: Sequence[str], account_id: int | None = None) -> None:
         """Disconnect the pages of sessions that were revoked or changed; with `account_id` all of that account's."""
@@ -267,7 +268,7 @@ class Channel:
             tell(caller.who, data.seq)
 
     def _quick_ack(self, connection: str, seq: int) -> bool:
-        """An acknowledgement without a task of its own; False sends it the usual way, where it is refused."""
+        """An acknowledgement without a task of its own; False sends it the usual way, where it is looked at closely."""
         caller = self._by_connection.get(connection)
         if caller is None:
             return False

@@ -34,6 +34,7 @@ MOST_QUICK = 200
 way, where messages are counted."""
 OnAck = Callable[[str, int], bool]
 _PING_FRAME = frame_of(PING)
+_NOBODY: dict[str, Any] = {}
 
 
 class _Response(web.WebSocketResponse):
@@ -262,11 +263,11 @@ async def queue_packet(sio: socketio.AsyncServer, connections: Iterable[str], pa
 
 def write_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> list[str]:
     """Write a packet to everybody in a room with whom nothing waits; gives the other connections."""
-    members = sio.manager.members.get(room)
-    if not members:
+    members = sio.manager.rooms.get("/", _NOBODY).get(room)
+    if members is None:
         return []
     frame, sockets, waiting = frame_of(packet), sio.eio._async["websocket"].all, []
-    for eio_sid in members.values():
+    for eio_sid in members._fwdm.values():  # the plain dictionary in Socket.IO's bidict, which is slow to walk
         direct = sockets.get(eio_sid)
         if direct is None or not direct.write(frame):
             waiting.append(eio_sid)
