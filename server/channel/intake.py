@@ -90,11 +90,13 @@ class Intake:
             if not data:
                 del readings[fd]
                 reading.transport.abort()  # which closes the descriptor in the next turn, so that the poller forgets it
-            elif not reading.take(data):
+            else:
                 self._pass_on(reading, data)
 
     def _pass_on(self, reading: Reading, data: bytes) -> None:
         try:
+            if reading.take(data) or reading.transport.is_closing():
+                return
             reading.protocol.data_received(data)
         except Exception:
             log.exception("failed with what a connection brought; it is cut off")
