@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import socketio
@@ -23,7 +23,7 @@ from server.accounts.principal import Principal
 from server.channel import direct, neighbours
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
-from server.channel.packets import event_body, packet, packets
+from server.channel.packets import MOST_DIGITS, event_body, packet, packets
 from server.channel.presence import Presence
 from server.channel.rooms import RoomIndex
 from server.channel.sharing import SharedRooms
@@ -56,7 +56,7 @@ class CatchUp(msgspec.Struct, frozen=True):
 class Ack(msgspec.Struct, frozen=True):
     """The device has everything up to `seq`."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(lt=10**MOST_DIGITS)]  # one number that no database holds would stop all receipts
 
 
 class Watch(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ READ_AT_ONCE = 1 << 16
 mapping of fresh pages: 14 us instead of 2."""
 MOST_QUICK = 200
 """Acknowledgements of a connection that are taken at once between two heartbeats. Whoever sends more goes the usual
-way, where messages are counted."""
+way, where messages are counted; so does, after that many, one that began by polling."""
 OnAck = Callable[[str, int], bool]
 _PING_FRAME = frame_of(PING)
 _NOBODY: dict[str, Any] = {}
@@ -97,7 +97,8 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         try:
             await (self.handler(self) if self.owner.connected else self._serve())
         finally:
-            self.all.pop(self._sid, None)
+            if self.all.get(self._sid) is self:
+                del self.all[self._sid]
             if reading is not None:
                 self.intake.leave(reading)
             if self._stalled is not None:
@@ -116,11 +117,11 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         try:
             await self._read_on()
         finally:
-            self._idle = False
             self.heart.leave(self)
             if self._writing is not None:
                 owner.queue.put_nowait(None)
                 await self._writing
+            self._idle = False
             await self._sock.close()
             await owner.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
             self.server.sockets.pop(owner.sid, None)  # Engine.IO does so, too, but not where the task was cancelled
