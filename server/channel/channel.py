@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import socketio
@@ -23,7 +23,7 @@ from server.accounts.principal import Principal
 from server.channel import direct, neighbours
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
-from server.channel.packets import event_body, packet, packets
+from server.channel.packets import MOST_DIGITS, event_body, packet, packets
 from server.channel.presence import Presence
 from server.channel.rooms import RoomIndex
 from server.channel.sharing import SharedRooms
@@ -56,7 +56,7 @@ class CatchUp(msgspec.Struct, frozen=True):
 class Ack(msgspec.Struct, frozen=True):
     """The device has everything up to `seq`."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(lt=10**MOST_DIGITS)]  # one number that no database holds would stop all receipts
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -156,7 +156,8 @@ class Channel:
 
     async def send_here(self, room: str, name: str, body: Any) -> None:
         """The same for those who are connected to this process."""
-        await direct.send_packet(self.sio, room, packet(name, body))
+        if room in self.sio.manager.rooms.get("/", ()):
+            await direct.send_packet(self.sio, room, packet(name, body))
 
     async def end_sessions(self, session_ids: Sequence[str], account_id: int | None = None) -> None:
         """Disconnect the pages of sessions that were revoked or changed; with `account_id` all of that account's."""
@@ -267,7 +268,7 @@ class Channel:
             tell(caller.who, data.seq)
 
     def _quick_ack(self, connection: str, seq: int) -> bool:
-        """An acknowledgement without a task of its own; False sends it the usual way, where it is refused."""
+        """An acknowledgement without a task of its own; False sends it the usual way, where it is looked at closely."""
         caller = self._by_connection.get(connection)
         if caller is None:
             return False

@@ -7,7 +7,6 @@ directive at once, those turns cost more than all that is done in them. Here the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import select
@@ -70,8 +69,10 @@ class Intake:
         """Read it no more. Its descriptor may be closed by now, and be another connection's."""
         if self._poller is not None and self._readings.get(reading.fd) is reading:
             del self._readings[reading.fd]
-            with contextlib.suppress(OSError):
+            try:
                 self._poller.unregister(reading.fd)
+            except OSError:
+                log.debug("a connection was closed already")
 
     def _read_all(self, poller: select.epoll) -> None:
         readings = self._readings
@@ -87,13 +88,15 @@ class Intake:
                 log.debug("a connection broke: %s", error)
                 data = b""
             if not data:
-                self._forget(reading)
-                reading.transport.close()
-            elif not reading.take(data):
+                del readings[fd]
+                reading.transport.abort()  # which closes the descriptor in the next turn, so that the poller forgets it
+            else:
                 self._pass_on(reading, data)
 
     def _pass_on(self, reading: Reading, data: bytes) -> None:
         try:
+            if reading.take(data) or reading.transport.is_closing():
+                return
             reading.protocol.data_received(data)
         except Exception:
             log.exception("failed with what a connection brought; it is cut off")

@@ -17,7 +17,7 @@ from server.store import StoredEvent
 PING, PONG = b"2", b"3"
 ACK = b'42["channel.ack",{"seq":'
 _ACK_END = b"}]"
-_MOST_DIGITS = 15
+MOST_DIGITS = 15
 _SHORT, _MEDIUM = 126, 1 << 16
 
 
@@ -71,4 +71,4 @@ def acknowledged(packet: bytes | bytearray) -> int | None:
     if not packet.startswith(ACK) or not packet.endswith(_ACK_END):
         return None
     digits = packet[len(ACK) : -len(_ACK_END)]
-    return int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else None
+    return int(digits) if digits.isdigit() and len(digits) <= MOST_DIGITS else None

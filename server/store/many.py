@@ -30,14 +30,14 @@ def bound(connection: sa.Connection, values: Iterable[int]) -> Any:
 
 
 def named_pairs(dialect: str, name: str) -> Any:
-    """A table of `key` and `value`, both numbers, for a statement that is made once; given as by `bound_pairs`."""
+    """A table of `key` (31 bits) and `value` (63 bits) for a statement that is made once; given as by `bound_pairs`."""
     if dialect == "postgresql":
         text = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.JSON)
         pairs = sa.func.json_each_text(text).table_valued("key", "value")
     else:
         pairs = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("key", "value")
-    columns = [sa.cast(pairs.c[column], sa.Integer).label(column) for column in ("key", "value")]
-    return sa.select(*columns).subquery()
+    key, value = sa.cast(pairs.c.key, sa.Integer), sa.cast(pairs.c.value, sa.BigInteger)
+    return sa.select(key.label("key"), value.label("value")).subquery()
 
 
 def bound_pairs(pairs: Mapping[int, int]) -> str:

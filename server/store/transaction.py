@@ -64,6 +64,7 @@ class Transaction:
                 yield
         except BaseException:
             del self.events[before[0] :], self.after_commit[before[1] :]
+            self.known.clear()
             raise
 
     def emit(self, kind: str, units: Iterable[int], body: Mapping[str, Any]) -> None:

@@ -141,6 +141,18 @@ async def test_one_that_fails_is_cut_off_and_no_other(lines: Lines) -> None:
     assert not good.protocol.lost
 
 
+async def test_one_that_is_being_closed_gets_nothing_more(lines: Lines) -> None:
+    line = await lines.open()
+    assert line.protocol.transport is not None
+    line.other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.protocol.transport.write(b"x" * 1_000_000)  # so that it stays open until the far end has read
+    line.protocol.transport.close()
+    line.other.sendall(b"too late")
+    line.other.shutdown(socket.SHUT_WR)
+    await until(lambda: line.protocol.lost)
+    assert not line.protocol.got
+
+
 async def test_who_leaves_is_read_by_asyncio(lines: Lines) -> None:
     line = await lines.open()
     assert line.reading is not None

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from server.errors import UnavailableError
-from server.store import Store, StoredEvent, Transaction, UtcDateTime
+from server.store import Store, StoredEvent, Transaction, UtcDateTime, many
 from server.store.events import content_table, event_table
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -162,3 +162,37 @@ def test_moments_are_stored_as_they_are_though_repeated(plain_store: Store) -> N
         plain_store.write_now(
             lambda tx: tx.execute(sa.insert(content_table), [{**rows[0], "id": 9, "at": datetime(2026, 1, 1)}])
         )
+
+
+async def test_what_was_found_out_in_a_savepoint_that_fails_is_forgotten(plain_store: Store) -> None:
+    def work(tx: Transaction) -> None:
+        tx.known["before"] = 1
+        with pytest.raises(RuntimeError), tx.savepoint():
+            tx.known["inside"] = 2
+            raise RuntimeError
+        assert "inside" not in tx.known
+
+    await plain_store.write(work)
+
+
+async def test_many_numbers_are_one_value_there_and_back(plain_store: Store) -> None:
+    def work(tx: Transaction) -> tuple[list[int], list[int]]:
+        dialect = tx.connection.dialect.name
+        table = many.named(dialect, "wanted")
+        gathered = tx.one(
+            sa.select(many.gathered(dialect, table.c.value).label("all")), {"wanted": tx.bound([3, 1, 2])}
+        )
+        assert gathered is not None
+        again = tx.all(sa.select(table.c.value), {"wanted": gathered.all})
+        return many.numbers_in(gathered.all), [row.value for row in again]
+
+    assert await plain_store.read(work) == ([3, 1, 2], [3, 1, 2])
+
+
+async def test_pairs_are_numbers(plain_store: Store) -> None:
+    def work(tx: Transaction) -> list[tuple[int, int]]:
+        pairs = many.named_pairs(tx.connection.dialect.name, "pairs")
+        rows = tx.all(sa.select(pairs.c.key, pairs.c.value), {"pairs": many.bound_pairs({7: 1, 12: 2**40, 3: -1})})
+        return sorted((row.key, row.value) for row in rows)
+
+    assert await plain_store.read(work) == [(3, -1), (7, 1), (12, 2**40)]
