@@ -45,8 +45,8 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _styles() -> dict[str, ParagraphStyle]:
-    """Fonts are read once a process. Raises OSError if the browser libraries are not installed."""
+def print_styles() -> dict[str, ParagraphStyle]:
+    """What registers are set in; fonts are read once. Raises OSError if the browser libraries are not installed."""
     for name, file in (("Tinos", "400Regular/Tinos_400Regular"), ("Tinos-Bold", "700Bold/Tinos_700Bold")):
         pdfmetrics.registerFont(TTFont(name, FONTS / f"{file}.ttf"))
     cell = ParagraphStyle("cell", fontName="Tinos", fontSize=10, leading=12.5, splitLongWords=1)
@@ -85,7 +85,7 @@ def register_pdf(
 
 def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, say: Translate) -> list[Paragraph]:
     """As on the form's first page; the number of the volume is written by hand."""
-    styles = _styles()
+    styles = print_styles()
     above = [_cell(heading.above.upper(), styles["above"])] if heading.above else []
     entries, days = [line.entry for line in lines], [line.at.astimezone(zone) for line in lines]
     spans = [say(_("Quyển số: {dots}")).format(dots="." * 8)]
@@ -105,7 +105,7 @@ def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, sa
 def _table(
     register: str, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
 ) -> LongTable:
-    styles, wanted = _styles(), columns(register)
+    styles, wanted = print_styles(), columns(register)
     rows = [
         [_cell(say(name), styles["head"]) for name, _width in wanted],
         [_cell(f"({number})", styles["number"]) for number in range(1, len(wanted) + 1)],

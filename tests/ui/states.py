@@ -115,6 +115,8 @@ STATES = (
     State("received-village", "thon1.camthuy", "/directives/in", ("Họp dân",)),
     State("received-to-report", "camthuy", "/directives/in", (FLOOD,)),
     State("received-report-empty", "camthuy", "/directives/in", (FLOOD,), _send("form[action$=report]")),
+    State("received-files", "vanthu.camthanh", "/directives/in", (FLOOD_CHECK,)),
+    State("file-pages", "chutich", "/directives/out", (FLOOD_CHECK, "a[href$='/pages']")),
     State("received-done", "vanthu.camlo-tt", "/directives/in?done=true", (IRRIGATION,)),
     State("outbox", "chutich", "/directives/out"),
     State("outbox-empty", "matran", "/directives/out"),
