@@ -91,7 +91,7 @@ def _busy(page: Page) -> None:
 def _pictures(page: Page) -> None:
     """Pictures of pages are drawn when they are first looked at."""
     page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((img) => { img.loading = 'eager'; })")
-    page.wait_for_function("[...document.images].every((img) => img.complete && img.naturalWidth)")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete && img.naturalWidth)")
 
 
 _SHELTERS = "Tổng kiểm kê nhà tránh lũ cộng đồng, xuồng, áo phao, loa cầm tay đến từng thôn, khu phố trước mùa mưa bão"
