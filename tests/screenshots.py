@@ -25,7 +25,8 @@ from playwright.sync_api import Error as PlaywrightError
 
 from server.config import ROOT
 from tests.e2e import rooms
-from tests.e2e.harness import App, chromium
+from tests.e2e.harness import App, chromium, until
+from tests.e2e.test_offline import visit
 from tests.ui.states import STATES, State
 from tests.ui.visiting import Visitors, demo_district
 
@@ -143,6 +144,30 @@ def _enter(camera: Camera, meeting: int, who: str) -> Page:
     return page
 
 
+def take_offline(camera: Camera) -> None:
+    """A village head's pages without a network: a confirmation that waits, then its two times on the issuer's pages."""
+    inbox = visit(camera.app, camera.browser, "thon4.camthuy", "/directives/in")
+    inbox.context.set_offline(True)
+    inbox.reload()
+    inbox.locator("#kept").wait_for()
+    camera.photograph(inbox, "offline-inbox")
+    inbox.get_by_role("button", name="ĐÃ NHẬN").first.click()
+    inbox.locator("[data-queued]").wait_for()
+    camera.photograph(inbox, "offline-queued")
+    inbox.context.set_offline(False)
+    until(lambda: _registered(camera.app, "Thôn 4"), 60, "the confirmation came")
+    inbox.context.close()
+    camera.take(State("offline-both-times", "chutich.camthuy", "/directives/out", ("Họp dân", "Thôn 4")))
+
+
+def _registered(app: App, village: str) -> bool:
+    """Whether the village has registered the newest notice of Cam Thủy to its villages."""
+    token = app.token("chutich.camthuy")
+    newest = app.call(token, "GET", "/api/v1/directives")["issued"][0]["directive"]
+    board = app.call(token, "GET", f"/api/v1/directives/{newest}")["board"]
+    return any(one["unit_name"].startswith(village) and one["registered_at"] for one in board)
+
+
 def take_failure(camera: Camera) -> None:
     """The page of a server that has a fault: a table is missing for a moment."""
     database = sqlite3.connect(camera.app.folder / "giaoban.db", timeout=10)
@@ -167,7 +192,7 @@ def compress(file: Path, to: Path, height: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots")
-    parser.add_argument("--only", nargs="+", help="states whose names begin so; `room` and `failure` too")
+    parser.add_argument("--only", nargs="+", help="states whose names begin so; `room`, `offline-` and `failure` too")
     parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--language", choices=("vi", "en"), default="vi")
     parser.add_argument("--readme", action="store_true", help="only the pictures of the README, into docs/img")
@@ -181,6 +206,8 @@ def take_all(camera: Camera, only: tuple[str, ...]) -> None:
             camera.take(state)
     if any(name.startswith(("room", "live")) or not name for name in only):
         take_room(camera)
+    if any("offline-queued".startswith(name) or name.startswith("offline-") for name in only):
+        take_offline(camera)
     if any("failure".startswith(name) for name in only):
         take_failure(camera)
 

@@ -20,7 +20,7 @@ from server.directives.model import directive_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, QuestionKind
 from server.directives.rules import RecipientRole, Relation, Through
-from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Recipient, ReportInput
+from server.directives.shapes import DraftInput, ExtensionInput, RecallInput, Recipient, ReportInput, Upload
 from server.store import Transaction, events
 from server.units import service as units
 
@@ -122,8 +122,8 @@ def is_seeded(tx: Transaction) -> bool:
     return tx.one(sa.select(directive_table.c.id).limit(1)) is not None
 
 
-def seed(tx: Transaction, policy: Policy) -> None:
-    """Write, issue, receive and answer as people would, each step at its own time."""
+def seed(tx: Transaction, policy: Policy, papers: Sequence[Upload] = ()) -> None:
+    """Write, issue, receive and answer as people would, each step at its own time; `papers` go with one of them."""
     diary = Diary(tx, policy)
     leader, clerk = (accounts.principal_of(tx, name) for name in ("chutich", "vanthu"))
     clerks = [accounts.principal_of(tx, f"vanthu.{slug}") for slug in _SLUGS]
@@ -133,7 +133,7 @@ def seed(tx: Transaction, policy: Policy) -> None:
     _more_time(diary, issued[1], clerks[4])
     _to_villages(diary, accounts.principal_of(tx, "chutich.camthuy"))
     demo_more.exercise(diary, leader, clerks, accounts.principal_of(tx, "chutich.camhieu"))
-    demo_more.down_to_the_villages(diary, leader, accounts.principal_of(tx, "bithu"), _SLUGS)
+    demo_more.down_to_the_villages(diary, leader, accounts.principal_of(tx, "bithu"), _SLUGS, papers)
     demo_more.signed_for_later(diary, leader, clerk, clerks)
     demo_more.from_the_province(diary, clerk)
     diary.live()

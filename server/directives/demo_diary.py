@@ -9,7 +9,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.policy import Policy
 from server.directives.rules import RecipientRole
-from server.directives.shapes import DraftInput, Recipient
+from server.directives.shapes import DraftInput, Recipient, Upload
 from server.store import Transaction
 
 SATURDAY = 5
@@ -39,9 +39,9 @@ class Issued:
 
     id = 0
 
-    def issue(self, diary: Diary, leader: Principal, draft: DraftInput) -> None:
-        """Write and issue it."""
-        self.id = service.create_and_issue(diary.tx, leader, diary.policy, draft).id
+    def issue(self, diary: Diary, leader: Principal, draft: DraftInput, uploads: Sequence[Upload] = ()) -> None:
+        """Write and issue it, with files that are stored already."""
+        self.id = service.create_and_issue(diary.tx, leader, diary.policy, draft, uploads).id
 
 
 def to(people: Sequence[Principal], role: RecipientRole = RecipientRole.EXECUTE) -> list[Recipient]:

@@ -15,7 +15,7 @@ from server.directives.demo_diary import Diary, Issued, deadline_in, to
 from server.directives.documents import DocumentType, Urgency
 from server.directives.edxml.message import Business, Document, Organ, Staff, make_document_id
 from server.directives.rules import RecipientRole, Relation
-from server.directives.shapes import DraftInput, Recipient, ReportInput, ScheduleInput
+from server.directives.shapes import DraftInput, Recipient, ReportInput, ScheduleInput, Upload
 from server.units import service as units
 
 _VILLAGES = 10
@@ -50,7 +50,9 @@ def exercise(diary: Diary, leader: Principal, clerks: Sequence[Principal], commu
     diary.at(now - timedelta(minutes=15), send_on)
 
 
-def down_to_the_villages(diary: Diary, leader: Principal, party: Principal, communes: Sequence[str]) -> None:
+def down_to_the_villages(
+    diary: Diary, leader: Principal, party: Principal, communes: Sequence[str], papers: Sequence[Upload]
+) -> None:
     """One for everybody: organs without a device, communes, and villages of half of them, some late."""
     tx, policy, issued, sent = diary.tx, diary.policy, Issued(), diary.now - timedelta(hours=80)
     codes = ("468.HND", "468.LHPN")
@@ -78,7 +80,7 @@ def down_to_the_villages(diary: Diary, leader: Principal, party: Principal, comm
         if place % 5 == 0:
             service.report(tx, who, policy, issued.id, ReportInput(text="Đã kiểm kê xong, không thiếu."))
 
-    diary.at(sent, lambda: issued.issue(diary, leader, draft))
+    diary.at(sent, lambda: issued.issue(diary, leader, draft, papers))
     diary.at(sent + timedelta(minutes=9), lambda: service.see(tx, party, issued.id))
     for place, who in enumerate([*clerks, *heads]):
         diary.at(sent + timedelta(minutes=20 * (1 + place)), partial(handle, place, who))

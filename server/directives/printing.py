@@ -6,7 +6,7 @@ with the numbers of their columns are repeated on every page, and pages are numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from io import BytesIO
@@ -24,7 +24,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 from server.config import ROOT
-from server.directives.register_columns import Translate, columns, gap_values, values
+from server.directives.register_columns import RECIPIENTS, Translate, columns, gap_values, values
+from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _
@@ -32,6 +33,8 @@ from server.http.i18n import _
 FONTS = ROOT / "web" / "node_modules" / "@expo-google-fonts" / "tinos"
 MARGIN = 15 * mm
 PADDING = 1.2 * mm
+MOST_LINES = 16
+"""Of one cell; half of what fits under the heading of a page, for the last of its names may be long."""
 WIDTH = landscape(A4)[0] - 2 * MARGIN
 
 
@@ -45,15 +48,17 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _styles() -> dict[str, ParagraphStyle]:
-    """Fonts are read once a process. Raises OSError if the browser libraries are not installed."""
+def print_styles() -> dict[str, ParagraphStyle]:
+    """What registers are set in; fonts are read once. Raises OSError if the browser libraries are not installed."""
     for name, file in (("Tinos", "400Regular/Tinos_400Regular"), ("Tinos-Bold", "700Bold/Tinos_700Bold")):
         pdfmetrics.registerFont(TTFont(name, FONTS / f"{file}.ttf"))
     cell = ParagraphStyle("cell", fontName="Tinos", fontSize=10, leading=12.5, splitLongWords=1)
     middle = ParagraphStyle("middle", cell, fontSize=12, leading=16, alignment=TA_CENTER)
     return {
         "cell": cell,
-        "head": ParagraphStyle("head", cell, fontName="Tinos-Bold", alignment=TA_CENTER),
+        "head": ParagraphStyle(
+            "head", cell, fontName="Tinos-Bold", fontSize=9, leading=11, alignment=TA_CENTER, splitLongWords=0
+        ),
         "number": ParagraphStyle("number", cell, fontSize=9, leading=11, alignment=TA_CENTER),
         "above": ParagraphStyle("above", cell, fontSize=12, leading=15),
         "unit": ParagraphStyle("unit", cell, fontName="Tinos-Bold", fontSize=12, leading=15),
@@ -85,7 +90,7 @@ def register_pdf(
 
 def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, say: Translate) -> list[Paragraph]:
     """As on the form's first page; the number of the volume is written by hand."""
-    styles = _styles()
+    styles = print_styles()
     above = [_cell(heading.above.upper(), styles["above"])] if heading.above else []
     entries, days = [line.entry for line in lines], [line.at.astimezone(zone) for line in lines]
     spans = [say(_("Quyển số: {dots}")).format(dots="." * 8)]
@@ -105,18 +110,17 @@ def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, sa
 def _table(
     register: str, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
 ) -> LongTable:
-    styles, wanted = _styles(), columns(register)
+    styles, wanted = print_styles(), columns(register)
     rows = [
         [_cell(say(name), styles["head"]) for name, _width in wanted],
         [_cell(f"({number})", styles["number"]) for number in range(1, len(wanted) + 1)],
     ]
-    texts = [values(register, line, zone, say) for line in lines] + [
-        gap_values(register, gap, zone, say) for gap in gaps
-    ]
-    rows += [[_cell(text, styles["cell"]) for text in row] for row in texts]
     scale = WIDTH / sum(width for _name, width in wanted)
-    # A row that is longer than a page, by its recipients, goes on overleaf.
-    table = LongTable(rows, colWidths=[width * scale for _name, width in wanted], repeatRows=2, splitInRow=1)
+    widths = [width * scale for _name, width in wanted]
+    texts = [row for line in lines for row in _pieces(register, values(register, line, zone, say), widths)]
+    texts += [gap_values(register, gap, zone, say) for gap in gaps]
+    rows += [[_cell(text, styles["cell"]) for text in row] for row in texts]
+    table = LongTable(rows, colWidths=widths, repeatRows=2)
     table.setStyle(
         TableStyle(
             [
@@ -129,6 +133,24 @@ def _table(
         )
     )
     return table
+
+
+def _pieces(register: str, row: list[str], widths: Sequence[float]) -> Iterator[list[str]]:
+    """A line whose recipients fill a page as several, so that each stands on one page as a whole."""
+    place = RECIPIENTS if register == OUT else None
+    piece: list[str] = []
+    for name in row[place].split("; ") if place is not None else ():
+        if piece and _lines("; ".join(piece), widths[RECIPIENTS]) >= MOST_LINES:
+            yield [*row[:RECIPIENTS], "; ".join(piece) + ";", *row[RECIPIENTS + 1 :]]
+            row, piece = [""] * len(row), []
+        piece.append(name)
+    yield [*row[:RECIPIENTS], "; ".join(piece), *row[RECIPIENTS + 1 :]] if piece else row
+
+
+def _lines(text: str, width: float) -> int:
+    """How many lines a text takes at most: words leave a part of each line empty."""
+    style = print_styles()["cell"]
+    return int(1 + 1.25 * pdfmetrics.stringWidth(text, style.fontName, style.fontSize) / (width - 2 * PADDING))
 
 
 class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types

@@ -20,22 +20,24 @@ Translate = Callable[[str], str]
 OUT_COLUMNS = (
     (_("Số, ký hiệu văn bản"), 27),
     (_("Ngày tháng văn bản"), 21),
-    (_("Tên loại và trích yếu nội dung văn bản"), 68),
+    (_("Tên loại và trích yếu nội dung văn bản"), 66),
     (_("Người ký"), 26),
     (_("Nơi nhận văn bản"), 45),
     (_("Đơn vị, người nhận bản lưu"), 18),
-    (_("Số lượng bản"), 13),
+    (_("Số lượng bản"), 15),
     (_("Ngày chuyển"), 21),
     (_("Ký nhận"), 18),
     (_("Ghi chú"), 23),
 )
+RECIPIENTS = 4
+"""Which of them names recipients."""
 IN_COLUMNS = (
     (_("Ngày đến"), 21),
-    (_("Số đến"), 12),
+    (_("Số đến"), 17),
     (_("Tác giả"), 31),
     (_("Số, ký hiệu văn bản"), 28),
     (_("Ngày tháng văn bản"), 21),
-    (_("Tên loại và trích yếu nội dung văn bản"), 66),
+    (_("Tên loại và trích yếu nội dung văn bản"), 61),
     (_("Đơn vị hoặc người nhận"), 28),
     (_("Ngày chuyển"), 21),
     (_("Ký nhận"), 18),

@@ -17,7 +17,7 @@ from server.directives.questions import QuestionKind, Tally
 from server.directives.register_columns import Translate, columns, gap_values, values
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
-from server.http.i18n import _
+from server.http.i18n import _, in_context
 
 LONGEST_CELL = 32_767
 Cell = str | int | float
@@ -125,4 +125,5 @@ class _Sheet:
 def _more(line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[Cell]:
     due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
     subject = f"[{say(_('DIỄN TẬP'))}] {line.subject}" if line.exercise else line.subject
-    return [line.entry, line.kind, subject, line.signer, due]
+    kind = say(in_context("document type", line.kind)) if line.kind else ""
+    return [line.entry, kind, subject, line.signer, due]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from server.directives import service
+from server.directives.model import directive_table
 from server.directives.rules import RecipientRole
 from server.directives.service import Show, View
 from server.directives.service.branches import ALL_OPEN, OPEN_AT_FIRST
+from server.directives.service.standing import counts_by_unit
 from server.directives.shapes import Branch, Counts, Opened
-from server.store import Store
+from server.store import Store, Transaction
 from server.units import service as units
 from tests.conftest import Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
@@ -74,6 +77,21 @@ def test_the_whole_is_the_sum_of_its_branches(store: Store, district: DistrictId
     for name in Counts.__struct_fields__:
         assert sum(getattr(one.counts, name) for one in found.branches) == getattr(found.counts, name), name
     assert sorted(unit for one in found.branches for unit in one.units) == sorted(one.unit for one in found.board or ())
+
+
+def test_all_is_counted_by_one_query(store: Store, district: DistrictIds) -> None:
+    directive = issued(store, district, "19606", "19606.01", "19600", "468.MTTQ")
+    asked: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda _c, _k, statement, *_rest: asked.append(statement))
+
+    def count(tx: Transaction) -> dict[int, Counts]:
+        row = tx.one(sa.select(directive_table).where(directive_table.c.id == directive))
+        asked.clear()
+        return counts_by_unit(tx, POLICY, row)
+
+    unit = district.unit("19600")
+    assert store.read_now(count)[unit] == Counts(sent=1, unregistered=1)
+    assert len([one for one in asked if one.startswith("SELECT")]) == 1
 
 
 def test_trouble_comes_first(store: Store, district: DistrictIds, clock: Clock) -> None:

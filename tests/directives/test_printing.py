@@ -15,8 +15,10 @@ from server.directives import service
 from server.directives.documents import DocumentType
 from server.directives.printing import Heading, register_pdf
 from server.directives.questions import Answer, Question, QuestionKind
+from server.directives.register_columns import columns
 from server.directives.shapes import Gap, ReportInput
 from server.directives.shapes.registers import RegisterLine
+from server.http.i18n import translator
 from server.store import Store
 from tests.conftest import START, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
@@ -88,6 +90,24 @@ def test_a_line_longer_than_a_page_goes_on_overleaf() -> None:
     pages = read(register_pdf("out", HEADING, [long], [], HANOI, same))
     assert f"1/{len(pages)}" in pages[0]
     assert "".join(pages).replace(" ", "").count("Ộ" * 10) >= 200  # no recipient is left out
+
+
+def test_a_line_of_many_recipients_stands_on_one_page_with_one_heading() -> None:
+    villages = [f"Thôn {n}, xã Cam Thủy (mẫu)" for n in range(1, 52)]
+    lines = [line(1, "Một"), line(2, "Hai"), line(3, "Ba", recipients=villages), line(4, "Bốn")]
+    pages = read(register_pdf("out", HEADING, lines, [], HANOI, same))
+    assert [text.count("(1) (2) (3)") for text in pages] == [1] * len(pages)
+    whole = " ".join(pages).replace(" ", "")
+    assert [name for name in villages if name.replace(" ", "") not in whole] == []
+    assert whole.count("03/KH-UBND") == 1, "what goes on has no number again"
+
+
+@pytest.mark.parametrize("register", ["out", "in"])
+def test_no_word_of_a_heading_is_broken_in_english(register: str) -> None:
+    (text,) = read(register_pdf(register, HEADING, [line(1, "x")], [], HANOI, translator("en")))
+    for heading, _width in columns(register):
+        for word in translator("en")(heading).split():
+            assert word in text.split(), word
 
 
 def test_an_empty_register_and_numbers_left_out() -> None:

@@ -15,6 +15,7 @@ from server.store import Store
 from tests.conftest import As, DistrictIds, PageAs
 from tests.directives.helpers import draft
 from tests.reach.helpers import POLICY, Obedient, messages, notice, reach, states, worker
+from tests.ui.dead_letters import LETTERS, write_letters
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,17 @@ async def dead(store: Store, district: DistrictIds) -> int:
     store.write_now(service.put, [Telling(told, [clerk.account_id], plan, "issued", [clerk.unit_id])])
     await worker(store).turn(Obedient(Channel.SMS, Never(Reason.REFUSED, "HTTP 400 bad number")))
     return int(messages(store)[0].id)
+
+
+async def test_every_channel_has_its_line(page_as: PageAs, store: Store, district: DistrictIds) -> None:
+    write_letters(store)
+    answer = await (await page_as("quantri")).get("/reach")
+    text = await answer.text()
+    assert answer.status == 200
+    for _channel, username, *_rest in LETTERS:
+        assert district.who(username).name in text
+    assert {channel for channel, *_rest in LETTERS} == set(Channel)
+    assert "Không ai nhấc máy" in text and "Gọi điện thoại" in text
 
 
 async def test_the_page_says_who_what_where_and_why(page_as: PageAs, dead: int, district: DistrictIds) -> None:

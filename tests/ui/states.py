@@ -83,6 +83,30 @@ def _above(page: Page) -> None:
     page.goto(page.url.removesuffix("/check"))
 
 
+def _busy(page: Page) -> None:
+    """Two more directives to all communes, due the same day, so that another one is one too many."""
+    page.evaluate(_ISSUE, [[f"{_SHELTERS}, đợt {n}", _BUSY_DAY] for n in (1, 2, 3)])
+
+
+def _pictures(page: Page) -> None:
+    """Pictures of pages are drawn when they are first looked at."""
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((img) => { img.loading = 'eager'; })")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete && img.naturalWidth)")
+
+
+_SHELTERS = "Tổng kiểm kê nhà tránh lũ cộng đồng, xuồng, áo phao, loa cầm tay đến từng thôn, khu phố trước mùa mưa bão"
+_BUSY_DAY = (datetime.now(UTC) + timedelta(days=(12 - datetime.now(UTC).weekday()))).strftime("%Y-%m-%dT17:00")
+_ISSUE = """async (directives) => {
+  const { csrf } = await import(new URL("/static/js/page.js", location.href));
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+  const { units } = await (await fetch("/api/v1/units")).json();
+  const recipients = units.filter(({ level }) => level === "commune").map(({ id }) => ({ unit: id }));
+  for (const [subject, deadline] of directives) {
+    const body = JSON.stringify({ kind: "Kế hoạch", subject, deadline: `${deadline}:00+07:00`, recipients });
+    const { ok, status } = await fetch("/api/v1/directives?issue=true", { method: "POST", headers, body });
+    if (!ok) throw new Error(`not issued: ${status}`);
+  }
+}"""
 _PAST = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%dT08:00")
 FLOOD = "Ứng phó mưa lớn"
 POVERTY = "rà soát hộ nghèo"
@@ -115,6 +139,8 @@ STATES = (
     State("received-village", "thon1.camthuy", "/directives/in", ("Họp dân",)),
     State("received-to-report", "camthuy", "/directives/in", (FLOOD,)),
     State("received-report-empty", "camthuy", "/directives/in", (FLOOD,), _send("form[action$=report]")),
+    State("received-files", "vanthu.camthanh", "/directives/in", (FLOOD_CHECK,), _pictures),
+    State("file-pages", "chutich", "/directives/out", (FLOOD_CHECK, "a[href$='/pages']"), _pictures),
     State("received-done", "vanthu.camlo-tt", "/directives/in?done=true", (IRRIGATION,)),
     State("outbox", "chutich", "/directives/out"),
     State("outbox-empty", "matran", "/directives/out"),
@@ -214,6 +240,17 @@ STATES = (
     State("account", "camthuy", "/account"),
     State("messages", "quantri", "/reach"),
     State("offline", STRANGER, "/offline"),
+    State(
+        "compose-warned",
+        "chutich",
+        "/directives/new",
+        do=_after(
+            _busy,
+            _fill(subject=_SHELTERS, deadline=_BUSY_DAY),
+            _open("[name=recipients_groups]"),
+            _answer("[name=action][value=issue]"),
+        ),
+    ),
     State("account-errors", "camthuy", "/account", do=_send("form[action$=password]")),
     State("not-found", "camthuy", "/meetings/999999"),
     State("not-found-stranger", STRANGER, "/khong-co"),

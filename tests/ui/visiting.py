@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from server.accounts.demo import DEFAULT_PASSWORD
 from server.store import Store
 from tests.e2e.harness import App, free_port
+from tests.ui.dead_letters import write_letters
 from tests.ui.states import STRANGER, State, reach
 from tests.ui.telephone_log import write_calls
 
@@ -44,6 +45,7 @@ def demo_district() -> Iterator[DemoApp]:
             app.plan()
             store = Store(app.environment["GIAOBAN_DATABASE_URL"])
             write_calls(store)
+            write_letters(store)
             store.close()
             yield app
         finally:
