@@ -101,7 +101,7 @@ def _database(name: str, folder: Path) -> Iterator[str]:
     if name == "sqlite":
         yield f"sqlite:///{folder}/giaoban.db"
         return
-    with postgres_cluster() as cluster:
+    with postgres_cluster(on_disk=True) as cluster:
         yield new_database(cluster, "web")
 
 

@@ -16,10 +16,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +75,21 @@ def until(condition: Callable[[], T | None], seconds: float = 15, what: str = ""
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds:g} s: {what or condition} (last: {found!r})")
         time.sleep(0.05)
+
+
+@cache
+def _seeded() -> bytes:
+    """A database file with the demo tree and its people, made once for all servers of a test process."""
+    assert schema.metadata.tables
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/giaoban.db")
+        migrate(store.engine)
+        store.create_schema()
+        district = read_district(ROOT / "config" / "districts" / "camlo.toml")
+        store.write_now(import_tree, district)
+        store.write_now(demo.seed, district, demo.DEFAULT_PASSWORD)
+        store.close()
+        return Path(folder, "giaoban.db").read_bytes()
 
 
 class App:
@@ -131,14 +148,7 @@ class App:
 
     def seed(self) -> None:
         """The demo tree and its people; nothing else."""
-        assert schema.metadata.tables
-        store = Store(f"sqlite:///{self.folder}/giaoban.db")
-        migrate(store.engine)
-        store.create_schema()
-        district = read_district(ROOT / "config" / "districts" / "camlo.toml")
-        store.write_now(import_tree, district)
-        store.write_now(demo.seed, district, demo.DEFAULT_PASSWORD)
-        store.close()
+        (self.folder / "giaoban.db").write_bytes(_seeded())
 
     def start(self) -> None:
         """Start the control process and wait until all its parts are ready."""

@@ -31,6 +31,12 @@ DIRECTIVE = """INSERT INTO directive (id, unit_id, state, kind, notation, subjec
         '2026-01-01 00:00:00', {text})"""
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with postgres_cluster() as url:
+        yield url
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     if request.param == "sqlite":
@@ -39,10 +45,9 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
         made.dispose()
     else:
-        with postgres_cluster() as url:
-            made = make_engine(new_database(url, "migrations"))
-            yield made
-            made.dispose()
+        made = make_engine(new_database(request.getfixturevalue("cluster"), "migrations"))
+        yield made
+        made.dispose()
 
 
 def test_an_empty_database_becomes_what_the_models_say(engine: sa.Engine) -> None:
@@ -66,75 +71,72 @@ def test_the_newest_by_name_is_the_newest_by_descent() -> None:
     assert newest() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-def test_what_was_issued_before_is_found_by_its_words(tmp_path: Path) -> None:
+def test_what_was_issued_before_is_found_by_its_words(tmp_path: Path, cluster: str) -> None:
     """A database of revision 0009 with one issued directive and one draft."""
-    with postgres_cluster() as url:
-        for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(url, "old"))):
-            with made.begin() as connection:
-                config = _config(connection)
-                command.upgrade(config, "0009")
-                connection.exec_driver_sql(UNIT)
-                connection.exec_driver_sql(ACCOUNT)
-                for key, text in ((1, "'12/tb-ubnd thông báo họp thôn đầu năm'"), (2, "NULL")):
-                    connection.exec_driver_sql(DIRECTIVE.format(key=key, text=text))
-                command.upgrade(config, "head")
-            with made.connect() as connection:
-                transaction = Transaction(connection, START)
-                for words in ("dau nam", "12/TB-UBND", "thông", "đầu"):
-                    query = directive_words.matches(transaction, [words])
-                    assert query is not None
-                    assert [row.key for row in transaction.execute(query)] == [1], words
-            made.dispose()
+    for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(cluster, "old"))):
+        with made.begin() as connection:
+            config = _config(connection)
+            command.upgrade(config, "0009")
+            connection.exec_driver_sql(UNIT)
+            connection.exec_driver_sql(ACCOUNT)
+            for key, text in ((1, "'12/tb-ubnd thông báo họp thôn đầu năm'"), (2, "NULL")):
+                connection.exec_driver_sql(DIRECTIVE.format(key=key, text=text))
+            command.upgrade(config, "head")
+        with made.connect() as connection:
+            transaction = Transaction(connection, START)
+            for words in ("dau nam", "12/TB-UBND", "thông", "đầu"):
+                query = directive_words.matches(transaction, [words])
+                assert query is not None
+                assert [row.key for row in transaction.execute(query)] == [1], words
+        made.dispose()
 
 
-def test_deliveries_from_before_get_their_stage_and_keep_their_numbers(tmp_path: Path) -> None:
+def test_deliveries_from_before_get_their_stage_and_keep_their_numbers(tmp_path: Path, cluster: str) -> None:
     """A database of revision 0014: one delivery in each state, two of them registered."""
-    with postgres_cluster() as url:
-        for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(url, "stages"))):
-            with made.begin() as connection:
-                command.upgrade(_config(connection), "0014")
-                connection.exec_driver_sql(UNIT)
-                connection.exec_driver_sql(ACCOUNT)
-                for key, state in enumerate(State, 1):
-                    connection.exec_driver_sql(DIRECTIVE.format(key=key, text="NULL"))
-                    number = f"2026, {key}" if state in (State.REGISTERED, State.COMPLETED) else "NULL, NULL"
-                    connection.exec_driver_sql(
-                        "INSERT INTO delivery (id, directive_id, unit_id, role, state, seq, sent_at, registry_year, "
-                        "registry_number) "
-                        f"VALUES ({key}, {key}, 1, 'execute', '{state}', {key}, '2026-01-01', {number})"
-                    )
-            migrate(made)
-            with made.begin() as connection:
-                rows = connection.exec_driver_sql("SELECT state, stage FROM delivery").all()
-                assert dict(rows) == {state: stage_of(state) for state in State}
-                twice = "UPDATE delivery SET registry_year = 2026, registry_number = 4 WHERE id = 1"
-                with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
-                    connection.exec_driver_sql(twice)
-            made.dispose()
+    for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(cluster, "stages"))):
+        with made.begin() as connection:
+            command.upgrade(_config(connection), "0014")
+            connection.exec_driver_sql(UNIT)
+            connection.exec_driver_sql(ACCOUNT)
+            for key, state in enumerate(State, 1):
+                connection.exec_driver_sql(DIRECTIVE.format(key=key, text="NULL"))
+                number = f"2026, {key}" if state in (State.REGISTERED, State.COMPLETED) else "NULL, NULL"
+                connection.exec_driver_sql(
+                    "INSERT INTO delivery (id, directive_id, unit_id, role, state, seq, sent_at, registry_year, "
+                    "registry_number) "
+                    f"VALUES ({key}, {key}, 1, 'execute', '{state}', {key}, '2026-01-01', {number})"
+                )
+        migrate(made)
+        with made.begin() as connection:
+            rows = connection.exec_driver_sql("SELECT state, stage FROM delivery").all()
+            assert dict(rows) == {state: stage_of(state) for state in State}
+            twice = "UPDATE delivery SET registry_year = 2026, registry_number = 4 WHERE id = 1"
+            with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+                connection.exec_driver_sql(twice)
+        made.dispose()
 
 
-def test_events_from_before_keep_their_numbers_and_words(tmp_path: Path) -> None:
+def test_events_from_before_keep_their_numbers_and_words(tmp_path: Path, cluster: str) -> None:
     """A database of revision 0021 with events of two units; the next ones follow them."""
     told = [(2, 1, "a.b", '{"n":1}'), (1, 1, "a.b", '{"n":1}'), (1, 2, "c.d", '{"n":2}')]
-    with postgres_cluster() as url:
-        for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(url, "events"))):
-            with made.begin() as connection:
-                command.upgrade(_config(connection), "0021")
-                for unit, seq, kind, body in told:
-                    values = f"VALUES ({unit}, {seq}, '{kind}', '{body}', '2026-11-24 01:00:00')"
-                    connection.exec_driver_sql(f"INSERT INTO event (unit_id, seq, kind, body, at) {values}")
-                    one = f"INSERT INTO unit_sequence (unit_id, seq) VALUES ({unit}, 0) ON CONFLICT DO NOTHING"
-                    connection.exec_driver_sql(one)
-                    connection.exec_driver_sql(f"UPDATE unit_sequence SET seq = {seq} WHERE unit_id = {unit}")
-            migrate(made)
-            with made.begin() as connection:
-                body = {"n": 3}
-                events.append(connection, "e.f", {1: body, 2: body}, START)
-                found = [event for unit in (1, 2) for event in events.since(connection, unit, 0)]
-                new = [(1, 3, "e.f", '{"n":3}'), (2, 2, "e.f", '{"n":3}')]
-                assert [(e.unit_id, e.seq, e.kind, bytes(e.body).decode()) for e in found] == sorted(told + new)
-                assert connection.exec_driver_sql("SELECT count(*) FROM event_content").scalar() == 4
-            made.dispose()
+    for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(cluster, "events"))):
+        with made.begin() as connection:
+            command.upgrade(_config(connection), "0021")
+            for unit, seq, kind, body in told:
+                values = f"VALUES ({unit}, {seq}, '{kind}', '{body}', '2026-11-24 01:00:00')"
+                connection.exec_driver_sql(f"INSERT INTO event (unit_id, seq, kind, body, at) {values}")
+                one = f"INSERT INTO unit_sequence (unit_id, seq) VALUES ({unit}, 0) ON CONFLICT DO NOTHING"
+                connection.exec_driver_sql(one)
+                connection.exec_driver_sql(f"UPDATE unit_sequence SET seq = {seq} WHERE unit_id = {unit}")
+        migrate(made)
+        with made.begin() as connection:
+            body = {"n": 3}
+            events.append(connection, "e.f", {1: body, 2: body}, START)
+            found = [event for unit in (1, 2) for event in events.since(connection, unit, 0)]
+            new = [(1, 3, "e.f", '{"n":3}'), (2, 2, "e.f", '{"n":3}')]
+            assert [(e.unit_id, e.seq, e.kind, bytes(e.body).decode()) for e in found] == sorted(told + new)
+            assert connection.exec_driver_sql("SELECT count(*) FROM event_content").scalar() == 4
+        made.dispose()
 
 
 def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
