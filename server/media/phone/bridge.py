@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 
 from server.media.ice import Address
@@ -28,10 +28,17 @@ AT_ONCE = 16
 """Calls that are read or given their sound before the meeting's media get their turn: a fifth of a millisecond."""
 
 Speakers = dict[str, tuple[Samples, int]]
+Hearing = Generator[None, None, Speakers]
+"""What telephones hear, made in turns."""
 OnKey = Callable[[str, str], None]
 """Call and key."""
 OnPlayed = Callable[[], None]
 Clock = Callable[[], float]
+
+
+def _each_other(speakers: Speakers, _now: float) -> Hearing:
+    yield from ()
+    return speakers
 
 
 class NoPortError(OSError):
@@ -125,7 +132,7 @@ class Bridge:
 
     def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
         self.metronome = Metronome(self._tick, self._read)
-        self.hear: Callable[[Speakers, float], Speakers] = lambda speakers, now: speakers
+        self.hear: Callable[[Speakers, float], Hearing] = _each_other
         self._ports, self._on_key, self._arrivals = ports, on_key, Arrivals()
         self._clock, self._ticking = clock, ticking
         self._calls: dict[str, Call] = {}
@@ -228,7 +235,7 @@ class Bridge:
                 made.dictation.add(samples, made.leg.rate)
             if samples is not None and name in self._talking:
                 speakers[name] = samples, made.leg.rate
-        heard = self.hear(speakers, now)
+        heard = yield from self.hear(speakers, now)
         calls = list(self._calls.values())
         played = {made: made.played_payload() for made in calls if made.played}
         hearing = [made for made in calls if played.get(made) is None]

@@ -7,7 +7,7 @@ lines do not add up to noise.
 from __future__ import annotations
 
 from server.media.opus import RATE
-from server.media.phone.bridge import Bridge, Call, Clock, Speakers
+from server.media.phone.bridge import Bridge, Call, Clock, Hearing, Speakers
 from server.media.phone.codecs import OpusCodec
 from server.media.phone.playout import Playout
 from server.media.phone.sounds import Player, Sound
@@ -89,13 +89,16 @@ class Conference:
 
     # ---- every 20 ms
 
-    def _hear(self, said: Speakers, now: float) -> Speakers:
-        for call, telephone in self._by_call.items():
+    def _hear(self, said: Speakers, now: float) -> Hearing:
+        for call, telephone in list(self._by_call.items()):
             samples, rate = said.get(call, (None, RATE))
             made = telephone.packet(samples, rate, now)
-            if made is not None and self._is_audible(telephone):
+            if made is None:
+                continue
+            if self._is_audible(telephone):
                 telephone.source.accept(made[0])
                 self.room.arrived(telephone, telephone.source, *made, now)
+            yield  # a voice was encoded, which is what takes long
         for source in self.room.take_busy():
             self.room.pass_on(source, now)
         if self._audible is not self.room.audible:
