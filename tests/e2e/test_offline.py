@@ -16,6 +16,7 @@ from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.test_directive import issue
 
 SECONDS = 30_000
+KEPT = "async (path) => Boolean(await (await caches.open('pages')).match(path))"
 SUBJECT = "Họp dân về phòng, chống lụt bão"
 
 
@@ -49,8 +50,7 @@ def visit(app: App, browser: Browser, who: str, path: str, **options: Any) -> Pa
     page = app.page(browser, who, path, service_workers="allow", width=360, height=800, **options)
     until(lambda: page.evaluate("navigator.serviceWorker.controller !== null"), 30, "a service worker serves the page")
     page.reload()
-    kept = "async (path) => Boolean(await (await caches.open('pages')).match(path))"
-    until(lambda: page.evaluate(kept, path), 30, "the page is kept")
+    until(lambda: page.evaluate(KEPT, path), 30, "the page is kept")
     style = "async () => (await (await caches.open('files')).keys()).some(({ url }) => url.includes('base.css'))"
     until(lambda: page.evaluate(style), 30, "its files are kept")
     said_hello = """() => new Promise((resolve) => {
@@ -62,6 +62,13 @@ def visit(app: App, browser: Browser, who: str, path: str, **options: Any) -> Pa
     })"""
     until(lambda: page.evaluate(said_hello), 30, "it is known whose page it is")
     return page
+
+
+def test_the_page_that_was_open_before_is_kept_too(app: App, browser: Browser) -> None:
+    number = issue(app, app.token("chutich"), [village(app)], SUBJECT)
+    page = app.page(browser, "thon1.camthuy", f"/directives/{number}", service_workers="allow")
+    until(lambda: page.evaluate(KEPT, f"/directives/{number}"), 30, "the page is kept")
+    page.context.close()
 
 
 def test_a_confirmation_without_a_network_reaches_the_issuer_with_both_times(app: App, browser: Browser) -> None:

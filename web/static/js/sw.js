@@ -152,9 +152,18 @@ async function send() {
   for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
 }
 
-async function hello({ account, csrf, offset, files }) {
+// The page that says hello: it was loaded before we came, or was just deleted with those of whoever sat here before.
+async function keepOpen({ origin, pathname, search }) {
+  const address = origin + pathname + search;
+  if (!KEPT.test(pathname) || (await (await caches.open(PAGES)).match(address))) return;
+  const reply = await fetch(address).catch(() => null);
+  if (reply?.ok && !reply.redirected) await keep(address, reply);
+}
+
+async function hello({ account, csrf, offset, files }, from) {
   if ((await facts()).account !== account) await caches.delete(PAGES); // somebody else sits here now
   await stored("facts", "readwrite", (store) => store.put({ account, csrf, offset }, "page"));
+  await keepOpen(new URL(from));
   await flush();
   const cache = await caches.open(FILES);
   for (const address of files) {
@@ -187,8 +196,8 @@ self.addEventListener("sync", (event) => {
 });
 
 self.addEventListener("message", (event) => {
-  const { data, ports } = event;
-  if (data.type === "hello") event.waitUntil(hello(data));
+  const { data, ports, source } = event;
+  if (data.type === "hello") event.waitUntil(hello(data, source.url));
   else if (data.type === "flush") event.waitUntil(flush());
   else if (data.type === "queue") event.waitUntil(waiting().then((items) => ports[0].postMessage(items)));
 });
