@@ -30,7 +30,7 @@ message_table = Table(
 """One message to one person by one channel. `notice` is JSON, from which its words are made; `rank` sorts the urgent
 first; `key` is the same at each try, so that the other side can tell a repeat. Who sends it holds its `lease` until
 `due_at`, when it is anybody's again. `address` is set for a code or a browser; else it is where the last try went to.
-`stopped_at` says since when nobody needs it any more, as somebody has acted."""
+`stopped_at` says since when nobody needs it any more: somebody has acted, or a newer call took its place."""
 
 about_table = Table(
     "reach_about",

@@ -46,7 +46,8 @@ ADDRESS_OF: dict[Channel, AddressKind] = {
 class MessageState(StrEnum):
     """A message waits (for its first or its next try), is being sent, and ends in one of the others.
 
-    STOPPED: somebody acted before it left. DEAD: it could not be sent, and an operator decides. GIVEN_UP: they did.
+    STOPPED: somebody acted before it left, or a newer one took its place (calls). DEAD: it could not be sent, and an
+    operator decides. GIVEN_UP: they did.
     """
 
     WAITING = "waiting"
