@@ -32,7 +32,7 @@ PROFILES = [aiortc_dtls.SRTP_AEAD_AES_128_GCM, aiortc_dtls.SRTP_AES128_CM_SHA1_8
 _TAG_BYTES = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
 _WAITING = 64  # DTLS datagrams of one participant not yet looked at
 
-_EXPORTED = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
+_KEYS_LABEL = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
 _WINDOW = 256  # packets below the newest that may still be sent, ten pictures; libsrtp shifts a bit for each, each time
 
 _LARGEST = 2_048  # bytes of a protected datagram; what is sent is below 1,500
@@ -149,7 +149,7 @@ class DtlsLink:
         ssl, self._inward = self._transport._ssl, self._transport._rx_srtp
         self.profile = ssl.get_selected_srtp_profile()  # type: ignore[union-attr]
         self.tag_bytes = _TAG_BYTES[self.profile]
-        self._outward = _outward(ssl, self.profile, self._role)
+        self._outward = _protecting(ssl, self.profile, self._role)
         self.session = self._outward._srtp[0]
         self._transport.add_listener("statechange", lambda: self._changed(ended))
         connected()
@@ -203,14 +203,14 @@ class DtlsLink:
         self._task = self._closing = None
 
 
-def _outward(ssl: Any, name: bytes, role: Role) -> pylibsrtp.Session:
+def _protecting(ssl: Any, name: bytes, role: Role) -> pylibsrtp.Session:
     """The session that protects what we send, of the keys that the handshake gave.
 
     aiortc's own lets a number be used twice, which for GCM gives the key stream away (RFC 7714 §8.1), and looks after
     a thousand numbers at each packet.
     """
     profile = next(profile for profile in PROFILES if profile.openssl_profile == name)
-    keys = ssl.export_keying_material(_EXPORTED, 2 * (profile.key_length + profile.salt_length))
+    keys = ssl.export_keying_material(_KEYS_LABEL, 2 * (profile.key_length + profile.salt_length))
     policy = pylibsrtp.Policy(
         key=profile.get_key_and_salt(keys, 1 if role == "server" else 0),
         ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND,
