@@ -15,7 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from server.media.segment import Segment
+from server.media.recording.segment import Segment
 
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.int16]

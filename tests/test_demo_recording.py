@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from server import demo_recording
-from server.media import journal
+from server.media.recording import journal
 
 START = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 SECONDS = 14

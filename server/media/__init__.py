@@ -1,19 +1,22 @@
 """The media node: packets, rooms, participants, slots and files; it knows nothing of units, accounts or SQL.
 
-To read it in an hour, follow a packet, then what decides about it:
+To read it in an hour, follow a packet, then what decides about it. An hour is enough for the modules marked with *;
+the others are looked up.
 
-process   node → control (its socket), protocol (what is said there: terms, statistics), commands, figures, telling
-a way in  udp, intake → paths (whose?) → ice, dtls, policing, participant; joining: negotiation, sdp, sdp_section,
-          sdp_answer
-inward    switch → uplink → rtp, vp8, vp9 (screens), red, twcc → source, asking (for what was lost), reception, clocks;
-          RTCP both ways: feedback, rtcp, rtcp_build
-outward   room → forward → runs, slots, downlink; sender (one by one), audience, volley and ledger (for many
-          alike), mmsg (the system calls of many datagrams);
-          on thin links pacing; too much at once: overload
-telephones phone: lines (their commands), conference (those of one room), bridge and leg (their sound in and out, at
-          the beat of metronome), inband (keys that are sound), dictation (what is said as an answer)
-voices    speakers (who is heard), voices (at which rate), red (with how many copies)
-pictures  pictures → layers (ways to show one), bandwidth (what a link carries), allocator (what it gets of it),
-          ladder (in which word to say so), dynacast (what senders should send)
-recording recordings → recorder → segment → frames, translator (VP9 to VP8), webm, mixer, opus, timeline, journal
+process    *node → control (its socket), *protocol (what is said there: terms, statistics; protocol_calls: of
+           telephones), commands and calls (what is done then; refusal), figures, telling
+wire       formats alone: *rtp, rtcp, rtcp_build, twcc, vp8, vp9 (screens), opus
+transport  *udp (mmsg: the system calls of many datagrams), intake → *paths (whose?) → ice, dtls, policing
+joining    *negotiation, sdp, sdp_section, sdp_answer; then there is a *participant
+inward     *switch → *uplink (crowding: a way here that is too thin) → *source, asking (for what was lost), reception,
+           clocks; RTCP both ways: *feedback
+outward    *room (sides: with whom it deals) → *forward → runs, *slots, downlink; sender (one by one), audience, volley
+           and ledger (for many alike); pacing (where a link is thin), overload
+bandwidth  what a link carries: *estimator, of delay, loss and what arrives
+allocation *pictures → layers (ways to show one), *allocator (what it gets of a link), ladder (in which word to say
+           so), dynacast (what senders should send)
+voices     *speakers (who is heard), voices (at which rate), red (with how many copies)
+phone      telephones: lines (their commands), conference (those of one room), *bridge and leg (their sound in and out,
+           at the beat of metronome), inband (keys that are sound), dictation (what is said as an answer)
+recording  *recordings → recorder → segment → frames, translator (VP9 to VP8), webm, *mixer, timeline, journal
 """

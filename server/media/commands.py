@@ -16,16 +16,16 @@ from server.errors import ProtocolError
 from server.media import protocol as p
 from server.media import telling
 from server.media.calls import Calls
-from server.media.dtls import new_certificate
 from server.media.figures import node_stats
-from server.media.negotiation import Negotiation
+from server.media.joining.negotiation import Negotiation
 from server.media.participant import Participant
-from server.media.policing import Bounds
-from server.media.recorder import CannotRecordError
-from server.media.recordings import Recordings
+from server.media.recording.recorder import CannotRecordError
+from server.media.recording.recordings import Recordings
 from server.media.refusal import CannotError
 from server.media.room import Room
 from server.media.switch import Switch
+from server.media.transport.dtls import new_certificate
+from server.media.transport.policing import Bounds
 
 log = logging.getLogger(__name__)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from server.media import rtcp
-from server.media.forward import Forwarder
+from server.media.inward.uplink import OUR_SSRC
+from server.media.outward.forward import Forwarder
+from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.room import Room
-from server.media.rtcp_build import build_dlrr, build_sr
-from server.media.slots import Slot
-from server.media.uplink import OUR_SSRC
+from server.media.wire import rtcp
+from server.media.wire.rtcp_build import build_dlrr, build_sr
 
 MOST_TIMES = 4  # of a participant's SSRCs, of which browsers use one
 

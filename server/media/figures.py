@@ -5,8 +5,8 @@ from __future__ import annotations
 import resource
 
 from server.media import protocol as p
+from server.media.inward.source import Source
 from server.media.participant import Participant
-from server.media.source import Source
 from server.media.switch import Switch
 
 

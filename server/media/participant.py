@@ -12,17 +12,17 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from server.media.allocator import STILL, Allocation, Demand
-from server.media.downlink import Downlink
-from server.media.dtls import DtlsLink
-from server.media.dynacast import LayerSwitch
-from server.media.ice import Address, Consent, Credentials, Presence, SeenChecks
-from server.media.ladder import Ladder, rung
-from server.media.policing import Allowance
+from server.media.allocation.allocator import STILL, Allocation, Demand
+from server.media.allocation.dynacast import LayerSwitch
+from server.media.allocation.ladder import Ladder, rung
+from server.media.inward.uplink import Uplink
+from server.media.outward.downlink import Downlink
+from server.media.outward.slots import Slot
 from server.media.protocol import Kind, Picture, Rung, SessionState, Want
 from server.media.red import Redundancy
-from server.media.slots import Slot
-from server.media.uplink import Uplink
+from server.media.transport.dtls import DtlsLink
+from server.media.transport.ice import Address, Consent, Credentials, Presence, SeenChecks
+from server.media.transport.policing import Allowance
 from server.media.voices import USUAL, Form, copies
 
 log = logging.getLogger(__name__)

@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from server.errors import ProtocolError
-from server.media.source import BLANK_HEADER, PAYLOAD, Packet, Source
+from server.media.inward.source import BLANK_HEADER, PAYLOAD, Packet, Source
 from server.media.voices import MOST_COPIES
 
 if TYPE_CHECKING:
-    from server.media.slots import Slot
+    from server.media.outward.slots import Slot
 
 T = TypeVar("T")
 

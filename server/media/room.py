@@ -10,13 +10,15 @@ import logging
 from collections.abc import Callable, Iterable
 
 from server.media import protocol, telling
-from server.media.allocator import HEADROOM, TOLERANCE, cost
-from server.media.downlink import UNTOLD, Downlink
-from server.media.forward import Forwarder, rewritten_payload
-from server.media.ledger import Ledger
+from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
+from server.media.allocation.pictures import Pictures
+from server.media.inward.source import PAYLOAD, Packet, Source
+from server.media.outward.downlink import UNTOLD, Downlink
+from server.media.outward.forward import Forwarder, rewritten_payload
+from server.media.outward.ledger import Ledger
+from server.media.outward.slots import Slot
 from server.media.participant import ALL_KINDS, PICTURES, Participant
 from server.media.phone.telephone import Telephone
-from server.media.pictures import Pictures
 from server.media.protocol import (
     AUDIO_SLOTS,
     Kind,
@@ -28,8 +30,6 @@ from server.media.protocol import (
     Want,
 )
 from server.media.sides import Member, RoomSink, VoiceSink
-from server.media.slots import Slot
-from server.media.source import PAYLOAD, Packet, Source
 from server.media.speakers import SPEAKING, Programme, Speakers
 from server.media.voices import VoiceForm
 

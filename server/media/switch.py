@@ -14,15 +14,15 @@ from operator import itemgetter
 
 from server.errors import ProtocolError
 from server.media import feedback
-from server.media.forward import Forwarder
-from server.media.overload import Overload
+from server.media.inward.source import Source
+from server.media.outward.forward import Forwarder
+from server.media.outward.overload import Overload
 from server.media.participant import Participant
-from server.media.paths import Paths
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
-from server.media.rtp import is_rtcp
-from server.media.source import Source
-from server.media.udp import UdpPort
+from server.media.transport.paths import Paths
+from server.media.transport.udp import UdpPort
+from server.media.wire.rtp import is_rtcp
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from server.media import journal
-from server.media.journal import Beat, Begun, Ended
 from server.media.protocol import RecordingFile
+from server.media.recording import journal
+from server.media.recording.journal import Beat, Begun, Ended
 from server.records.rules import CRASH
 from server.records.views import FileLine, Problem
 

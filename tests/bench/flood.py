@@ -19,8 +19,8 @@ from itertools import cycle
 
 from aioice import stun
 
-from server.media import rtcp_build
-from server.media.rtp import build_header
+from server.media.wire import rtcp_build
+from server.media.wire.rtp import build_header
 from tests.media.endpoint import KEEP_ALIVE, VP8, Endpoint, meeting
 
 TURN = 0.002  # s between two volleys

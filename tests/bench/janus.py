@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from server.media import sdp
+from server.media.joining import sdp
 from tests.media.endpoint import Endpoint, Media
 
 ROOM = 4321

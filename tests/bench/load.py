@@ -13,7 +13,7 @@ from typing import Any
 from cffi import FFI
 from pylibsrtp import _binding
 
-from server.media import sdp
+from server.media.joining import sdp
 from tests.bench.figures import percentile
 from tests.media.endpoint import OPUS, VP8, Endpoint
 

@@ -16,10 +16,10 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from server.media.journal import Beat, Begun, Ended, Journal
-from server.media.opus import FRAME
-from server.media.recorder import Recorder
-from server.media.webm import WebmFile
+from server.media.recording.journal import Beat, Begun, Ended, Journal
+from server.media.recording.recorder import Recorder
+from server.media.recording.webm import WebmFile
+from server.media.wire.opus import FRAME
 from server.records.facts import EndedMeeting, RecordingFacts
 from server.records.joining import join
 from tests.bench.figures import Figure

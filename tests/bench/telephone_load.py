@@ -12,7 +12,7 @@ from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.media.phone.codecs import codec
 from server.media.phone.g711 import ALAW
-from server.media.rtp import build_header
+from server.media.wire.rtp import build_header
 from tests.media.driving import NodeProcess
 
 HOST = "127.0.0.1"

@@ -17,7 +17,7 @@ from server.accounts.tokens import load_key
 from server.calls import numbers, pins
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.rtp import RtpPacket, build_header
+from server.media.wire.rtp import RtpPacket, build_header
 from server.store import Store
 from server.telephony import agreement, sdp
 from server.telephony.agreement import Ours

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from server.media import journal
+from server.media.recording import journal
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.marked import (
     CHAIR,

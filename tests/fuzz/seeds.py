@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from server.media import rtcp, rtcp_build, rtp, twcc
+from server.media.wire import rtcp, rtcp_build, rtp, twcc
 
 OFFERS = Path(__file__).parent.parent / "media" / "data"
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from pylibsrtp import Error, Policy, Session
 
-from server.media.downlink import Downlink
-from server.media.ice import Credentials
+from server.media.inward.uplink import Uplink, UplinkPlan
+from server.media.outward.downlink import Downlink
+from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.protocol import Codec, Event, Want
-from server.media.rtp import RtpPacket, is_rtcp
-from server.media.slots import Slot
 from server.media.switch import Switch
-from server.media.uplink import Uplink, UplinkPlan
+from server.media.transport.ice import Credentials
+from server.media.wire.rtp import RtpPacket, is_rtcp
 from tests.media.memory import KEY, PROFILE, TAG, MemoryPort, session
 
 OPUS, RED, VP8, RTX, VP9, VP9_RTX = 111, 63, 96, 97, 98, 99

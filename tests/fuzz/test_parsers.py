@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.media import rtcp, rtp, sdp, sdp_answer, twcc, vp8, vp9
+from server.media.joining import sdp, sdp_answer
+from server.media.wire import rtcp, rtp, twcc, vp8, vp9
 from tests.fuzz.seeds import rtcp_seeds, rtp_seeds, short_offer, twcc_seeds, vp8_seeds, vp9_seeds
 
 EXAMPLES = settings(

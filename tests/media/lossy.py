@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable
 
-from server.media.rtp import is_rtcp
+from server.media.wire.rtp import is_rtcp
 
 Loses = Callable[[bytes], bool]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from server.media.opus import FRAME, RATE, Encoder
-from server.media.segment import Segment
+from server.media.recording.segment import Segment
+from server.media.wire.opus import FRAME, RATE, Encoder
 
 WALL = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
 RED, GREEN, BLUE = (200, 30, 30), (30, 180, 30), (30, 30, 200)

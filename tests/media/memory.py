@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from pylibsrtp import Policy, Session
 
-from server.media.downlink import Downlink
-from server.media.ice import Address
-from server.media.ledger import Ledger
-from server.media.rtp import RtpPacket, is_rtcp
-from server.media.slots import Slot
-from server.media.volley import Volley
+from server.media.outward.downlink import Downlink
+from server.media.outward.ledger import Ledger
+from server.media.outward.slots import Slot
+from server.media.outward.volley import Volley
+from server.media.transport.ice import Address
+from server.media.wire.rtp import RtpPacket, is_rtcp
 
 KEY = bytes(range(28))
 PROFILE = Policy.SRTP_PROFILE_AEAD_AES_128_GCM

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from server.media.opus import FRAME
-from server.media.recorder import Recorder
+from server.media.recording.recorder import Recorder
+from server.media.wire.opus import FRAME
 from tests.media.material import BLUE, RED, Picture, pictures, tone
 
 

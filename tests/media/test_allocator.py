@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.media.allocator import (
+from server.media.allocation.allocator import (
     ALL,
     CALM,
     DIP,

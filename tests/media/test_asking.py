@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from server.media.asking import (
+from server.media.inward.asking import (
     ASK_AGAIN,
     ASK_TIMES,
     KEY_FRAME_EVERY,
@@ -18,7 +18,7 @@ from server.media.asking import (
     KeyFrames,
     Losses,
 )
-from server.media.source import Packet, Source
+from server.media.inward.source import Packet, Source
 
 
 def asked(losses: Losses, begin: float, seconds: float) -> list[tuple[float, list[int]]]:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.media import sender
-from server.media.audience import audiences
-from server.media.downlink import Downlink
-from server.media.forward import Forwarder
-from server.media.ledger import Ledger
-from server.media.rtp import RtpPacket
-from server.media.udp import UdpPort
-from server.media.volley import MOST
+from server.media.outward import sender
+from server.media.outward.audience import audiences
+from server.media.outward.downlink import Downlink
+from server.media.outward.forward import Forwarder
+from server.media.outward.ledger import Ledger
+from server.media.outward.volley import MOST
+from server.media.transport.udp import UdpPort
+from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import voice
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_forward import Camera

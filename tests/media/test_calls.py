@@ -14,7 +14,7 @@ import pytest
 
 from server.media import protocol as p
 from server.media import protocol_calls as c
-from server.media.opus import RATE
+from server.media.wire.opus import RATE
 from tests.media.driving import NodeProcess, node_process
 from tests.media.endpoint import Endpoint, meeting
 from tests.media.phone.test_bridge import Handset

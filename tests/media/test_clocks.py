@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from server.media.clocks import SenderClock
-from server.media.forward import Forwarder
+from server.media.inward.clocks import SenderClock
+from server.media.inward.source import HELD_UP, PAYLOAD, Packet, Source
+from server.media.outward.forward import Forwarder
 from server.media.protocol import Kind
-from server.media.rtcp import ntp_time
-from server.media.source import HELD_UP, PAYLOAD, Packet, Source
+from server.media.wire.rtcp import ntp_time
 from tests.media.memory import MemoryPort, Subscriber
 
 THEIRS = 5_000_000.0  # Unix seconds of the participant at our second 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.crowding import BELOW, CROWDED, LASTS, LEAST, Crowding
+from server.media.inward.crowding import BELOW, CROWDED, LASTS, LEAST, Crowding
 
 
 def looks(

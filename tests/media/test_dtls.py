@@ -11,9 +11,9 @@ import pytest
 from pylibsrtp import _binding
 
 from server.errors import ProtocolError
-from server.media import dtls
-from server.media.dtls import Arena, DtlsLink, fingerprint, new_certificate, srtp_protect
-from server.media.rtp import build_header
+from server.media.transport import dtls
+from server.media.transport.dtls import Arena, DtlsLink, fingerprint, new_certificate, srtp_protect
+from server.media.wire.rtp import build_header
 
 
 class Pair:

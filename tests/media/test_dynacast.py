@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.media.dynacast import PENDING, UNWANTED, LayerSwitch
+from server.media.allocation.dynacast import PENDING, UNWANTED, LayerSwitch
 
 
 def test_unwatched_layers_are_given_up_after_a_while() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from server.media import feedback, rtcp
+from server.media import feedback
 from server.media.feedback import MOST_TIMES
-from server.media.forward import Forwarder
-from server.media.rtcp_build import build_rr
+from server.media.outward.forward import Forwarder
+from server.media.wire import rtcp
+from server.media.wire.rtcp_build import build_rr
 from tests.media.test_room import Stage
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from server.media import feedback
 from server.media.figures import node_stats, participant_stats
-from server.media.forward import Forwarder
+from server.media.outward.forward import Forwarder
 from server.media.protocol import LayerStats, Want
-from server.media.rtcp import ReportBlock
-from server.media.rtcp_build import build_nack, build_pli, build_rr
+from server.media.wire.rtcp import ReportBlock
+from server.media.wire.rtcp_build import build_nack, build_pli, build_rr
 from tests.media.memory import MemoryPort
 from tests.media.test_room import Person, Stage
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from server.media.downlink import QUEUED
-from server.media.forward import Forwarder
+from server.media.inward.source import Source
+from server.media.inward.uplink import Uplink, UplinkPlan
+from server.media.outward.downlink import QUEUED
+from server.media.outward.forward import Forwarder
+from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
 from server.media.protocol import Kind
-from server.media.rtp import RtpPacket
-from server.media.runs import RUN_BYTES, WIDE_RUN_BYTES
-from server.media.source import Source
-from server.media.uplink import Uplink, UplinkPlan
-from server.media.vp8 import Vp8
+from server.media.wire.rtp import RtpPacket
+from server.media.wire.vp8 import Vp8
 from tests.media.endpoint import EXTENSIONS, picture, voice
 from tests.media.memory import MemoryPort, Subscriber
 

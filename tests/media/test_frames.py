@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from server.media.frames import Frame, FrameAssembler
+from server.media.recording.frames import Frame, FrameAssembler
 from tests.media.material import BLUE, RED, Picture, pictures
 
 Packets = list[tuple[bytes, int, bool, int]]

@@ -11,9 +11,9 @@ import pytest
 
 from server.media import protocol as p
 from server.media.commands import MOST_PARTICIPANTS
-from server.media.dtls import new_certificate
-from server.media.negotiation import Negotiation
+from server.media.joining.negotiation import Negotiation
 from server.media.switch import Switch
+from server.media.transport.dtls import new_certificate
 from tests.bench.load import resident_mb
 from tests.media.driving import NodeProcess, node_process
 from tests.media.endpoint import Endpoint, meeting

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.media import ice
-from server.media.ice import CLOSED_AFTER, LOST_AFTER, NEVER_CAME_AFTER, Consent, Credentials, Presence, SeenChecks
+from server.media.transport import ice
+from server.media.transport.ice import (
+    CLOSED_AFTER,
+    LOST_AFTER,
+    NEVER_CAME_AFTER,
+    Consent,
+    Credentials,
+    Presence,
+    SeenChecks,
+)
 
 ME = ("198.51.100.7", 50_000)
 

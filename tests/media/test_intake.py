@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.media import intake
-from server.media.intake import LARGEST, MOST, Intake
+from server.media.transport import intake
+from server.media.transport.intake import LARGEST, MOST, Intake
 
 HERE = "127.0.0.1"
 
@@ -56,7 +56,7 @@ def test_a_refused_send_is_no_end(
     ours: socket.socket, peers: list[socket.socket], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The kernel tells of an ICMP answer at the next receive."""
-    caplog.set_level(logging.DEBUG, "server.media.intake")
+    caplog.set_level(logging.DEBUG, "server.media.transport.intake")
     gone = peers.pop()
     nobody = gone.getsockname()
     gone.close()

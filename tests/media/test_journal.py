@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.media import journal
-from server.media.journal import RESERVE, Beat, Begun, Ended, Journal, Switched
 from server.media.protocol import RecordingFile
+from server.media.recording import journal
+from server.media.recording.journal import RESERVE, Beat, Begun, Ended, Journal, Switched
 from tests.media.material import WALL
 
 FILE = RecordingFile(name="0001-audio.webm", bytes=12, sha256="ab", media_ms=1000)

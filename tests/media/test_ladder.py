@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.allocator import STILL, Choice, Demand, Option
-from server.media.ladder import DOWN, UP, Ladder, rung, word
+from server.media.allocation.allocator import STILL, Choice, Demand, Option
+from server.media.allocation.ladder import DOWN, UP, Ladder, rung, word
 from server.media.protocol import Quality, Rung
 
 LOW, HIGH = Option("q", 0, 50_000), Option("h", 2, 400_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.layers import SCREEN_RATES, Layer, choose, options
+from server.media.allocation.layers import SCREEN_RATES, Layer, choose, options
 
 THREE = [Layer("f", 960), Layer("h", 480), Layer("q", 240)]
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.media.audience import Audience
-from server.media.ledger import KEPT, Ledger
+from server.media.outward.audience import Audience
+from server.media.outward.ledger import KEPT, Ledger
 from tests.media.memory import Subscriber
 from tests.media.test_audience import Hall
 

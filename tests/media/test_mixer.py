@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from server.media.mixer import DELAY, MOST_WAITING, Mixer, Tick
-from server.media.opus import FRAME, LONGEST, QUIET, RATE, Decoder, duration
+from server.media.recording.mixer import DELAY, MOST_WAITING, Mixer, Tick
+from server.media.wire.opus import FRAME, LONGEST, QUIET, RATE, Decoder, duration
 from tests.media.material import Sound, tone
 
 START = 50.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from server.media.overload import PATIENCE, Overload
-from server.media.rtp import RtpPacket
+from server.media.outward.overload import PATIENCE, Overload
+from server.media.wire.rtp import RtpPacket
 from tests.fuzz.stage import ATTACKER, PICTURE_SLOT, VOICE_SLOT, Stage
 from tests.fuzz.targets.rtp import picture, voice
 from tests.media.endpoint import VP8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.forward import Forwarder
-from server.media.pacing import (
+from server.media.outward.forward import Forwarder
+from server.media.outward.pacing import (
     AT_ONCE,
     BELOW,
     LONGEST,
@@ -14,9 +14,9 @@ from server.media.pacing import (
     SCREENS_BELOW,
     TAKEN_FOR_LOST,
 )
-from server.media.rtp import RtpPacket
-from server.media.slots import Slot
-from server.media.vp8 import Vp8
+from server.media.outward.slots import Slot
+from server.media.wire.rtp import RtpPacket
+from server.media.wire.vp8 import Vp8
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_forward import Camera, Scene, _begun
 

@@ -8,16 +8,18 @@ from collections.abc import Callable
 import pytest
 from aioice import stun
 
-from server.media import participant, paths, policing, rtcp, rtcp_build
-from server.media.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
-from server.media.forward import Forwarder
-from server.media.ice import LOST_AFTER, Address
+from server.media import participant
+from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
+from server.media.outward.forward import Forwarder
 from server.media.participant import NEVER_SECURED_AFTER, Participant
-from server.media.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
-from server.media.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.protocol import SessionChanged
-from server.media.rtp import RtpPacket, build_header
 from server.media.switch import REPORTS_AT_ONCE
+from server.media.transport import paths, policing
+from server.media.transport.ice import LOST_AFTER, Address
+from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
+from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
+from server.media.wire import rtcp, rtcp_build
+from server.media.wire.rtp import RtpPacket, build_header
 from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 

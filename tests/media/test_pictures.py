@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import pytest
 
-from server.media.allocator import HOLD, STILL
-from server.media.dynacast import UNWANTED
-from server.media.ladder import UP
-from server.media.pictures import STILL_EVERY
+from server.media.allocation.allocator import HOLD, STILL
+from server.media.allocation.dynacast import UNWANTED
+from server.media.allocation.ladder import UP
+from server.media.allocation.pictures import STILL_EVERY
+from server.media.inward.uplink import UplinkPlan
 from server.media.protocol import LayersWanted, LinkChanged, Want
-from server.media.uplink import UplinkPlan
 from server.media.voices import USUAL
 from tests.media.endpoint import OPUS, VP8, picture, voice
 from tests.media.test_room import Person, Sink, Stage
@@ -72,7 +72,7 @@ class Link:
         known = {id(person.participant.downlink): name for name, person in stage.people.items()}
         self.rates = dict.fromkeys(stage.people, 5e6)
         monkeypatch.setattr(
-            "server.media.downlink.Downlink.estimate", property(lambda link: self.rates[known[id(link)]])
+            "server.media.outward.downlink.Downlink.estimate", property(lambda link: self.rates[known[id(link)]])
         )
 
     def carries(self, name: str, rate: float) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media import rtcp
-from server.media.policing import (
+from server.media.transport.policing import (
     BYTES_PER_MBIT,
     CHECKS_PER_SECOND,
     KEY_FRAMES_AT_ONCE,
@@ -17,7 +16,8 @@ from server.media.policing import (
     Allowance,
     Bucket,
 )
-from server.media.rtp import build_header
+from server.media.wire import rtcp
+from server.media.wire.rtp import build_header
 
 BYTES_PER_SECOND, PACKETS_PER_SECOND = UPLINK_MBIT * BYTES_PER_MBIT, UPLINK_MBIT * PACKETS_PER_MBIT
 REPORT = bytes((0x81, 201, 0, 7)) + (9).to_bytes(4, "big") + bytes(24)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from server.media import journal, recorder
-from server.media.journal import Beat, Ended
-from server.media.opus import FRAME
-from server.media.recorder import CannotRecordError, Recorder
+from server.media.recording import journal, recorder
+from server.media.recording.journal import Beat, Ended
+from server.media.recording.recorder import CannotRecordError, Recorder
+from server.media.wire.opus import FRAME
 from tests import privileges
 from tests.media.material import BLUE, RED, Picture, alike, hear, pictures, see, tone
 

@@ -10,11 +10,11 @@ import pytest
 
 from server.errors import ProtocolError
 from server.media import red
-from server.media.forward import Forwarder
+from server.media.inward.source import PAYLOAD, Packet, Source
+from server.media.inward.uplink import Arrived, Uplink, UplinkPlan
+from server.media.outward.forward import Forwarder
 from server.media.red import CALM, LARGEST_BLOCK, LARGEST_PAYLOAD, Block, Redundancy, build, parse
-from server.media.rtp import RtpPacket, build_extensions, build_header
-from server.media.source import PAYLOAD, Packet, Source
-from server.media.uplink import Arrived, Uplink, UplinkPlan
+from server.media.wire.rtp import RtpPacket, build_extensions, build_header
 from tests.media.endpoint import picture
 from tests.media.memory import MemoryPort, Subscriber
 

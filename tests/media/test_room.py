@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from pylibsrtp import Policy
 
-from server.media.downlink import Downlink
-from server.media.forward import Forwarder
-from server.media.ice import CLOSED_AFTER, LOST_AFTER, Credentials
+from server.media.inward.uplink import Uplink, UplinkPlan
+from server.media.outward.downlink import Downlink
+from server.media.outward.forward import Forwarder
+from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
 from server.media.room import KEY_FRAME_EVERY, Room
-from server.media.rtcp import Pli, parse
-from server.media.rtp import RtpPacket
-from server.media.slots import Slot
-from server.media.uplink import Uplink, UplinkPlan
-from server.media.vp8 import Vp8
+from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Credentials
+from server.media.wire.rtcp import Pli, parse
+from server.media.wire.rtp import RtpPacket
+from server.media.wire.vp8 import Vp8
 from tests.media.endpoint import OPUS, VP8, picture, voice
 from tests.media.memory import TAG, MemoryPort, session
 

@@ -4,7 +4,7 @@ import pytest
 from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpRtpfbPacket, RtcpSdesPacket, RtcpSrPacket, unpack_remb_fci
 
 from server.errors import ProtocolError
-from server.media.rtcp import (
+from server.media.wire.rtcp import (
     LARGEST_NACK,
     MOST_PACKETS,
     Bye,
@@ -23,7 +23,7 @@ from server.media.rtcp import (
     parse,
     round_trip,
 )
-from server.media.rtcp_build import (
+from server.media.wire.rtcp_build import (
     build_bye,
     build_dlrr,
     build_fir,

@@ -3,7 +3,7 @@
 import pytest
 
 from server.errors import ProtocolError
-from server.media.rtp import (
+from server.media.wire.rtp import (
     RtpPacket,
     audio_level,
     build_extensions,

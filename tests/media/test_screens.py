@@ -6,16 +6,16 @@ from itertools import pairwise
 
 import pytest
 
-from server.media import sender
-from server.media.forward import Forwarder
-from server.media.ledger import Ledger
+from server.media.inward.source import Source
+from server.media.inward.uplink import Uplink, UplinkPlan
+from server.media.outward import sender
+from server.media.outward.forward import Forwarder
+from server.media.outward.ledger import Ledger
 from server.media.protocol import LayersWanted, Want
-from server.media.rtp import RtpPacket, build_header
-from server.media.source import Source
 from server.media.terms import Codec
-from server.media.uplink import Uplink, UplinkPlan
-from server.media.vp8 import Vp8
-from server.media.vp9 import Vp9
+from server.media.wire.rtp import RtpPacket, build_header
+from server.media.wire.vp8 import Vp8
+from server.media.wire.vp9 import Vp9
 from tests.media.endpoint import OPUS, RTX, VP8, VP9, VP9_RTX, picture, vp9_picture
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_room import Person, Sink, Stage

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from server.errors import ProtocolError
-from server.media.sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID, TRANSPORT_CC, Offer, parse_offer
-from server.media.sdp_answer import SlotStream, build_answer
+from server.media.joining.sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID, TRANSPORT_CC, Offer, parse_offer
+from server.media.joining.sdp_answer import SlotStream, build_answer
 
 DATA = Path(__file__).parent / "data"
 BROWSERS = ("chromium", "firefox")

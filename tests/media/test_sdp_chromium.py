@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from server.media.sdp import Offer, parse_offer
-from server.media.sdp_answer import SlotStream, build_answer
+from server.media.joining.sdp import Offer, parse_offer
+from server.media.joining.sdp_answer import SlotStream, build_answer
 from tests import witness
 from tests.e2e.harness import CHROMIUM, FLAGS
 

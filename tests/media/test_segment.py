@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server.media import journal
-from server.media.journal import Beat, Begun, Ended, Switched
-from server.media.segment import Segment
+from server.media.recording import journal
+from server.media.recording.journal import Beat, Begun, Ended, Switched
+from server.media.recording.segment import Segment
 from tests.media.material import BLUE, RED, WALL, Picture, alike, hear, pictures, record, see, tone
 
 START = 100.0

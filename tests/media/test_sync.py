@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.media import rtcp
-from server.media.mixer import Mixer
-from server.media.opus import FRAME, RATE
 from server.media.protocol import Codec
 from server.media.protocol import Picture as Shown
-from server.media.rtp import build_extensions, build_header
-from server.media.segment import Segment
+from server.media.recording.mixer import Mixer
+from server.media.recording.segment import Segment
+from server.media.wire import rtcp
+from server.media.wire.opus import FRAME, RATE
+from server.media.wire.rtp import build_extensions, build_header
 from tests.media.endpoint import OPUS, VP8
 from tests.media.material import BLUE, RED, WALL, Picture, Sound, alike, hear, pictures, see, tone
 from tests.media.test_room import Stage

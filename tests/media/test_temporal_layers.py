@@ -10,11 +10,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from server.media.forward import Forwarder
-from server.media.rtp import RtpPacket, build_header
-from server.media.source import TOP_LAYER, VIDEO_RING, Source
-from server.media.uplink import Uplink
-from server.media.vp8 import Vp8
+from server.media.inward.source import TOP_LAYER, VIDEO_RING, Source
+from server.media.inward.uplink import Uplink
+from server.media.outward.forward import Forwarder
+from server.media.wire.rtp import RtpPacket, build_header
+from server.media.wire.vp8 import Vp8
 from tests.media.endpoint import VP8
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_forward import PLAN

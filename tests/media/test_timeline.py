@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from server.media.timeline import TOLERANCE, WINDOW, Timeline
+from server.media.recording.timeline import TOLERANCE, WINDOW, Timeline
 
 
 def test_slow_packets_do_not_move_a_stream() -> None:

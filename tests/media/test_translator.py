@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import pytest
 
-from server.media.frames import Frame
 from server.media.protocol import Codec
-from server.media.segment import Segment
-from server.media.translator import EVERY, KEY_FRAME_EVERY, MOST_PIXELS, Translated, Translator
+from server.media.recording.frames import Frame
+from server.media.recording.segment import Segment
+from server.media.recording.translator import EVERY, KEY_FRAME_EVERY, MOST_PIXELS, Translated, Translator
 from tests.media.material import (
     BLUE,
     GREEN,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.media.rtcp import TransportFeedback, parse
-from server.media.twcc import TICK_US, Arrival, FeedbackBuilder, parse_feedback, read_report
+from server.media.wire.rtcp import TransportFeedback, parse
+from server.media.wire.twcc import TICK_US, Arrival, FeedbackBuilder, parse_feedback, read_report
 
 START_US = 5_000_000_000
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from server.media.ice import Address
-from server.media.intake import MOST
-from server.media.udp import GATHERING, UdpPort
+from server.media.transport.ice import Address
+from server.media.transport.intake import MOST
+from server.media.transport.udp import GATHERING, UdpPort
 
 
 class Collector:

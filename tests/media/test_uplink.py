@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from server.errors import ProtocolError
-from server.media import rtcp
-from server.media.rtp import build_extensions, build_header
-from server.media.uplink import MOST_REPAIRS, Uplink, UplinkPlan
+from server.media.inward.uplink import MOST_REPAIRS, Uplink, UplinkPlan
+from server.media.wire import rtcp
+from server.media.wire.rtp import build_extensions, build_header
 from tests.media.endpoint import picture, voice
 
 PLAN = UplinkPlan(

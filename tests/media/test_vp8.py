@@ -3,7 +3,7 @@
 import pytest
 
 from server.errors import ProtocolError
-from server.media.vp8 import PICTURE_ID_AT, TL0_AT, Pictures, Vp8, normalise
+from server.media.wire.vp8 import PICTURE_ID_AT, TL0_AT, Pictures, Vp8, normalise
 
 KEY = bytes.fromhex("10020c 9d012a 0005 d042") + b"key frame data"  # 1280x720, the upper bits of the height scale it
 DELTA = b"\x11delta"

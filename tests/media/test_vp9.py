@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.errors import ProtocolError
-from server.media.vp8 import Pictures
-from server.media.vp9 import Vp9, bare
+from server.media.wire.vp8 import Pictures
+from server.media.wire.vp9 import Vp9, bare
 from tests.media.material import RED, vp9_pictures
 
 KEY = bytes.fromhex("82 498342 00 27f0 1670") + b"rest"  # profile 0; after 4 bits of colour 0x27f and 0x167: 640x360

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from server.media.allocator import STILL
+from server.media.allocation.allocator import STILL
 from server.media.voices import USUAL
 from tests.media.bandwidth.link import Link
 from tests.media.weak_meeting import FPS, Second, WeakMeeting

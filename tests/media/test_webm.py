@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
-from server.media.webm import HashedFile, WebmFile
+from server.media.recording.webm import HashedFile, WebmFile
 from tests.media.material import RED, hear, pictures, tone
 
 
@@ -58,7 +58,7 @@ def test_after_an_error_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(errno.ENOSPC, "full")
         return real(fd, data[: len(data) // 2])
 
-    monkeypatch.setattr("server.media.webm.os.write", half)
+    monkeypatch.setattr("server.media.recording.webm.os.write", half)
     assert file.write(b"cut off") == 7
     monkeypatch.undo()
     assert file.error is not None
@@ -79,7 +79,7 @@ def test_an_error_while_writing_is_raised_where_frames_are_added(
     def full(_fd: int, _data: bytes) -> int:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr("server.media.webm.os.write", full)
+    monkeypatch.setattr("server.media.recording.webm.os.write", full)
     with pytest.raises(OSError, match="full"):
         for number, packet in enumerate(tone(440, 2)):
             file.add(packet, number * 20, 20, True)

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from server.media import rtcp, sdp
-from server.media.rtp import build_extensions, build_header
-from server.media.uplink import Uplink, UplinkPlan
+from server.media.inward.uplink import Uplink, UplinkPlan
+from server.media.joining import sdp
+from server.media.wire import rtcp
+from server.media.wire.rtp import build_extensions, build_header
 from tests.media.bandwidth.link import Link
 from tests.media.endpoint import EXTENSIONS, picture
 

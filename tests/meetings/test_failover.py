@@ -12,8 +12,8 @@ import pytest
 
 from server.accounts.principal import Principal
 from server.config import Settings
-from server.media import journal
 from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
+from server.media.recording import journal
 from server.meetings.conductor import Conductor
 from server.meetings.line import MediaRefusedError
 from server.meetings.names import room_of, trial_room

@@ -10,7 +10,7 @@ import numpy as np
 
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.rtp import build_header
+from server.media.wire.rtp import build_header
 
 RATE, FRAME = 8_000, 160
 SOUND, EVENTS = 8, 96

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from server.accounts import demo
-from server.media.layers import ENOUGH
+from server.media.allocation.layers import ENOUGH
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.network import link
 from tests.e2e.rooms import action, enter, figures, hears, sees, start_meeting, wait_connected
@@ -126,7 +126,7 @@ def _asked(page: Page | FirefoxPage) -> int:
 
 
 def _layer_for(width: int) -> int:
-    """The smallest of the three layers that is enough (`server.media.layers`)."""
+    """The smallest of the three layers that is enough (`server.media.allocation.layers`)."""
     return next(layer for layer in (240, 480, 960) if layer >= ENOUGH * min(width, 1280))
 
 

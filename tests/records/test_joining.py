@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from server.config import ROOT
 from server.demo_recording import make_demo_recording
-from server.media.segment import Segment
+from server.media.recording.segment import Segment
 from server.records.facts import AgendaFacts, PersonFacts, RecordingFacts, SpeechFacts
 from server.records.joining import JoinError, join
 from tests.media.material import (
@@ -352,7 +352,7 @@ def test_kill_loses_less_than_two_seconds(district: Any, root: Path) -> None:
     """A process that records in real time is killed; what it had heard by then is in the record but for its end."""
     program = (
         "import sys, time, datetime as dt; from pathlib import Path\n"
-        "from server.media.segment import Segment\n"
+        "from server.media.recording.segment import Segment\n"
         "from tests.media.material import *\n"
         "voice, frames, picture = tone(440, 30), pictures([RED] * 250), Picture()\n"
         "start = time.monotonic()\n"

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
-from server.media.segment import Segment
+from server.media.recording.segment import Segment
 from server.records.facts import RecordingFacts
 from server.records.joining import join
 from tests import witness

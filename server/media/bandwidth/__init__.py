@@ -7,6 +7,7 @@ One `BandwidthEstimator` a subscriber. The node calls, with seconds of one monot
   a second, `moved(now)` when the subscriber has another address.
 - `probe(now, wanted)` some times a second, `wanted` being the bit/s that the allocator would use: a `Probe` is to be
   sent beside the media in at least five packets, spread over its `duration` (at once works too, but queues more).
+Inside, `history` is what was sent, `delay` and `loss` judge what came of it, `rate` follows, `probe` tries for more.
 It reads `estimate` (bit/s of bytes as told to `sent`), `loss` (share), `state`, `queueing_ms`, `throughput` (bit/s).
 """
 

@@ -9,7 +9,7 @@ from server.media.bandwidth.history import Group, History
 from server.media.bandwidth.loss import LossBound
 from server.media.bandwidth.probe import Probe, Prober
 from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Throughput
-from server.media.twcc import read_report
+from server.media.wire.twcc import read_report
 
 JUDGED_EVERY = 0.08  # s: feedbacks that come more often are taken together
 CALM_EVERY = 0.35  # s: those of a link on which nothing happens, and which was not found full of late

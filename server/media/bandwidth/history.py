@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from server.media.rtp import unwrap
-from server.media.twcc import TICK_US, Report
+from server.media.wire.rtp import unwrap
+from server.media.wire.twcc import TICK_US, Report
 
 GROUP_TIME = 0.005  # s
 TICK = TICK_US / 1e6  # s

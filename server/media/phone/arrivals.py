@@ -10,9 +10,9 @@ import socket
 import struct
 import time
 
-from server.media.ice import Address
-from server.media.intake import Intake
-from server.media.mmsg import ffi
+from server.media.transport.ice import Address
+from server.media.transport.intake import Intake
+from server.media.transport.mmsg import ffi
 
 MOST = 50  # datagrams taken of a port at a time: a second of a call; whoever sends more loses it
 _OLDEST = 2.0  # s that a datagram may have waited; more is a clock that was set

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 
-from server.media.ice import Address
-from server.media.opus import Samples
 from server.media.phone.arrivals import Arrivals, note_times
 from server.media.phone.codecs import Codec, codec
 from server.media.phone.dictation import Dictation
@@ -21,6 +19,8 @@ from server.media.phone.leg import Leg, Terms
 from server.media.phone.metronome import Metronome, Turns
 from server.media.phone.mix import Listener, Mix
 from server.media.phone.sounds import Player
+from server.media.transport.ice import Address
+from server.media.wire.opus import Samples
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from typing import Protocol
 import av
 import numpy as np
 
-from server.media import opus
-from server.media.opus import Samples
 from server.media.phone.g711 import ALAW, G711, ULAW
+from server.media.wire import opus
+from server.media.wire.opus import Samples
 
 FRAME_TIME = 0.02  # s
 

@@ -6,13 +6,13 @@ lines do not add up to noise.
 
 from __future__ import annotations
 
-from server.media.opus import RATE
 from server.media.phone.bridge import Bridge, Call, Clock, Hearing, Speakers
 from server.media.phone.codecs import OpusCodec
 from server.media.phone.playout import Playout
 from server.media.phone.sounds import Player, Sound
 from server.media.phone.telephone import Telephone
 from server.media.room import Room
+from server.media.wire.opus import RATE
 
 ANNOUNCEMENT = "."
 """In the mix, where names of participants and calls are not empty and have no such letter alone."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from server.media.opus import FRAME, RATE, Encoder, Samples
 from server.media.phone.codecs import FRAME_TIME
 from server.media.phone.resample import Resampler
-from server.media.webm import WebmFile
+from server.media.recording.webm import WebmFile
+from server.media.wire.opus import FRAME, RATE, Encoder, Samples
 
 BIT_RATE = 24_000
 LOUD = 250.0  # root mean square of 16-bit samples: a voice on a bad line is louder, the line's own noise is not

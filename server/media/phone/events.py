@@ -6,7 +6,7 @@ import struct
 from bisect import insort
 
 from server.errors import ProtocolError
-from server.media.rtp import unwrap
+from server.media.wire.rtp import unwrap
 
 KEYS = "0123456789*#ABCD"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.opus import Samples
+from server.media.wire.opus import Samples
 
 _Table = NDArray[np.int16]
 _Codes = NDArray[np.uint8]

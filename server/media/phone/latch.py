@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.media.ice import Address
-from server.media.rtp import distance
+from server.media.transport.ice import Address
+from server.media.wire.rtp import distance
 
 RUN = 4  # packets in order by which a source that was not named is believed
 SILENT = 3.0  # s without a packet after which a run from elsewhere may take over (a telephone changes networks)

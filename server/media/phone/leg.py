@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pylibsrtp import Error, Policy, Session
 
 from server.errors import ProtocolError
-from server.media.ice import Address
-from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.events import Keypad
 from server.media.phone.g711 import LAWS
 from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
-from server.media.rtp import RtpPacket, build_header, is_rtcp
+from server.media.transport.ice import Address
+from server.media.wire.opus import Samples
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp
 
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
 

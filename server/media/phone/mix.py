@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from server.media.opus import Samples
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.gain import Gain, soften
 from server.media.phone.resample import Floats, Resampler
+from server.media.wire.opus import Samples
 
 _NOISE = 8.0  # root mean square of the comfort noise (-72 dBov): a line that is open, not dead
 _NOISE_SECONDS = 3  # after which it repeats

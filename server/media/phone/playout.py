@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from server.media.opus import Samples
 from server.media.phone import stretch
 from server.media.phone.codecs import FRAME_TIME, Codec
-from server.media.rtp import unwrap
+from server.media.wire.opus import Samples
+from server.media.wire.rtp import unwrap
 
 _MARGIN = 0.005  # s that the slowest packet comes before its time
 SHORTEST, LONGEST = FRAME_TIME + _MARGIN, 0.2  # s that sound waits at least and at most

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import av
 import numpy as np
 
-from server.media.opus import RATE, Samples
 from server.media.phone.codecs import FRAME_TIME
 from server.media.phone.resample import Resampler
+from server.media.wire.opus import RATE, Samples
 
 LONGEST = 600  # s of a file that are read: nobody listens longer, and memory is not for books
 _KEPT = 200  # files

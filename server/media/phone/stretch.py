@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.opus import Samples
+from server.media.wire.opus import Samples
 
 Floats = NDArray[np.float32]
 

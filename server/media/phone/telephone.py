@@ -6,11 +6,11 @@ import secrets
 
 import numpy as np
 
-from server.media.opus import FRAME, QUIET, Encoder, Samples
+from server.media.inward.source import BLANK_HEADER, Packet, Source
 from server.media.phone.gain import Gain, soften
 from server.media.protocol import Kind
-from server.media.source import BLANK_HEADER, Packet, Source
 from server.media.speakers import SPEAKING
+from server.media.wire.opus import FRAME, QUIET, Encoder, Samples
 
 HANGOVER = 0.4  # s after the last loud frame in which sound goes on: words end softly
 ALIVE_EVERY = 0.4  # s between packets of a silent line, as browsers send them (DTX)

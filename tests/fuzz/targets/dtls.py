@@ -10,7 +10,7 @@ import atexit
 from typing import Any
 
 from server.errors import ProtocolError
-from server.media.dtls import DtlsLink, fingerprint, new_certificate
+from server.media.transport.dtls import DtlsLink, fingerprint, new_certificate
 from tests.fuzz.stage import joined, pieces
 
 OURS, THEIRS = new_certificate(), new_certificate()

@@ -9,7 +9,7 @@ import numpy as np
 from server.media.phone.codecs import codec
 from server.media.phone.events import KEYS, press
 from server.media.phone.leg import Leg, Terms
-from server.media.rtp import build_header
+from server.media.wire.rtp import build_header
 from tests.fuzz.stage import joined, pieces
 from tests.peers.pcap import sound, tones_of_keys
 

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from server.media.opus import QUIET
-from server.media.segment import Segment
+from server.media.recording.segment import Segment
+from server.media.wire.opus import QUIET
 from tests.fuzz.seeds import vp8_seeds
 from tests.fuzz.stage import joined, pieces
 from tests.media.material import RED, vp9_payloads, vp9_pictures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.errors import ProtocolError
-from server.media import rtcp, rtcp_build, twcc
+from server.media.wire import rtcp, rtcp_build, twcc
 from tests.fuzz.seeds import rtcp_seeds, twcc_seeds
 from tests.fuzz.stage import CAMERA, PICTURE_SLOT, VOICE, VOICE_SLOT, Stage, joined, pieces
 from tests.fuzz.targets.rtp import picture, voice

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 from server.errors import ProtocolError
-from server.media import vp8
-from server.media.rtp import RtpPacket, build_extensions, build_header, build_retransmission
+from server.media.wire import vp8
+from server.media.wire.rtp import RtpPacket, build_extensions, build_header, build_retransmission
 from tests.fuzz.seeds import rtp_seeds, vp8_seeds, vp9_seeds
 from tests.fuzz.stage import CAMERA, OPUS, RED, RTX, RTX_OF_CAMERA, VOICE, VP8, VP9, Stage, joined, pieces
 

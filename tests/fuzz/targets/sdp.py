@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from server.media.dtls import new_certificate
-from server.media.ice import Address
-from server.media.negotiation import Negotiation
+from server.media.joining.negotiation import Negotiation
+from server.media.transport.dtls import new_certificate
+from server.media.transport.ice import Address
 from tests.fuzz.seeds import OFFERS, short_offer
 
 CANDIDATES: list[Address] = [("192.0.2.1", 40_000), ("198.51.100.1", 40_000)]

@@ -9,7 +9,7 @@ import zlib
 from aioice import stun
 
 from server.errors import ProtocolError
-from server.media import ice
+from server.media.transport import ice
 
 PASSWORD = "p" * 24
 SOURCE = ("198.51.100.7", 50_000)

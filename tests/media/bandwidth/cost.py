@@ -6,7 +6,7 @@ import random
 import time
 
 from server.media.bandwidth import BandwidthEstimator
-from server.media.twcc import FeedbackBuilder
+from server.media.wire.twcc import FeedbackBuilder
 
 HEAD = 12  # octets of RTCP before the fci
 INTERVAL = 0.05  # s between feedbacks

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server.media.bandwidth import BandwidthEstimator
-from server.media.twcc import FeedbackBuilder
+from server.media.wire.twcc import FeedbackBuilder
 
 STEP = 0.001  # s
 BATCH = 16

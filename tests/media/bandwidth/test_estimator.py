@@ -7,7 +7,7 @@ import pytest
 from server.errors import ProtocolError
 from server.media.bandwidth import BandwidthEstimator
 from server.media.bandwidth.rate import FLOOR, START
-from server.media.twcc import FeedbackBuilder
+from server.media.wire.twcc import FeedbackBuilder
 
 HEAD = 12  # octets of RTCP before the fci
 PATH = 55.0  # s

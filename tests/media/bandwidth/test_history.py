@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.media.bandwidth.history import RECORDS, UNACKNOWLEDGED, Group, History
-from server.media.twcc import TICK_US, FeedbackBuilder, Report, read_report
+from server.media.wire.twcc import TICK_US, FeedbackBuilder, Report, read_report
 
 HEAD = 12  # octets of RTCP before the fci
 

@@ -12,7 +12,7 @@ from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import Keys, Terms
 from server.media.phone.sounds import Player, Sound
-from server.media.rtp import RtpPacket, build_header
+from server.media.wire.rtp import RtpPacket, build_header
 from tests.media.phone.test_codecs import frequency, tone
 
 HOST = "127.0.0.1"

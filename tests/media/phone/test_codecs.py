@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server.media.opus import Samples
 from server.media.phone.codecs import Codec, codec
+from server.media.wire.opus import Samples
 
 NAMES = ["PCMU", "PCMA", "G722", "OPUS"]
 

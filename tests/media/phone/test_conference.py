@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from server.media.opus import FRAME, RATE, Encoder, Samples
-from server.media.opus import Decoder as OpusDecoder
 from server.media.phone.bridge import Bridge, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.conference import Conference
 from server.media.phone.sounds import Player, Sound
 from server.media.protocol import Speaking
-from server.media.rtp import RtpPacket
+from server.media.wire.opus import FRAME, RATE, Encoder, Samples
+from server.media.wire.opus import Decoder as OpusDecoder
+from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import OPUS, voice
 from tests.media.phone.test_bridge import HOST, Handset
 from tests.media.phone.test_codecs import tone

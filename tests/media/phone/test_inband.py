@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from server.calls.prompts import FOLDER
-from server.media.opus import Samples
 from server.media.phone.g711 import ALAW, ULAW
 from server.media.phone.inband import COLUMNS, KEYS, RATE, ROWS, Listening
 from server.media.phone.sounds import read
+from server.media.wire.opus import Samples
 
 ALL = "".join(KEYS)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from pylibsrtp import Policy, Session
 
-from server.media.ice import Address
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import KEY_HUSH, Keys, Leg, Terms
-from server.media.rtp import RtpPacket, build_header
+from server.media.transport.ice import Address
+from server.media.wire.rtp import RtpPacket, build_header
 from tests.media.phone.test_inband import pressed
 
 NAMED, THIEF = ("203.0.113.5", 4_000), ("192.0.2.66", 9)

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from server.media.opus import Samples
 from server.media.phone.codecs import Codec, codec
 from server.media.phone.gain import MOST, TARGET, Gain, soften
 from server.media.phone.mix import Listener, Mix
 from server.media.phone.resample import Resampler
+from server.media.wire.opus import Samples
 
 
 def tone(hertz: float, rate: int, frames: int, level: float = 4_000.0) -> Samples:

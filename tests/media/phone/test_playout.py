@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.media.opus import Samples
 from server.media.phone.codecs import codec
 from server.media.phone.playout import LONGEST, SHORTEST, Playout
+from server.media.wire.opus import Samples
 
 STEP = 0.02
 HERTZ = 400.0

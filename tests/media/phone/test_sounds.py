@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.media.opus import RATE
 from server.media.phone.sounds import CannotReadError, Player, Sound, Sounds, read
+from server.media.wire.opus import RATE
 from tests.media.phone.test_codecs import frequency, tone
 
 

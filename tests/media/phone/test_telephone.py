@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from server.media.opus import QUIET, RATE, Decoder
+from server.media.inward.source import PAYLOAD, Packet
 from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
-from server.media.source import PAYLOAD, Packet
 from server.media.speakers import SPEAKING
+from server.media.wire.opus import QUIET, RATE, Decoder
 from tests.media.phone.test_codecs import frequency, tone
 
 

@@ -1,0 +1,204 @@
+"""The pictures of a room: from what subscribers wish for to what each slot shows, and to what each sender should send.
+
+`layers` says which ways there are to show a picture, `allocator` which of them a subscriber's link carries, `dynacast`
+which layers a sender should send so that all of them can be had.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from server.media.allocation import layers
+from server.media.allocation.allocator import ALL, STILL, TOLERANCE, Choice, Demand, Option, cost
+from server.media.allocation.layers import Layer
+from server.media.inward.source import Source
+from server.media.outward.slots import Segment, Slot
+from server.media.participant import PICTURES, Participant
+from server.media.protocol import Picture, Want
+from server.media.terms import Codec
+
+STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
+LOOK_EVERY = 0.9  # s
+STILL_SHOWN = 0.08  # s from the still's key frame until the slot is silent again
+
+Named = tuple[str, Picture]  # whose picture of which kind
+
+
+class Pictures:
+    """`participants` is the room's table; `rank` of a picture is 0 for what is served first."""
+
+    def __init__(self, participants: Mapping[str, Participant], rank: Callable[[str, Picture], int]) -> None:
+        self._participants = participants
+        self._rank = rank
+        self._switched_at = float("-inf")
+        self._recorded: Named | None = None
+        self._changed = False  # whether somebody watches something else than when senders were told
+
+    # ---- from wishes to slots --------------------------------------------------------------------------------------
+
+    def arrange(self, participant: Participant, budget: float, now: float) -> None:
+        """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
+        demands = participant.demands = self.demands(participant, now)
+        choice = participant.allocation.decide(demands, budget, now)
+        by_slot = {demand.slot: demand for demand in demands}
+        spare = max(0.0, budget - cost(choice))
+        for slot in participant.pictures:
+            demand, option = by_slot.get(slot.number), choice.get(slot.number)
+            slot.still = option is not None and option.cap == STILL
+            if demand is None or option is None or not participant.receiving:
+                slot.show(None)
+            elif option.cap != STILL:
+                owner, kind, _ = demand.wish
+                slot.show(*self._source(owner, kind, option, slot, spare, now))
+                if slot.awaiting is not None and not _fits(slot.segment, option.rate + spare):
+                    slot.leave()
+        self._keep_stills(participant, by_slot, choice, now)
+        watched = frozenset(_watched(demands, choice))
+        if watched != participant.watched:
+            participant.watched, self._changed = watched, True
+
+    @staticmethod
+    def settled(participant: Participant, now: float) -> bool:
+        """Whether it is shown the best of all that it wishes for, whole, and all of it arrives."""
+        for demand in participant.demands:
+            option, slot = participant.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
+            source, segment = slot.showing, slot.segment
+            if option is None or source is None or segment is None or slot.awaiting is not None:
+                return False
+            if not (option.rid == source.rid == demand.ideal) or segment.cap != ALL or not source.live(now):
+                return False
+        return True
+
+    def demands(self, participant: Participant, now: float) -> list[Demand]:
+        """The wishes that can be served, each with the ways to do so."""
+        return [
+            self._demand(want.source, want, participant.pictures[want.slot], now)
+            for want in participant.wants.values()
+            if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
+        ]
+
+    def _demand(self, owner: str, want: Want, slot: Slot, now: float) -> Demand:
+        current = slot.awaiting or slot.showing
+        rid = current.rid if current is not None and (current.owner, current.kind) == (owner, want.kind) else None
+        options = layers.options(self.obtainable(owner, want.kind, now), want.width, rid)
+        ideal = layers.choose(self._offered(owner, want.kind), want.width, rid)
+        return Demand(want.slot, (owner, want.kind, want.width), self._rank(owner, want.kind), options, ideal)
+
+    def _offered(self, owner: str, kind: Picture) -> list[Layer]:
+        """All layers of a picture that its sender may send."""
+        uplink = self._participants[owner].uplink
+        return [_layer(rid, uplink.source(kind, rid)) for rid in sorted(uplink.offered(kind))]
+
+    def obtainable(self, owner: str, kind: Picture, now: float) -> list[Layer]:
+        """The layers of a picture that arrive, or that would if they were asked for."""
+        sender = self._participants.get(owner)
+        if sender is None or kind not in sender.allowed:
+            return []
+        live = {source.rid for source in sender.uplink.layers(kind, now)}
+        switch = sender.switches[kind]
+        if switch.asked and not live and not any(switch.obtainable(rid, False, now) for rid in switch.asked):
+            return []  # its owner has switched it off
+        rids = sorted(rid for rid in switch.offered | live if switch.obtainable(rid, rid in live, now))
+        return [_layer(rid, sender.uplink.source(kind, rid)) for rid in rids]
+
+    def _source(
+        self, owner: str, kind: Picture, option: Option, slot: Slot, spare: float, now: float
+    ) -> tuple[Source | None, int]:
+        """The layer that was chosen and its cap; while it does not arrive yet, what is shown already, or the smallest:
+        as much of it as the link carries, which has `spare` bit/s beside what was chosen.
+        """
+        live = {source.rid: source for source in self._participants[owner].uplink.layers(kind, now)}
+        if option.rid in live:
+            return live[option.rid], max(option.cap, 0)
+        source = slot.showing
+        if source is None or live.get(source.rid) is not source:
+            source = min(live.values(), key=lambda source: source.width, default=None)
+        if source is None:
+            return None, ALL
+        if not source.rates[ALL]:
+            return source, 0
+        rates, most = _layer(source.rid, source).expected_rates, option.rate + spare
+        cap = next((cap for cap in (2, 1, 0) if rates[cap] <= most), None)
+        return (source, cap) if cap is not None else (None, ALL)
+
+    def _keep_stills(self, participant: Participant, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
+        stills = {number: option for number, option in choice.items() if option.cap == STILL}
+        participant.stills = {number: participant.stills.get(number, float("-inf")) for number in stills}
+        for number, option in stills.items():
+            slot, shown_at = participant.pictures[number], participant.stills[number]
+            if slot.showing is not None and now - slot.began >= STILL_SHOWN:
+                slot.show(None)
+                participant.stills[number] = now
+            elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
+                owner, kind, _ = demands[number].wish
+                slot.show(self._source(owner, kind, option, slot, float("inf"), now)[0], 0)
+
+    # ---- from slots to senders -------------------------------------------------------------------------------------
+
+    def best(self, owner: str, kind: Picture, now: float) -> Source | None:
+        """The best layer of a picture that arrives now."""
+        sender = self._participants.get(owner)
+        if sender is None or kind not in sender.allowed:
+            return None
+        live = sender.uplink.layers(kind, now)
+        return max(live, key=lambda source: Layer(source.rid, source.width).expected_width, default=None)
+
+    def switch_layers(self, recorded: Named | None, now: float) -> list[tuple[Participant, Picture]]:
+        """Count together what is watched; gives the pictures whose senders are to be told what to send.
+
+        What is `recorded` is sent in full. Where nothing has changed, once a second is enough: for what nobody wants.
+        """
+        if not self._changed and recorded == self._recorded and now - self._switched_at < LOOK_EVERY:
+            return []
+        self._changed, self._recorded, self._switched_at = False, recorded, now
+        wanted: defaultdict[Named, set[str]] = defaultdict(set)
+        for participant in self._participants.values():
+            for owner, kind, rid in participant.watched:
+                wanted[owner, kind].add(rid)
+        changed = []
+        shared_in = self._screen_codec()
+        for name, participant in self._participants.items():
+            for kind in PICTURES:
+                switch = participant.switches[kind]
+                rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
+                codec = shared_in if kind == "screen" and participant.uplink.can_send(shared_in) else "vp8"
+                if switch.update(frozenset(rids), now, codec):
+                    changed.append((participant, kind))
+        return changed
+
+    def _screen_codec(self) -> Codec:
+        """VP9, where everybody can be shown it: a page of text takes less of it than of VP8, and it goes on moving."""
+        slots = (slot for participant in self._participants.values() for slot in participant.pictures)
+        return "vp9" if all("vp9" in slot.codecs for slot in slots) else "vp8"
+
+
+def _watched(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, Picture, str]]:
+    """Whose picture, of which kind, in which layer a subscriber watches.
+
+    Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their time
+    with a layer, or cannot send it.
+    """
+    for demand in demands:
+        option, (owner, kind, _) = choice.get(demand.slot), demand.wish
+        if option is not None:
+            yield owner, kind, option.rid
+            if demand.ideal is not None and option == demand.options[-1]:
+                yield owner, kind, demand.ideal
+
+
+def _fits(segment: Segment | None, most: float) -> bool:
+    """Whether what is shown until another layer begins takes no more of the link than `most` bit/s."""
+    if segment is None:
+        return True
+    source = segment.source
+    return _layer(source.rid, source).expected_rates[segment.cap] <= TOLERANCE * most
+
+
+def _layer(rid: str, source: Source | None) -> Layer:
+    if source is None:
+        return Layer(rid, 0)
+    most: layers.Rates = ()
+    if source.kind == "screen" and (source.top_layer or source.codec == "vp9"):
+        most = layers.SCREEN_RATES[source.codec]
+    return Layer(rid, source.width, source.rates, most)

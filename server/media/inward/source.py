@@ -1,0 +1,359 @@
+"""A source: one incoming stream (a microphone, or one layer of a camera or screen) and its recent packets.
+
+It brings order into what arrives (gaps, copies, late packets), remembers what a retransmission may need, asks for
+key frames without flooding the publisher.
+
+A picture's temporal layers (RFC 7741 §4.2, TID) can be capped: whoever gets only those up to a cap must see numbers
+without holes. So each packet carries how much was left out before it, for each cap: `Packet.number` and
+`Packet.picture_number` are numbers of the capped stream, still the same for all its subscribers.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from server.media.inward.asking import KeyFrames, Losses
+from server.media.inward.reception import Reception
+from server.media.protocol import Kind
+from server.media.terms import Codec
+from server.media.wire.rtp import unwrap
+
+if TYPE_CHECKING:
+    from server.media.outward.audience import Audience
+    from server.media.outward.slots import Slot
+
+PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
+EXTENSION = 0xBEDE0001  # RFC 8285 §4.2: elements of one octet's header, in one word
+_BLANK = bytes(11) + EXTENSION.to_bytes(4, "big") + bytes(4)
+BLANK_HEADER = b"\x90" + _BLANK
+BLANK_PADDING = b"\xb0" + _BLANK + bytes(7) + bytes([8])  # longer than what a video run writes
+
+VIDEO_RING = 512  # packets, about four seconds of 1 Mbit/s
+VOICE_RING = 64
+ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
+_CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
+HELD_UP = 0.25  # s by which a packet's arrival may differ from what its sender's clock says, for that to count
+
+TOP_LAYER = 2  # highest temporal layer that is told apart, and the cap that lets everything through
+Skipped = tuple[tuple[int, int], ...]  # packets and pictures left out so far, for each cap
+_NOTHING_SKIPPED: Skipped = ((0, 0),) * (TOP_LAYER + 1)
+RATES_EVERY = 1.0  # s over which bit rates are counted
+FIRST_RATES = 0.25  # s until the first are known
+PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
+_TAG_BYTES = 16  # what SRTP adds (RFC 7714)
+
+STOPPED = 0.5  # s
+LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
+
+
+class Packet:
+    """One packet of a source, made ready to be sent: `template` is RTP as `forward` sends it, numbers to be filled in.
+
+    `index` counts without wrapping; `picture` and `tl0` are those of a descriptor (0 for voices), `tid` its
+    temporal layer (at most `TOP_LAYER`). `starts` and `layer_sync` are true for the first packet of a picture, and of
+    one that depends on the base layer alone. `late` came after its place was counted as a gap.
+    """
+
+    __slots__ = (
+        "arrival",
+        "has_tl0",
+        "index",
+        "key_frame",
+        "late",
+        "layer_sync",
+        "marker",
+        "padding",
+        "picture",
+        "skipped",
+        "starts",
+        "template",
+        "tid",
+        "timestamp",
+        "tl0",
+    )
+
+    def __init__(self, index: int, timestamp: int, marker: int, template: bytes, arrival: float) -> None:
+        self.index = index
+        self.timestamp = timestamp
+        self.marker = marker  # 0x80 or 0, as it stands in the header
+        self.template = template
+        self.arrival = arrival
+        self.picture = self.tl0 = self.tid = 0
+        self.has_tl0 = self.key_frame = self.padding = self.starts = self.layer_sync = self.late = False
+        self.skipped = _NOTHING_SKIPPED
+
+    def passes(self, cap: int) -> bool:
+        """Whether it has a number of its own under this cap."""
+        return self.late or self.tid <= cap
+
+    def number(self, cap: int) -> int:
+        """Its index among the packets of layers up to `cap`."""
+        return self.index - self.skipped[cap][0]
+
+    def picture_number(self, cap: int) -> int:
+        """Its picture's number among the pictures of layers up to `cap`."""
+        return self.picture - self.skipped[cap][1]
+
+    def blank(self) -> Packet:
+        """Padding in its place: a late packet above the cap, whose number the receiver waits for."""
+        packet = Packet(self.index, self.timestamp, self.marker, BLANK_PADDING, self.arrival)
+        packet.padding, packet.skipped = True, self.skipped
+        return packet
+
+
+class Source:
+    """State of one incoming stream in one codec. `fresh` holds packets not yet passed on; `slots` those who get them.
+
+    `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
+    bit/s that a slot costs with each cap (UDP payload; 0 until known) without key frames, which are rare, `frame_rate`
+    the pictures a second of all layers; both are of the last second in which packets came.
+    """
+
+    def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int, codec: Codec = "vp8") -> None:
+        self.owner = owner
+        self.kind: Kind = kind
+        self.rid = rid
+        self.ssrc = ssrc
+        self.is_video = kind != "microphone"
+        self.codec: Codec = codec  # of pictures
+        self.has_numbers = self.is_video and codec == "vp8"  # in its payload, which differ between slots
+        self.clock_rate = 90_000 if self.is_video else 48_000
+        self.width = self.height = 0
+        self.newest: Packet | None = None
+        self.passed_on: Packet | None = None  # the newest that its slots have got
+        self.last_arrival = float("-inf")
+        self.fresh: list[Packet] = []
+        self.slots: set[Slot] = set()
+        self.waiting: set[Slot] = set()
+        self.changing: set[Slot] = set()
+        self.audiences: tuple[list[Audience], list[Slot]] | None = (
+            None  # of `slots`, None when that is to be found anew
+        )
+        self.rates = (0.0,) * (TOP_LAYER + 1)
+        self.frame_rate = 0.0
+        self.top_layer = 0  # highest temporal layer since the last key frame
+        self.losses = Losses(kind == "screen")
+        self.key_frames = KeyFrames(kind == "screen")
+        self._unheard_from = 0  # packets below this index were in a slot, or were to be heard by nobody
+        self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
+        self._skipped = _NOTHING_SKIPPED
+        self._open = 0  # the layer of the picture that arrives now, if it is above the base
+        self._key_frame = 0  # index of the last key frame's first packet
+        self._key_picture = -1  # its picture
+        self._counted = [0] * (TOP_LAYER + 1)  # bytes of each layer since the last rates
+        self._counted_pictures = 0
+        self._counted_since = 0.0
+        self.report = Reception(self.clock_rate)
+        self.clock: tuple[float, int] | None = None  # server time and RTP timestamp of one instant, from its SR
+
+    # ---- packets ---------------------------------------------------------------------------------------------------
+
+    def index_of(self, sequence: int) -> int:
+        """The unwrapped number of a 16-bit one: the nearest to the newest."""
+        if self.newest is None:
+            return sequence + 0x10000  # never negative, however late an earlier one comes
+        newest = self.newest.index
+        return newest + ((sequence - newest + 0x8000) & 0xFFFF) - 0x8000
+
+    def accept(self, packet: Packet) -> bool:
+        """Remember a packet; false for a copy, or one so late that nobody waits for it."""
+        index, ring = packet.index, self._ring
+        newest = self.newest
+        if newest is None or index > newest.index:
+            if newest is not None and index > newest.index + 1 and self.is_video:
+                self.key_frames.wanted |= not self.losses.note(newest.index + 1, index, packet.arrival)
+            self._place(packet)
+            self.newest = packet
+        else:
+            held = ring[index % len(ring)]
+            if index <= newest.index - len(ring) or (held is not None and held.index == index):
+                return False
+            self.losses.found(index, packet.arrival)
+            packet.late, packet.skipped = True, self.skipped_before(index)
+        ring[index % len(ring)] = packet
+        self.losses.came += 1
+        if packet.key_frame:
+            self.key_frames.begins(packet.arrival)
+        if self.is_video:
+            self._count(packet)
+        self.last_arrival = packet.arrival
+        self.fresh.append(packet)
+        return True
+
+    def recent(self, index: int) -> Packet | None:
+        """The packet of this number, while it is remembered."""
+        held = self._ring[index % len(self._ring)]
+        return held if held is not None and held.index == index else None
+
+    # ---- temporal layers -------------------------------------------------------------------------------------------
+
+    def _place(self, packet: Packet) -> None:
+        """Note what caps leave out before this packet, which is in order; what is missing counts as let through."""
+        if self._open and self.newest is not None and packet.picture > self.newest.picture:
+            self._skip(self._open, 0, 1)
+            self._open = 0
+        packet.skipped = self._skipped
+        if packet.tid:
+            self._open = packet.tid
+            self._skip(packet.tid, 1, 0)
+        elif packet.key_frame:
+            self.top_layer, self._key_frame = 0, packet.index
+
+    def _skip(self, tid: int, packets: int, pictures: int) -> None:
+        before = self._skipped
+        self._skipped = tuple((p + packets, n + pictures) if tid > cap else (p, n) for cap, (p, n) in enumerate(before))
+
+    def top_layer_at(self, packet: Packet) -> int:
+        """The highest layer since the last key frame, for all that is known: nobody misses what is above it."""
+        return self.top_layer if packet.index >= self._key_frame and not self.losses.missing else TOP_LAYER
+
+    def skipped_before(self, index: int) -> Skipped:
+        """What was left out before this index, present or missing: a gap has what the packet behind it has."""
+        end = index if self.newest is None else self.newest.index + 1
+        behind = (packet.skipped for n in range(index, end) if (packet := self.recent(n)) is not None)
+        return next(behind, self._skipped)
+
+    def find(self, number: int, cap: int) -> Packet | None:
+        """The packet whose `Packet.number` under `cap` is this, while it is remembered.
+
+        Numbers grow at most as fast as indices, so stepping down by the difference never jumps over the answer.
+        """
+        if self.newest is None:
+            return None
+        index = min(self.newest.index, number + self.newest.skipped[cap][0])
+        beyond = 1
+        while beyond > 0 and index > self.newest.index - len(self._ring):
+            beyond = index - self.skipped_before(index)[cap][0] - number
+            index -= beyond
+        packet = self.recent(index) if beyond == 0 else None
+        return packet if packet is not None and packet.passes(cap) else None
+
+    # ---- rates -----------------------------------------------------------------------------------------------------
+
+    def _count(self, packet: Packet) -> None:
+        now = packet.arrival
+        if not self.live(now):  # it begins, or begins again: the time without packets is no low rate
+            self._restart_count(now)
+        span = now - self._counted_since
+        if span >= (RATES_EVERY if self.frame_rate else FIRST_RATES):
+            counted = (8 * octets / span for octets in accumulate(self._counted))
+            self.rates = tuple(map(self._smoothed, self.rates, counted))
+            self.frame_rate = self._counted_pictures / span
+            self._restart_count(now)
+        if packet.key_frame:
+            self._key_picture = packet.picture
+        if packet.picture == self._key_picture:
+            if not packet.padding:
+                self.key_frames.goes_on(now)
+        else:
+            self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
+        self._counted_pictures += packet.starts
+        self.top_layer = max(self.top_layer, packet.tid)
+
+    def _smoothed(self, before: float, counted: float) -> float:
+        """A turned page comes at once, but need not be sent at once (`pacing`): a screen costs its mean."""
+        return before + PAGE_SMOOTHING * (counted - before) if self.kind == "screen" and before else counted
+
+    def _restart_count(self, now: float) -> None:
+        self._counted = [0] * (TOP_LAYER + 1)
+        self._counted_pictures = 0
+        self._counted_since = now
+
+    def since(self, first: int) -> list[Packet]:
+        """What is remembered from this number on, in order."""
+        end = first if self.newest is None else self.newest.index + 1
+        return [packet for index in range(max(first, end - len(self._ring)), end) if (packet := self.recent(index))]
+
+    def live(self, now: float) -> bool:
+        """Whether packets arrive (a voice may be silent for a while, a shared page may stand still)."""
+        return now - self.last_arrival < LIVE_FOR[self.kind]
+
+    def stopped(self, now: float) -> bool:
+        """Whether no picture of a camera has come for so long that nobody needs what is missing of the last ones."""
+        return self.kind == "camera" and self.newest is not None and now - self.newest.arrival > STOPPED
+
+    def end(self) -> None:
+        """No more packets: free the memory, and let the slots go."""
+        for slot in [*self.slots, *self.waiting]:
+            slot.show(None)
+        self._ring = [None] * len(self._ring)
+        self.fresh.clear()
+        self.losses.missing.clear()
+
+    # ---- who gets it -----------------------------------------------------------------------------------------------
+
+    def wait(self, slot: Slot) -> None:
+        """`slot` takes this source at the next key frame (a voice: at the next packet)."""
+        self.waiting.add(slot)
+        self.want_key_frame()
+
+    def stop_waiting(self, slot: Slot) -> None:
+        """`slot` no longer wishes for this source."""
+        self.waiting.discard(slot)
+
+    def wish_cap(self, slot: Slot, wished: bool) -> None:
+        """`slot`, which shows this, wishes for another cap, or no longer does."""
+        (self.changing.add if wished else self.changing.discard)(slot)
+
+    def take(self, slot: Slot) -> None:
+        """`slot` shows this source from now on."""
+        self.waiting.discard(slot)
+        self.slots.add(slot)
+        self.audiences = None
+
+    def stop_taking(self, slot: Slot) -> None:
+        """`slot` shows something else."""
+        self.slots.discard(slot)
+        self.changing.discard(slot)
+        self.audiences = None
+        if not self.slots and self.newest is not None:
+            self._unheard_from = self.newest.index + 1
+
+    def withhold(self) -> None:
+        """What is fresh may be heard by nobody, later neither."""
+        self.fresh.clear()
+        if self.newest is not None:
+            self._unheard_from = self.newest.index + 1
+
+    def onset(self, packet: Packet) -> list[Packet]:
+        """Packets of a voice just before this one that nobody got, as it was not loud yet: how its word began."""
+        found: list[Packet] = []
+        if self.is_video or self.slots:
+            return found
+        before, first = self.recent(packet.index - 1), packet
+        while before is not None and before.index >= self._unheard_from:
+            step = first.timestamp - before.timestamp & 0xFFFF_FFFF
+            total = packet.timestamp - before.timestamp & 0xFFFF_FFFF
+            if step > _CONTINUOUS or total > ONSET or before.padding:
+                break
+            found.append(before)
+            first, before = before, self.recent(before.index - 1)
+        return found[::-1]
+
+    def want_key_frame(self) -> None:
+        """Ask the sender for a key frame at the next occasion."""
+        self.key_frames.wanted = self.is_video
+
+    # ---- clocks ----------------------------------------------------------------------------------------------------
+
+    def timestamp_at(self, now: float) -> int | None:
+        """The RTP timestamp of what is captured at `now` on the server's clock; None before the first packet."""
+        if self.clock is not None:
+            at, timestamp = self.clock
+        elif self.newest is not None:
+            at, timestamp = self.newest.arrival, self.newest.timestamp
+        else:
+            return None
+        return timestamp + round((now - at) * self.clock_rate)
+
+    def placed(self, packet: Packet) -> float:
+        """When a packet would have come had nothing held it up; when it came, as long as its sender's clock is unknown.
+
+        Voice and pictures of a participant that are placed like this belong together.
+        """
+        if self.clock is None:
+            return packet.arrival
+        at, timestamp = self.clock
+        moment = at + unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
+        return min(max(moment, packet.arrival - HELD_UP), packet.arrival + HELD_UP)

@@ -1,0 +1,1 @@
+"""The one offer and its one answer: SDP read, agreed on, and written."""

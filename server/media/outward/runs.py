@@ -1,0 +1,157 @@
+"""Runs: packets of one burst that may leave as one batch, prepared once for all who get them.
+
+The kernel cuts a batch into datagrams of one length (UDP_SEGMENT, udp(7)), of which only the last may be shorter; so a
+burst is cut where the length changes. A link gets a batch all at once, so it may hold at most what 2 Mbit/s drain in
+20 ms; or twice that, where a link is known to carry twice as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media.inward.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
+
+RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
+WIDE_RUN_BYTES = 10_000  # the same of 4 Mbit/s (`Downlink.wide`)
+RUN_PACKETS = 64  # of one batch: the kernel takes no more (UDP_MAX_SEGMENTS)
+_LARGEST_TAG = 16  # bytes that SRTP adds (RFC 7714)
+_LEVELLED = 3  # octets of padding that a packet is given to join a batch
+
+
+class Numbers(NamedTuple):
+    """What differs between subscribers, as the source counts it: `marker` is 0x80 or 0.
+
+    `flags` are the first two octets of a VP8 descriptor, `picture` and `tl0` its numbers; they are 0 for voices.
+    """
+
+    marker: int
+    number: int
+    timestamp: int
+    flags: int
+    picture: int
+    tl0: int
+
+
+class Columns(NamedTuple):
+    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 1.
+
+    Those of a single packet, which voices mostly are, are plain numbers.
+    """
+
+    markers: NDArray[np.uint8] | int
+    numbers: NDArray[np.uint16] | int
+    timestamps: NDArray[np.uint32] | int
+    pictures: NDArray[np.uint16] | int
+    tl0s: NDArray[np.uint8] | int
+    ordinals: NDArray[np.uint16] | int
+
+
+Row = tuple[int, Any, int, int, int, int, int, int, int]  # where the second octet stands, pointer, length, `Numbers`
+
+
+class Run:
+    """One batch to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their indices.
+
+    It holds at most `most` bytes.
+    """
+
+    __slots__ = ("_columns", "_laid", "_most", "_numbers", "_templates", "lowest", "packets", "size")
+
+    def __init__(self, packet: Packet, template: bytes, numbers: Numbers, most: int = RUN_BYTES) -> None:
+        self._most = most
+        self.size = len(template)
+        self.lowest = packet.index
+        self.packets = [packet]
+        self._numbers = [numbers]
+        self._templates = [template]
+        self._laid: dict[int, tuple[bytes, list[Row]]] = {}
+        self._columns: Columns | None = None
+
+    def add(self, packet: Packet, template: bytes, numbers: Numbers) -> bool:
+        """Take one more packet, if the batch can still hold it; browsers' packets of a frame differ by an octet."""
+        size, count = len(template), len(self)
+        longest = max(size, self.size)
+        if len(self._templates[-1]) != self.size or size > self.size + _LEVELLED or count == RUN_PACKETS:
+            return False
+        if count * (longest + _LARGEST_TAG) + size + _LARGEST_TAG > self._most:
+            return False
+        if size > self.size:
+            self._templates = [_levelled(before, size) for before in self._templates]
+        elif size >= self.size - _LEVELLED:
+            template = _levelled(template, self.size)
+        self.size = longest
+        self._templates.append(template)
+        self._numbers.append(numbers)
+        self.packets.append(packet)
+        self.lowest = min(self.lowest, packet.index)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def laid(self, tag: int, start: Any) -> tuple[bytes, list[Row]]:
+        """The templates end to end, each followed by room for a tag of so many bytes, and a row for each.
+
+        `start` is the pointer to the memory that they will lie in.
+        """
+        laid = self._laid.get(tag)
+        if laid is None:
+            room, stride = bytes(tag), self.size + tag
+            places = range(0, stride * len(self), stride)
+            rows = [
+                (place + 1, start + place, len(template), *numbers)
+                for place, template, numbers in zip(places, self._templates, self._numbers, strict=True)
+            ]
+            laid = self._laid[tag] = room.join([*self._templates, b""]), rows
+        return laid
+
+    def lengths(self) -> list[int]:
+        """Of the packets, in bytes and without tag."""
+        return [len(template) for template in self._templates]
+
+    def columns(self) -> Columns:
+        """What `Numbers` says of each packet."""
+        if self._columns is None and len(self) == 1:
+            marker, number, timestamp, _, picture, tl0 = self._numbers[0]
+            self._columns = Columns(marker, number & 0xFFFF, timestamp, picture & 0x7FFF, tl0 & 0xFF, 1)
+        elif self._columns is None:
+            markers, numbers, timestamps, _, pictures, tl0s = zip(*self._numbers, strict=True)
+            self._columns = Columns(
+                np.array(markers, np.uint8),
+                np.array([number & 0xFFFF for number in numbers], np.uint16),
+                np.array(timestamps, np.uint32),
+                np.array([picture & 0x7FFF for picture in pictures], np.uint16),
+                np.array([tl0 & 0xFF for tl0 in tl0s], np.uint8),
+                np.arange(1, len(numbers) + 1, dtype=np.uint16),
+            )
+        return self._columns
+
+
+def _levelled(template: bytes, size: int) -> bytes:
+    """Made `size` bytes long by RTP padding (RFC 3550 §5.1), so that it fits its batch."""
+    missing = size - len(template)
+    if missing == 0:
+        return template
+    if template[0] & 0x20:  # it has padding: that becomes longer
+        missing += template[-1]
+        template = template[: -template[-1]]
+    return bytes((template[0] | 0x20,)) + template[1:] + bytes(missing - 1) + bytes((missing,))
+
+
+def cut(packets: Iterable[Packet], cap: int = TOP_LAYER, most: int = RUN_BYTES) -> list[Run]:
+    """Runs of at most so many bytes of a burst, without the temporal layers above the cap."""
+    runs: list[Run] = []
+    for packet in packets:
+        if not packet.passes(cap):
+            continue
+        template = packet.template if packet.tid <= cap else BLANK_PADDING
+        flags = template[PAYLOAD] << 8 | template[PAYLOAD + 1] if len(template) > PAYLOAD + 1 else 0
+        number, picture = packet.number(cap), packet.picture_number(cap)
+        numbers = Numbers(packet.marker, number, packet.timestamp, flags, picture, packet.tl0)
+        if not runs or not runs[-1].add(packet, template, numbers):
+            runs.append(Run(packet, template, numbers, most))
+    return runs

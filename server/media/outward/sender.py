@@ -1,0 +1,144 @@
+"""Runs on their way out: numbered for each slot, protected, sent and counted.
+
+Slots that get the same are an `Audience`: its packets are laid side by side, numbered by array arithmetic, and leave in
+one `Volley`; there remains one call of libsrtp per packet. For few slots it is cheaper to go one by one: a copy of the
+whole run and a `sendmsg` each, and per packet a `pack_into` of the numbers that differ.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media.inward.source import EXTENSION, Packet
+from server.media.outward.audience import Audience
+from server.media.outward.runs import RUN_PACKETS, WIDE_RUN_BYTES, Run, cut
+from server.media.outward.slots import Segment, Slot
+from server.media.outward.volley import Volley
+from server.media.transport.dtls import Arena, srtp_protect
+from server.media.transport.udp import UdpPort
+
+MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
+_LARGEST_PACKET = 1600  # bytes with the tag
+
+VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
+_VIDEO = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
+
+
+class RunSender:
+    """Owns the memory that libsrtp works in; `now` is when packets count as sent."""
+
+    def __init__(self, port: UdpPort) -> None:
+        self.port = port
+        self.now = 0.0
+        self.arena = Arena(WIDE_RUN_BYTES + _LARGEST_PACKET)
+        self._volley = Volley(WIDE_RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
+
+    def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
+        """Send what all members get alike."""
+        for run in runs:
+            if len(audience) >= MANY and run.lowest >= audience.first:
+                self._send_to_many(run, audience, video)
+            else:
+                self.send(run, audience.members, video)
+
+    def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
+        """Lay the run's packets end to end once for each member, number them, and send them."""
+        laid, _ = run.laid(audience.tag, self.arena.start)
+        stride = run.size + audience.tag
+        rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
+        rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
+        self._fire(run, audience, audience.number(rows, stride, run.columns(), len(run)), video)
+
+    def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
+        """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
+        volley, count = self._volley, len(run)
+        statuses = volley.protect(audience.sessions_for(count), run.lengths())
+        refused: dict[int, None] = {}  # an ordered set: members of whose packets libsrtp refused some
+        if any(statuses):
+            refused = {at // count: None for at, status in enumerate(statuses) if status}
+        failed: list[int] = []
+        at = 0
+        for number in (*refused, len(audience)):
+            failed += self.port.send_volley(volley, at, number, video)
+            at = number + 1
+        for number in failed:
+            audience.downlinks[number].dropped += count
+        audience.ledger.enter(audience, first, count, volley.size, self.now, frozenset((*refused, *failed)))
+        for number in refused:
+            self._send_others(statuses[number * count : (number + 1) * count], number, audience, video)
+
+    def _send_others(self, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
+        """Send the packets of a member's message that libsrtp did not refuse, each by itself."""
+        slot = audience.slots[number]
+        for place, status in enumerate(statuses):
+            packet = self._volley.packet(number, place)
+            if not status and self.port.send_segments(packet, len(packet), slot.downlink.address, video):
+                slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
+                slot.packets += 1
+                slot.octets += len(packet)
+            else:
+                slot.downlink.dropped += 1
+
+    def _count(self, slot: Slot, packets: int, taken: int, size: int) -> None:
+        """So many packets of a slot have got numbers, so many of them have left."""
+        if taken:
+            slot.downlink.count(taken, size, self.now, packets)
+            slot.packets += taken
+            slot.octets += size
+        slot.downlink.dropped += packets - taken
+
+    def send(self, run: Run, members: Sequence[tuple[Slot, Segment]], video: bool) -> None:
+        """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""
+        view, length, send = self.arena.view, self.arena.length, self.port.send_segments
+        protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, VOICE.pack_into
+        lowest, count, tag, laid = run.lowest, len(run), 0, None
+        numbered = members[0][1].source.has_numbers
+        for slot, segment in members:
+            if lowest < segment.first:
+                self._send_late(run.packets, slot, video)
+                continue
+            to = slot.downlink
+            if laid is None or to.tag_bytes != tag:
+                tag = to.tag_bytes
+                laid, rows = run.laid(tag, self.arena.start)
+                total, stride = len(laid), run.size + tag
+            view[:total] = laid
+            sequence, timestamp, picture, tl0 = segment.sequence, segment.timestamp, segment.picture, segment.tl0
+            session, element, step, tcc, payload_type = to.session, to.element, to.step, to.tcc, slot.payload_type
+            fixed, size, good = slot.ssrc << 32 | EXTENSION, total, count
+            for offset, place, octets, marker, number, at, flags, picture_number, base in rows:
+                tcc = tcc + step & 0xFFFF
+                if numbered:
+                    pack_video(
+                        view, offset,
+                        marker | payload_type, number + sequence & 0xFFFF, at + timestamp & 0xFFFFFFFF, fixed,
+                        element, tcc, 0,
+                        flags, picture_number + picture & 0x7FFF | 0x8000, base + tl0 & 0xFF,
+                    )  # fmt: skip
+                else:
+                    pack_voice(
+                        view, offset,
+                        marker | payload_type, number + sequence & 0xFFFF, at + timestamp & 0xFFFFFFFF, fixed,
+                        element, tcc, 0,
+                    )  # fmt: skip
+                length[0] = octets
+                if protect(session, place, length):  # libsrtp refuses a number, as too old
+                    tcc, size, good = tcc - step & 0xFFFF, offset - 1, offset // stride
+                    break
+            to.tcc = tcc
+            if size:
+                self._count(slot, good, send(view[:size], stride, to.address, video), size)
+            if good < count:
+                self._send_late(run.packets[good + 1 :], slot, video)
+
+    def _send_late(self, packets: list[Packet], slot: Slot, video: bool) -> None:
+        """Some are from before the slot's segment: each goes by itself where it belongs, or nowhere."""
+        for packet in packets:
+            segment = slot.segment_of(packet.index)
+            if segment is not None:
+                for run in cut([packet], segment.cap):
+                    self.send(run, [(slot, segment)], video)

@@ -1,0 +1,139 @@
+"""A volley: messages of one length to many addresses, laid in memory side by side and sent by one system call.
+
+`socket.sendmsg` parses an address and builds what the kernel reads anew for each message; sendmmsg(2) takes the
+structures as they stand here, of which from one volley to the next only pointers change.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media.transport.dtls import Arena, Lengths, srtp_protect
+from server.media.transport.ice import Address
+from server.media.transport.mmsg import NAME_BYTES, ffi, libc
+
+MOST = 96  # messages at a time: as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
+UDP_SEGMENT = 103  # linux/udp.h
+
+_NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in network order
+_SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
+_CONTROL = socket.CMSG_SPACE(2)
+_LINE = 64  # bytes of a line of the caches
+_KEPT = 64  # spacings of which the pointers are kept: voices have some ten, pictures ever new ones
+_SEGMENTED = socket.CMSG_LEN(2), socket.IPPROTO_UDP, UDP_SEGMENT
+
+Octets = NDArray[np.uint8]
+
+
+class Names:
+    """IPv4 addresses as the kernel reads them, and `pointers` to each, shape (n,), good while this object lives."""
+
+    __slots__ = ("_memory", "pointers")
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        packed = [
+            _NAME.pack(socket.AF_INET, socket.htons(port), int.from_bytes(socket.inet_aton(host), "little"))
+            for host, port in addresses
+        ]
+        self._memory = np.frombuffer(b"".join(packed), np.uint8)
+        self.pointers = self._memory.ctypes.data + np.arange(len(packed), dtype=np.uintp) * NAME_BYTES
+
+
+def _columns(memory: Any, kind: str, inner: str, names: tuple[str, ...]) -> list[NDArray[np.uintp]]:
+    """Pointers and sizes in an array of a C structure, which may begin with another: one column for each name."""
+    offsets = [ffi.offsetof(inner, name) for name in names]
+    rows = np.dtype(
+        {"names": list(names), "formats": [np.uintp] * len(names), "offsets": offsets, "itemsize": ffi.sizeof(kind)}
+    )
+    table = np.frombuffer(ffi.buffer(memory), rows)
+    return [table[name] for name in names]
+
+
+def _address(memory: Any) -> int:
+    return int(ffi.cast("uintptr_t", memory))
+
+
+class Volley:
+    """Room for `MOST` messages of at most `packets` packets in at most `largest` bytes.
+
+    `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. Each message of `size` bytes
+    is cut into datagrams of `segment` bytes, the last of which may be shorter.
+    """
+
+    def __init__(self, largest: int, packets: int) -> None:
+        self.arena = Arena(MOST * largest)
+        self.memory: Octets = np.frombuffer(self.arena.view, np.uint8)
+        self.size = self.segment = 0
+        self._packets = self._spacing = self._step = 0
+        self._lengths = Lengths(MOST * packets)
+        self._pointers: dict[int, list[Any]] = {}  # by their distance
+        self.addresses: Sequence[Address] = ()
+        self._messages = ffi.new("struct mmsghdr[]", MOST)
+        self._parts = ffi.new("struct iovec[]", MOST)
+        self._control = ffi.new("char[]", _CONTROL)
+        self._control_bytes = ffi.buffer(self._control)
+        self._base = self.memory.ctypes.data
+        self._numbers = numbers = np.arange(MOST, dtype=np.uintp)
+        self._places, self._sizes = _columns(self._parts, "struct iovec", "struct iovec", ("iov_base", "iov_len"))
+        names = ("msg_name", "msg_controllen", "msg_iov", "msg_iovlen", "msg_control")
+        columns = _columns(self._messages, "struct mmsghdr", "struct msghdr", names)
+        self._names, self._control_sizes, iov, iov_lengths, control = columns
+        for message in self._messages:
+            message.msg_hdr.msg_namelen = NAME_BYTES
+        iov[:] = _address(self._parts) + numbers * ffi.sizeof("struct iovec")
+        iov_lengths[:] = 1
+        control[:] = _address(self._control)
+
+    def lay(self, names: Names, addresses: Sequence[Address], size: int, segment: int) -> Octets:
+        """Messages of `size` bytes, one to each address; gives their memory, shape (n, at least size)."""
+        count = len(addresses)
+        self.addresses, self.size, self.segment = addresses, size, segment
+        self._packets = -(-size // segment)
+        # Packets lie at one distance from each other; single ones, of voices, so that few distances are in use.
+        self._step = segment if self._packets > 1 else -(-size // _LINE) * _LINE
+        self._spacing = self._packets * self._step
+        self._places[:count] = self._base + self._numbers[:count] * self._spacing
+        self._sizes[:count] = size
+        self._names[:count] = names.pointers
+        if size > segment:
+            _SEGMENT.pack_into(self._control_bytes, 0, *_SEGMENTED, segment)
+        self._control_sizes[:count] = _CONTROL if size > segment else 0
+        return self.memory[: count * self._spacing].reshape(count, self._spacing)
+
+    def protect(self, sessions: list[Any], lengths: list[int]) -> list[int]:
+        """Make SRTP of the packets, which are so long in each message, with a session for each packet of each message.
+
+        Gives the status of each, 0 where it is protected (srtp_err_status_t). One `map`: a loop costs as much again.
+        """
+        count = len(self.addresses)
+        self._lengths.values[: count * self._packets].reshape(count, self._packets)[:] = lengths
+        return list(map(srtp_protect, sessions, self._packet_pointers(), self._lengths.pointers))
+
+    def _packet_pointers(self) -> list[Any]:
+        step, count = self._step, len(self.addresses) * self._packets
+        pointers = self._pointers.get(step)
+        if pointers is None or len(pointers) < count:
+            if len(self._pointers) >= _KEPT:
+                self._pointers.clear()
+            start = self.arena.start
+            pointers = self._pointers[step] = [start + at for at in range(0, count * step, step)]
+        return pointers
+
+    def message(self, number: int) -> memoryview:
+        """The bytes of one."""
+        start = number * self._spacing
+        return self.arena.view[start : start + self.size]
+
+    def packet(self, number: int, place: int) -> memoryview:
+        """The bytes of one packet of a message."""
+        return self.message(number)[place * self.segment : (place + 1) * self.segment]
+
+    def send(self, descriptor: int, first: int, end: int) -> int:
+        """Send the messages from `first` to before `end`; how many the kernel took, 0 when it refused the first."""
+        return max(0, int(libc.sendmmsg(descriptor, self._messages + first, end - first, 0)))

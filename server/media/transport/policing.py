@@ -1,0 +1,124 @@
+"""How much one participant may ask of the node. A legal browser stays far below; what is above is refused, counted,
+and spoils nobody else's meeting.
+
+What it sends is looked at before it is decrypted, and counted only once it has proved to be its own: whoever forges a
+participant's address cannot use up its allowance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from server.media.bandwidth import START
+from server.media.wire import rtcp
+from server.media.wire.rtp import is_rtcp
+
+# A browser sends at most three camera layers and a screen, 4 Mbit/s by our REMB, and probes to twice that.
+UPLINK_MBIT = 8  # of one participant, in the long run; a second's worth may come at once
+BYTES_PER_MBIT = 125_000
+PACKETS_PER_MBIT = 150  # packets of 833 bytes; browsers' are larger, voices come beside 4 Mbit/s of pictures
+REPORTS_PER_SECOND = 300  # RTCP datagrams; fifteen slots and feedback every 50 ms make about 60
+CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a path, then one every 2.5 s
+NUMBERS_PER_SECOND = 8_000  # sequence numbers that NACKs and feedback speak of; twelve pictures make 2,500 packets
+KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
+KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
+MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
+GRAIN = 0.01  # s between two fillings
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Mbit/s that are taken of one participant, and that its link is taken to carry until its feedback tells."""
+
+    uplink_mbit: float = UPLINK_MBIT
+    downlink_mbit: float = START / 1e6
+
+
+class Bucket:
+    """A token bucket: `rate` tokens a second, at most `burst` at once."""
+
+    __slots__ = ("_burst", "_filled", "_left", "_rate")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = self._left = burst
+        self._filled: float | None = None
+
+    def take(self, tokens: float, now: float) -> bool:
+        """Take so many tokens, or none and say false."""
+        since = now if self._filled is None else self._filled
+        self._left = min(self._burst, self._left + max(0.0, now - since) * self._rate)
+        self._filled = now
+        if self._left < tokens:
+            return False
+        self._left -= tokens
+        return True
+
+
+class Allowance:
+    """What one participant may still send; `refused` counts by reason what it may not."""
+
+    def __init__(self, now: float, uplink_mbit: float = UPLINK_MBIT) -> None:
+        self.refused: Counter[str] = Counter()
+        self._filled = now
+        self._most_bytes = self._bytes = uplink_mbit * BYTES_PER_MBIT
+        self._most_packets = self._packets = uplink_mbit * PACKETS_PER_MBIT
+        self._reports = float(REPORTS_PER_SECOND)
+        self._streams: set[bytes] = set()
+        self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
+        self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
+        self._key_frames = Bucket(KEY_FRAMES_PER_SECOND, KEY_FRAMES_AT_ONCE)
+
+    def refuses(self, data: bytes, now: float) -> bool:
+        """Whether a protected datagram is more than may come now; costs half a microsecond."""
+        if now - self._filled >= GRAIN:
+            self._fill(now)
+        if is_rtcp(data):
+            left, stream = self._reports, data[4:8]
+        else:
+            left, stream = (self._packets if self._bytes >= 0 else 0), data[8:12]
+        if left < 1:
+            self.refused["policed"] += 1
+            return True
+        if stream not in self._streams and len(self._streams) >= MOST_STREAMS:
+            self.refused["too_many_streams"] += 1
+            return True
+        return False
+
+    def spend(self, data: bytes) -> None:
+        """This protected datagram was genuine."""
+        if is_rtcp(data):
+            self._reports -= 1
+            self._streams.add(data[4:8])
+        else:
+            self._packets -= 1
+            self._bytes -= len(data)
+            self._streams.add(data[8:12])
+
+    def _fill(self, now: float) -> None:
+        elapsed, self._filled = now - self._filled, now
+        self._bytes = min(self._most_bytes, self._bytes + elapsed * self._most_bytes)
+        self._packets = min(self._most_packets, self._packets + elapsed * self._most_packets)
+        self._reports = min(REPORTS_PER_SECOND, self._reports + elapsed * REPORTS_PER_SECOND)
+
+    def answers(self, now: float) -> bool:
+        """Whether one more connectivity check is answered."""
+        return self._checks.take(1, now) or self._refuse("policed_stun")
+
+    def hears(self, message: rtcp.Message, now: float) -> bool:
+        """Whether we do what an RTCP message asks for."""
+        match message:
+            case rtcp.Nack(lost=lost):
+                allowed = self._numbers.take(len(lost), now)
+            case rtcp.TransportFeedback(fci=fci):
+                allowed = self._numbers.take(int.from_bytes(fci[2:4], "big"), now)
+            case rtcp.Pli() | rtcp.Fir():
+                allowed = self._key_frames.take(1, now)
+            case _:
+                allowed = True
+        return allowed or self._refuse("policed_feedback")
+
+    def _refuse(self, reason: str) -> bool:
+        self.refused[reason] += 1
+        return False

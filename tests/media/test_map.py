@@ -1,0 +1,21 @@
+"""The map of the media node (the docstring of its package) names every module there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import server.media
+
+FOLDER = Path(server.media.__file__).parent
+MODULES = sorted(path for path in FOLDER.rglob("*.py") if path.stem != "__init__")
+OWN_DOCUMENT = {"phone", "bandwidth"}  # folders that say themselves what is in them
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_every_module_is_on_the_map(path: Path) -> None:
+    folder = path.parent.name
+    map_of_it = (path.parent if folder in OWN_DOCUMENT else FOLDER) / "__init__.py"
+    assert re.search(rf"\b{path.stem}\b", map_of_it.read_text()), f"{path.stem} stands in no map"
