@@ -3,7 +3,7 @@
 export const VP9 = "video/vp9";
 const OTHER_PROFILE = /profile-id=[1-9]/; // in a codec's parameters; all machines decode profile 0
 const DECODED = { contentType: "video/VP9", width: 1920, height: 1080, framerate: 10, bitrate: 260_000 };
-const SCREENS = { // as `SCREEN_RATES` of server/media/layers.py
+const SCREENS = { // as `SCREEN_RATES` of server/media/allocation/layers.py
   vp8: { maxBitrate: 650_000, scalabilityMode: "L1T3" }, // thin links get a quarter of its frames, as sharp: two fifths of the rate
   vp9: { maxBitrate: 260_000, scalabilityMode: "L1T1" }, // carried by a link of 400 kbit/s beside voices; in layers its encoder leaves out pictures
 };
