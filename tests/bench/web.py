@@ -24,13 +24,22 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from server.accounts import demo, service, sessions
 from server.accounts.identify import COOKIE
+from server.accounts.model import membership_table
 from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
 from server.directives import service as directives
 from server.directives.documents import Urgency
 from server.directives.keys import POLICY
-from server.directives.model import counter_table, delivery_table, directive_table, directive_words
-from server.directives.rules import DirectiveState, RecipientRole, State, stage_of
+from server.directives.model import (
+    assignment_table,
+    change_table,
+    counter_table,
+    delivery_table,
+    directive_table,
+    directive_words,
+    response_table,
+)
+from server.directives.rules import DirectiveState, Event, RecipientRole, State, stage_of
 from server.http.keys import ON_REQUEST
 from server.store import Store, Transaction, schema
 from server.store.search import exact
@@ -51,6 +60,13 @@ SUBJECTS = (
     "Ra quân làm thủy lợi nội đồng vụ Đông Xuân, tuyến {n}",
     "Phòng cháy, chữa cháy rừng mùa khô năm {year}",
     "Tiêm phòng gia súc, gia cầm đợt {n}",
+)
+LIFE = (
+    (Event.ARRIVE, State.SENT, State.ARRIVED, "arrived_at"),
+    (Event.SEE, State.ARRIVED, State.SEEN, "seen_at"),
+    (Event.REGISTER, State.SEEN, State.REGISTERED, "registered_at"),
+    (Event.REPORT, State.REGISTERED, State.REPORTED, "reported_at"),
+    (Event.ACCEPT, State.REPORTED, State.COMPLETED, "completed_at"),
 )
 PAGES = {
     "inbox": ("camthuy", "/directives/in"),
@@ -156,6 +172,7 @@ def _fill(store: Store, deliveries: int) -> int:
         numbers = range(begin + 1, min(begin + BATCH, count) + 1)
         store.write_now(_write, [_directive(n, count, leader) for n in numbers], below, chance)
     store.write_now(_count, leader.unit_id, below, count)
+    store.write_now(_follow)
     with store.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
             "ANALYZE" if connection.dialect.name == "sqlite" else "VACUUM ANALYZE"  # as autovacuum does by itself
@@ -236,12 +253,30 @@ def _delivery(directive: dict[str, Any], unit: int, chance: random.Random) -> di
     }
 
 
+def _follow(tx: Transaction) -> None:
+    """What came of each delivery: who works on it, its history line by line, and an answer where it is completed."""
+    v, m = delivery_table.c, membership_table.c
+    people = sa.select(m.unit_id, sa.func.min(m.account_id).label("account_id")).group_by(m.unit_id).subquery()
+    theirs = sa.select(v.id, people.c.account_id).join(people, people.c.unit_id == v.unit_id)
+    working = theirs.add_columns(sa.literal("lead"), v.registered_at, people.c.account_id)
+    columns = ["delivery_id", "account_id", "part", "at", "assigned_by"]
+    tx.execute(sa.insert(assignment_table).from_select(columns, working))
+    for event, before, after, moment in LIFE:
+        names = (sa.literal(one.value) for one in (event, before, after))
+        line = sa.select(v.id, *names, v[moment]).where(v[moment].is_not(None))
+        tx.execute(sa.insert(change_table).from_select(["delivery_id", "event", "before", "after", "at"], line))
+    said = sa.literal(1), sa.literal("Đã làm xong, báo cáo kèm theo."), sa.literal("Cán bộ"), v.reported_at, sa.true()
+    answers = theirs.add_columns(*said, v.completed_at).where(v.completed_at.is_not(None))
+    columns = ["delivery_id", "account_id", "version", "text", "author_name", "at", "accepted", "judged_at"]
+    tx.execute(sa.insert(response_table).from_select(columns, answers))
+
+
 def _count(tx: Transaction, leader_unit: int, below: list[int], count: int) -> None:
     """The counters where the rows are."""
     rows = [{"register": "in", "unit_id": unit, "year": NOW.year, "last": count} for unit in below]
     rows.append({"register": "out", "unit_id": leader_unit, "year": NOW.year, "last": count})
     tx.execute(sa.insert(counter_table), rows)
     if tx.connection.dialect.name == "postgresql":
-        for table in (directive_table, delivery_table):
+        for table in (directive_table, delivery_table, change_table, response_table):
             last = f"(SELECT max(id) FROM {table.name})"
             tx.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})"))
