@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import socketio
@@ -66,6 +67,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
     on_ack: OnAck
     heart: Heart
     intake: Intake
+    ended: Callable[[str, str], Awaitable[None]]
     all: dict[str, DirectSocket]
     """By Engine.IO's id."""
 
@@ -123,8 +125,20 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
                 await self._writing
             self._idle = False
             await self._sock.close()
-            await owner.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            await self._end()
             self.server.sockets.pop(owner.sid, None)  # Engine.IO does so, too, but not where the task was cancelled
+
+    async def _end(self) -> None:
+        """As Engine.IO's `close`, with less in between: five thousand may go at once."""
+        owner = self.owner
+        if owner.closed or owner.closing:
+            return
+        owner.closing = True
+        try:
+            await self.ended(owner.sid, self.server.reason.TRANSPORT_CLOSE)
+        except Exception:
+            log.exception("failed with the end of %s", owner.sid)
+        owner.closed = True
 
     async def _read_on(self) -> None:
         owner = self.owner
@@ -238,6 +252,7 @@ def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> tuple[Heart, Intake]:
     """Let a server make its connections by `DirectSocket`; gives what must run to ask them and to read them."""
     heart, intake = Heart(sio.eio), Intake()
     shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "all": dict[str, DirectSocket]()}
+    shared["ended"] = partial(_ended, sio)
     made = type("OwnDirectSocket", (DirectSocket,), shared)
     sio.eio._async = {**sio.eio._async, "websocket": made}
     usual = sio.eio.handlers["connect"]
@@ -249,6 +264,19 @@ def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> tuple[Heart, Intake]:
 
     sio.eio.on("connect", connected)
     return heart, intake
+
+
+async def _ended(sio: socketio.AsyncServer, eio_sid: str, reason: str) -> None:
+    """A connection is over: what Socket.IO does then for its one namespace, with less in between."""
+    sid = sio.manager.sid_from_eio_sid(eio_sid, "/")
+    if sid is not None and sio.manager.is_connected(sid, "/"):
+        sio.manager.pre_disconnect(sid, "/")
+        sio._binary_packet.pop(eio_sid, None)
+        try:
+            await sio.handlers["/"]["disconnect"](sid, reason)
+        finally:
+            sio.manager.basic_disconnect(sid, "/")
+    sio.environ.pop(eio_sid, None)
 
 
 async def send_packet(sio: socketio.AsyncServer, room: str, packet: bytes) -> None:

@@ -30,11 +30,12 @@ class RoomIndex(socketio.AsyncManager):  # type: ignore[misc]  # socketio has no
     def basic_disconnect(self, sid: str, namespace: str, **_options: Any) -> None:
         """As Socket.IO's, by the index; a room of one goes as a whole."""
         rooms = self.rooms.get(namespace, {})
-        for room in self._rooms_of.pop((namespace, sid), set()):
-            if len(rooms.get(room, ())) == 1:
+        for room in self._rooms_of.pop((namespace, sid), ()):
+            members = rooms[room]
+            if len(members) == 1:
                 del rooms[room]
             else:
-                super().basic_leave_room(sid, namespace, room)
+                del members[sid]
         if not rooms:
             self.rooms.pop(namespace, None)
         self.callbacks.pop(sid, None)

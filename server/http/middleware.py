@@ -6,6 +6,7 @@ import contextvars
 import logging
 import secrets
 import time
+from http import HTTPStatus
 from urllib.parse import quote
 
 from aiohttp import web
@@ -61,8 +62,9 @@ async def identify_request(request: web.Request, handler: Handler) -> web.Stream
         return reply
     finally:
         who, seconds = request.get(PRINCIPAL), time.perf_counter() - begin
-        for tell in request.app.get(ON_REQUEST, ()):
-            tell(request.method, status, seconds)
+        if status != HTTPStatus.SWITCHING_PROTOCOLS:  # how long a page was open is no time of a request
+            for tell in request.app.get(ON_REQUEST, ()):
+                tell(request.method, status, seconds)
         log.info(
             "%s %s %d %.0f ms %s",
             request.method,

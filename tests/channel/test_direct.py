@@ -157,6 +157,7 @@ async def test_what_waits_in_the_queue_is_not_overtaken(harness: Harness) -> Non
 async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert direct.STALL_SECONDS <= 5
     monkeypatch.setattr(direct, "STALL_SECONDS", 0.3)
     heard: list[Any] = []
     await harness.connect("leader.2", heard)

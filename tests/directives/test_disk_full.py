@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 
+from server.directives.keys import FILES
 from server.directives.model import delivery_table, directive_table
 from server.store import Store
 from tests.conftest import ApiClient, As, Clock, DistrictIds
-from tests.directives.test_api import ROOT, body
+from tests.directives.files import pdf
+from tests.directives.test_api import ROOT, body, form
 from tests.directives.test_refusals import rows
+from tests.privileges import small_disk
 
 pytestmark = pytest.mark.sqlite_only  # PostgreSQL's own restart and its states have tests of their own
 FULL, ROOM = 1, 4_294_967_294
@@ -83,3 +86,26 @@ async def test_a_report_that_found_no_room_is_sent_again(
     disk.pages = ROOM
     assert [(await commune.post(f"{path}/responses", long)).status for _twice in range(2)] == [201, 201]
     assert len(rows(store)["response"]) == 1
+
+
+async def test_a_file_that_finds_no_room_is_sent_again(
+    as_: As, app: web.Application, store: Store, district: DistrictIds, clock: Clock
+) -> None:
+    leader, commune = await as_("chutich"), await as_("camthuy")
+    made = await leader.post(f"{ROOT}?issue=true", body(clock, [district.unit("19606")]))
+    path = f"{ROOT}/{(await made.json())['id']}"
+    assert (await commune.post(f"{path}/register")).status == 200
+    large = pdf("x" * 600_000)
+
+    async def report() -> ClientResponse:
+        return await commune.post(f"{path}/responses", data=form(("a.pdf", large, "application/pdf"), command_id="a"))
+
+    before, folder = rows(store), app[FILES].folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with small_disk(folder, "384k"):
+        assert await code_of(await report()) == (503, "disk")
+        assert rows(store) == before
+        assert list(folder.iterdir()) == [], "what was begun is cleared away"
+    assert [(await report()).status for _twice in range(2)] == [201, 201]
+    assert len(rows(store)["response"]) == 1
+    assert [file.read_bytes() for file in folder.glob("??/*")] == [large]

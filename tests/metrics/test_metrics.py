@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from server.app import make_app
+from server.channel import CHANNEL
 from server.config import Http, Metrics, Settings
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
@@ -93,6 +94,20 @@ async def test_requests_events_and_the_database_are_counted(
     assert value(text, "giaoban_http_request_seconds_count") >= 4
     assert value(text, "giaoban_connections") == 0
     assert value(text, "process_cpu_seconds_total") > 0
+
+
+async def test_how_long_a_page_was_open_is_no_time_of_a_request(as_: As, app: web.Application) -> None:
+    admin = await as_("quantri")
+    async with admin.client.ws_connect("/socket.io/?EIO=4&transport=websocket") as page:
+        await page.receive()
+        assert app[CHANNEL].sio.eio.sockets
+    for _ in range(500):  # the server sees the end a little later
+        if not app[CHANNEL].sio.eio.sockets:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    text = await (await admin.get("/metrics")).text()
+    assert 'status="101"' not in text
 
 
 async def test_no_figure_names_anybody(as_: As, app: web.Application, district: DistrictIds, clock: Clock) -> None:
