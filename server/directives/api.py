@@ -22,6 +22,7 @@ from server.directives.shapes import (
     DirectiveDone,
     DraftInput,
     Inbox,
+    IssueInput,
     Opened,
     Outbox,
     RegisterInput,
@@ -121,9 +122,8 @@ async def submit(request: web.Request) -> web.Response:
 
 async def issue(request: web.Request) -> web.Response:
     """Issue a draft: it gets its number and goes to all recipients."""
-    command, who = await read_body(request, Command), principal(request)
-    done = await request.app[STORE].write(service.issue, who, request.app[POLICY], path_id(request), command.command_id)
-    return json_reply(done)
+    data, who = await read_body(request, IssueInput), principal(request)
+    return json_reply(await request.app[STORE].write(service.issue, who, request.app[POLICY], path_id(request), data))
 
 
 async def check(request: web.Request) -> web.Response:
@@ -218,7 +218,7 @@ ROUTES = [
     Route("PUT", _D, edit, _DRAFT, body=DraftInput, answer=DirectiveDone),
     Route("DELETE", _D, delete, _DRAFT),
     Route("POST", f"{_D}/submit", submit, _DRAFT, answer=DirectiveDone),
-    Route("POST", f"{_D}/issue", issue, Permission.ISSUE_DIRECTIVE, body=Command, answer=DirectiveDone),
+    Route("POST", f"{_D}/issue", issue, Permission.ISSUE_DIRECTIVE, body=IssueInput, answer=DirectiveDone),
     Route("POST", f"{_D}/attachments", attach, _DRAFT, answer=Attachments),
     Route("DELETE", f"{_D}/attachments/{{file:\\d+}}", detach, _DRAFT),
     Route("POST", f"{_D}/seen", see, _READ, answer=DeliveryDone),

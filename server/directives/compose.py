@@ -19,14 +19,15 @@ from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.question_forms import lines_typed, read_questions
 from server.directives.rules import Relation
+from server.directives.service.issue import issue_id
 from server.directives.service.problems import problem_texts
 from server.directives.shapes import (
     Attachment,
     CheckResult,
-    CommandId,
     Directive,
     DirectiveDone,
     DraftInput,
+    IssueInput,
     Upload,
 )
 from server.directives.uploads import read_uploads
@@ -50,13 +51,6 @@ COMMON = (
     DocumentType.GIAY_MOI,
     DocumentType.CONG_DIEN,
 )
-
-
-class IssueForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The leader's one click; `confirmed` once what should be known first was shown."""
-
-    command_id: CommandId = ""
-    confirmed: bool = False
 
 
 class NewQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,11 +124,15 @@ async def show_form(
     values: dict[str, Any],
     *,
     draft: int | None = None,
+    revision: int | None = None,
     files: Sequence[Attachment] = (),
     error: UserError | None = None,
     found: CheckResult | None = None,
 ) -> web.Response:
-    """The compose page with values, with what is wrong with them, or with what should be known before the click."""
+    """The compose page with values, with what is wrong with them, or with what should be known before the click.
+
+    `revision` is that of the stored `draft`, which what is typed is to take the place of.
+    """
     who, policy = principal(request), request.app[POLICY]
     problems = problem_texts(request, error) if error else []
     earlier = int(values["related"] or 0)
@@ -150,6 +148,7 @@ async def show_form(
     ]
     context = {
         "draft": draft,
+        "revision": revision or 0,
         "files": files,
         "values": values,
         "problems": problems,
@@ -212,8 +211,12 @@ async def show_draft_form(request: web.Request, error: UserError | None = None) 
     opened = await store.read(service.open_directive, who, policy, path_id(request))
     _require_draft(opened.directive)
     offered, values = await store.read(choices, who, policy), values_of(opened.directive, policy.zone)
-    files = opened.directive.attachments
-    return await show_form(request, offered, values, draft=opened.directive.id, files=files, error=error)
+    return await show_form(request, offered, values, **_stored(opened.directive), error=error)
+
+
+def _stored(directive: Directive) -> dict[str, Any]:
+    """What the form says of a stored draft besides its values."""
+    return {"draft": directive.id, "revision": directive.revision, "files": directive.attachments}
 
 
 def _require_draft(directive: Directive) -> None:
@@ -238,7 +241,8 @@ def _save(
 async def post_compose(request: web.Request) -> web.Response:
     """Keep the draft; then, by the button, hand it to the leader or issue it.
 
-    What is kept stays kept, its files too, when the second step is refused: the form comes again with the reason.
+    What is kept stays kept, its files too, when the second step is refused: the form comes again with the reason. So it
+    does when somebody else has changed the draft meanwhile; nothing is kept then.
     """
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
     draft_id = path_id(request) if "id" in request.match_info else None
@@ -246,6 +250,7 @@ async def post_compose(request: web.Request) -> web.Response:
     values = await read_form(request)
     offered = await store.read(choices, who, policy)
     groups = offered.group_ids()
+    typed = values_typed(form, groups, lines_typed(values))
     try:
         draft, uploads = draft_of(form, groups, policy.zone, read_questions(values)), await read_uploads(request)
         saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
@@ -253,36 +258,30 @@ async def post_compose(request: web.Request) -> web.Response:
         if form.action in ("issue", "submit") and not form.confirmed:
             found = await store.read(service.before_issue, who, policy, saved.id)
             if found.warns:
-                kept = (await store.read(service.open_directive, who, policy, saved.id)).directive.attachments
-                typed = values_typed(form, groups, lines_typed(values))
-                return await show_form(request, offered, typed, draft=saved.id, files=kept, found=found)
+                kept = (await store.read(service.open_directive, who, policy, saved.id)).directive
+                return await show_form(request, offered, typed, **_stored(kept), found=found)
         if form.action == "issue":
-            await store.write(service.issue, who, policy, saved.id, form.command_id and f"issue:{form.command_id}"[:64])
+            data = IssueInput(revision=saved.revision, command_id=issue_id(form.command_id))
+            await store.write(service.issue, who, policy, saved.id, data)
         elif form.action == "submit":
             await store.write(service.submit, who, saved.id)
-    except (ConflictError, TooLargeError):
-        raise
+    except (ConflictError, TooLargeError) as error:
+        if error.code != "draft_changed" or draft_id is None:
+            raise
+        return await _show_typed(request, offered, typed, draft_id, error)
     except UserError as error:
-        files: Sequence[Attachment] = ()
-        if draft_id is not None:
-            files = (await store.read(service.open_directive, who, policy, draft_id)).directive.attachments
-        return await show_form(
-            request, offered, values_typed(form, groups, lines_typed(values)), draft=draft_id, files=files, error=error
-        )
+        return await _show_typed(request, offered, typed, draft_id, error)
     return see_other(f"/directives/{saved.id}")
 
 
-async def post_issue(request: web.Request) -> web.Response:
-    """One click of the leader. What is missing brings the form; what should be known first, the draft's page."""
-    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    command = await read_body(request, IssueForm)
-    try:
-        if not command.confirmed and (await store.read(service.before_issue, who, policy, path_id(request))).warns:
-            return see_other(f"/directives/{path_id(request)}")
-        await store.write(service.issue, who, policy, path_id(request), command.command_id)
-    except service.DraftError as error:
-        return await show_draft_form(request, error)
-    return see_other(f"/directives/{path_id(request)}")
+async def _show_typed(
+    request: web.Request, offered: Choices, typed: dict[str, Any], draft_id: int | None, error: UserError
+) -> web.Response:
+    """The form again as it was typed, on top of the draft as it is stored now."""
+    who, policy, stored = principal(request), request.app[POLICY], dict[str, Any]()
+    if draft_id is not None:
+        stored = _stored((await request.app[STORE].read(service.open_directive, who, policy, draft_id)).directive)
+    return await show_form(request, offered, typed, **stored, error=error)
 
 
 async def post_delete(request: web.Request) -> web.Response:
@@ -297,6 +296,5 @@ ROUTES = [
     Route("POST", "/directives/new", post_compose, _DRAFT),
     Route("GET", "/directives/{id:\\d+}/edit", get_edit, _DRAFT),
     Route("POST", "/directives/{id:\\d+}/edit", post_compose, _DRAFT),
-    Route("POST", "/directives/{id:\\d+}/issue", post_issue, Permission.ISSUE_DIRECTIVE),
     Route("POST", "/directives/{id:\\d+}/delete", post_delete, _DRAFT),
 ]

@@ -23,6 +23,7 @@ from server.directives import (
     registering,
     scheduling,
     service,
+    signing,
     timing,
     voicing,
     wall,
@@ -97,6 +98,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
         exchange,
         exchange_answers,
         scheduling,
+        signing,
         voicing,
         wall,
     )

@@ -19,7 +19,10 @@ from server.http.i18n import _
 
 
 class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields of the page; `deadline` is local time, groups are keys of the unit groups."""
+    """Fields of the page; `deadline` is local time, groups are keys of the unit groups.
+
+    `revision` is that of the draft that the page began from; a new one has none.
+    """
 
     kind: DocumentType
     subject: LongText = ""
@@ -37,6 +40,7 @@ class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     relation: Relation | None = None
     related: int | None = None
     exercise: bool = False
+    revision: int = 0
     command_id: CommandId = ""
     action: str = "save"
     confirmed: bool = False
@@ -78,6 +82,7 @@ def draft_of(
         related=form.related,
         questions=questions,
         exercise=form.exercise,
+        revision=form.revision,
         command_id=form.command_id,
     )
 

@@ -36,12 +36,14 @@ directive_table = Table(
     sa.Column("exercise", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("scheduled_at", UtcDateTime),
     sa.Column("schedule_problem", sa.String(40)),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("unit_id", "year", "number", "exercise"),
     sa.Index(None, "unit_id", "state", "issued_at"),
     sa.Index(None, "state", "scheduled_at"),
     sa.Index(None, "issued_at"),
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
+`revision` grows with each change of a draft, its files included: who signs names the one that they have read.
 `scheduled_at` is the moment it was signed for; `schedule_problem` says why it was not issued then.
 An `exercise` is numbered by itself, so that the numbers of real documents have no gaps.
 What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""

@@ -156,6 +156,13 @@ async def show_directive(
     return await render(request, template, context, status=error.status if error else 200)
 
 
+async def show_again(request: web.Request, error: UserError, typed: str = "") -> web.Response:
+    """The page of the directive in the path as it is now, with what is wrong and what was typed."""
+    who, policy = principal(request), request.app[POLICY]
+    opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
+    return await show_directive(request, opened, error, typed)
+
+
 def call_words(request: web.Request) -> dict[str, Any]:
     """For templates: what became of calls in words, and whether there is a telephone to call with."""
     texts = OUTCOMES | {Outcome.DROPPED: _("Đứt đường dây giữa chừng")}

@@ -11,9 +11,9 @@ from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
-from server.directives.pages import show_directive
+from server.directives.pages import show_again
 from server.directives.shapes import Command, CommandId, DirectiveDone, ScheduleInput
-from server.errors import UserError
+from server.errors import ConflictError, UserError
 from server.http import STORE, Route, json_reply, principal, read_body, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _
@@ -21,9 +21,10 @@ from server.http.reading import path_id
 
 
 class ScheduleForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The form as it was typed: `at` is local time."""
+    """The form as it was typed: `at` is local time, `revision` that of the draft that the page showed."""
 
     at: str = ""
+    revision: int = 0
     command_id: CommandId = ""
 
 
@@ -40,18 +41,17 @@ async def take_back(request: web.Request) -> web.Response:
 
 
 async def post_schedule(request: web.Request) -> web.Response:
-    """The form. What is missing in the document brings its form; a moment that cannot be, the page again."""
-    form, who, policy = await read_body(request, ScheduleForm), principal(request), request.app[POLICY]
+    """The form. What is missing in the document brings its form; what cannot be signed so, the page again."""
+    form, who = await read_body(request, ScheduleForm), principal(request)
     try:
-        data = ScheduleInput(at=_moment(request, form.at), command_id=form.command_id)
+        data = ScheduleInput(at=_moment(request, form.at), revision=form.revision, command_id=form.command_id)
         await request.app[STORE].write(service.schedule, who, path_id(request), data)
     except service.DraftError as error:
         return await show_draft_form(request, error)
     except UserError as error:
-        if error.field != "at":
+        if isinstance(error, ConflictError) and error.code != "draft_changed":
             raise
-        opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
-        return await show_directive(request, opened, error, form.at)
+        return await show_again(request, error, form.at)
     return see_other(f"/directives/{path_id(request)}")
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from server.accounts.permissions import Permission
 from server.directives import service
 from server.directives.keys import POLICY
-from server.directives.pages import show_delivery, show_directive
+from server.directives.pages import show_again, show_delivery
 from server.directives.shapes import (
     CommandId,
     DeliveryDone,
@@ -51,13 +51,6 @@ class ReasonForm(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
-async def _again(request: web.Request, error: UserError, note: str) -> web.Response:
-    """The directive's page with what is wrong and what was typed."""
-    who, policy = principal(request), request.app[POLICY]
-    opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
-    return await show_directive(request, opened, error, note)
-
-
 async def post_recall(request: web.Request) -> web.Response:
     """From the board, or for one unit from its delivery."""
     form = await read_body(request, ReasonForm)
@@ -67,7 +60,7 @@ async def post_recall(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        return await _again(request, error.at(note="reason"), form.reason)
+        return await show_again(request, error.at(note="reason"), form.reason)
     return see_other(f"/directives/{path_id(request)}")
 
 
@@ -79,7 +72,7 @@ async def post_answer(request: web.Request) -> web.Response:
     except ConflictError:
         raise
     except UserError as error:
-        return await _again(request, error, data.note)
+        return await show_again(request, error, data.note)
     return see_other(f"/directives/{path_id(request)}")
 
 

@@ -39,7 +39,7 @@ def form(*files: tuple[str, bytes, str], **fields: str) -> aiohttp.FormData:
 async def test_the_whole_way(as_: As, district: DistrictIds, clock: Clock) -> None:
     clerk, leader, cadre = await as_("vanthu"), await as_("chutich"), await as_("camthuy")
     made = await (await clerk.post(ROOT, body(clock, [district.unit("19606")]))).json()
-    assert made == {"id": made["id"], "state": "DRAFT", "number_text": ""}
+    assert made == {"id": made["id"], "state": "DRAFT", "number_text": "", "revision": 1}
     one = f"{ROOT}/{made['id']}"
     added = await clerk.post(f"{one}/attachments", data=form(("Kế hoạch.pdf", pdf(), "application/pdf")))
     assert added.status == 201

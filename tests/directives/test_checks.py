@@ -148,10 +148,10 @@ async def test_the_form_warns_once_and_issues_all_the_same(
     drafts = (await (await (await as_("chutich")).get("/api/v1/directives")).json())["drafts"]
     (kept,) = drafts
     path = f"/directives/{kept['directive']}"
-    asked = await leader.post(f"{path}/issue", {})  # one click elsewhere: the draft's page says it first
+    asked = await leader.post(f"{path}/issue", {"revision": "1"})  # one click elsewhere: the draft's page says it first
     assert (asked.status, asked.headers["Location"]) == (303, path)
     assert "Vẫn ban hành" in await (await leader.get(path)).text()
-    done = await leader.post(f"{path}/edit", form | {"confirmed": "true"})
+    done = await leader.post(f"{path}/edit", form | {"confirmed": "true", "revision": "1"})
     assert done.status == 303
     found = await (await (await as_("chutich")).get("/api/v1/directives")).json()
     assert [line["number_text"] for line in found["issued"]] == ["02/KH-UBND", "01/KH-UBND"]

@@ -260,20 +260,20 @@ async def test_the_pages(store: Store, people: dict[str, Principal], page_as: Pa
     assert "Ký và hẹn giờ" in page and "2026-11-26T07:" in page  # the next opening is offered
     assert "Ký và hẹn giờ" not in await (await clerk.get(place)).text()
     for typed, said in (("mai", "không đúng dạng"), ("2026-11-20T08:00", "phải sau lúc này")):
-        refused = await leader.post(f"{place}/schedule", {"at": typed})
+        refused = await leader.post(f"{place}/schedule", {"revision": "1", "at": typed})
         text = await refused.text()
         assert (refused.status, said in text) == (422, True)
-    unfit = await leader.post(f"{place}/schedule", {"at": "2026-12-24T08:00"})
+    unfit = await leader.post(f"{place}/schedule", {"revision": "1", "at": "2026-12-24T08:00"})
     assert (unfit.status, "Hạn trả lời phải sau lúc ban hành." in await unfit.text()) == (422, True)
     assert (await clerk.post(f"{place}/schedule", {"at": "2026-11-26T08:00"})).status == 403
-    assert (await leader.post(f"{place}/schedule", {"at": "2026-11-26T20:00"})).status == 303
+    assert (await leader.post(f"{place}/schedule", {"revision": "1", "at": "2026-11-26T20:00"})).status == 303
     page = await (await leader.get(place)).text()
     assert "Đã ký, chờ đến giờ ban hành" in page and "ngoài giờ làm việc" in page and "Rút lại" in page
     assert "Xóa bản nháp" not in page
     assert "Rút lại" not in await (await clerk.get(place)).text()
     assert "Đã ký, hẹn giờ" in await (await clerk.get("/directives/out")).text()
     assert (await leader.post(f"{place}/take-back")).status == 303
-    assert (await leader.post(f"{place}/schedule", {"at": "2026-11-26T08:00"})).status == 303
+    assert (await leader.post(f"{place}/schedule", {"revision": "1", "at": "2026-11-26T08:00"})).status == 303
     assert "ngoài giờ làm việc" not in await (await leader.get(place)).text()
     clock.set(DUE + timedelta(hours=1))
     sweep(store)

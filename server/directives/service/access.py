@@ -48,6 +48,13 @@ def draft_of_ours(tx: Transaction, who: Principal, directive_id: int) -> Any:
     return row
 
 
+def require_revision(draft: Any, revision: int | None) -> None:
+    """Raise ConflictError unless a draft (its row) is still as somebody has read it; None means however it is."""
+    if revision is not None and draft.revision != revision:
+        text = _("Bản nháp đã được sửa sau khi đồng chí mở ra, nên chưa làm gì cả. Xin đọc lại bản hiện nay.")
+        raise ConflictError("draft_changed", text)
+
+
 def delivery_to_us(tx: Transaction, who: Principal, directive_id: int, *, lock: bool = False) -> Any:
     """The delivery of a directive to the person's own unit."""
     query = BOTH.where(v.directive_id == directive_id, v.unit_id == who.unit_id)

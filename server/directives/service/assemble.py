@@ -51,6 +51,7 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         signer_position=row.signer_position or "",
         author=accounts.names(tx, [row.author_id]).get(row.author_id, ""),
         changed_at=row.changed_at,
+        revision=row.revision,
         attachments=[attachment_shape(file) for file in files],
         recipients=recipients,
         relation=Relation(row.relation) if row.relation else None,

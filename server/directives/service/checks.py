@@ -156,9 +156,14 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
     return check_before_issue(tx, who, policy, draft, directive_id)
 
 
-def before_issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:
-    """What is to be shown between the click and the issue; nothing once it is issued. Raises DraftError."""
+def before_issue(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, revision: int | None = None
+) -> CheckResult:
+    """What is to be shown between the click and the issue; nothing once it is issued.
+
+    Raises DraftError, and ConflictError if the draft is another `revision` by now.
+    """
     if directive_of_ours(tx, who, directive_id).state == DirectiveState.ISSUED:
         return CheckResult()
-    require_fit(tx, who, directive_id)
+    require_fit(tx, who, directive_id, revision)
     return check_stored(tx, who, policy, directive_id)

@@ -17,7 +17,7 @@ from server.directives.model import attachment_table, directive_table, recipient
 from server.directives.policy import Policy
 from server.directives.questions import check_questions, clean_question
 from server.directives.rules import DirectiveState, RecipientRole, Relation
-from server.directives.service.access import draft_of_ours
+from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.forward import copy_attachments
 from server.directives.service.problems import DraftError
@@ -126,7 +126,7 @@ def create_draft(
         if clean.relation is Relation.FORWARDS:
             copy_attachments(tx, who, clean, directive_id)
         add_attachments(tx, who, policy, uploads, directive_id=directive_id)
-        return DirectiveDone(id=directive_id, state=DirectiveState.DRAFT)
+        return DirectiveDone(id=directive_id, state=DirectiveState.DRAFT, revision=1)
 
     return once(tx, who, draft.command_id, content, work, DirectiveDone)
 
@@ -203,17 +203,18 @@ def edit_draft(
 
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id)
+        require_revision(row, draft.revision)
         if row.schedule_problem:
             reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # somebody deals with it
         clean = _clean(tx, who, policy, draft)
         check_draft_input(tx, who, clean)
-        tx.execute(sa.update(directive_table).where(directive_table.c.id == directive_id).values(**_columns(tx, clean)))
+        tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **_columns(tx, clean), "revision": row.revision + 1})
         set_recipients(tx, directive_id, clean.recipients)
         if keep is not None:
             a = attachment_table.c
             tx.execute(sa.delete(attachment_table).where(a.directive_id == directive_id, a.id.not_in(list(keep))))
         add_attachments(tx, who, policy, uploads, directive_id=directive_id)
-        return DirectiveDone(id=directive_id, state=DirectiveState(row.state))
+        return DirectiveDone(id=directive_id, state=DirectiveState(row.state), revision=row.revision + 1)
 
     return once(tx, who, draft.command_id, content, work, DirectiveDone)
 
@@ -244,17 +245,22 @@ def add_attachments(
     return made
 
 
+def next_revision(tx: Transaction, draft: Any) -> None:
+    """A locked draft is another than the one that somebody has read."""
+    tx.execute(UPDATE_DIRECTIVE, {"directive": draft.id, "revision": draft.revision + 1})
+
+
 def attach(
     tx: Transaction, who: Principal, policy: Policy, directive_id: int, uploads: Sequence[Upload]
 ) -> list[Attachment]:
     """Add files to a draft."""
-    draft_of_ours(tx, who, directive_id)
+    next_revision(tx, draft_of_ours(tx, who, directive_id))
     return add_attachments(tx, who, policy, uploads, directive_id=directive_id)
 
 
 def detach(tx: Transaction, who: Principal, directive_id: int, attachment_id: int) -> None:
     """Take a file off a draft; its bytes stay in the store, where another document may need them."""
-    draft_of_ours(tx, who, directive_id)
+    next_revision(tx, draft_of_ours(tx, who, directive_id))
     a = attachment_table.c
     gone = tx.execute(sa.delete(attachment_table).where(a.id == attachment_id, a.directive_id == directive_id))
     if gone.rowcount == 0:

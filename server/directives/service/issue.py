@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
@@ -15,7 +16,7 @@ from server.directives.model import delivery_table, directive_table, recipient_t
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
-from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours
+from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, may_send_to
 from server.directives.service.numbers import OUT, series, take_number
@@ -25,7 +26,7 @@ from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
 from server.directives.service.telling import MOMENT, tell_issued
 from server.directives.service.withdraw import supersede
-from server.directives.shapes import DirectiveDone, DraftInput, Upload
+from server.directives.shapes import DirectiveDone, DraftInput, IssueInput, Upload
 from server.reach import service as reach
 from server.store import Transaction
 from server.store.events import unit_sequence
@@ -33,19 +34,28 @@ from server.units import service as units
 
 r, v = recipient_table.c, delivery_table.c
 Recipients = Sequence[tuple[int, RecipientRole]]
+AS_IT_IS = IssueInput()
 
 
-def issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int, command_id: str = "") -> DirectiveDone:
+def issue(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: IssueInput = AS_IT_IS
+) -> DirectiveDone:
     """Issue a draft: it gets its number and goes to all recipients. Raises DraftError, ConflictError."""
     who.require(Permission.ISSUE_DIRECTIVE)
-    return once(
-        tx, who, command_id, ["issue", directive_id], lambda: _issue(tx, who, policy, directive_id), DirectiveDone
-    )
+
+    def work() -> DirectiveDone:
+        row = draft_of_ours(tx, who, directive_id)
+        require_revision(row, data.revision)
+        return release(tx, who, policy, row)
+
+    return once(tx, who, data.command_id, ["issue", directive_id, msgspec.to_builtins(data)], work, DirectiveDone)
 
 
-def require_fit(tx: Transaction, who: Principal, directive_id: int) -> None:
-    """Raise DraftError with all that keeps a draft from being issued."""
-    check_fit(tx, who, draft_of_ours(tx, who, directive_id), tx.now)
+def require_fit(tx: Transaction, who: Principal, directive_id: int, revision: int | None = None) -> None:
+    """Raise DraftError with all that keeps a draft from being issued, ConflictError if it is another `revision`."""
+    row = draft_of_ours(tx, who, directive_id)
+    require_revision(row, revision)
+    check_fit(tx, who, row, tx.now)
 
 
 def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
@@ -62,7 +72,7 @@ def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
         body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
         body |= {"exercise": row.exercise}
         tx.emit("directive.waiting", [who.unit_id], body)
-    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
+    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING, revision=row.revision)
 
 
 def create_and_issue(
@@ -71,11 +81,12 @@ def create_and_issue(
     """Write and issue at once, as a leader may; `draft.command_id` covers both."""
     who.require(Permission.ISSUE_DIRECTIVE)
     made = create_draft(tx, who, policy, draft, uploads)
-    return issue(tx, who, policy, made.id, f"issue:{draft.command_id}"[:64] if draft.command_id else "")
+    return issue(tx, who, policy, made.id, IssueInput(command_id=issue_id(draft.command_id)))
 
 
-def _issue(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> DirectiveDone:
-    return release(tx, who, policy, draft_of_ours(tx, who, directive_id))
+def issue_id(command_id: str) -> str:
+    """The id of the second of two commands that were given as one: write, then issue."""
+    return f"issue:{command_id}"[:64] if command_id else ""
 
 
 def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> DirectiveDone:

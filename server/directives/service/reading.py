@@ -144,6 +144,7 @@ def _sent_line(row: Any, counts: Counts) -> SentLine:
         deadline=row.deadline,
         issued_at=row.issued_at,
         changed_at=row.changed_at,
+        revision=row.revision,
         counts=counts,
         exercise=row.exercise,
         scheduled_at=row.scheduled_at,

@@ -19,7 +19,7 @@ from server.accounts.principal import Principal
 from server.directives.model import directive_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState
-from server.directives.service.access import d, directive_of_ours, draft_of_ours
+from server.directives.service.access import d, directive_of_ours, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
 from server.directives.service.recipients import settle_recipients
@@ -41,6 +41,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
 
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id)
+        require_revision(row, data.revision)
         if data.at <= tx.now:
             raise UserError("past_moment", _("Giờ ban hành phải sau lúc này."), field="at")
         if data.at > tx.now + LONGEST_AHEAD:

@@ -10,11 +10,12 @@ from server.directives.rules import DirectiveState, State
 
 
 class DirectiveDone(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a command about a directive."""
+    """The answer to a command about a directive; `revision` is that of a draft."""
 
     id: int
     state: DirectiveState
     number_text: str = ""
+    revision: int | None = None
 
 
 class DeliveryDone(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
 
     `command_id` is made by the client, one for each command: a repeat gets the first answer. `relation` says what it
     is to the directive `related`, an issued one of the same unit. An `exercise` (diễn tập) is marked as one everywhere
-    and numbered by itself.
+    and numbered by itself. `revision` is the one that an edit starts from; without it the edit overwrites any.
     """
 
     kind: DocumentType
@@ -45,6 +45,7 @@ class DraftInput(msgspec.Struct, frozen=True, kw_only=True):
     related: int | None = None
     questions: list[Question] = []
     exercise: bool = False
+    revision: int | None = None
     command_id: CommandId = ""
 
 
@@ -54,10 +55,21 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class IssueInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign a draft, which is issued at once.
+
+    `revision` is the one that was read: if the draft is another by now, nothing is signed. Without it any is signed.
+    """
+
+    revision: int | None = None
+    command_id: CommandId = ""
+
+
 class ScheduleInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Sign a draft now, to be issued at a later moment, a year ahead at most."""
+    """Sign a draft now, to be issued at a later moment, a year ahead at most; `revision` as in `IssueInput`."""
 
     at: Moment
+    revision: int | None = None
     command_id: CommandId = ""
 
 

@@ -231,7 +231,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
-    `schedule_problem` is the code of what kept it from being issued then.
+    `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then.
     """
 
     id: int
@@ -250,6 +250,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     signer_position: str
     author: str
     changed_at: datetime
+    revision: int
     attachments: list[Attachment]
     recipients: list[Recipient]
     relation: Relation | None = None
@@ -300,6 +301,7 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime | None
     issued_at: datetime | None
     changed_at: datetime
+    revision: int
     counts: Counts
     exercise: bool = False
     scheduled_at: datetime | None = None
