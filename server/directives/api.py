@@ -13,9 +13,9 @@ from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
 from server.directives.question_forms import read_report
 from server.directives.shapes import (
+    AcceptInput,
     Attachment,
     CheckResult,
-    Command,
     Delivery,
     DeliveryDone,
     Directive,
@@ -195,8 +195,8 @@ async def get_delivery(request: web.Request) -> web.Response:
 
 async def accept(request: web.Request) -> web.Response:
     """Accept the answer: the delivery is completed."""
-    command, who = await read_body(request, Command), principal(request)
-    return json_reply(await request.app[STORE].write(service.accept, who, path_id(request), command.command_id))
+    data = await read_body(request, AcceptInput)
+    return json_reply(await request.app[STORE].write(service.accept, principal(request), path_id(request), data))
 
 
 async def send_back(request: web.Request) -> web.Response:
@@ -227,6 +227,6 @@ ROUTES = [
     Route("POST", f"{_D}/responses", report, Permission.ANSWER_DELIVERY, body=ReportInput, answer=DeliveryDone),
     Route("GET", f"/api/v1/attachments/{_ID}", get_attachment, _READ),
     Route("GET", _V, get_delivery, _FOLLOW, answer=OpenedDelivery),
-    Route("POST", f"{_V}/accept", accept, Permission.REVIEW_RESPONSE, body=Command, answer=DeliveryDone),
+    Route("POST", f"{_V}/accept", accept, Permission.REVIEW_RESPONSE, body=AcceptInput, answer=DeliveryDone),
     Route("POST", f"{_V}/send-back", send_back, Permission.REVIEW_RESPONSE, body=SendBackInput, answer=DeliveryDone),
 ]

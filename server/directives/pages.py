@@ -22,7 +22,16 @@ from server.directives.policy import Policy
 from server.directives.question_forms import read_report, typed_answers
 from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, possible
 from server.directives.service.problems import problem_texts
-from server.directives.shapes import Command, Delivery, Opened, ReceivedLine, ReturnInput, SendBackInput
+from server.directives.shapes import (
+    AcceptInput,
+    Command,
+    CommandId,
+    Delivery,
+    Opened,
+    ReceivedLine,
+    ReturnInput,
+    SendBackInput,
+)
 from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
@@ -60,11 +69,19 @@ class BoardQuery(msgspec.Struct, frozen=True, kw_only=True):
     open: list[str] | None = None
 
 
+class AcceptForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The page's button: `version` is that of the answer on the page."""
+
+    version: int = 0
+    command_id: CommandId = ""
+
+
 class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The page's form: `deadline` is local time."""
+    """The page's form: `deadline` is local time, `version` that of the answer on the page."""
 
     note: str = ""
     deadline: str = ""
+    version: int = 0
     command_id: str = ""
 
 
@@ -266,9 +283,15 @@ async def get_delivery(request: web.Request) -> web.Response:
 
 
 async def post_accept(request: web.Request) -> web.Response:
-    """Accept the answer."""
-    command, who = await read_body(request, Command), principal(request)
-    done = await request.app[STORE].write(service.accept, who, path_id(request), command.command_id)
+    """Accept the answer; if there is a newer one, the page comes again with it."""
+    form = await read_body(request, AcceptForm)
+    data = AcceptInput(version=form.version, command_id=form.command_id)
+    try:
+        done = await request.app[STORE].write(service.accept, principal(request), path_id(request), data)
+    except ConflictError as error:
+        if error.code != "answer_changed":
+            raise
+        return await show_delivery(request, error)
     return see_other(f"/directives/{done.directive}")
 
 
@@ -277,11 +300,13 @@ async def post_send_back(request: web.Request) -> web.Response:
     form = await read_body(request, SendBackForm)
     try:
         deadline = parse_local(form.deadline, request.app[POLICY].zone) if form.deadline else None
-        data = SendBackInput(note=form.note[:1000], deadline=deadline, command_id=form.command_id[:64])
+        data = SendBackInput(
+            note=form.note[:1000], deadline=deadline, version=form.version, command_id=form.command_id[:64]
+        )
         done = await request.app[STORE].write(service.send_back, principal(request), path_id(request), data)
-    except ConflictError:
-        raise
     except UserError as error:
+        if isinstance(error, ConflictError) and error.code != "answer_changed":
+            raise
         return await show_delivery(request, error, form.note)
     except ValueError:
         wrong = UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline")

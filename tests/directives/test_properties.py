@@ -32,6 +32,7 @@ from server.directives.rules import (
 )
 from server.directives.service.steps import position_of
 from server.directives.shapes import (
+    AcceptInput,
     AssignInput,
     Command,
     ExtensionDecision,
@@ -97,7 +98,7 @@ class World:
             case "report":
                 return write(service.report, self.cadre, POLICY, directive, ReportInput(text="x", command_id=command))
             case "accept":
-                return write(service.accept, self.clerk, self.delivery, command)
+                return write(service.accept, self.clerk, self.delivery, AcceptInput(command_id=command))
             case "recall":
                 return write(service.recall, self.leader, POLICY, directive, RecallInput(note="x", command_id=command))
             case "agree" | "refuse":

@@ -16,32 +16,37 @@ from server.directives.service.commands import once
 from server.directives.service.forward import require_no_open_children
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
-from server.directives.shapes import DeliveryDone, SendBackInput
-from server.errors import UserError
+from server.directives.shapes import AcceptInput, DeliveryDone, SendBackInput
+from server.errors import ConflictError, UserError
 from server.http.i18n import _
 from server.store import Transaction
 
+NEWEST = AcceptInput()
 
-def accept(tx: Transaction, who: Principal, delivery_id: int, command_id: str = "") -> DeliveryDone:
-    """The answer is good: the delivery is completed."""
+
+def accept(tx: Transaction, who: Principal, delivery_id: int, data: AcceptInput = NEWEST) -> DeliveryDone:
+    """The answer is good: the delivery is completed. Raises ConflictError."""
     who.require(Permission.REVIEW_RESPONSE)
 
     def work() -> DeliveryDone:
         row = delivery_of_ours(tx, who, delivery_id)
+        _require_version(tx, row, data.version)
         require_no_open_children(tx, row)
         state = step(tx, row, Event.ACCEPT, who, completed_at=tx.now)
         _judge(tx, who, row, accepted=True, note=None)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
-    return once(tx, who, command_id, ["accept", delivery_id], work, DeliveryDone)
+    content = ["accept", delivery_id, msgspec.to_builtins(data)]
+    return once(tx, who, data.command_id, content, work, DeliveryDone)
 
 
 def send_back(tx: Transaction, who: Principal, delivery_id: int, data: SendBackInput) -> DeliveryDone:
-    """More is needed. Without a new deadline the old one holds."""
+    """More is needed. Without a new deadline the old one holds. Raises ConflictError, UserError."""
     who.require(Permission.REVIEW_RESPONSE)
 
     def work() -> DeliveryDone:
         row = delivery_of_ours(tx, who, delivery_id)
+        _require_version(tx, row, data.version)
         note = note_of(data.note)
         if note is None:
             raise UserError("no_note", _("Xin ghi rõ cần bổ sung gì."), field="note")
@@ -53,6 +58,15 @@ def send_back(tx: Transaction, who: Principal, delivery_id: int, data: SendBackI
 
     content = ["send_back", delivery_id, msgspec.to_builtins(data)]
     return once(tx, who, data.command_id, content, work, DeliveryDone)
+
+
+def _require_version(tx: Transaction, delivery: Any, version: int | None) -> None:
+    """Raise ConflictError if the newest answer of a locked delivery is not the one that somebody has read."""
+    r = response_table.c
+    newest = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == delivery.id))
+    if version is not None and newest is not None and newest.version != version:
+        text = _("Đơn vị đã gửi báo cáo mới sau khi đồng chí mở ra, nên chưa làm gì cả. Xin đọc báo cáo mới nhất.")
+        raise ConflictError("answer_changed", text)
 
 
 def _judge(tx: Transaction, who: Principal, delivery: Any, *, accepted: bool, note: str | None) -> None:

@@ -13,6 +13,7 @@ from server.directives.shapes.done import (
 )
 from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
 from server.directives.shapes.inputs import (
+    AcceptInput,
     AlarmsInput,
     AssignInput,
     Command,
@@ -65,6 +66,7 @@ from server.directives.shapes.views import (
 )
 
 __all__ = [
+    "AcceptInput",
     "AlarmDone",
     "AlarmLine",
     "Alarms",

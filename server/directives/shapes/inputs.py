@@ -96,11 +96,23 @@ class ReportInput(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class AcceptInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Accept an answer.
+
+    `version` is that of the answer that was read: if a newer one has come, nothing is accepted. Without it the newest
+    is.
+    """
+
+    version: int | None = None
+    command_id: CommandId = ""
+
+
 class SendBackInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for more, until a new deadline."""
+    """Ask for more, until a new deadline; `version` as in `AcceptInput`."""
 
     note: Words
     deadline: Moment | None = None
+    version: int | None = None
     command_id: CommandId = ""
 
 
