@@ -11,9 +11,10 @@ from server.config import ROOT
 from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
 from server.directives.posts import Duty
-from server.directives.rules import ACTORS, BACK, EDXML_CODES, FINAL, RECEIPTS, STATES, Event, State
+from server.directives.rules import ACTORS, BACK, DRAFT_STATES, EDXML_CODES, FINAL, RECEIPTS, STATES, Event, State
 
 DOCUMENT = ROOT / "docs" / "directives.md"
+DRAFTS_BEGIN, DRAFTS_END = "<!-- drawn from DRAFT_STATES: begin -->", "<!-- drawn from DRAFT_STATES: end -->"
 BEGIN, END = "<!-- drawn from rules.py: begin -->", "<!-- drawn from rules.py: end -->"
 CLOCKS_BEGIN, CLOCKS_END = "<!-- drawn from directives.toml: begin -->", "<!-- drawn from directives.toml: end -->"
 REACH_BEGIN, REACH_END = "<!-- drawn from [reach.*]: begin -->", "<!-- drawn from [reach.*]: end -->"
@@ -60,6 +61,15 @@ def drawing() -> str:
 
 def _line(state: State, event: Event, after: str) -> str:
     return f"{state.value} --> {'OPEN' if after == BACK.value else after}: {event.value}"
+
+
+def drafts() -> str:
+    """What may happen until the issue, as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", "    [*] --> DRAFT"]
+    for state, steps in DRAFT_STATES.items():
+        lines += [f"    {state.value} --> {after.value}: {event.value}" for event, after in steps.items()]
+        lines += [] if steps else [f"    {state.value} --> [*]"]
+    return "\n".join(lines)
 
 
 def table() -> str:
@@ -123,6 +133,7 @@ def _cell(value: Any) -> str:
 def sections(policy: Policy) -> dict[tuple[str, str], str]:
     """What stands between each pair of marks."""
     return {
+        (DRAFTS_BEGIN, DRAFTS_END): f"```mermaid\n{drafts()}\n```",
         (BEGIN, END): f"```mermaid\n{drawing()}\n```\n\n{table()}",
         (CLOCKS_BEGIN, CLOCKS_END): clock_table(policy),
         (REACH_BEGIN, REACH_END): reach_table(policy),

@@ -24,6 +24,9 @@ ANNOUNCEMENTS = (
     ),
     Announcement("directive.held", "A signed directive could not be issued; `accounts` are told", durable=True),
     Announcement(
+        "directive.handed_back", "A leader handed a draft back; `accounts`, its author, are told", durable=True
+    ),
+    Announcement(
         "directive.clerk_wanted",
         "A caller could not reach a clerk; `accounts` are to call back",
         durable=True,

@@ -61,6 +61,18 @@ recipient_table = Table(
 )
 """Who a draft will go to; after the issue the deliveries say who it went to."""
 
+returned_table = Table(
+    "directive_returned",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("directive_id", sa.ForeignKey("directive.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("account_name", sa.String(50), nullable=False),
+    sa.Column("note", sa.String(1000), nullable=False),
+)
+"""Each time that a leader has handed a draft back to its author, and why."""
+
 delivery_table = Table(
     "delivery",
     metadata,

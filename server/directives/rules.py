@@ -81,6 +81,43 @@ class DirectiveState(StrEnum):
     ISSUED = "ISSUED"
 
 
+class DraftEvent(StrEnum):
+    """What can happen to a directive before it is issued; `edit` stands for its deletion, too."""
+
+    EDIT = "edit"
+    SUBMIT = "submit"
+    HAND_BACK = "hand_back"
+    SIGN = "sign"
+    ISSUE = "issue"
+    TAKE_BACK = "take_back"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+_WRITTEN = {DraftEvent.SIGN: DirectiveState.SCHEDULED, DraftEvent.ISSUE: DirectiveState.ISSUED}
+DRAFT_STATES: Mapping[DirectiveState, Mapping[DraftEvent, DirectiveState]] = {
+    DirectiveState.DRAFT: {
+        DraftEvent.EDIT: DirectiveState.DRAFT,
+        DraftEvent.SUBMIT: DirectiveState.WAITING,
+        **_WRITTEN,
+    },
+    DirectiveState.WAITING: {
+        DraftEvent.EDIT: DirectiveState.WAITING,
+        DraftEvent.SUBMIT: DirectiveState.WAITING,
+        DraftEvent.HAND_BACK: DirectiveState.DRAFT,
+        **_WRITTEN,
+    },
+    DirectiveState.SCHEDULED: {
+        DraftEvent.TAKE_BACK: DirectiveState.WAITING,
+        DraftEvent.HOLD: DirectiveState.WAITING,
+        DraftEvent.RELEASE: DirectiveState.ISSUED,
+    },
+    DirectiveState.ISSUED: {},
+}
+"""State × event → state of a directive until its issue; `sign` is for a later moment, at which it is released or held
+back."""
+
+
 class RecipientRole(StrEnum):
     """What a recipient is asked to do; with a lead the others assist (Nghị định 30/2020, Điều 24)."""
 

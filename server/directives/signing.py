@@ -1,4 +1,4 @@
-"""The leader's click on a draft: issue it as it was read."""
+"""The leader's clicks on a draft: issue it as it was read, or hand it back to its author."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from server.directives import service
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
 from server.directives.pages import show_again
-from server.directives.shapes import CommandId, IssueInput
-from server.errors import ConflictError
-from server.http import STORE, Route, principal, read_body, see_other
+from server.directives.shapes import CommandId, DirectiveDone, HandBackInput, IssueInput, Words
+from server.errors import ConflictError, UserError
+from server.http import STORE, Route, json_reply, principal, read_body, see_other
 from server.http.reading import path_id
 
 
@@ -24,6 +24,13 @@ class IssueForm(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int = 0
     confirmed: bool = False
+    command_id: CommandId = ""
+
+
+class HandBackForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Another name than `note`, which a form beside it has."""
+
+    reason: Words = ""
     command_id: CommandId = ""
 
 
@@ -45,4 +52,30 @@ async def post_issue(request: web.Request) -> web.Response:
     return see_other(f"/directives/{directive}")
 
 
-ROUTES = [Route("POST", "/directives/{id:\\d+}/issue", post_issue, Permission.ISSUE_DIRECTIVE)]
+async def hand_back(request: web.Request) -> web.Response:
+    """Hand a draft that waits for a signature back to its author, with the reason."""
+    data, who = await read_body(request, HandBackInput), principal(request)
+    return json_reply(await request.app[STORE].write(service.hand_back, who, path_id(request), data))
+
+
+async def post_hand_back(request: web.Request) -> web.Response:
+    """The form of the draft's page."""
+    form = await read_body(request, HandBackForm)
+    data = HandBackInput(note=form.reason, command_id=form.command_id)
+    try:
+        await request.app[STORE].write(service.hand_back, principal(request), path_id(request), data)
+    except ConflictError:
+        raise
+    except UserError as error:
+        return await show_again(request, error.at(note="reason"), form.reason)
+    return see_other(f"/directives/{path_id(request)}")
+
+
+_ISSUE = Permission.ISSUE_DIRECTIVE
+ROUTES = [
+    Route("POST", "/directives/{id:\\d+}/issue", post_issue, _ISSUE),
+    Route(
+        "POST", "/api/v1/directives/{id:\\d+}/hand-back", hand_back, _ISSUE, body=HandBackInput, answer=DirectiveDone
+    ),
+    Route("POST", "/directives/{id:\\d+}/hand-back", post_hand_back, _ISSUE),
+]

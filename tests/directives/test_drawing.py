@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.directives import drawing
-from server.directives.rules import STATES, Event, State
+from server.directives.rules import DRAFT_STATES, STATES, Event, State
 from tests.directives.helpers import POLICY
 
 
@@ -28,6 +28,13 @@ def test_every_step_that_leads_elsewhere_is_drawn() -> None:
     assert len(drawn) > 25
 
 
+def test_every_step_of_a_draft_is_drawn() -> None:
+    drawn = set(re.findall(r"(\w+) --> (\w+): (\w+)", drawing.drafts()))
+    steps = [(state, after, event) for state, of in DRAFT_STATES.items() for event, after in of.items()]
+    assert drawn == {(state.value, after.value, event.value) for state, after, event in steps}
+    assert ("WAITING", "DRAFT", "hand_back") in drawn
+
+
 def test_every_event_stands_in_the_table() -> None:
     listed = set(re.findall(r"\| ([a-z_]+) \| [a-z]+ \| [\w ]+ \|$", drawing.table(), re.MULTILINE))
     assert listed == {event.value for event in Event}
@@ -44,6 +51,7 @@ def test_the_clock_table_has_every_urgency_and_span() -> None:
 def test_renewing_a_document_changes_only_what_is_drawn(tmp_path: Path) -> None:
     file = tmp_path / "x.md"
     clocks = f"{drawing.CLOCKS_BEGIN}{drawing.CLOCKS_END}{drawing.REACH_BEGIN}{drawing.REACH_END}"
+    clocks += f"{drawing.DRAFTS_BEGIN}{drawing.DRAFTS_END}"
     file.write_text(f"before\n{drawing.BEGIN}\nold\n{drawing.END}\nafter\n{clocks}", "utf-8")
     drawing.main(file)
     text = file.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What is signed is what was read: a draft that has changed since is not issued."""
+"""What is signed is what was read; what is not signed goes back to its author with the reason."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives import service
-from server.directives.rules import DirectiveState
-from server.directives.shapes import Directive, IssueInput, ScheduleInput, Upload
-from server.errors import ConflictError
+from server.directives.model import returned_table
+from server.directives.rules import DRAFT_STATES, DirectiveState, DraftEvent
+from server.directives.service import scheduling
+from server.directives.shapes import Directive, HandBackInput, IssueInput, ScheduleInput, Upload
+from server.errors import ConflictError, NotAllowedError, UserError
 from server.store import Store
+from server.store.events import since
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.files import pdf
 from tests.directives.helpers import POLICY, WEEK, draft
@@ -167,3 +172,108 @@ async def test_the_form_of_an_older_draft_overwrites_nothing_unasked(
     again = await leader.post(place, hidden(text, place) | typed | {"action": "issue"})
     assert again.status == 303
     assert read(store, people, waiting).subject == "Lời của lãnh đạo"
+
+
+# ---- back to the author
+
+BACK = HandBackInput(note="Mục 2 thiếu căn cứ", command_id="back")
+
+
+def test_a_leader_hands_a_draft_back_with_the_reason(
+    store: Store, people: dict[str, Principal], waiting: int, clock: Clock
+) -> None:
+    leader, seen = people["chutich"], read(store, people, waiting).revision
+    done = [store.write_now(service.hand_back, leader, waiting, BACK) for _each in range(2)]
+    assert (done[0].state, done[0]) == (DirectiveState.DRAFT, done[1])
+    now = read(store, people, waiting)
+    assert (now.state, [(one.person, one.note) for one in now.returns]) == ("DRAFT", [(leader.name, BACK.note)])
+    events = store.read_now(lambda tx: since(tx.connection, leader.unit_id, 0))
+    (told,) = [msgspec.json.decode(one.body) for one in events if one.kind == "directive.handed_back"]
+    assert (told["accounts"], told["href"]) == ([people["vanthu"].account_id], f"/directives/{waiting}")
+    with pytest.raises(ConflictError, match="draft_changed"):  # another leader's page that was open before
+        store.write_now(service.issue, leader, POLICY, waiting, IssueInput(revision=seen))
+    clock.advance(hours=1)
+    edit(store, people, waiting, body="Đủ căn cứ")
+    store.write_now(service.submit, people["vanthu"], waiting)
+    store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Còn sai chính tả"))
+    assert [one.note for one in read(store, people, waiting).returns] == ["Còn sai chính tả", BACK.note]
+    store.write_now(service.issue, leader, POLICY, waiting)
+    issued = store.read_now(service.open_directive, people["camthuy"], POLICY, waiting)
+    assert issued.directive.returns == [], "what was said inside the unit stays there"
+
+
+def test_what_cannot_be_handed_back(store: Store, people: dict[str, Principal], waiting: int) -> None:
+    leader = people["chutich"]
+    with pytest.raises(NotAllowedError):
+        store.write_now(service.hand_back, people["vanthu"], waiting, BACK)
+    with pytest.raises(UserError, match="no_reason"):
+        store.write_now(service.hand_back, leader, waiting, HandBackInput(note=" "))
+    store.write_now(service.hand_back, leader, waiting, BACK)
+    with pytest.raises(ConflictError, match="not_waiting"):
+        store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Nữa"))
+    store.write_now(service.delete_draft, people["vanthu"], waiting)
+    assert store.read_now(lambda tx: tx.all(sa.select(returned_table))) == []
+
+
+@pytest.mark.parametrize("state", list(DirectiveState))
+@pytest.mark.parametrize("event", [one for one in DraftEvent if one not in (DraftEvent.HOLD, DraftEvent.RELEASE)])
+def test_what_happens_is_what_the_table_says(
+    store: Store, people: dict[str, Principal], waiting: int, state: DirectiveState, event: DraftEvent
+) -> None:
+    leader, later = people["chutich"], ScheduleInput(at=store.clock() + timedelta(days=1))
+    way = {
+        DirectiveState.DRAFT: DraftEvent.HAND_BACK,
+        DirectiveState.SCHEDULED: DraftEvent.SIGN,
+        DirectiveState.ISSUED: DraftEvent.ISSUE,
+    }
+    do = {
+        DraftEvent.EDIT: lambda: edit(store, people, waiting),
+        DraftEvent.SUBMIT: lambda: store.write_now(service.submit, people["vanthu"], waiting),
+        DraftEvent.HAND_BACK: lambda: store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Sửa")),
+        DraftEvent.SIGN: lambda: store.write_now(service.schedule, leader, waiting, later),
+        DraftEvent.ISSUE: lambda: store.write_now(service.issue, leader, POLICY, waiting),
+        DraftEvent.TAKE_BACK: lambda: store.write_now(service.take_back, leader, waiting),
+    }
+    if state in way:
+        do[way[state]]()
+    assert read(store, people, waiting).state == state
+    after = DRAFT_STATES[state].get(event)
+    if after is None:
+        with pytest.raises(ConflictError):
+            do[event]()
+    else:
+        assert do[event]().state == after
+    assert read(store, people, waiting).state == (after or state)
+
+
+@pytest.mark.parametrize("event", [DraftEvent.HOLD, DraftEvent.RELEASE])
+def test_what_the_sweeper_does_is_what_the_table_says(
+    store: Store,
+    people: dict[str, Principal],
+    waiting: int,
+    clock: Clock,
+    event: DraftEvent,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store.write_now(service.schedule, people["chutich"], waiting, ScheduleInput(at=store.clock() + timedelta(days=1)))
+    clock.advance(days=1)
+    if event is DraftEvent.HOLD:
+        monkeypatch.setattr(scheduling.accounts, "principals", lambda _tx, _account: [])
+    assert store.write_now(service.issue_due, POLICY)
+    assert read(store, people, waiting).state == DRAFT_STATES[DirectiveState.SCHEDULED][event]
+
+
+async def test_handing_back_on_the_page(
+    store: Store, people: dict[str, Principal], waiting: int, page_as: PageAs, as_: As
+) -> None:
+    leader, clerk, place = await page_as("chutich"), await page_as("vanthu"), f"/directives/{waiting}"
+    assert "Trả lại người soạn" in await (await leader.get(place)).text()
+    assert "Trả lại người soạn" not in await (await clerk.get(place)).text()
+    assert (await clerk.post(f"{place}/hand-back", {"reason": "Sửa"})).status == 403
+    empty = await leader.post(f"{place}/hand-back", {"reason": " "})
+    assert (empty.status, "Xin ghi rõ lý do." in await empty.text()) == (422, True)
+    assert (await leader.post(f"{place}/hand-back", {"reason": "Mục 2 thiếu căn cứ"})).status == 303
+    text = await (await clerk.get(place)).text()
+    assert "Lãnh đạo đã trả lại người soạn" in text and "Mục 2 thiếu căn cứ" in text and "Viết tiếp" in text
+    over = await (await as_("chutich")).post(f"/api/v1{place}/hand-back", {"note": "Nữa"})
+    assert (over.status, (await over.json(content_type=None))["code"]) == (409, "not_waiting")

@@ -23,6 +23,7 @@ from server.directives.service.edxml_out import edxml_of
 from server.directives.service.edxml_register import draft_of_edxml, original_of, register_edxml, status_of_edxml
 from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
+from server.directives.service.hand_back import hand_back
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.overview import Tile, Worst, overview
@@ -100,6 +101,7 @@ __all__ = [
     "edit_draft",
     "edxml_of",
     "gaps_of",
+    "hand_back",
     "inbox",
     "issue",
     "issue_due",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import delivery_table, directive_table
-from server.directives.rules import DirectiveState
+from server.directives.rules import DRAFT_STATES, DirectiveState, DraftEvent
 from server.directives.service.problems import no_directive
 from server.errors import ConflictError
 from server.http.i18n import _
@@ -36,16 +36,33 @@ def directive_of_ours(tx: Transaction, who: Principal, directive_id: int, *, loc
     return row
 
 
-def draft_of_ours(tx: Transaction, who: Principal, directive_id: int) -> Any:
-    """A draft of the person's own unit, locked. Raises ConflictError once it is signed or issued."""
+_NOT_NOW = {
+    DirectiveState.ISSUED: ("already_issued", _("Văn bản đã ban hành nên không sửa hay xóa được nữa.")),
+    DirectiveState.SCHEDULED: (
+        "scheduled",
+        _("Văn bản đã ký và đang chờ đến giờ ban hành. Xin rút lại trước khi sửa, xóa hay ban hành ngay."),
+    ),
+    DirectiveState.DRAFT: ("not_waiting", _("Bản nháp này không chờ ký nên không có gì để trả lại.")),
+}
+
+
+def draft_of_ours(tx: Transaction, who: Principal, directive_id: int, event: DraftEvent = DraftEvent.EDIT) -> Any:
+    """A draft of the person's own unit, locked, to which `event` can happen. Raises ConflictError."""
     who.require(Permission.DRAFT_DIRECTIVE)
     row = directive_of_ours(tx, who, directive_id, lock=True)
-    if row.state == DirectiveState.ISSUED:
-        raise ConflictError("already_issued", _("Văn bản đã ban hành nên không sửa hay xóa được nữa."))
-    if row.state == DirectiveState.SCHEDULED:
-        text = _("Văn bản đã ký và đang chờ đến giờ ban hành. Xin rút lại trước khi sửa, xóa hay ban hành ngay.")
-        raise ConflictError("scheduled", text)
+    draft_after(row, event)
     return row
+
+
+def draft_after(draft: Any, event: DraftEvent) -> DirectiveState:
+    """The state of a draft (its row) after an event. Raises ConflictError if the table has no such step."""
+    state = DirectiveState(draft.state)
+    after = DRAFT_STATES[state].get(event)
+    if after is not None:
+        return after
+    if event is DraftEvent.TAKE_BACK:
+        raise ConflictError("not_scheduled", _("Văn bản này không chờ đến giờ ban hành."))
+    raise ConflictError(*_NOT_NOW[state])
 
 
 def require_revision(draft: Any, revision: int | None) -> None:

@@ -20,6 +20,7 @@ from server.directives.service.assign import assigned
 from server.directives.service.drafts import recipients_of
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
+from server.directives.service.hand_back import returns_of
 from server.directives.service.kept import kept_spoken
 from server.directives.service.recipients import recipients_now
 from server.directives.service.sources import source_of
@@ -61,6 +62,7 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         scheduled_at=row.scheduled_at,
         schedule_problem=row.schedule_problem or "",
         source=source_of(tx, row),
+        returns=[] if row.state == DirectiveState.ISSUED else returns_of(tx, row.id),
     )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
-from server.directives.model import attachment_table, directive_table, recipient_table
+from server.directives.model import attachment_table, directive_table, recipient_table, returned_table
 from server.directives.policy import Policy
 from server.directives.questions import check_questions, clean_question
 from server.directives.rules import DirectiveState, RecipientRole, Relation
@@ -268,9 +268,9 @@ def detach(tx: Transaction, who: Principal, directive_id: int, attachment_id: in
 
 
 def delete_draft(tx: Transaction, who: Principal, directive_id: int) -> None:
-    """Delete a draft, its recipients and its attachments' rows."""
+    """Delete a draft, its recipients, its attachments' rows, and why it was handed back."""
     draft_of_ours(tx, who, directive_id)
     tx.known.pop(("recipients", directive_id), None)
-    for table in (recipient_table, attachment_table):
+    for table in (recipient_table, attachment_table, returned_table):
         tx.execute(sa.delete(table).where(table.c.directive_id == directive_id))
     tx.execute(sa.delete(directive_table).where(directive_table.c.id == directive_id))

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
-from server.directives.model import delivery_table, directive_table, recipient_table
+from server.directives.model import delivery_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, State
+from server.directives.rules import DirectiveState, DraftEvent, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
-from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours, require_revision
+from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, may_send_to
 from server.directives.service.numbers import OUT, series, take_number
@@ -44,7 +44,7 @@ def issue(
     who.require(Permission.ISSUE_DIRECTIVE)
 
     def work() -> DirectiveDone:
-        row = draft_of_ours(tx, who, directive_id)
+        row = draft_of_ours(tx, who, directive_id, DraftEvent.ISSUE)
         require_revision(row, data.revision)
         return release(tx, who, policy, row)
 
@@ -53,26 +53,23 @@ def issue(
 
 def require_fit(tx: Transaction, who: Principal, directive_id: int, revision: int | None = None) -> None:
     """Raise DraftError with all that keeps a draft from being issued, ConflictError if it is another `revision`."""
-    row = draft_of_ours(tx, who, directive_id)
+    row = draft_of_ours(tx, who, directive_id, DraftEvent.ISSUE)
     require_revision(row, revision)
     check_fit(tx, who, row, tx.now)
 
 
 def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
     """Hand a draft to the leader, who is told. It must be fit to be issued. Raises DraftError, ConflictError."""
-    row = draft_of_ours(tx, who, directive_id)
+    row = draft_of_ours(tx, who, directive_id, DraftEvent.SUBMIT)
+    state = draft_after(row, DraftEvent.SUBMIT)
     check_fit(tx, who, row, tx.now)
-    if row.state != DirectiveState.WAITING:
+    if row.state != state:
         settle_recipients(tx, row)
-        tx.execute(
-            sa.update(directive_table)
-            .where(directive_table.c.id == directive_id)
-            .values(state=DirectiveState.WAITING.value, changed_at=tx.now)
-        )
+        tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, "state": state.value, "changed_at": tx.now})
         body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
         body |= {"exercise": row.exercise}
         tx.emit("directive.waiting", [who.unit_id], body)
-    return DirectiveDone(id=directive_id, state=DirectiveState.WAITING, revision=row.revision)
+    return DirectiveDone(id=directive_id, state=state, revision=row.revision)
 
 
 def create_and_issue(
@@ -94,13 +91,14 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
     directive_id, recipients = row.id, check_fit(tx, who, row, tx.now)
     settle_recipients(tx, row)
     signed = row.state == DirectiveState.SCHEDULED
+    state = draft_after(row, DraftEvent.RELEASE if signed else DraftEvent.ISSUE)
     signer_name = row.signer_name if signed else who.name
     own = units.unit(tx, who.unit_id)
     year = policy.year(tx.now)
     number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
     number_text = policy.number_text(number, row.notation, own.bloc.value, row.exercise)
     values = {
-        "state": DirectiveState.ISSUED.value,
+        "state": state.value,
         "year": year,
         "number": number,
         "number_text": number_text,
@@ -118,7 +116,7 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # that it was not issued is no news any more
     if row.relation == Relation.REPLACES:
         supersede(tx, who, policy, row.related_id, directive_id, number_text)
-    return DirectiveDone(id=directive_id, state=DirectiveState.ISSUED, number_text=number_text)
+    return DirectiveDone(id=directive_id, state=state, number_text=number_text)
 
 
 def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipients:

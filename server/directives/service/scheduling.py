@@ -18,14 +18,14 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import directive_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState
-from server.directives.service.access import d, directive_of_ours, draft_of_ours, require_revision
+from server.directives.rules import DirectiveState, DraftEvent
+from server.directives.service.access import d, directive_of_ours, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.telling import MOMENT, tell_moment
 from server.directives.shapes import DirectiveDone, ScheduleInput
-from server.errors import ConflictError, UserError
+from server.errors import UserError
 from server.http.i18n import _
 from server.reach import service as reach
 from server.store import Transaction
@@ -40,7 +40,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
     who.require(Permission.ISSUE_DIRECTIVE)
 
     def work() -> DirectiveDone:
-        row = draft_of_ours(tx, who, directive_id)
+        row = draft_of_ours(tx, who, directive_id, DraftEvent.SIGN)
         require_revision(row, data.revision)
         if data.at <= tx.now:
             raise UserError("past_moment", _("Giờ ban hành phải sau lúc này."), field="at")
@@ -50,8 +50,9 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
         signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT])
         settle_recipients(tx, row)
-        _change(tx, directive_id, DirectiveState.SCHEDULED, scheduled_at=data.at, schedule_problem=None, **signer)
-        return DirectiveDone(id=directive_id, state=DirectiveState.SCHEDULED)
+        state = draft_after(row, DraftEvent.SIGN)
+        _change(tx, directive_id, state, scheduled_at=data.at, schedule_problem=None, **signer)
+        return DirectiveDone(id=directive_id, state=state)
 
     content = ["schedule", directive_id, msgspec.to_builtins(data)]
     return once(tx, who, data.command_id, content, work, DirectiveDone)
@@ -63,10 +64,7 @@ def take_back(tx: Transaction, who: Principal, directive_id: int, command_id: st
 
     def work() -> DirectiveDone:
         row = directive_of_ours(tx, who, directive_id, lock=True)
-        if row.state != DirectiveState.SCHEDULED:
-            raise ConflictError("not_scheduled", _("Văn bản này không chờ đến giờ ban hành."))
-        _unsign(tx, row, None)
-        return DirectiveDone(id=directive_id, state=DirectiveState.WAITING)
+        return DirectiveDone(id=directive_id, state=_unsign(tx, row, DraftEvent.TAKE_BACK))
 
     return once(tx, who, command_id, ["take_back", directive_id], work, DirectiveDone)
 
@@ -83,7 +81,7 @@ def issue_due(tx: Transaction, policy: Policy) -> bool:
         return False
     problem = _try(tx, policy, row)
     if problem:
-        _unsign(tx, row, problem)
+        _unsign(tx, row, DraftEvent.HOLD, problem)
         _tell(tx, policy, "directive.held", row, {"problem": problem})
     return True
 
@@ -114,10 +112,12 @@ def _signer(tx: Transaction, row: Any) -> Principal | None:
     return next((who for who in found if who.may(Permission.ISSUE_DIRECTIVE)), None)
 
 
-def _unsign(tx: Transaction, row: Any, problem: str | None) -> None:
+def _unsign(tx: Transaction, row: Any, event: DraftEvent, problem: str | None = None) -> DirectiveState:
+    state = draft_after(row, event)
     settle_recipients(tx, row)
     nobody = {"signer_id": None, "signer_name": None, "signer_position": None}
-    _change(tx, row.id, DirectiveState.WAITING, scheduled_at=None, schedule_problem=problem, **nobody)
+    _change(tx, row.id, state, scheduled_at=None, schedule_problem=problem, **nobody)
+    return state
 
 
 def _change(tx: Transaction, directive_id: int, state: DirectiveState, **values: Any) -> None:

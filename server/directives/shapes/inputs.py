@@ -73,6 +73,13 @@ class ScheduleInput(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class HandBackInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Hand a draft that waits for a signature back to its author, with the reason."""
+
+    note: Words
+    command_id: CommandId = ""
+
+
 class RegisterInput(msgspec.Struct, frozen=True, kw_only=True):
     """Register, or confirm; `made_at` is when the person did so, if the device had no network then."""
 

@@ -228,10 +228,19 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     replaced_by: list[int]
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """That a leader handed a draft back to its author, and why."""
+
+    at: datetime
+    person: str
+    note: str
+
+
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
     `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then.
+    `returns` are there as long as it is a draft, newest first.
     """
 
     id: int
@@ -260,6 +269,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_at: datetime | None = None
     schedule_problem: str = ""
     source: Source | None = None
+    returns: list[Returned] = []
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,13 +48,15 @@ document.addEventListener("giaoban:directive.issued", ({ detail }) => {
   });
 });
 
-// A reminder, an escalation, work given to people, or what became of a signed directive is for those it names; all others of the unit find it on their pages.
+// A reminder, an escalation, work given to people, or what became of a draft or a signed directive is for those it names; all
+// others of the unit find it on their pages.
 const FOR_SOME = {
   "delivery.reminder": "reminder",
   "delivery.escalated": "escalated",
   "delivery.assigned": "assigned",
   "directive.released": "released",
   "directive.held": "held",
+  "directive.handed_back": "handedBack",
   "directive.clerk_wanted": "clerkWanted",
 };
 for (const [kind, text] of Object.entries(FOR_SOME)) {
