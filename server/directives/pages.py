@@ -42,6 +42,8 @@ from server.reach.rules import Channel
 from server.units.service import units_by_ids
 
 MOST_SHOWN = 100
+GONE = (State.RECALL_PENDING, State.SUPERSEDED, State.WAIVED)
+"""Where the unit is told what it has made of the directive that others still work on."""
 SECTIONS = {
     When.LATE: _("Quá hạn"),
     When.TODAY: _("Hôm nay"),
@@ -145,6 +147,7 @@ async def show_directive(
         **call_words(request),
         **_board_context(opened, read_query(request, BoardQuery)),
         "delivery": opened.delivery,
+        "carried_on": [],
         "chain": opened.chain,
         "can": _possible(opened.delivery),
         "may_recall": any(Event.RECALL in possible(one.state) for one in opened.board or ()),
@@ -160,6 +163,9 @@ async def show_directive(
     }
     if opened.delivery is not None:
         template = "directives/received.html"
+        if opened.delivery.state in GONE:
+            who = principal(request)
+            context["carried_on"] = await request.app[STORE].read(service.carried_on, who, opened.directive.id)
         if Event.ASSIGN in possible(opened.delivery.state) and principal(request).may(Permission.ASSIGN_DELIVERY):
             context["colleagues"] = await request.app[STORE].read(service.colleagues, principal(request))
     else:

@@ -69,9 +69,9 @@ async def post_answer(request: web.Request) -> web.Response:
     data = await read_body(request, RecallAnswer)
     try:
         await request.app[STORE].write(service.answer_recall, principal(request), path_id(request), data)
-    except ConflictError:
-        raise
     except UserError as error:
+        if isinstance(error, ConflictError) and error.code != "carried_on":
+            raise
         return await show_again(request, error, data.note)
     return see_other(f"/directives/{path_id(request)}")
 

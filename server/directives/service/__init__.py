@@ -15,6 +15,7 @@ from server.directives.service.calling import (
     replaced_by,
     standing_of,
 )
+from server.directives.service.carried import carried_on
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
@@ -80,6 +81,7 @@ __all__ = [
     "before_issue",
     "begin_spoken",
     "call_unit",
+    "carried_on",
     "chain",
     "check_before_issue",
     "check_open",

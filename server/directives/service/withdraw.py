@@ -9,6 +9,7 @@ from server.accounts.principal import Principal
 from server.directives.policy import Policy
 from server.directives.rules import STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
+from server.directives.service.carried import require_not_carried_on
 from server.directives.service.commands import once
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.problems import no_directive, wrong_state
@@ -48,12 +49,17 @@ def recall(tx: Transaction, who: Principal, policy: Policy, directive_id: int, d
 
 
 def answer_recall(tx: Transaction, who: Principal, directive_id: int, data: RecallAnswer) -> DeliveryDone:
-    """The recipient has destroyed its copy, or refuses with a reason and goes on where it was."""
+    """The recipient has destroyed its copy, or refuses with a reason and goes on where it was.
+
+    Raises ConflictError for who agrees while it is handed on to others.
+    """
     who.require(Permission.REGISTER_DELIVERY)
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
         note = note_of(data.note) if data.agree else reason_of(data.note)
+        if data.agree and row.state == State.RECALL_PENDING:
+            require_not_carried_on(tx, row)
         event = Event.AGREE_RECALL if data.agree else Event.REFUSE_RECALL
         state = step(tx, row, event, who, note=note)
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)

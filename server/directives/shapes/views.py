@@ -122,6 +122,16 @@ class ChildCounts(msgspec.Struct, frozen=True, kw_only=True):
     reported: int
 
 
+class CarriedOn(msgspec.Struct, frozen=True, kw_only=True):
+    """A document by which a unit carries a directive on; `held` counts those below who are not done with it."""
+
+    directive: int
+    state: DirectiveState
+    number_text: str
+    subject: str
+    held: int
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
