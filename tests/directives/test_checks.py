@@ -11,12 +11,14 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives import service
+from server.directives.edxml.message import Organ
 from server.directives.likeness import likeness
 from server.directives.model import directive_table
-from server.directives.shapes import CheckResult, GapInput, Upload
+from server.directives.shapes import CheckResult, DuplicateWhy, GapInput, Upload
 from server.errors import ConflictError, NotAllowedError, NotFoundError, UserError
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
+from tests.directives.edxml.test_exchange import PROVINCE, changed, send
 from tests.directives.helpers import POLICY, draft, issue
 
 WEDNESDAY = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -84,6 +86,30 @@ def test_a_replacement_is_no_duplicate_of_what_it_replaces(
     old = issue(store, people["chutich"], communes)
     assert check(store, people["vanthu"], communes).duplicates != []
     assert check(store, people["vanthu"], communes, relation="replaces", related=old.id).duplicates == []
+
+
+def found_by_number(result: CheckResult) -> list[tuple[int, str]]:
+    return [(one.directive, one.cited) for one in result.duplicates if one.why is DuplicateWhy.NUMBER]
+
+
+def test_a_document_that_the_draft_names_and_the_recipients_have(
+    store: Store, people: dict[str, Principal], communes: list[int], clock: Clock
+) -> None:
+    given = issue(store, people["chutich"], communes[:1], subject="Rà soát hộ nghèo")
+    assert given.number_text == "01/KH-UBND"
+    named = {"subject": "Tiêm phòng", "body": "Thực hiện Kế hoạch số 1/KH-UBND của UBND huyện, các xã báo cáo."}
+    clerk = people["vanthu"]
+    assert found_by_number(check(store, clerk, communes, **named)) == [(given.id, "01/KH-UBND")]
+    assert found_by_number(check(store, clerk, communes[1:], **named)) == [], "they have not got it"
+    assert found_by_number(check(store, clerk, communes, subject="Tiêm phòng", body="Số 1/KH-HND")) == []
+    assert found_by_number(check(store, clerk, communes, **named, relation="replaces", related=given.id)) == []
+    assert found_by_number(check(store, clerk, communes, **named, exercise=True)) == []
+    made = draft(communes, **named, deadline=FRIDAY_WEEK)
+    kept = store.write_now(service.create_draft, clerk, POLICY, made)
+    assert found_by_number(store.read_now(service.check_stored, clerk, POLICY, kept.id)) == [(given.id, "01/KH-UBND")]
+    clock.advance(days=370)
+    later = clock() + timedelta(days=9)
+    assert found_by_number(check(store, clerk, communes, **named, deadline=later)) == [], "last year's number"
 
 
 def test_the_same_file_again(store: Store, people: dict[str, Principal], communes: list[int]) -> None:
@@ -155,6 +181,36 @@ async def test_the_form_warns_once_and_issues_all_the_same(
     assert done.status == 303
     found = await (await (await as_("chutich")).get("/api/v1/directives")).json()
     assert [line["number_text"] for line in found["issued"]] == ["02/KH-UBND", "01/KH-UBND"]
+
+
+async def test_what_was_made_of_the_same_document_is_said_before_the_issue(
+    as_: As, page_as: PageAs, district: DistrictIds
+) -> None:
+    """The first layer of the check: number, notation and organ (Nghị định 30/2020, Phụ lục VI)."""
+    clerk, leader, unit = await as_("vanthu"), await as_("chutich"), district.unit("19606")
+    body = {"kind": "Công văn", "subject": "Chuyện khác hẳn", "recipients": [{"unit": unit}]}
+
+    async def found(**changes: Any) -> list[tuple[int, str, str]]:
+        answer = await (await clerk.post("/api/v1/directives/check", body | changes)).json()
+        return [(one["directive"], one["why"], one["cited"]) for one in answer["duplicates"]]
+
+    first = (await (await send(clerk, PROVINCE)).json())["directive"]
+    named = {"body": "Căn cứ Kế hoạch số 123/UBND-NN của UBND tỉnh"}
+    assert await found(**named) == [], "nothing was issued of it yet"
+    await clerk.put(f"/api/v1/directives/{first}", body | {"subject": "Trồng rừng"})
+    assert (await leader.post(f"/api/v1/directives/{first}/issue")).status == 200
+    assert await found(**named) == [(first, "number", "123/UBND-NN")]
+    assert await found(**named, exercise=True) == []
+    again = changed(PROVINCE, document_id="H50,khác", subject="Giống cây", files=())
+    second = (await (await send(clerk, again)).json())["directive"]
+    await clerk.put(f"/api/v1/directives/{second}", body | {"subject": "Giống cây"})
+    answer = await (await clerk.get(f"/api/v1/directives/{second}/check")).json()
+    assert [(one["directive"], one["why"]) for one in answer["duplicates"]] == [(first, "number")]
+    text = await (await (await page_as("chutich")).get(f"/directives/{second}")).text()
+    assert "đã triển khai văn bản đến số 123/UBND-NN" in text
+    other = changed(PROVINCE, document_id="H51,1", sender=Organ("H51", "Tỉnh khác"), subject="Giống lúa", files=())
+    third = (await (await send(clerk, other)).json())["directive"]
+    assert (await (await clerk.get(f"/api/v1/directives/{third}/check")).json())["duplicates"] == []
 
 
 # ---- numbers left out

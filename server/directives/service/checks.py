@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,23 +10,25 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
+from server.directives.citations import cited, spellings
 from server.directives.documents import DocumentType, Urgency, clean_text
 from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
-from server.directives.model import attachment_table, directive_table
+from server.directives.model import attachment_table, directive_table, edxml_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage
 from server.directives.service.access import d, directive_of_ours, v
 from server.directives.service.issue import require_fit
 from server.directives.service.lateness import at
-from server.directives.service.numbers import OUT, peek_number, series
 from server.directives.service.recipients import recipients_now
 from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
 from server.store import Transaction
 from server.units import service as units
 
 LOOK_BACK = timedelta(days=60)
+A_YEAR = timedelta(days=366)  # numbers begin anew each year
 MOST_CANDIDATES = 500
 MOST_SHOWN = 5
+e = edxml_table.c
 _ISSUED = d.state == DirectiveState.ISSUED.value
 
 
@@ -42,7 +44,8 @@ def check_before_issue(
         directive_of_ours(tx, who, directive_id)
     recipients = [one.unit for one in draft.recipients]
     duplicates = [
-        *_same_number(tx, who, policy, draft),
+        *_given_already(tx, draft, recipients),
+        *_carried_on_already(tx, who, draft, directive_id),
         *_same_files(tx, draft, directive_id),
         *_alike(tx, who, draft, recipients),
     ]
@@ -55,15 +58,44 @@ def check_before_issue(
     )
 
 
-def _same_number(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> list[Duplicate]:
-    """Layer 1: same number, notation and organ (Nghị định 30/2020, Phụ lục VI), such as after a declared gap."""
-    own = units.unit(tx, who.unit_id)
-    notation = clean_text(draft.notation) or policy.notation(draft.kind, own.bloc.value, own.code)
-    number = peek_number(tx, series(OUT, draft.exercise), who.unit_id, policy.year(tx.now))
-    text = policy.number_text(number, notation, own.bloc.value, draft.exercise)
-    year = d.year == policy.year(tx.now)
-    rows = tx.all(sa.select(directive_table).where(_ISSUED, d.unit_id == who.unit_id, d.number_text == text, year))
-    return _shapes(tx, rows, DuplicateWhy.NUMBER)
+def _given_already(tx: Transaction, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
+    """Layer 1: what the draft names by number and notation was sent to some of the same recipients, by any organ.
+
+    A draft has no number of its own that another could have: it gets the next one when it is issued.
+    """
+    numbers = _named(draft)
+    if not numbers or not recipients:
+        return []
+    to_them = sa.exists().where(v.directive_id == d.id, v.unit_id.in_(tx.among(recipients)))
+    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
+    query = query.where(d.exercise.is_(draft.exercise), d.id != (draft.related or 0), to_them)
+    rows = tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN))
+    return _shapes(tx, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
+
+
+def _carried_on_already(
+    tx: Transaction, who: Principal, draft: DraftInput, directive_id: int | None
+) -> list[Duplicate]:
+    """Layer 1, too: a directive of the unit was made of the same document that came as edXML.
+
+    It is the same by number, notation and organ (Nghị định 30/2020, Phụ lục VI) within a year if the draft was made of
+    one, by number and notation if the draft only names it.
+    """
+    if draft.exercise:  # the exchange knows none
+        return []
+    mine = sa.and_(e.unit_id == who.unit_id, e.promulgated_on > (tx.now - A_YEAR).date())
+    source = tx.one(sa.select(edxml_table).where(e.directive_id == directive_id)) if directive_id else None
+    same: sa.ColumnElement[bool] = e.number_text.in_(sorted(_named(draft)))
+    if source is not None:
+        same = sa.or_(same, sa.and_(e.organ_id == source.organ_id, e.number_text == source.number_text))
+    query = sa.select(directive_table, e.number_text.label("cited")).join(edxml_table, e.directive_id == d.id)
+    rows = tx.all(query.where(_ISSUED, mine, same, d.id != (draft.related or 0)).order_by(d.id.desc()))
+    return _shapes(tx, rows[:MOST_SHOWN], DuplicateWhy.NUMBER, {row.id: row.cited for row in rows})
+
+
+def _named(draft: DraftInput) -> set[str]:
+    """The documents that a draft names, in every spelling."""
+    return {way for number in cited(clean_text(f"{draft.subject}\n{draft.body}")) for way in spellings(number)}
 
 
 def _same_files(tx: Transaction, draft: DraftInput, directive_id: int | None) -> list[Duplicate]:
@@ -95,7 +127,9 @@ def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Seque
     return _shapes(tx, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
 
 
-def _shapes(tx: Transaction, rows: Iterable[Any], why: DuplicateWhy) -> list[Duplicate]:
+def _shapes(
+    tx: Transaction, rows: Iterable[Any], why: DuplicateWhy, numbers: Mapping[int, str] | None = None
+) -> list[Duplicate]:
     found = list(rows)
     names = units.units_by_ids(tx, [row.unit_id for row in found])
     return [
@@ -106,6 +140,7 @@ def _shapes(tx: Transaction, rows: Iterable[Any], why: DuplicateWhy) -> list[Dup
             subject=row.subject,
             unit_name=names[row.unit_id].name,
             issued_at=row.issued_at,
+            cited=(numbers or {}).get(row.id, ""),
         )
         for row in found
     ]
@@ -145,6 +180,7 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
     draft = DraftInput(
         kind=DocumentType(row.kind),
         subject=row.subject,
+        body=row.body,
         notation=row.notation,
         urgency=Urgency(row.urgency),
         deadline=row.deadline,

@@ -17,7 +17,10 @@ class DuplicateWhy(StrEnum):
 
 
 class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that may ask the same already."""
+    """A document that may ask the same already.
+
+    `cited` is the number by which the first layer found it: its own, or that of the document that it carries on.
+    """
 
     directive: int
     why: DuplicateWhy
@@ -25,6 +28,7 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     unit_name: str
     issued_at: datetime
+    cited: str = ""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
