@@ -28,6 +28,8 @@ directive_table = Table(
     sa.Column("signer_id", sa.ForeignKey("account.id")),
     sa.Column("signer_name", sa.String(50)),
     sa.Column("signer_position", sa.String(100)),
+    sa.Column("signer_capacity", sa.String(5)),
+    sa.Column("signer_authority", sa.String(200)),
     sa.Column("issued_at", UtcDateTime),
     sa.Column("relation", sa.String(20)),
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
@@ -44,6 +46,7 @@ directive_table = Table(
 )
 """`relation` says what it is to the earlier directive `related_id`, if it is anything to one; `questions` are JSON.
 `revision` grows with each change of a draft, its files included: who signs names the one that they have read.
+`signer_authority` is the line over the signer's position that the capacity makes, as the units were called then.
 `scheduled_at` is the moment it was signed for; `schedule_problem` says why it was not issued then.
 An `exercise` is numbered by itself, so that the numbers of real documents have no gaps.
 What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""

@@ -15,6 +15,7 @@ from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, service
 from server.directives.api import InboxQuery, OutboxQuery
+from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
@@ -55,6 +56,16 @@ RETURN_REASONS = {
     ReturnReason.NOT_AUTHENTIC: _("Văn bản không bảo đảm tính xác thực"),
     ReturnReason.DAMAGED: _("Tệp hỏng, không đọc được"),
     ReturnReason.DUPLICATE: _("Trùng với văn bản đã nhận"),
+}
+
+
+CAPACITIES = {
+    Capacity.TM: _("thay mặt"),
+    Capacity.KT: _("ký thay"),
+    Capacity.TL: _("thừa lệnh"),
+    Capacity.TUQ: _("thừa ủy quyền"),
+    Capacity.Q: _("quyền"),
+    Capacity.OWN: _("Ký theo chức vụ của mình"),
 }
 
 
@@ -172,6 +183,7 @@ async def show_directive(
         template = "directives/draft.html" if opened.board is None else "directives/board.html"
         if opened.board is None:
             who, policy = principal(request), request.app[POLICY]
+            context["capacities"] = capacity_options(request, await request.app[STORE].read(service.capacities, who))
             context["schedule"] = compose.schedule_offer(request, opened.directive)
             context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
@@ -184,6 +196,12 @@ async def show_again(request: web.Request, error: UserError, typed: str = "") ->
     who, policy = principal(request), request.app[POLICY]
     opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
     return await show_directive(request, opened, error, typed)
+
+
+def capacity_options(request: web.Request, lines: Sequence[tuple[Capacity, str]]) -> list[tuple[str, str]]:
+    """As the form offers them: what each means, and the line that it writes."""
+    said = [(one, translate(request, CAPACITIES[one]), line) for one, line in lines]
+    return [(one.value, f"{line} ({word})" if line else word) for one, word, line in said]
 
 
 def call_words(request: web.Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.directives import service
+from server.directives.capacity import Capacity
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
 from server.directives.pages import show_again
@@ -21,10 +22,14 @@ from server.http.reading import path_id
 
 
 class ScheduleForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The form as it was typed: `at` is local time, `revision` that of the draft that the page showed."""
+    """The form as it was typed: `at` is local time, `revision` that of the draft that the page showed.
+
+    The page has another form with a `capacity`.
+    """
 
     at: str = ""
     revision: int = 0
+    later_capacity: Capacity | None = None
     command_id: CommandId = ""
 
 
@@ -44,7 +49,12 @@ async def post_schedule(request: web.Request) -> web.Response:
     """The form. What is missing in the document brings its form; what cannot be signed so, the page again."""
     form, who = await read_body(request, ScheduleForm), principal(request)
     try:
-        data = ScheduleInput(at=_moment(request, form.at), revision=form.revision, command_id=form.command_id)
+        data = ScheduleInput(
+            at=_moment(request, form.at),
+            revision=form.revision,
+            capacity=form.later_capacity,
+            command_id=form.command_id,
+        )
         await request.app[STORE].write(service.schedule, who, path_id(request), data)
     except service.DraftError as error:
         return await show_draft_form(request, error)

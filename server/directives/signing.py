@@ -7,6 +7,7 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.directives import service
+from server.directives.capacity import Capacity
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
 from server.directives.pages import show_again
@@ -23,6 +24,7 @@ class IssueForm(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     revision: int = 0
+    capacity: Capacity | None = None
     confirmed: bool = False
     command_id: CommandId = ""
 
@@ -41,7 +43,7 @@ async def post_issue(request: web.Request) -> web.Response:
     try:
         found = await store.read(service.before_issue, who, policy, directive, form.revision)
         if not found.warns or form.confirmed:
-            data = IssueInput(revision=form.revision, command_id=form.command_id)
+            data = IssueInput(revision=form.revision, capacity=form.capacity, command_id=form.command_id)
             await store.write(service.issue, who, policy, directive, data)
     except service.DraftError as error:
         return await show_draft_form(request, error)

@@ -48,6 +48,7 @@ from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.scheduling import issue_due, schedule, take_back
+from server.directives.service.signature import capacities
 from server.directives.service.spoken import (
     begin_spoken,
     drop_spoken,
@@ -81,6 +82,7 @@ __all__ = [
     "before_issue",
     "begin_spoken",
     "call_unit",
+    "capacities",
     "carried_on",
     "chain",
     "check_before_issue",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from server.accounts import service as accounts
 from server.directives.ball import pieces
+from server.directives.capacity import Capacity
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import attachment_table, change_table, response_table
 from server.directives.policy import Policy
@@ -50,6 +51,8 @@ def directive_shape(tx: Transaction, row: Any) -> Directive:
         issued_at=row.issued_at,
         signer=row.signer_name or "",
         signer_position=row.signer_position or "",
+        signer_capacity=Capacity(row.signer_capacity) if row.signer_capacity else None,
+        signer_authority=row.signer_authority or "",
         author=accounts.names(tx, [row.author_id]).get(row.author_id, ""),
         changed_at=row.changed_at,
         revision=row.revision,

@@ -73,6 +73,7 @@ def _document(tx: Transaction, policy: Policy, directive: Directive, deliveries:
         type_name=directive.kind.value,
         subject=directive.subject,
         content=directive.body,
+        competence=directive.signer_authority,
         position=directive.signer_position,
         signer=directive.signer,
         due=directive.deadline.astimezone(policy.zone).date() if directive.deadline else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
 from server.directives.model import delivery_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, DraftEvent, RecipientRole, Relation, Stage, State
+from server.directives.rules import DraftEvent, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
@@ -24,6 +24,7 @@ from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now, settle_recipients
 from server.directives.service.registers import make_searchable
 from server.directives.service.relations import check_relation
+from server.directives.service.signature import SIGNED, signature
 from server.directives.service.telling import MOMENT, tell_issued
 from server.directives.service.withdraw import supersede
 from server.directives.shapes import DirectiveDone, DraftInput, IssueInput, Upload
@@ -46,7 +47,7 @@ def issue(
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id, DraftEvent.ISSUE)
         require_revision(row, data.revision)
-        return release(tx, who, policy, row)
+        return release(tx, who, policy, row, signature(tx, who, data.capacity))
 
     return once(tx, who, data.command_id, ["issue", directive_id, msgspec.to_builtins(data)], work, DirectiveDone)
 
@@ -86,13 +87,14 @@ def issue_id(command_id: str) -> str:
     return f"issue:{command_id}"[:64] if command_id else ""
 
 
-def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> DirectiveDone:
+def release(
+    tx: Transaction, who: Principal, policy: Policy, row: Any, signed_now: Mapping[str, Any] | None = None
+) -> DirectiveDone:
     """Issue a locked draft, which the person signs now or has signed for this moment. Raises DraftError."""
     directive_id, recipients = row.id, check_fit(tx, who, row, tx.now)
     settle_recipients(tx, row)
-    signed = row.state == DirectiveState.SCHEDULED
-    state = draft_after(row, DraftEvent.RELEASE if signed else DraftEvent.ISSUE)
-    signer_name = row.signer_name if signed else who.name
+    state = draft_after(row, DraftEvent.ISSUE if signed_now else DraftEvent.RELEASE)
+    signer = signed_now or {name: getattr(row, name) for name in SIGNED}
     own = units.unit(tx, who.unit_id)
     year = policy.year(tx.now)
     number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
@@ -102,14 +104,12 @@ def release(tx: Transaction, who: Principal, policy: Policy, row: Any) -> Direct
         "year": year,
         "number": number,
         "number_text": number_text,
-        "signer_id": who.account_id,
-        "signer_name": signer_name,
-        "signer_position": row.signer_position if signed else who.acting.position,
+        **signer,
         "issued_at": tx.now,
         "changed_at": tx.now,
     }
     tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **values})
-    make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer_name)
+    make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer["signer_name"])
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.schedule_problem:

@@ -136,13 +136,15 @@ def _of_directive(row: Any, unit_name: str, **own: Any) -> RegisterLine:
         unit_name=unit_name,
         issued_at=row.issued_at,
         signer=row.signer_name or "",
+        authority=row.signer_authority or "",
         deadline=row.deadline,
         exercise=row.exercise,
         **own,
     )
 
 
-_ABOUT = (d.id, d.unit_id, d.kind, d.number_text, d.subject, d.issued_at, d.signer_name, d.deadline, d.exercise)
+_SIGNED = (d.issued_at, d.signer_name, d.signer_authority)
+_ABOUT = (d.id, d.unit_id, d.kind, d.number_text, d.subject, *_SIGNED, d.deadline, d.exercise)
 
 
 def _issued(tx: Transaction, ids: Sequence[int]) -> list[RegisterLine]:

@@ -23,6 +23,7 @@ from server.directives.service.access import d, directive_of_ours, draft_after, 
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
 from server.directives.service.recipients import settle_recipients
+from server.directives.service.signature import UNSIGNED, signature
 from server.directives.service.telling import MOMENT, tell_moment
 from server.directives.shapes import DirectiveDone, ScheduleInput
 from server.errors import UserError
@@ -47,7 +48,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
         if data.at > tx.now + LONGEST_AHEAD:
             raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
         check_fit(tx, who, row, data.at)
-        signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
+        signer = signature(tx, who, data.capacity)
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT])
         settle_recipients(tx, row)
         state = draft_after(row, DraftEvent.SIGN)
@@ -115,8 +116,7 @@ def _signer(tx: Transaction, row: Any) -> Principal | None:
 def _unsign(tx: Transaction, row: Any, event: DraftEvent, problem: str | None = None) -> DirectiveState:
     state = draft_after(row, event)
     settle_recipients(tx, row)
-    nobody = {"signer_id": None, "signer_name": None, "signer_position": None}
-    _change(tx, row.id, state, scheduled_at=None, schedule_problem=problem, **nobody)
+    _change(tx, row.id, state, scheduled_at=None, schedule_problem=problem, **UNSIGNED)
     return state
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from server.directives.capacity import Capacity
 from server.directives.documents import DocumentType, Urgency
 from server.directives.posts import Post
 from server.directives.questions import Answer, Question
@@ -59,17 +60,20 @@ class IssueInput(msgspec.Struct, frozen=True, kw_only=True):
     """Sign a draft, which is issued at once.
 
     `revision` is the one that was read: if the draft is another by now, nothing is signed. Without it any is signed.
+    Without a `capacity` it is signed in the one that is usual for the signer's position.
     """
 
     revision: int | None = None
+    capacity: Capacity | None = None
     command_id: CommandId = ""
 
 
 class ScheduleInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Sign a draft now, to be issued at a later moment, a year ahead at most; `revision` as in `IssueInput`."""
+    """Sign a draft now, to be issued at a later moment, a year ahead at most; the rest as in `IssueInput`."""
 
     at: Moment
     revision: int | None = None
+    capacity: Capacity | None = None
     command_id: CommandId = ""
 
 

@@ -29,6 +29,8 @@ class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
 class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
     """One entry: its number in this register, `at` when it was entered; `kind` is the name of its type.
 
+    `authority` is the line over the signer's position: “KT. CHỦ TỊCH”.
+
     Only of what was received: its `state`, `handler` who leads the work on it, and `handed_at` since when. What came as
     edXML has a `document`, and the `directive` that was made of it, if that is still there; its `unit_name` is whoever
     sent it.
@@ -48,6 +50,7 @@ class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
     state: State | None = None
     document: int | None = None
     exercise: bool = False
+    authority: str = ""
     handler: str = ""
     handed_at: datetime | None = None
 

@@ -9,6 +9,7 @@ import msgspec
 
 from server.calls.rules import Outcome
 from server.directives.ball import Holder
+from server.directives.capacity import Capacity
 from server.directives.documents import DocumentType, Urgency
 from server.directives.questions import Answer, Question, Tally
 from server.directives.rules import DirectiveState, RecipientRole, Relation, ReturnReason, State, Through, Timeliness
@@ -249,6 +250,7 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True):
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
+    `signer_authority` is the line over the signer's position that the capacity makes: “KT. CHỦ TỊCH”.
     `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then.
     `returns` are there as long as it is a draft, newest first.
     """
@@ -267,6 +269,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime | None
     signer: str
     signer_position: str
+    signer_capacity: Capacity | None
+    signer_authority: str
     author: str
     changed_at: datetime
     revision: int

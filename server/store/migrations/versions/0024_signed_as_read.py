@@ -1,4 +1,4 @@
-"""What is signed is what was read: drafts have revisions, and go back to their authors with a reason."""
+"""What is signed is what was read, and in which capacity: revisions of drafts, reasons why they were handed back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,8 @@ depends_on = None
 def upgrade() -> None:
     """Go forward."""
     op.add_column("directive", sa.Column("revision", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("directive", sa.Column("signer_capacity", sa.String(length=5), nullable=True))
+    op.add_column("directive", sa.Column("signer_authority", sa.String(length=200), nullable=True))
     op.create_table(
         "directive_returned",
         sa.Column("id", sa.Integer(), nullable=False),
