@@ -93,7 +93,8 @@ def choices(tx: Transaction, who: Principal, policy: Policy) -> Choices:
         for group in units.groups(tx)
     ]
     own = units.unit(tx, who.unit_id)
-    notations = {kind.value: policy.notation(kind, own.bloc.value, own.code) for kind in ABBREVIATIONS}
+    place = (own.bloc.value, own.level.value, own.code)
+    notations = {kind.value: policy.notation(kind, *place) for kind in ABBREVIATIONS}
     return Choices(units.tree(tx), allowed, [group for group in among if group.unit_ids], notations)
 
 
@@ -157,6 +158,7 @@ async def show_form(
         "related_number": related.get(earlier, ""),
         "kind_options": [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds],
         "notations": msgspec.json.encode(offered.notations).decode(),
+        "asks_notation": not any(offered.notations.values()),
         "tree": offered.nodes(),
         "groups": groups,
         "unit_options": [(unit.id, unit.name) for unit in offered.allowed if unit.level != "village"],

@@ -17,6 +17,7 @@ from server.directives.clocks import WorkingCalendar, after_quiet, check_span, d
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
 from server.directives.posts import Duty
 from server.reach.rules import Channel
+from server.units.rules import Bloc, Level
 
 _CLOCKS = ("register", "assign", "respond", "review")
 Hours = Annotated[list[list[time]], msgspec.Meta(min_length=1)]
@@ -92,12 +93,12 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Numbering(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How organs of one bloc write their numbers, with the fields of `str.format`."""
+    """How organs of one bloc write their numbers, with the fields of `str.format`; `organ` by level."""
 
     text: str
     notation: str
     letter: str
-    organ: str
+    organ: dict[Level, str] = {}
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +122,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     numbering: dict[str, Numbering]
     organs: dict[str, str] = {}
     edxml: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if "default" not in self.numbering or not self.numbering.keys() <= {"default", *Bloc}:
+            raise ValueError("numbering: a default, and blocs")
 
 
 class Policy:
@@ -149,10 +154,12 @@ class Policy:
         """The register's year: numbers begin anew on 1 January, local time."""
         return moment.astimezone(self.zone).year
 
-    def notation(self, kind: DocumentType, bloc: str, code: str) -> str:
-        """The usual notation of a document type for an organ, by its bloc and unit code."""
+    def notation(self, kind: DocumentType, bloc: str, level: str, code: str) -> str:
+        """An organ's usual notation of a document type, by its bloc, level and unit code; empty if it has none."""
         numbering = self._numbering(bloc)
-        letters = self.file.organs.get(code, numbering.organ)
+        letters = self.file.organs.get(code) or numbering.organ.get(Level(level))
+        if not letters:
+            return ""
         short = ABBREVIATIONS[kind]
         return (numbering.notation if short else numbering.letter).format(kind=short, organ=letters)
 

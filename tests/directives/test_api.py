@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
+from aiohttp import web
 
 from server.config import Settings
 from server.directives.downloads import disposition
+from server.directives.keys import POLICY
 from server.directives.shapes import Attachment
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.files import jpeg, pdf, png
@@ -245,3 +248,21 @@ async def test_every_page_speaks_english(page_as: PageAs, as_: As, district: Dis
     ):
         cookie = {"Cookie": f"session={who.secret}; language=en"}
         assert words in await (await who.get(path, headers=cookie)).text(), path
+
+
+async def test_an_organ_without_a_usual_notation_is_asked_for_it(
+    page_as: PageAs, as_: As, app: web.Application, district: DistrictIds, clock: Clock
+) -> None:
+    leader = await page_as("chutich")
+    assert "lấy ký hiệu thường dùng" in await (await leader.get("/directives/new")).text()
+    policy = app[POLICY]
+    only = {"default": policy.file.numbering["default"]}
+    policy.file = msgspec.structs.replace(policy.file, numbering=only)
+    text = await (await leader.get("/directives/new")).text()
+    assert "Đơn vị chưa khai ký hiệu thường dùng: xin nhập." in text
+    form = {"kind": "Kế hoạch", "subject": "Phòng, chống lụt bão", "recipients": str(district.unit("19606"))}
+    refused = await leader.post("/directives/new", form | {"action": "issue"})
+    assert (refused.status, "Xin nhập ký hiệu văn bản." in await refused.text()) == (422, True)
+    typed = body(clock, [district.unit("19606")], notation="KH-CCT")
+    made = await (await as_("chutich")).post(f"{ROOT}?issue=true", typed)
+    assert (await made.json())["number_text"] == "01/KH-CCT"

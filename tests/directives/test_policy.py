@@ -40,17 +40,30 @@ def test_suggestions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "bloc", "code", "text"),
+    ("kind", "bloc", "level", "code", "text"),
     [
-        (DocumentType.KE_HOACH, "GOVERNMENT", "468", "05/KH-UBND"),
-        (DocumentType.CONG_VAN, "GOVERNMENT", "468", "05/UBND-VP"),
-        (DocumentType.KE_HOACH, "PARTY", "468.HU", "05-KH/HU"),
-        (DocumentType.CONG_VAN, "PARTY", "468.HU", "05-CV/HU"),
-        (DocumentType.KE_HOACH, "MASS_ORG", "468.HND", "05/KH-HND"),
+        (DocumentType.KE_HOACH, "GOVERNMENT", "district", "468", "05/KH-UBND"),
+        (DocumentType.CONG_VAN, "GOVERNMENT", "commune", "19606", "05/UBND-VP"),
+        (DocumentType.KE_HOACH, "PARTY", "district", "468.HU", "05-KH/HU"),
+        (DocumentType.CONG_VAN, "PARTY", "district", "468.HU", "05-CV/HU"),
+        (DocumentType.KE_HOACH, "PARTY", "commune", "19606.DU", "05-KH/ĐU"),
+        (DocumentType.KE_HOACH, "PARTY", "province", "45.TU", "05-KH/TU"),
+        (DocumentType.KE_HOACH, "FRONT", "commune", "19606.MTTQ", "05/KH-MTTQ"),
+        (DocumentType.KE_HOACH, "MASS_ORG", "district", "468.HND", "05/KH-HND"),
     ],
 )
-def test_each_bloc_writes_its_numbers_in_its_own_way(kind: DocumentType, bloc: str, code: str, text: str) -> None:
-    assert POLICY.number_text(5, POLICY.notation(kind, bloc, code), bloc) == text
+def test_each_organ_writes_its_numbers_in_its_own_way(
+    kind: DocumentType, bloc: str, level: str, code: str, text: str
+) -> None:
+    assert POLICY.number_text(5, POLICY.notation(kind, bloc, level, code), bloc) == text
+
+
+@pytest.mark.parametrize(
+    ("bloc", "level"), [("CENTRAL_AGENCY", "district"), ("MASS_ORG", "district"), ("GOVERNMENT", "village")]
+)
+def test_an_organ_that_is_not_named_has_no_usual_notation(bloc: str, level: str) -> None:
+    assert POLICY.notation(DocumentType.KE_HOACH, bloc, level, "468.THUE") == ""
+    assert POLICY.number_text(5, "KH-CCT", bloc) == "05/KH-CCT", "it writes its numbers all the same"
 
 
 def test_the_registers_year_is_the_local_one() -> None:
@@ -58,7 +71,16 @@ def test_the_registers_year_is_the_local_one() -> None:
     assert POLICY.year(datetime.fromisoformat("2026-12-31T18:00:00+00:00")) == 2027
 
 
-@pytest.mark.parametrize(("old", "new"), [('"15m"', '"15 minutes"'), ("most_attachments", "most_attachmentz")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"15m"', '"15 minutes"'),
+        ("most_attachments", "most_attachmentz"),
+        ("[numbering.PARTY]", "[numbering.PARTYS]"),
+        ("[numbering.default]", "[numbering.CENTRAL_AGENCY]"),
+        ('commune = "ĐU"', 'communes = "ĐU"'),
+    ],
+)
 def test_mistakes_in_the_file_are_refused(tmp_path: Path, old: str, new: str) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     file = tmp_path / "config" / "directives.toml"

@@ -84,7 +84,7 @@ def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -
     notation = clean_text(draft.notation)
     if not notation:
         own = units.unit(tx, who.unit_id)
-        notation = policy.notation(draft.kind, own.bloc.value, own.code)
+        notation = policy.notation(draft.kind, own.bloc.value, own.level.value, own.code)
     return msgspec.structs.replace(
         draft,
         notation=notation,
