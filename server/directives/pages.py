@@ -60,11 +60,11 @@ RETURN_REASONS = {
 
 
 CAPACITIES = {
-    Capacity.TM: _("thay mặt"),
-    Capacity.KT: _("ký thay"),
-    Capacity.TL: _("thừa lệnh"),
-    Capacity.TUQ: _("thừa ủy quyền"),
-    Capacity.Q: _("quyền"),
+    Capacity.TM: _("Thay mặt"),
+    Capacity.KT: _("Ký thay"),
+    Capacity.TL: _("Thừa lệnh"),
+    Capacity.TUQ: _("Thừa ủy quyền"),
+    Capacity.Q: _("Quyền"),
     Capacity.OWN: _("Ký theo chức vụ của mình"),
 }
 
@@ -199,9 +199,9 @@ async def show_again(request: web.Request, error: UserError, typed: str = "") ->
 
 
 def capacity_options(request: web.Request, lines: Sequence[tuple[Capacity, str]]) -> list[tuple[str, str]]:
-    """As the form offers them: what each means, and the line that it writes."""
+    """As the form offers them: what each means and the line that it writes."""
     said = [(one, translate(request, CAPACITIES[one]), line) for one, line in lines]
-    return [(one.value, f"{line} ({word})" if line else word) for one, word, line in said]
+    return [(one.value, f"{word} ({line})" if line else word) for one, word, line in said]
 
 
 def call_words(request: web.Request) -> dict[str, Any]:

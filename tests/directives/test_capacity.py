@@ -111,7 +111,7 @@ def test_a_deputy_signs_for_the_chair(store: Store, people: dict[str, Principal]
 async def test_where_it_is_shown(store: Store, people: dict[str, Principal], page_as: PageAs, as_: As) -> None:
     leader, made = await page_as("chutich"), write(store, people)
     text = await (await leader.get(f"/directives/{made}")).text()
-    assert "TM. ỦY BAN NHÂN DÂN HUYỆN CAM LỘ (thay mặt)" in text and "TL. CHỦ TỊCH (thừa lệnh)" in text
+    assert "Thay mặt (TM. ỦY BAN NHÂN DÂN HUYỆN CAM LỘ)" in text and "Thừa lệnh (TL. CHỦ TỊCH)" in text
     form = {"revision": "1", "capacity": "KT", "confirmed": "true"}
     assert (await leader.post(f"/directives/{made}/issue", form)).status == 303
     for name in ("chutich", "camthuy"):

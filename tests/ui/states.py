@@ -184,6 +184,13 @@ STATES = (
     State("draft-waiting", "chutich", "/directives/out", (FIRE,)),
     State("draft-clerk", "vanthu", "/directives/out", (FIRE,)),
     State("draft-schedule", "chutich", "/directives/out", (FIRE,), _open("main details summary")),
+    State(
+        "draft-hand-back",
+        "chutich",
+        "/directives/out",
+        (FIRE,),
+        _open("details:has(form[action$=hand-back]) > summary"),
+    ),
     State("draft-scheduled", "chutich", "/directives/out", ("Lịch trực lãnh đạo",)),
     State("draft-held", "chutich", "/directives/out", ("giải phóng mặt bằng",)),
     State("draft-imported", "vanthu", "/directives/out", ("Tết trồng cây",)),

@@ -68,7 +68,10 @@ def draft_after(draft: Any, event: DraftEvent) -> DirectiveState:
 def require_revision(draft: Any, revision: int | None) -> None:
     """Raise ConflictError unless a draft (its row) is still as somebody has read it; None means however it is."""
     if revision is not None and draft.revision != revision:
-        text = _("Bản nháp đã được sửa sau khi đồng chí mở ra, nên chưa làm gì cả. Xin đọc lại bản hiện nay.")
+        text = _(
+            "Bản nháp đã được sửa sau khi đồng chí mở, nên thao tác vừa rồi chưa được thực hiện. "
+            "Xin đọc lại bản hiện nay."
+        )
         raise ConflictError("draft_changed", text)
 
 

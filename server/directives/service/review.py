@@ -65,7 +65,10 @@ def _require_version(tx: Transaction, delivery: Any, version: int | None) -> Non
     r = response_table.c
     newest = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == delivery.id))
     if version is not None and newest is not None and newest.version != version:
-        text = _("Đơn vị đã gửi báo cáo mới sau khi đồng chí mở ra, nên chưa làm gì cả. Xin đọc báo cáo mới nhất.")
+        text = _(
+            "Đơn vị đã gửi báo cáo mới sau khi đồng chí mở, nên thao tác vừa rồi chưa được thực hiện. "
+            "Xin đọc báo cáo mới nhất."
+        )
         raise ConflictError("answer_changed", text)
 
 
