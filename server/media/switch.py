@@ -16,7 +16,7 @@ from server.errors import ProtocolError
 from server.media import feedback
 from server.media.inward.source import Source
 from server.media.outward.forward import Forwarder
-from server.media.outward.overload import Overload
+from server.media.outward.overload import Overload, fate, steps
 from server.media.participant import Participant
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
@@ -160,8 +160,9 @@ class Switch:
         busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
         self._busy.clear()
         busy.sort(key=itemgetter(0))
-        self.overload.note(self.port.rested, now)
-        if self.overload.lasts(now):
+        if self.overload.note(self.port.rested, now):
+            self.overload.rise(self._steps(now), now)
+        if self.overload.level:
             busy = self._without_some(busy)
         for _importance, room, source in busy:
             room.pass_on(source, now)
@@ -171,23 +172,35 @@ class Switch:
             if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
 
+    def _steps(self, now: float) -> Iterator[int]:
+        """The levels of overload that leave out something of the pictures that go out now."""
+        for participant in self.participants():
+            room = self.rooms[participant.room]
+            for source in participant.uplink.sources.values():
+                if source.is_video and source.slots and source.live(now):
+                    yield from steps(room.importance(source), source.top_layer > 0)
+
     def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:
-        """Leave out upper temporal layers of the less important half of the pictures, and where there are none, all."""
-        voices = sum(importance == 0 for importance, _room, _source in busy)
-        first = voices + (len(busy) - voices) // 2
-        thinned = []
-        for entry in busy[first:]:
-            source = entry[2]
-            if self.forwarder.thin(source):
-                thinned.append(entry)
-            else:
-                self.forwarder.give_up(source)
-        return busy[:first] + thinned
+        """What is left at the present level of overload."""
+        left = []
+        for entry in busy:
+            importance, _room, source = entry
+            match fate(importance, self.overload.level):
+                case "nothing":
+                    self.forwarder.give_up(source)
+                    continue
+                case "base":
+                    self.forwarder.thin(source)
+            left.append(entry)
+        return left
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float, wall: float) -> None:
-        """Every tenth of a second; what is due once a second is done for a tenth of the participants each time."""
+        """Every tenth of a second, which is `wall` in Unix time.
+
+        What is due once a second is done for a tenth of the participants each time.
+        """
         self._ticks += 1
         self.forwarder.release(now)
         for room in self.rooms.values():
