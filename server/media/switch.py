@@ -7,7 +7,6 @@ slots?) → `forward` (rewrite, protect, send).
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import itemgetter
@@ -21,7 +20,7 @@ from server.media.participant import Participant
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
 from server.media.transport.paths import Paths
-from server.media.transport.udp import UdpPort
+from server.media.transport.udp import Clock, UdpPort
 from server.media.wire.rtp import is_rtcp
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,12 @@ def _nobody_listens(event: Event) -> None:
 
 
 class Switch:
-    """All rooms of the node; `tell` takes events."""
+    """All rooms of the node; `tell` takes events. `clock` is the one that gives every other `now`."""
 
-    def __init__(self, port: UdpPort) -> None:
+    def __init__(self, port: UdpPort, clock: Clock) -> None:
         self.port = port
+        self._clock = clock
+        self._unix_time = 0.0  # when the clock showed 0, by the last tick
         self.paths = Paths(port, self._media, self._burst_ended)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
@@ -91,7 +92,7 @@ class Switch:
         room.enter(participant, now)
 
     def _changed(self, participant: Participant, state: SessionState, reason: str) -> None:
-        now = time.monotonic()
+        now = self._clock()
         room = self.rooms[participant.room]
         if state == "closed":
             self.paths.remove(participant)
@@ -152,7 +153,7 @@ class Switch:
             if room is None or room.participants.get(participant.name) is not participant:
                 continue  # it has left meanwhile
             try:
-                feedback.received(participant, data, room, self.forwarder, now, time.time())
+                feedback.received(participant, data, room, self.forwarder, now, self._unix_time + now)
             except ProtocolError as error:
                 self.paths.refuse(data[0], error)
 
@@ -202,6 +203,7 @@ class Switch:
         What is due once a second is done for a tenth of the participants each time.
         """
         self._ticks += 1
+        self._unix_time = wall - now
         self.forwarder.release(now)
         for room in self.rooms.values():
             room.tick(now)
