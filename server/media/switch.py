@@ -136,7 +136,7 @@ class Switch:
             room.arrived(participant, arrived.source, packet, arrived.level, now)
         if room.busy:
             self._busy.add(room)
-        if arrived.source.losses.missing:
+        if arrived.source.losses.missing or arrived.source.key_frames.wanted:
             self._asking.add(participant)
 
     def _burst_ended(self, now: float) -> bool:
