@@ -137,6 +137,8 @@ class Room:
         if (sender.name, kind) not in self._live:
             self._set_live(sender.name, kind, True)
             self._rearrange(sender.name, now)
+        elif source.resumes and kind == "camera" and not source.slots:  # a layer that may have been waited for
+            self._rearrange(sender.name, now)
         if kind == "microphone":
             if sender.name not in self.audible:
                 source.withhold()
@@ -221,6 +223,8 @@ class Room:
         participant.arranged_for, participant.arranged_at = participant.downlink.estimate, now
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
+        if self.pictures.urgent:
+            self._switch_layers(now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
         participant.content = participant.downlink.estimate >= self.needed(participant)
 
