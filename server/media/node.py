@@ -38,7 +38,7 @@ class Node:
 
     def __init__(self, socket: Path, udp_port: int, addresses: list[str], bounds: Bounds, calls: Ports) -> None:
         self.port = UdpPort("0.0.0.0", udp_port)  # noqa: S104 - candidates name the addresses
-        self.switch = Switch(self.port)
+        self.switch = Switch(self.port, time.monotonic)
         self.commands = Commands(self.switch, addresses, bounds, Calls(self.switch, calls))
         self.control = ControlServer(socket, self.commands.carry_out, self._welcomed)
         self.switch.tell = self.control.tell

@@ -16,6 +16,7 @@ from server.media.inward.source import PAYLOAD, Packet, Source
 from server.media.outward.downlink import UNTOLD, Downlink
 from server.media.outward.forward import Forwarder, rewritten_payload
 from server.media.outward.ledger import Ledger
+from server.media.outward.overload import VOICE
 from server.media.outward.slots import Slot
 from server.media.participant import ALL_KINDS, PICTURES, Participant
 from server.media.phone.telephone import Telephone
@@ -136,6 +137,8 @@ class Room:
         if (sender.name, kind) not in self._live:
             self._set_live(sender.name, kind, True)
             self._rearrange(sender.name, now)
+        elif source.resumes and kind == "camera" and not source.slots:  # a layer that may have been waited for
+            self._rearrange(sender.name, now)
         if kind == "microphone":
             if sender.name not in self.audible:
                 source.withhold()
@@ -155,12 +158,8 @@ class Room:
         return list(busy)
 
     def importance(self, source: Source) -> int:
-        """0 goes first and is never left out: voices, then screens, who is seen most, the others."""
-        if not source.is_video:
-            return 0
-        if source.kind == "screen":
-            return 1
-        return 2 if source.owner == self.programme.source else 3
+        """How soon it goes and how late it is left out, as `overload` counts: voices, then pictures by their rank."""
+        return 1 + self._rank(source.owner, source.kind) if source.kind != "microphone" else VOICE
 
     def pass_on(self, source: Source, now: float) -> None:
         """Send what the burst brought of it."""
@@ -224,6 +223,8 @@ class Room:
         participant.arranged_for, participant.arranged_at = participant.downlink.estimate, now
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
+        if self.pictures.urgent:
+            self._switch_layers(now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
         participant.content = participant.downlink.estimate >= self.needed(participant)
 

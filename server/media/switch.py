@@ -7,7 +7,6 @@ slots?) → `forward` (rewrite, protect, send).
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import itemgetter
@@ -16,12 +15,12 @@ from server.errors import ProtocolError
 from server.media import feedback
 from server.media.inward.source import Source
 from server.media.outward.forward import Forwarder
-from server.media.outward.overload import Overload
+from server.media.outward.overload import Overload, fate, steps
 from server.media.participant import Participant
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
 from server.media.transport.paths import Paths
-from server.media.transport.udp import UdpPort
+from server.media.transport.udp import Clock, UdpPort
 from server.media.wire.rtp import is_rtcp
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,12 @@ def _nobody_listens(event: Event) -> None:
 
 
 class Switch:
-    """All rooms of the node; `tell` takes events."""
+    """All rooms of the node; `tell` takes events. `clock` is the one that gives every other `now`."""
 
-    def __init__(self, port: UdpPort) -> None:
+    def __init__(self, port: UdpPort, clock: Clock) -> None:
         self.port = port
+        self._clock = clock
+        self._unix_time = 0.0  # when the clock showed 0, by the last tick
         self.paths = Paths(port, self._media, self._burst_ended)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
@@ -91,7 +92,7 @@ class Switch:
         room.enter(participant, now)
 
     def _changed(self, participant: Participant, state: SessionState, reason: str) -> None:
-        now = time.monotonic()
+        now = self._clock()
         room = self.rooms[participant.room]
         if state == "closed":
             self.paths.remove(participant)
@@ -135,7 +136,7 @@ class Switch:
             room.arrived(participant, arrived.source, packet, arrived.level, now)
         if room.busy:
             self._busy.add(room)
-        if arrived.source.losses.missing:
+        if arrived.source.losses.missing or arrived.source.key_frames.wanted:
             self._asking.add(participant)
 
     def _burst_ended(self, now: float) -> bool:
@@ -152,7 +153,7 @@ class Switch:
             if room is None or room.participants.get(participant.name) is not participant:
                 continue  # it has left meanwhile
             try:
-                feedback.received(participant, data, room, self.forwarder, now, time.time())
+                feedback.received(participant, data, room, self.forwarder, now, self._unix_time + now)
             except ProtocolError as error:
                 self.paths.refuse(data[0], error)
 
@@ -160,8 +161,9 @@ class Switch:
         busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
         self._busy.clear()
         busy.sort(key=itemgetter(0))
-        self.overload.note(self.port.rested, now)
-        if self.overload.lasts(now):
+        if self.overload.note(self.port.rested, now):
+            self.overload.rise(self._steps(now), now)
+        if self.overload.level:
             busy = self._without_some(busy)
         for _importance, room, source in busy:
             room.pass_on(source, now)
@@ -171,24 +173,37 @@ class Switch:
             if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
 
+    def _steps(self, now: float) -> Iterator[int]:
+        """The levels of overload that leave out something of the pictures that go out now."""
+        for participant in self.participants():
+            room = self.rooms[participant.room]
+            for source in participant.uplink.sources.values():
+                if source.is_video and source.slots and source.live(now):
+                    yield from steps(room.importance(source), source.top_layer > 0)
+
     def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:
-        """Leave out upper temporal layers of the less important half of the pictures, and where there are none, all."""
-        voices = sum(importance == 0 for importance, _room, _source in busy)
-        first = voices + (len(busy) - voices) // 2
-        thinned = []
-        for entry in busy[first:]:
-            source = entry[2]
-            if self.forwarder.thin(source):
-                thinned.append(entry)
-            else:
-                self.forwarder.give_up(source)
-        return busy[:first] + thinned
+        """What is left at the present level of overload."""
+        left = []
+        for entry in busy:
+            importance, _room, source = entry
+            match fate(importance, self.overload.level):
+                case "nothing":
+                    self.forwarder.give_up(source)
+                    continue
+                case "base":
+                    self.forwarder.thin(source)
+            left.append(entry)
+        return left
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float, wall: float) -> None:
-        """Every tenth of a second; what is due once a second is done for a tenth of the participants each time."""
+        """Every tenth of a second, which is `wall` in Unix time.
+
+        What is due once a second is done for a tenth of the participants each time.
+        """
         self._ticks += 1
+        self._unix_time = wall - now
         self.forwarder.release(now)
         for room in self.rooms.values():
             room.tick(now)

@@ -1,6 +1,7 @@
 """Beside a running meeting somebody sends far too much: what the meeting notices, and what refusing costs.
 
-One publisher, twenty sinks, each flood in turn; server and load have a core each, the flood shares the load's.
+One publisher, twenty sinks, each flood in turn; server and load have a core each, the flood shares the load's. The
+node's bounds for what one participant sends are those of every node, so the publisher of 50 Mbit/s is policed.
 """
 
 from __future__ import annotations
@@ -17,20 +18,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.media import protocol as p
-from tests.bench.figures import Figure, percentile
+from server.media.transport.policing import Bounds
+from tests.bench.figures import Figure
 from tests.bench.flood import RATES
-from tests.bench.load import Load, Outcome, Rate, cpu_seconds
-from tests.bench.sfu import LOAD_CORE, SERVER_CORE, _connect_to
+from tests.bench.load import Outcome, Rate, cpu_seconds
+from tests.bench.sfu_load import LOAD_CORE, SERVER_CORE, UNBOUND, Target, ours
 from tests.media.driving import NodeProcess, node_process
 
+ROOM, SPEAKER = "r0", "speaker0"  # as `ours` names them
+POLICED = Bounds(downlink_mbit=UNBOUND.downlink_mbit)
 LOAD = Rate(sample=5)  # every fifth packet is timed
-IDLE_FLOODS = ("strangers", "noise", "checks")
+LONGER = 2.0  # s that a flood goes on beside what is measured: the load's warm-up, and more
+IDLE_FLOODS = ("strangers", "noise", "checks", "replays")
 REASONS = {
     "strangers": ("stranger_stun",),
     "noise": ("unknown", "stranger_media", "bad_stun", "stranger_dtls"),
     "checks": ("policed_stun",),
     "media": ("policed",),
+    "replays": ("bad_srtp",),
     "nacks": ("policed", "policed_feedback"),
+    "plis": ("policed", "policed_feedback"),
 }
 
 
@@ -69,10 +76,10 @@ class Flood:
         """Make it a participant, if it is none of the strangers; then it waits."""
         offer, answer = json.loads(await self.read()), ""
         if offer:
-            joined = await node.control.call(p.Join(room="r", participant="flood", offer=offer), p.Joined)
+            joined = await node.control.call(p.Join(room=ROOM, participant="flood", offer=offer), p.Joined)
             answer = joined.answer
-            wants = [p.Want(slot=slot, source="publisher") for slot in range(2)]
-            await node.control.do(p.ShowSlots(room="r", participant="flood", wants=wants))
+            wants = [p.Want(slot=slot, source=SPEAKER) for slot in range(2)]
+            await node.control.do(p.ShowSlots(room=ROOM, participant="flood", wants=wants))
         await self._write(json.dumps(answer))
         said = await self.read()
         assert said.strip() == "ready", said
@@ -103,7 +110,7 @@ async def _cost(kind: str, seconds: float) -> float:
     """CPU of a node in which nobody meets, in µs a datagram."""
     with tempfile.TemporaryDirectory() as folder:
         async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
-            await node.control.do(p.OpenRoom(room="r"))
+            await node.control.do(p.OpenRoom(room=ROOM))
             async with flooding(node, kind) as flood:
                 stats = await node.control.call(p.GetStats(), p.Stats)
                 before = cpu_seconds(node.pid)
@@ -120,35 +127,35 @@ async def _cost(kind: str, seconds: float) -> float:
 
 async def _beside(options: argparse.Namespace, kind: str | None) -> Outcome:
     """The meeting's load while a flood of this kind runs."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE) as node:
-            publisher, sinks = await _connect_to(node, options.sinks)
-            load = Load(publisher, sinks)
-            if kind is None:
-                outcome = load.run(options.seconds, LOAD, lambda: cpu_seconds(node.pid))
-            else:
-                async with flooding(node, kind) as flood:
-                    await flood.go(options.seconds + 2)
-                    outcome = load.run(options.seconds, LOAD, lambda: cpu_seconds(node.pid))
-                    sent, refused = await flood.sent(), await _refused(node, REASONS[kind])
-                    print(f"{kind}: {sent} sent, {refused} refused", file=sys.stderr)
-                    assert refused > 0
-            await load.close()
-            return outcome
+    async with ours(options.sinks, bounds=POLICED) as target:
+        if kind is None:
+            return target.run(LOAD, options.seconds, "alone")
+        return await _flooded(target, kind, options.seconds)
+
+
+async def _flooded(target: Target, kind: str, seconds: float) -> Outcome:
+    assert target.node is not None
+    async with flooding(target.node, kind) as flood:
+        before = await _refused(target.node, REASONS[kind])
+        await flood.go(seconds + LONGER)
+        outcome = target.run(LOAD, seconds, f"beside {kind}")
+        sent, refused = await flood.sent(), await _refused(target.node, REASONS[kind]) - before
+        print(f"{kind}: {sent} sent, {refused} refused", file=sys.stderr)
+        assert refused > 0
+        return outcome
 
 
 async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    """`<flood>_p99_ms` and `<flood>_lost_percent` of the meeting; `<flood>_us` of a datagram refused."""
+    """What the meeting notices of each flood, alone first; then `<flood>_us` of CPU that a refused datagram costs."""
     os.sched_setaffinity(0, {LOAD_CORE})
     kinds = options.flood or list(RATES)
     for kind in [None, *kinds]:
         outcome = await _beside(options, kind)
         name = kind or "quiet"
-        assert outcome.good and not outcome.bad, outcome
-        lost = 100 * (1 - outcome.received / (outcome.sent * options.sinks))
-        times = outcome.latencies
-        yield Figure(f"abuse.{name}_p99_ms", round(1000 * percentile(times, 0.99), 2), "ms", len(times))
-        yield Figure(f"abuse.{name}_lost_percent", round(lost, 3), "%", outcome.sent * options.sinks)
+        voices = outcome.voice_latencies
+        yield Figure(f"abuse.{name}_voice_p99_ms", round(outcome.voice_p99_ms, 2), "ms", len(voices))
+        yield Figure(f"abuse.{name}_p99_ms", round(outcome.p99_ms, 2), "ms", len(voices) + len(outcome.latencies))
+        yield Figure(f"abuse.{name}_lost_percent", round(100 * outcome.lost, 3), "%", outcome.sent * options.sinks)
         yield Figure(f"abuse.{name}_core_percent", round(100 * outcome.cpu / outcome.seconds, 1), "%", 1)
     for kind in (kind for kind in kinds if kind in IDLE_FLOODS):
         yield Figure(f"abuse.{kind}_us", round(await _cost(kind, options.seconds), 2), "us", 1)

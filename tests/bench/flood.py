@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from itertools import cycle, islice
 
 from aioice import stun
 
@@ -27,7 +27,15 @@ TURN = 0.002  # s between two volleys
 PREPARED = 512
 PACKET = 1_200  # bytes
 PAYLOAD = b"\x90\xc0\x80\x00\x00\x11".ljust(PACKET, b"p")
-RATES = {"strangers": 10_000, "noise": 10_000, "checks": 10_000, "media": 50_000_000 // 8 // PACKET, "nacks": 2_000}
+RATES = {  # datagrams a second
+    "strangers": 10_000,
+    "noise": 10_000,
+    "checks": 10_000,
+    "media": 50_000_000 // 8 // PACKET,
+    "replays": 10_000,
+    "nacks": 2_000,
+    "plis": 2_000,
+}
 
 
 def stranger(ufrag: str) -> bytes:
@@ -55,7 +63,11 @@ def datagrams(kind: str, endpoint: Endpoint | None, answer: str) -> Iterator[byt
     if kind == "checks":
         remote = endpoint.remote
         return cycle([_check(f"{remote.ufrag}:x", remote.pwd.encode()) for _ in range(PREPARED)])
-    return _media(endpoint) if kind == "media" else _nacks(endpoint, answer)
+    if kind == "media":
+        return _media(endpoint)
+    if kind == "replays":
+        return cycle(islice(_media(endpoint), PREPARED))
+    return _sealed(endpoint, _nacks(answer) if kind == "nacks" else _plis(answer))
 
 
 def _media(endpoint: Endpoint) -> Iterator[bytes]:
@@ -67,18 +79,27 @@ def _media(endpoint: Endpoint) -> Iterator[bytes]:
         yield endpoint.link.protect(build_header(VP8, 0x80, number, number * 90, ssrc or 0) + PAYLOAD)
 
 
-def _nacks(endpoint: Endpoint, answer: str) -> Iterator[bytes]:
-    """All that one datagram can ask for, of every stream that we get, and a key frame."""
-    assert endpoint.link is not None
-    streams = [int(ssrc) for ssrc in re.findall(r"a=ssrc:(\d+)", answer)]
-    compounds = [
+def _nacks(answer: str) -> list[bytes]:
+    """All that one datagram can ask for, of every stream that we get."""
+    return [
         rtcp_build.build_nack(1, ssrc, [(number + ahead) & 0xFFFF for ahead in range(4_000)])
-        + rtcp_build.build_pli(1, ssrc)
         for number in range(0, 1 << 16, 4_000)
-        for ssrc in streams
+        for ssrc in _streams(answer)
     ]
-    for compound in cycle(compounds):
-        yield endpoint.link.protect_rtcp(compound)
+
+
+def _plis(answer: str) -> list[bytes]:
+    return [rtcp_build.build_pli(1, ssrc) for ssrc in _streams(answer)]
+
+
+def _streams(answer: str) -> list[int]:
+    return [int(ssrc) for ssrc in re.findall(r"a=ssrc:(\d+)", answer)]
+
+
+def _sealed(endpoint: Endpoint, reports: list[bytes]) -> Iterator[bytes]:
+    assert endpoint.link is not None
+    for report in cycle(reports):
+        yield endpoint.link.protect_rtcp(report)
 
 
 def flood(

@@ -69,10 +69,10 @@ async def _sink(node: NodeProcess, room: str, name: str) -> Endpoint:
 
 
 @asynccontextmanager
-async def ours(sinks: int, *, rooms: int = 1, speakers: int = 1) -> AsyncIterator[Target]:
-    """A node with `rooms` rooms of `speakers`, the first of whom is also seen, and `sinks` others each."""
+async def ours(sinks: int, *, rooms: int = 1, speakers: int = 1, bounds: Bounds = UNBOUND) -> AsyncIterator[Target]:
+    """A node with rooms `r0`, … of `speaker0`, …, the first of whom is also seen, and `sinks` others each."""
     with tempfile.TemporaryDirectory() as folder:
-        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE, bounds=UNBOUND) as node:
+        async with node_process(Path(folder), "taskset", "-c", SERVER_CORE, bounds=bounds) as node:
             for room in range(rooms):
                 await node.control.do(p.OpenRoom(room=f"r{room}"))
 

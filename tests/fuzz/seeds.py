@@ -6,12 +6,13 @@ import random
 from pathlib import Path
 
 from server.media.wire import rtcp, rtcp_build, rtp, twcc
+from tests.media.building import build_bye, build_extensions, build_fir, build_sdes
 
 OFFERS = Path(__file__).parent.parent / "media" / "data"
 
 
 def rtp_seeds() -> list[bytes]:
-    one_byte = rtp.build_extensions({1: b"\x81", 3: b"\0\1", 4: b"12", 10: b"f"})
+    one_byte = build_extensions({1: b"\x81", 3: b"\0\1", 4: b"12", 10: b"f"})
     two_byte = bytes.fromhex("1000 0003 0102abcd 0500 1003010203 00")
     header = rtp.build_header(96, 1, 65535, 1, 2, one_byte)
     wide = rtp.build_header(96, 0, 1, 1, 2, two_byte)
@@ -44,11 +45,9 @@ def rtcp_seeds() -> list[bytes]:
     block = rtcp.ReportBlock(1, 2, -3, 4, 5, 6, 7)
     feedback = [rtcp_build.build_transport_feedback(1, 2, fci) for fci in twcc_seeds()]
     return [
-        rtcp_build.build_sr(1, 2, 3, 4, 5, [block] * 3)
-        + rtcp_build.build_sdes(1, "tên")
-        + rtcp_build.build_bye([1, 2]),
+        rtcp_build.build_sr(1, 2, 3, 4, 5, [block] * 3) + build_sdes(1, "tên") + build_bye([1, 2]),
         rtcp_build.build_rr(1, [block]) + rtcp_build.build_remb(1, 10**6, [4, 5]) + rtcp_build.build_pli(1, 2),
-        rtcp_build.build_nack(1, 2, [1, 2, 30, 65535]) + rtcp_build.build_fir(1, 2, 3),
+        rtcp_build.build_nack(1, 2, [1, 2, 30, 65535]) + build_fir(1, 2, 3),
         *feedback,
     ]
 

@@ -15,6 +15,8 @@ from server.errors import ProtocolError
 from server.media.joining import sdp, sdp_answer
 from server.media.wire import rtcp, rtp, twcc, vp8, vp9
 from tests.fuzz.seeds import rtcp_seeds, rtp_seeds, short_offer, twcc_seeds, vp8_seeds, vp9_seeds
+from tests.media.building import build_retransmission
+from tests.media.reading import parse_feedback
 
 EXAMPLES = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
@@ -26,7 +28,7 @@ EXAMPLES = settings(
 def read_rtp(data: bytes) -> None:
     packet = rtp.RtpPacket.parse(data)
     assert packet.padding + len(packet.payload) <= len(data)
-    rtp.build_retransmission(data, 97, 1, 2)
+    build_retransmission(data, 97, 1, 2)
     for value in packet.extensions.values():
         rtp.audio_level(value or b"\0")
     rtp.restore(packet, 96, 1)
@@ -38,7 +40,7 @@ def read_vp8(data: bytes) -> None:
     again = vp8.Vp8.parse(made)
     assert made[again.start :] == data[frame.start :]
     assert again.picture_id_bits == 15
-    vp8.Pictures().number(frame, 0)
+    vp8.PictureCount().number(frame, 0)
 
 
 def read_vp9(data: bytes) -> None:
@@ -48,20 +50,20 @@ def read_vp9(data: bytes) -> None:
     assert made[1:] == data[frame.start :]
     assert (again.start, again.key_frame, again.starts_frame) == (1, frame.key_frame, frame.starts_frame)
     assert frame.key_frame == (frame.width > 0) == (frame.height > 0)
-    vp8.Pictures().number(frame, 0)
+    vp8.PictureCount().number(frame, 0)
 
 
 def read_rtcp(data: bytes) -> None:
     for message in rtcp.parse(data):
         if isinstance(message, rtcp.TransportFeedback):
-            twcc.parse_feedback(message.fci)
+            parse_feedback(message.fci)
         elif isinstance(message, rtcp.Nack):
             assert 0 < len(message.lost) <= rtcp.LARGEST_NACK
             assert all(0 <= number <= 0xFFFF for number in message.lost)
 
 
 def read_twcc(data: bytes) -> None:
-    arrivals = twcc.parse_feedback(data, 10**9)
+    arrivals = parse_feedback(data, 10**9)
     assert len(arrivals) <= twcc.LARGEST_STATUS_COUNT
     report = twcc.read_report(data)
     assert (report.told, len(report.ticks)) == (len(arrivals), sum(at is not None for _, at in arrivals))

@@ -18,8 +18,9 @@ from server.media.joining import sdp
 from server.media.transport import ice
 from server.media.transport.dtls import DtlsLink, Role, fingerprint, new_certificate
 from server.media.transport.ice import Address, Credentials
-from server.media.wire.rtp import RtpPacket, build_extensions, build_header, is_rtcp, transport_sequence
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, transport_sequence
 from server.media.wire.twcc import FeedbackBuilder
+from tests.media.building import build_extensions
 
 OPUS, VP8, RTX, VP9, VP9_RTX = 111, 96, 97, 98, 99
 EXTENSIONS = {sdp.MID: 1, sdp.RID: 2, sdp.REPAIRED_RID: 3, sdp.AUDIO_LEVEL: 4, sdp.TRANSPORT_CC: 5}

@@ -217,6 +217,17 @@ def test_what_proved_too_much_is_not_tried_again_soon_unless_the_link_carries_cl
     assert cost(allocation.decide([camera(0)], 600_000, now + 12)) > 150_000
 
 
+def test_a_link_that_breaks_down_soon_after_a_raise_tells_nothing_of_the_raise() -> None:
+    allocation = Allocation()
+    allocation.decide([camera(0)], 300_000, 0.0)
+    before = allocation.decide([camera(0)], 2_000_000, 10.0)
+    assert cost(before) > 300_000
+    for step, budget in enumerate((30_000, 8_000)):
+        allocation.decide([camera(0)], budget, 12.0 + step)
+    assert allocation.choice == {}
+    assert allocation.decide([camera(0)], 2_000_000, 20.0) == before
+
+
 def test_a_link_that_carries_clearly_more_than_failed_is_used_after_the_usual_time() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 70_000, 0.0)

@@ -9,7 +9,10 @@ import pytest
 from server.media.inward.asking import (
     ASK_AGAIN,
     ASK_TIMES,
+    KEY_FRAME_AGAIN,
     KEY_FRAME_EVERY,
+    KEY_FRAME_PACE,
+    KEY_FRAMES_AHEAD,
     LARGEST_GAP,
     MOST_OF_SCREEN,
     REORDERING,
@@ -72,6 +75,35 @@ def test_a_key_frame_is_asked_for_until_it_comes() -> None:
     assert len(times) == 10 and times[1] - times[0] == pytest.approx(KEY_FRAME_EVERY)
     keys.begins(3.0)
     assert not keys.due(4.0)
+
+
+def answered(seconds: float, takes: float) -> list[float]:
+    """When a key frame is asked for that is always wanted, and begins so long after it was asked for."""
+    keys, times, due = KeyFrames(), [], [float("inf")]
+    for step in range(round(seconds * 200)):
+        now = step / 200
+        if now >= due[0]:
+            due.pop(0)
+            keys.begins(now)
+        keys.wanted = True
+        if keys.due(now):
+            times.append(now)
+            due.insert(len(due) - 1, now + takes)
+    return times
+
+
+def test_after_an_answer_the_next_may_be_asked_for_soon_but_no_storm_is_to_be_had() -> None:
+    times = answered(10, 0.09)
+    assert times[1] - times[0] == pytest.approx(KEY_FRAME_AGAIN)
+    assert times[2] == pytest.approx(2 * KEY_FRAME_AGAIN)
+    for seconds in (1, 3, 10):
+        most = max(sum(begin <= at < begin + seconds for at in times) for begin in times)
+        assert most <= (seconds + KEY_FRAMES_AHEAD) / KEY_FRAME_PACE + 1
+
+
+def test_an_answer_to_one_of_several_requests_is_followed_by_the_others() -> None:
+    times = answered(10, 0.35)
+    assert min(after - before for before, after in pairwise(times)) >= KEY_FRAME_EVERY - 0.001
 
 
 def test_padding_after_a_key_frame_does_not_make_it_longer() -> None:

@@ -93,7 +93,7 @@ async def test_a_full_node_refuses_the_next_and_keeps_the_others(tmp_path: Path)
 async def test_a_closed_session_is_freed_without_a_collection(begun: bool) -> None:
     """The node's collector looks rarely; so nothing of a session may be in a cycle."""
     port = MemoryPort()
-    switch = Switch(port)  # type: ignore[arg-type]
+    switch = Switch(port, lambda: 0.0)  # type: ignore[arg-type]
     switch.open_room("r")
     endpoint = Endpoint(meeting(3))
     negotiation = Negotiation(new_certificate(), [("127.0.0.1", 9)], port.send)

@@ -11,6 +11,8 @@ import server.media
 
 FOLDER = Path(server.media.__file__).parent
 MODULES = sorted(path for path in FOLDER.rglob("*.py") if path.stem != "__init__")
+CLOCK = r"\btime\.(monotonic|time|perf_counter)\b"
+SHELL = {"commands", "node", "transport/udp"}  # who may read a clock, of all who deal with packets
 OWN_DOCUMENT = {"phone", "bandwidth"}  # folders that say themselves what is in them
 
 
@@ -19,3 +21,10 @@ def test_every_module_is_on_the_map(path: Path) -> None:
     folder = path.parent.name
     map_of_it = (path.parent if folder in OWN_DOCUMENT else FOLDER) / "__init__.py"
     assert re.search(rf"\b{path.stem}\b", map_of_it.read_text()), f"{path.stem} stands in no map"
+
+
+def test_only_the_shell_reads_a_clock() -> None:
+    """Telephones and recordings go by the beat of sounds and of disks; all else is told what time it is."""
+    inner = (path for path in MODULES if path.parent.name not in ("phone", "recording"))
+    found = {str(path.relative_to(FOLDER).with_suffix("")) for path in inner if re.search(CLOCK, path.read_text())}
+    assert found == SHELL

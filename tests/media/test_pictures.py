@@ -214,25 +214,39 @@ def test_layers_that_nobody_watches_are_switched_off(stage: Stage, link: Link) -
     assert shown(stage)[0] == "q"
 
 
-def test_a_layer_is_asked_for_again_at_once_and_shown_soon(stage: Stage, link: Link) -> None:
+def comes_back(stage: Stage, asked: list[str]) -> float:
+    """Seconds until slot 0 shows the best of the layers that `a` was asked for just now, of which it sends the new ones
+    0.2 s later, from a key frame on as browsers do.
+    """
+    begun, sender = stage.now, stage["a"]
+    assert isinstance(sender, Simulcast)
+    told = [event.rids for event in take(stage, LayersWanted) if event.participant == "a"]
+    assert told == [asked], "at once"
+    stage.run(0.2)
+    sender.keys, sender.asked = frozenset(asked) - sender.asked, frozenset(asked)
+    while shown(stage)[0] != asked[0]:
+        assert stage.now - begun < 5
+        stage.run(0.02)
+    return stage.now - begun
+
+
+@pytest.mark.parametrize("phase", range(10))
+def test_a_layer_is_asked_for_again_at_once_and_shown_as_soon_as_it_comes(stage: Stage, link: Link, phase: int) -> None:
     look(stage, "a", width=240)
-    obey(stage, UNWANTED + 1)
+    obey(stage, UNWANTED + 1 + phase / 10)
     look(stage, "a", width=960)
-    asked = obey(stage, 0.3)
-    assert [(event.participant, event.rids) for event in asked] == [("a", ["f", "q"])]
-    assert shown(stage)[0] in ("q", "f"), "what is shown stays until the better one comes"
-    obey(stage, 1.2)
-    assert shown(stage)[0] == "f"
+    assert shown(stage)[0] == "q", "what is shown stays until the better one comes"
+    assert comes_back(stage, ["f", "q"]) <= 0.3
 
 
-def test_a_camera_that_nobody_watches_sends_nothing_and_comes_back(stage: Stage, link: Link) -> None:
+@pytest.mark.parametrize("phase", range(10))
+def test_a_camera_that_nobody_watches_sends_nothing_and_comes_back(stage: Stage, link: Link, phase: int) -> None:
     obey(stage, UNWANTED + 1)
     assert stage["a"].asked == frozenset()  # type: ignore[attr-defined]
-    stage.run(5)
+    stage.run(5 + phase / 10)
     assert ("a", "camera") in stage.room.live_tracks(), "paused by us, not switched off"
     look(stage, "a", width=480)
-    obey(stage, 1.5)
-    assert shown(stage)[0] == "h"
+    assert comes_back(stage, ["h"]) <= 0.3
 
 
 def test_a_layer_that_never_comes_is_asked_for_once(stage: Stage, link: Link) -> None:

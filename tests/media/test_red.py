@@ -14,7 +14,8 @@ from server.media.inward.source import PAYLOAD, Packet, Source
 from server.media.inward.uplink import Arrived, Uplink, UplinkPlan
 from server.media.outward.forward import Forwarder
 from server.media.red import CALM, LARGEST_BLOCK, LARGEST_PAYLOAD, Block, Redundancy, build, parse
-from server.media.wire.rtp import RtpPacket, build_extensions, build_header
+from server.media.wire.rtp import RtpPacket, build_header
+from tests.media.building import build_extensions
 from tests.media.endpoint import picture
 from tests.media.memory import MemoryPort, Subscriber
 

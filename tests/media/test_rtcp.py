@@ -24,17 +24,15 @@ from server.media.wire.rtcp import (
     round_trip,
 )
 from server.media.wire.rtcp_build import (
-    build_bye,
     build_dlrr,
-    build_fir,
     build_nack,
     build_pli,
     build_remb,
     build_rr,
-    build_sdes,
     build_sr,
     build_transport_feedback,
 )
+from tests.media.building import build_bye, build_fir, build_sdes
 
 BLOCK = ReportBlock(ssrc=7, fraction_lost=64, lost=-3, highest=0x1_0002, jitter=90, lsr=0xAABBCCDD, dlsr=65536)
 

@@ -6,9 +6,7 @@ from server.errors import ProtocolError
 from server.media.wire.rtp import (
     RtpPacket,
     audio_level,
-    build_extensions,
     build_header,
-    build_retransmission,
     distance,
     identifier,
     is_rtcp,
@@ -17,6 +15,7 @@ from server.media.wire.rtp import (
     transport_sequence,
     unwrap,
 )
+from tests.media.building import build_extensions, build_retransmission
 
 
 def packet(first: int, rest: bytes, payload_type: int = 96) -> bytes:

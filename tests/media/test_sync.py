@@ -17,7 +17,8 @@ from server.media.recording.mixer import Mixer
 from server.media.recording.segment import Segment
 from server.media.wire import rtcp
 from server.media.wire.opus import FRAME, RATE
-from server.media.wire.rtp import build_extensions, build_header
+from server.media.wire.rtp import build_header
+from tests.media.building import build_extensions
 from tests.media.endpoint import OPUS, VP8
 from tests.media.material import BLUE, RED, WALL, Picture, Sound, alike, hear, pictures, see, tone
 from tests.media.test_room import Stage

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media.wire.rtcp import TransportFeedback, parse
-from server.media.wire.twcc import TICK_US, Arrival, FeedbackBuilder, parse_feedback, read_report
+from server.media.wire.twcc import TICK_US, Arrival, FeedbackBuilder, read_report
+from tests.media.reading import parse_feedback
 
 START_US = 5_000_000_000
 

@@ -7,7 +7,8 @@ import pytest
 from server.errors import ProtocolError
 from server.media.inward.uplink import MOST_REPAIRS, Uplink, UplinkPlan
 from server.media.wire import rtcp
-from server.media.wire.rtp import build_extensions, build_header
+from server.media.wire.rtp import build_header
+from tests.media.building import build_extensions
 from tests.media.endpoint import picture, voice
 
 PLAN = UplinkPlan(

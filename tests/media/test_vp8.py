@@ -3,7 +3,7 @@
 import pytest
 
 from server.errors import ProtocolError
-from server.media.wire.vp8 import PICTURE_ID_AT, TL0_AT, Pictures, Vp8, normalise
+from server.media.wire.vp8 import PictureCount, Vp8, normalise
 
 KEY = bytes.fromhex("10020c 9d012a 0005 d042") + b"key frame data"  # 1280x720, the upper bits of the height scale it
 DELTA = b"\x11delta"
@@ -13,19 +13,13 @@ def test_reads_the_shortest_descriptor() -> None:
     frame = Vp8.parse(b"\x10" + KEY)
     assert (frame.start, frame.starts_frame, frame.key_frame) == (1, True, True)
     assert (frame.width, frame.height) == (1280, 720)
-    assert (frame.picture_id, frame.picture_id_bits, frame.tl0, frame.tid, frame.key_index) == (
-        None,
-        0,
-        None,
-        None,
-        None,
-    )
+    assert (frame.picture_id, frame.picture_id_bits, frame.tl0, frame.tid) == (None, 0, None, None)
 
 
 def test_reads_everything_that_can_be_there() -> None:
     frame = Vp8.parse(bytes.fromhex("b0 f0 a345 07 75") + DELTA)
     assert (frame.picture_id, frame.picture_id_bits, frame.tl0) == (0x2345, 15, 7)
-    assert (frame.tid, frame.layer_sync, frame.key_index) == (1, True, 0x15)
+    assert (frame.tid, frame.layer_sync) == (1, True)
     assert (frame.start, frame.starts_frame, frame.key_frame) == (6, True, False)
 
 
@@ -35,8 +29,9 @@ def test_reads_a_short_picture_id() -> None:
 
 
 def test_reads_layers_without_the_others() -> None:
-    assert (Vp8.parse(b"\x90\x20\xc0" + DELTA).tid, Vp8.parse(b"\x90\x10\xdf" + DELTA).key_index) == (3, 31)
-    assert Vp8.parse(b"\x90\x10\xdf" + DELTA).tid is None
+    assert Vp8.parse(b"\x90\x20\xc0" + DELTA).tid == 3
+    without = Vp8.parse(b"\x90\x10\xdf" + DELTA)
+    assert (without.tid, without.start) == (None, 3)
 
 
 @pytest.mark.parametrize("first", [0x00, 0x11, 0x01])  # a later packet, a later partition
@@ -87,21 +82,21 @@ def test_normalising_only_widens_the_picture_id(payload: bytes) -> None:
     assert after.picture_id_bits == 15
     assert after.picture_id == (before.picture_id or 0)
     assert made[after.start :] == payload[before.start :]
-    for name in ("starts_frame", "key_frame", "tl0", "tid", "layer_sync", "key_index", "width", "height"):
+    for name in ("starts_frame", "key_frame", "tl0", "tid", "layer_sync", "width", "height"):
         assert getattr(after, name) == getattr(before, name), name
     assert made[0] & 0x7F == payload[0] & 0x7F
 
 
 def test_numbers_stand_at_fixed_places() -> None:
     made = bytearray(normalise(b"\x90\xe0\x45\x09\x20" + DELTA, Vp8.parse(b"\x90\xe0\x45\x09\x20" + DELTA)))
-    made[PICTURE_ID_AT : PICTURE_ID_AT + 2] = (0x8000 | 0x1234).to_bytes(2, "big")
-    made[TL0_AT] = 200
+    made[2:4] = (0x8000 | 0x1234).to_bytes(2, "big")
+    made[4] = 200
     frame = Vp8.parse(bytes(made))
     assert (frame.picture_id, frame.tl0, frame.tid) == (0x1234, 200, 0)
 
 
 def numbered(payloads: list[tuple[bytes, int]]) -> list[int]:
-    pictures = Pictures()
+    pictures = PictureCount()
     numbers = [pictures.number(Vp8.parse(payload), timestamp) for payload, timestamp in payloads]
     return [number - numbers[0] for number in numbers]
 

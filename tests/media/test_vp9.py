@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.errors import ProtocolError
-from server.media.wire.vp8 import Pictures
+from server.media.wire.vp8 import PictureCount
 from server.media.wire.vp9 import Vp9, bare
 from tests.media.material import RED, vp9_pictures
 
@@ -86,7 +86,7 @@ def test_the_size_is_that_of_the_encoder() -> None:
 
 
 def test_pictures_are_numbered_with_picture_ids_and_without() -> None:
-    with_ids, without = Pictures(), Pictures()
+    with_ids, without = PictureCount(), PictureCount()
     heads = [Vp9.parse(bytes((0xE8, 0x80 | n >> 8, n & 0xFF, 0, 0)) + DELTA) for n in (0x7FFE, 0x7FFF, 0x0000)]
     numbers = [with_ids.number(head, 3000 * n) for n, head in enumerate(heads)]
     assert [number - numbers[0] for number in numbers] == [0, 1, 2]

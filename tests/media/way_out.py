@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from server.media.inward.uplink import Uplink, UplinkPlan
 from server.media.joining import sdp
 from server.media.wire import rtcp
-from server.media.wire.rtp import build_extensions, build_header
+from server.media.wire.rtp import build_header
 from tests.media.bandwidth.link import Link
+from tests.media.building import build_extensions
 from tests.media.endpoint import EXTENSIONS, picture
 
 STEP = 0.005  # s

@@ -17,11 +17,12 @@ from server.media import red
 from server.media.protocol import Event, LayersWanted, VoiceWanted, Want
 from server.media.wire import rtcp
 from server.media.wire.rtcp_build import build_nack, build_pli
-from server.media.wire.rtp import RtpPacket, build_extensions, build_header, is_rtcp, unwrap
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, unwrap
 from server.media.wire.twcc import FeedbackBuilder
 from server.media.wire.vp8 import Vp8
 from tests.fuzz.stage import OPUS, PICTURE_SLOT, RED, RTX, RTX_OF_SLOT, VOICE_SLOT, VP8, Stage
 from tests.media.bandwidth.link import Link
+from tests.media.building import build_extensions
 from tests.media.memory import session
 
 STEP = 0.005  # s

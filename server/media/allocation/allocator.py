@@ -28,6 +28,7 @@ SHORT_HOLD = 0.8
 YOUNG = 6.0  # s
 MUCH_MORE = 4.0  # times the budget of the last change: another link
 RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
+ANOTHER_LINK = 0.5  # share of what it carried before a raise, below which that is not to blame
 CALM = 60.0  # s without such a failure after which the hold is `HOLD` again
 CLEARLY_MORE = 1.25  # times the budget of a raise that proved too much
 JUST_LESS = 0.95
@@ -124,6 +125,7 @@ class Allocation:
         self._failed = float("-inf")
         self._hold = HOLD
         self._raised_with = 0.0  # the budget of the last raise
+        self._carried = 0.0  # what was shown before it cost
         self._too_much = self._tried = float("inf")  # what the last raise that failed cost, and its budget
         self._short: float | None = None  # since when the budget is less than all that moves takes at least
         self._budget = float("inf")  # that the present choice was made for, when it waits to be raised
@@ -138,7 +140,7 @@ class Allocation:
             self._wishes, self._wished = wishes, now
             self._set(fit(demands, budget), now)
         elif too_much or len(kept) < len(self.choice):
-            if too_much and now - self._raised < RAISE_FAILED and self._short is None:
+            if too_much and self._short is None and self._is_of_raise(budget, now):
                 self._hold, self._failed = min(LONGEST_HOLD, 2 * self._hold), now
                 self._too_much, self._tried = cost(kept), self._raised_with
             self._wished = float("-inf")  # now the link is known
@@ -149,7 +151,7 @@ class Allocation:
             self.choice = kept
             better = fit(demands, self._bounded(budget * HEADROOM, now))
             if cost(better) > cost(kept) or len(better) > len(kept):
-                self._raised, self._raised_with = now, budget * HEADROOM
+                self._raised, self._raised_with, self._carried = now, budget * HEADROOM, cost(kept)
                 self._budget = budget
                 self._set(better, now)
             elif now - self._failed > CALM:
@@ -158,6 +160,10 @@ class Allocation:
             self.choice = kept
         self._short = None
         return self.choice
+
+    def _is_of_raise(self, budget: float, now: float) -> bool:
+        """Whether the last raise is why there is too little: not where the link has become another."""
+        return now - self._raised < RAISE_FAILED and budget > ANOTHER_LINK * self._carried
 
     @property
     def waits(self) -> bool:

@@ -26,13 +26,17 @@ Named = tuple[str, Picture]  # whose picture of which kind
 
 
 class Pictures:
-    """`participants` is the room's table; `rank` of a picture is 0 for what is served first."""
+    """`participants` is the room's table; `rank` of a picture is 0 for what is served first.
+
+    `urgent` when somebody watches a layer that its sender was not asked for: `switch_layers` should not wait.
+    """
 
     def __init__(self, participants: Mapping[str, Participant], rank: Callable[[str, Picture], int]) -> None:
         self._participants = participants
         self._rank = rank
         self._switched_at = float("-inf")
         self._recorded: Named | None = None
+        self.urgent = False
         self._changed = False  # whether somebody watches something else than when senders were told
 
     # ---- from wishes to slots --------------------------------------------------------------------------------------
@@ -56,7 +60,12 @@ class Pictures:
         self._keep_stills(participant, by_slot, choice, now)
         watched = frozenset(_watched(demands, choice))
         if watched != participant.watched:
+            self.urgent |= any(not self._asked(*layer) for layer in watched - participant.watched)
             participant.watched, self._changed = watched, True
+
+    def _asked(self, owner: str, kind: Picture, rid: str) -> bool:
+        """Whether its sender sends this layer, or was told to."""
+        return rid in self._participants[owner].switches[kind].asked
 
     @staticmethod
     def settled(participant: Participant, now: float) -> bool:
@@ -151,7 +160,7 @@ class Pictures:
         """
         if not self._changed and recorded == self._recorded and now - self._switched_at < LOOK_EVERY:
             return []
-        self._changed, self._recorded, self._switched_at = False, recorded, now
+        self._changed, self.urgent, self._recorded, self._switched_at = False, False, recorded, now
         wanted: defaultdict[Named, set[str]] = defaultdict(set)
         for participant in self._participants.values():
             for owner, kind, rid in participant.watched:

@@ -130,7 +130,7 @@ class Heard:
 class DelayDetector:
     """Told the groups of each feedback (`hear`), and asked now and then what they mean (`judge`).
 
-    `queue` and `growth` are in ms, `jitter` (how far the delays of a feedback lie apart) in seconds. `restless` is how
+    `queue` is in ms, `jitter` (how far the delays of a feedback lie apart) in seconds. `restless` is how
     far, in ms, delays step back and forth from one judgement to the next: those of a radio link, which holds everything
     for a while. A queue goes one way for longer.
 
@@ -140,7 +140,7 @@ class DelayDetector:
 
     __slots__ = (
         "_arrival", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_over",
-        "_quickest", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy", "growth",
+        "_quickest", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy",
         "heard", "jitter", "mistaken", "queue", "restless", "state",
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ class DelayDetector:
         self._bytes = 0
         self.busy: float | None = None
         self.mistaken = False
-        self.queue = self.growth = self.jitter = self.restless = 0.0
+        self.queue = self.jitter = self.restless = 0.0
         self._step = 0.0  # ms: the last step of the delay from one feedback to the next
         self.state = State.NORMAL
 
@@ -260,7 +260,7 @@ class DelayDetector:
         falling = excess < _SHRINKING * self._excess - _GRAIN
         self._note_step(excess - self._excess)
         self._excess = excess
-        self.growth = growth = self._trend.add(elapsed, excess) * MEMORY
+        growth = self._trend.add(elapsed, excess) * MEMORY
         least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter, _WAVES * self.restless)
         over = growth > max(self._threshold, least) and not falling and self._trend.samples >= _LEAST_SAMPLES
         self._over = self._over + 1 if over else 0

@@ -23,7 +23,10 @@ ASKED_SHARE = 0.35  # packets that may be asked for with each that comes
 SCREEN_GAPS = 2  # times as much of a screen, of which one page may be more than that
 SCREEN_SHARE = 0.5
 
-KEY_FRAME_EVERY = 0.3  # s between two requests to one source
+KEY_FRAME_EVERY = 0.3  # s between two requests to one source, while the first may yet be answered
+KEY_FRAME_AGAIN = 0.1  # s where it was answered: who comes just after a key frame should not wait for long
+KEY_FRAME_PACE = 0.2  # s between two in the long run, however soon they are answered
+KEY_FRAMES_AHEAD = 0.4  # s by which they may be ahead of that: three at once
 SELDOM = 2.4  # s between two for a screen, where several were not answered: then the first is on its way yet
 KEY_FRAME_SHARE = 3.0  # times what the last key frame took to come, between the beginnings of two
 LONGEST_KEY_FRAME = 4.0  # s that it counts to have taken
@@ -94,13 +97,15 @@ class KeyFrames:
     def __init__(self, screen: bool = False) -> None:
         self.wanted = False
         self._growth = 2.0 if screen else 1.0
-        self._asked = self._began = float("-inf")
+        self._asked = self._began = self._paid_until = float("-inf")
         self._unanswered = 0
+        self._on_way = 0  # requests whose key frame has not begun
         self._took = 0.0
 
     def begins(self, now: float) -> None:
         """The first packet of one has come."""
         self.wanted, self._unanswered = False, 0
+        self._on_way = max(0, self._on_way - 1)
         self._began, self._took = now, 0.0
 
     def goes_on(self, now: float) -> None:
@@ -109,9 +114,16 @@ class KeyFrames:
 
     def due(self, now: float) -> bool:
         """Whether to send a PLI now; the more seldom the longer the last key frame took."""
-        every = min(SELDOM, KEY_FRAME_EVERY * self._growth**self._unanswered)
-        if not self.wanted or now - self._asked < every or now - self._began < KEY_FRAME_SHARE * self._took:
+        if not self.wanted or now < self._next() or now - self._began < KEY_FRAME_SHARE * self._took:
             return False
+        self._paid_until = max(self._paid_until, now) + KEY_FRAME_PACE
+        self._on_way = self._on_way + 1 if now - self._asked < LONGEST_ANSWER else 1
         self._asked = now
         self._unanswered += 1
         return True
+
+    def _next(self) -> float:
+        """When the next request may be sent, for all that is known of those before."""
+        if self._on_way:
+            return self._asked + min(SELDOM, KEY_FRAME_EVERY * self._growth**self._unanswered)
+        return max(self._asked + KEY_FRAME_AGAIN, self._paid_until - KEY_FRAMES_AHEAD)

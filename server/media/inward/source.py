@@ -132,6 +132,7 @@ class Source:
         )
         self.rates = (0.0,) * (TOP_LAYER + 1)
         self.frame_rate = 0.0
+        self.resumes = False  # whether its newest packet came after a pause, or is the first
         self.top_layer = 0  # highest temporal layer since the last key frame
         self.losses = Losses(kind == "screen")
         self.key_frames = KeyFrames(kind == "screen")
@@ -233,6 +234,7 @@ class Source:
 
     def _count(self, packet: Packet) -> None:
         now = packet.arrival
+        self.resumes = now - self.last_arrival > STOPPED
         if not self.live(now):  # it begins, or begins again: the time without packets is no low rate
             self._restart_count(now)
         span = now - self._counted_since

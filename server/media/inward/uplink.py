@@ -21,7 +21,7 @@ from server.media.wire import rtcp
 from server.media.wire.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.wire.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
 from server.media.wire.twcc import FeedbackBuilder
-from server.media.wire.vp8 import Pictures, Vp8, normalise
+from server.media.wire.vp8 import PictureCount, Vp8, normalise
 from server.media.wire.vp9 import Vp9, bare
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
@@ -77,7 +77,7 @@ class Uplink:
         self._plan = plan
         self._by_ssrc: dict[int, Source] = {}
         self._by_rtx_ssrc: dict[int, Source] = {}
-        self._pictures: dict[int, Pictures] = {}
+        self._pictures: dict[int, PictureCount] = {}
         self._arrivals = FeedbackBuilder(OUR_SSRC)
         self.loss = 0.0  # share lost on the way here, smoothed over a few seconds
         self._clock = SenderClock()
@@ -222,7 +222,7 @@ class Uplink:
             for slot in shown:
                 slot.show(source, slot.cap)
         self.sources[source.kind, rid] = self._by_ssrc[rtp.ssrc] = source
-        self._pictures[rtp.ssrc] = Pictures()
+        self._pictures[rtp.ssrc] = PictureCount()
         return source
 
     def _retransmitted(self, rtp: RtpPacket) -> Source | None:

@@ -62,11 +62,15 @@ class Forwarder:
         return bool(slots)
 
     def give_up(self, source: Source) -> None:
-        """Send nothing of what is fresh: the slots go on at the next key frame, and have no hole in their numbers."""
-        self.given_up += len(source.fresh) * len(source.slots)
+        """Send nothing of what is fresh: the slots go on at the next key frame, and have no hole in their numbers.
+
+        That is asked for when something is passed on again (`_begin`), since until then it would be for nothing.
+        """
+        self.given_up += len(source.fresh) * (len(source.slots) + len(source.waiting))
         source.fresh = []
         for slot in list(source.slots):
             slot.begin_again()
+        source.key_frames.wanted = False
 
     def release(self, now: float) -> None:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
@@ -86,6 +90,7 @@ class Forwarder:
         """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
         number = next((n for n, packet in enumerate(packets) if packet.key_frame or not source.is_video), None)
         if number is None:
+            source.want_key_frame()  # the one that was asked for may have been given up
             return
         if source.is_video:
             first = source.since(packets[number].index)  # when it is late, what followed has been passed on already

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from server.media.wire.rtcp import (
     APPLICATION,
     BLOCK,
-    BYE,
     COMMON,
     DLRR,
-    FIR,
     LAST_REFERENCE,
     NACK,
     NACK_ENTRY,
@@ -18,7 +16,6 @@ from server.media.wire.rtcp import (
     PSFB,
     RR,
     RTPFB,
-    SDES,
     SENDER,
     SR,
     TRANSPORT_CC,
@@ -69,20 +66,6 @@ def build_sr(
     return report + build_rr(ssrc, rest) if rest else report
 
 
-def build_sdes(ssrc: int, cname: str) -> bytes:
-    """The canonical name (RFC 3550 §6.5.1), at most 255 bytes of UTF-8 (else ValueError)."""
-    name = cname.encode()
-    if len(name) > 255:
-        raise ValueError("a CNAME has at most 255 bytes")
-    chunk = U32.pack(ssrc) + bytes((1, len(name))) + name + b"\0"
-    return _packet(SDES, 1, chunk + bytes(-len(chunk) % 4))
-
-
-def build_bye(ssrcs: Sequence[int]) -> bytes:
-    """The end of at most 31 streams."""
-    return _packet(BYE, len(ssrcs), b"".join(map(U32.pack, ssrcs)))
-
-
 def build_nack(sender: int, ssrc: int, lost: Iterable[int]) -> bytes:
     """Ask again for 16-bit sequence numbers (at least one, less than half their circle apart), in any order."""
     numbers = list(lost)
@@ -100,11 +83,6 @@ def build_nack(sender: int, ssrc: int, lost: Iterable[int]) -> bytes:
 def build_pli(sender: int, ssrc: int) -> bytes:
     """Ask for a key frame of `ssrc`."""
     return _packet(PSFB, PLI, TWO_SSRCS.pack(sender, ssrc))
-
-
-def build_fir(sender: int, ssrc: int, number: int) -> bytes:
-    """Demand a key frame of `ssrc`; `number` (8 bits) counts the demands, repeats keep it."""
-    return _packet(PSFB, FIR, TWO_SSRCS.pack(sender, 0) + TWO_SSRCS.pack(ssrc, (number & 0xFF) << 24))
 
 
 def build_remb(sender: int, bitrate: int, ssrcs: Sequence[int]) -> bytes:

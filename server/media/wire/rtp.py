@@ -12,8 +12,6 @@ from struct import Struct
 from server.errors import ProtocolError
 
 HEADER_BYTES = 12
-ONE_BYTE_PROFILE = 0xBEDE
-LARGEST_ONE_BYTE_ID = 14
 
 _HEADER = Struct("!BBHII")
 _unpack_header = _HEADER.unpack_from
@@ -179,27 +177,10 @@ def identifier(value: bytes) -> str:
 # ---- building ------------------------------------------------------------------------------------------------------
 
 
-def build_extensions(elements: Mapping[int, bytes]) -> bytes:
-    """An extension block in the one-byte form with its four-octet head, padded; empty for no elements.
-
-    Ids are 1..14 and values 1..16 bytes (RFC 8285 §4.2), else ValueError.
-    """
-    if not elements:
-        return b""
-    body = bytearray()
-    for number, value in elements.items():
-        if not (1 <= number <= LARGEST_ONE_BYTE_ID and 1 <= len(value) <= 16):
-            raise ValueError(f"element {number} of {len(value)} bytes does not fit the one-byte form")
-        body.append(number << 4 | len(value) - 1)
-        body += value
-    body += bytes(-len(body) % 4)
-    return b"\xbe\xde" + (len(body) // 4).to_bytes(2, "big") + bytes(body)
-
-
 def build_header(
     payload_type: int, marker: int, sequence: int, timestamp: int, ssrc: int, extensions: bytes = b""
 ) -> bytes:
-    """The fixed header, without CSRCs, followed by a block of `build_extensions`. Numbers are taken modulo."""
+    """The fixed header, without CSRCs, followed by an extension block (RFC 8285). Numbers are taken modulo."""
     first = 0x90 if extensions else 0x80
     second = (0x80 if marker else 0) | payload_type
     return _HEADER.pack(first, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + extensions
@@ -221,15 +202,3 @@ def restore(retransmitted: RtpPacket, payload_type: int, ssrc: int) -> RtpPacket
     retransmitted.payload_type = payload_type
     retransmitted.ssrc = ssrc
     return retransmitted
-
-
-def build_retransmission(original: bytes, payload_type: int, sequence: int, ssrc: int) -> bytes:
-    """Wrap a whole RTP packet as RTX of `ssrc` (RFC 4588 §4): its number goes before the payload, padding is left out.
-
-    Raises ProtocolError when `original` is malformed.
-    """
-    packet = RtpPacket.parse(original)
-    payload_start = len(original) - packet.padding - len(packet.payload)
-    head = _HEADER.pack(original[0] & ~0x20, packet.marker | payload_type, sequence & 0xFFFF, packet.timestamp, ssrc)
-    osn = packet.sequence.to_bytes(2, "big")
-    return b"".join((head, original[HEADER_BYTES:payload_start], osn, packet.payload))

@@ -1,7 +1,7 @@
 """The VP8 payload descriptor (RFC 7741 §4.2) and what a forwarder needs of the frame header (RFC 6386 §9.1).
 
 `normalise` gives each payload a descriptor with a 15-bit picture id, so that the numbers which a forwarder rewrites
-always stand at `PICTURE_ID_AT` and `TL0_AT`.
+always stand in its octets 2 and 3 (0x80 and the high bits, the low bits) and 4 (TL0PICIDX, where there is one).
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from typing import Protocol
 from server.errors import ProtocolError
 from server.media.wire.rtp import unwrap
 
-PICTURE_ID_AT = 2  # two octets in a normalised payload: 0x80 | high bits, low bits
-TL0_AT = 4  # one octet in a normalised payload, where `Vp8.tl0` is not None
-
 _KEY_FRAME_HEAD = 10  # octets: frame tag, start code, width, height
 _START_CODE = b"\x9d\x01\x2a"
 
@@ -22,15 +19,14 @@ class Vp8:
     """What one packet says of its frame.
 
     `start`: where the VP8 data begins in the payload; `starts_frame`: first packet of a frame; `picture_id` with
-    `picture_id_bits` 15, 7 or 0 (then it is None); `tl0`: TL0PICIDX or None; `tid`, `layer_sync`, `key_index`:
-    temporal layer, Y bit and KEYIDX, or None, False, None; `key_frame`: first packet of a key frame, which then has
-    `width` and `height` in pixels (else 0).
+    `picture_id_bits` 15, 7 or 0 (then it is None); `tl0`: TL0PICIDX or None; `tid`, `layer_sync`: temporal layer
+    and Y bit, or None, False; `key_frame`: first packet of a key frame, which then has `width` and `height` in pixels
+    (else 0).
     """
 
     __slots__ = (
         "height",
         "key_frame",
-        "key_index",
         "layer_sync",
         "picture_id",
         "picture_id_bits",
@@ -48,7 +44,6 @@ class Vp8:
     tl0: int | None
     tid: int | None
     layer_sync: bool
-    key_index: int | None
     key_frame: bool
     width: int
     height: int
@@ -64,7 +59,7 @@ class Vp8:
     @classmethod
     def _parse(cls, payload: bytes) -> Vp8:
         frame = cls.__new__(cls)
-        frame.picture_id = frame.tl0 = frame.tid = frame.key_index = None
+        frame.picture_id = frame.tl0 = frame.tid = None
         frame.picture_id_bits = frame.width = frame.height = 0
         frame.layer_sync = False
         first = payload[0]
@@ -100,8 +95,6 @@ class Vp8:
             if present & 0x20:
                 self.tid = layers >> 6
                 self.layer_sync = layers & 0x20 != 0
-            if present & 0x10:
-                self.key_index = layers & 0x1F
             at += 1
         return at
 
@@ -129,13 +122,13 @@ def normalise(payload: bytes, frame: Vp8) -> bytes:
 
 
 class Numbered(Protocol):
-    """A packet's head as `Pictures` reads it."""
+    """A packet's head as `PictureCount` reads it."""
 
     picture_id: int | None
     picture_id_bits: int
 
 
-class Pictures:
+class PictureCount:
     """Numbers the pictures of one stream without wrapping, whether its descriptors carry 15, 7 or no picture ids."""
 
     __slots__ = ("_newest", "_timestamp")

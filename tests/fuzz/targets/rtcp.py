@@ -7,6 +7,8 @@ from server.media.wire import rtcp, rtcp_build, twcc
 from tests.fuzz.seeds import rtcp_seeds, twcc_seeds
 from tests.fuzz.stage import CAMERA, PICTURE_SLOT, VOICE, VOICE_SLOT, Stage, joined, pieces
 from tests.fuzz.targets.rtp import picture, voice
+from tests.media.building import build_fir
+from tests.media.reading import parse_feedback
 
 
 def one(data: bytes) -> None:
@@ -42,7 +44,7 @@ def _read(piece: bytes) -> None:
 
 def _read_feedback(fci: bytes) -> None:
     try:
-        arrivals = twcc.parse_feedback(fci, 10**9)
+        arrivals = parse_feedback(fci, 10**9)
     except ProtocolError:
         return
     assert len(arrivals) <= twcc.LARGEST_STATUS_COUNT
@@ -55,7 +57,7 @@ def seeds() -> list[bytes]:
     block = rtcp.ReportBlock(PICTURE_SLOT, 20, 3, 70_000, 90, 0x1234, 0x100)
     reports = rtcp_build.build_sr(CAMERA, 1 << 62, 90_000, 5, 6, [block]) + rtcp_build.build_rr(VOICE, [block] * 2)
     asking = rtcp_build.build_nack(1, PICTURE_SLOT, [1, 2, 9]) + rtcp_build.build_pli(1, PICTURE_SLOT)
-    voices = rtcp_build.build_nack(1, VOICE_SLOT, [5]) + rtcp_build.build_fir(1, PICTURE_SLOT, 4)
+    voices = rtcp_build.build_nack(1, VOICE_SLOT, [5]) + build_fir(1, PICTURE_SLOT, 4)
     feedback = [rtcp_build.build_transport_feedback(1, PICTURE_SLOT, fci) for fci in twcc_seeds()]
     padded = bytes((0xA0,)) + rtcp_build.build_pli(1, 2)[1:3] + b"\x03" + bytes(8) + b"\0\0\0\4"
     whole = [reports, asking, voices, padded, reports + asking + voices, *rtcp_seeds(), *feedback]

@@ -6,9 +6,10 @@ import struct
 
 from server.errors import ProtocolError
 from server.media.wire import vp8
-from server.media.wire.rtp import RtpPacket, build_extensions, build_header, build_retransmission
+from server.media.wire.rtp import RtpPacket, build_header
 from tests.fuzz.seeds import rtp_seeds, vp8_seeds, vp9_seeds
 from tests.fuzz.stage import CAMERA, OPUS, RED, RTX, RTX_OF_CAMERA, VOICE, VP8, VP9, Stage, joined, pieces
+from tests.media.building import build_extensions, build_retransmission
 
 
 def one(data: bytes) -> None:
