@@ -119,6 +119,10 @@ class Person:
         self.number += 1
         return found
 
+    def begin_screen(self) -> None:
+        """Share it from now on, with a key frame as browsers do."""
+        self.screen = self._key_wanted = True
+
     def heard(self) -> int:
         return sum(packet.payload_type == OPUS for packet in self.got)
 
@@ -242,6 +246,16 @@ def test_a_slot_follows_the_wish_even_before_there_is_a_picture() -> None:
     assert [e for e in stage.events if isinstance(e, TrackChanged)] == [
         TrackChanged(room="r", participant="a", kind="camera", live=True)
     ]
+
+
+def test_a_picture_that_begins_needs_no_second_key_frame() -> None:
+    stage = Stage("a", "b")
+    stage.show("b", "a", kind="screen")
+    stage.run(0.5)
+    stage["a"].begin_screen()
+    stage.run(1)
+    assert stage["b"].seen() == 50
+    assert stage["a"].plis == 0
 
 
 def test_many_who_wish_at_once_cost_one_key_frame() -> None:

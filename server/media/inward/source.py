@@ -286,9 +286,10 @@ class Source:
     # ---- who gets it -----------------------------------------------------------------------------------------------
 
     def wait(self, slot: Slot) -> None:
-        """`slot` takes this source at the next key frame (a voice: at the next packet)."""
+        """`slot` takes this source at the next key frame, which may just have come (a voice: at the next packet)."""
         self.waiting.add(slot)
-        self.want_key_frame()
+        if not any(packet.key_frame for packet in self.fresh):
+            self.want_key_frame()
 
     def stop_waiting(self, slot: Slot) -> None:
         """`slot` no longer wishes for this source."""
