@@ -39,10 +39,14 @@ _ID = "{id:\\d+}"
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Open deliveries, or those that are done; with `mine` those that the person is named for."""
+    """Open deliveries by what is due next, or the newest that are done; with `mine` those that the person is named for.
+
+    `after` is `next` of the page before.
+    """
 
     done: bool = False
     mine: bool = False
+    after: Annotated[str, msgspec.Meta(pattern=r"^(\d{1,18}\.\d{1,9})?$")] = ""
 
 
 class OutboxQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +76,13 @@ class OpenedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_received(request: web.Request) -> web.Response:
     """Directives that came to the unit."""
-    query, who = read_query(request, InboxQuery), principal(request)
-    found = await request.app[STORE].read(service.inbox, who, request.app[POLICY], done=query.done, mine=query.mine)
-    return json_reply(found)
+    return json_reply(await inbox_page(request, read_query(request, InboxQuery)))
+
+
+async def inbox_page(request: web.Request, query: InboxQuery) -> Inbox:
+    """The page of the inbox that a query asks for."""
+    who, asked = principal(request), msgspec.structs.asdict(query)
+    return await request.app[STORE].read(service.inbox, who, request.app[POLICY], **asked)
 
 
 async def get_day(request: web.Request) -> web.Response:

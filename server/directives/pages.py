@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from server.accounts.permissions import Permission
+from server.accounts.permissions import Permission, Role
 from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, service
-from server.directives.api import InboxQuery, OutboxQuery
+from server.directives.api import InboxQuery, OutboxQuery, inbox_page
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
 from server.directives.keys import POLICY
@@ -32,7 +32,6 @@ from server.http.reading import path_id, read_form
 from server.reach.rules import Channel
 from server.units.service import units_by_ids
 
-MOST_SHOWN = 100
 SECTIONS = {
     When.LATE: _("Quá hạn"),
     When.TODAY: _("Hôm nay"),
@@ -45,12 +44,6 @@ RETURN_REASONS = {
     ReturnReason.DAMAGED: _("Tệp hỏng, không đọc được"),
     ReturnReason.DUPLICATE: _("Trùng với văn bản đã nhận"),
 }
-
-
-class InboxPageQuery(InboxQuery, frozen=True, kw_only=True):
-    """The page shows the first MOST_SHOWN by what is due next; `whole` shows all."""
-
-    whole: bool = False
 
 
 class BoardQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,21 +72,22 @@ def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list
 async def get_inbox(request: web.Request) -> web.Response:
     """What came to the unit, by what is due next."""
     who, policy = principal(request), request.app[POLICY]
-    query = read_query(request, InboxPageQuery)
-    done, mine = query.done, query.mine
-    found = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
-    lines = found if query.whole else found[:MOST_SHOWN]
-    due = {} if done else dict(by_due(lines, now_of(request), policy))
-    sections = [("", "", lines)] if done and lines else []
-    sections += [(section.value, translate(request, SECTIONS[section]), found) for section, found in due.items()]
+    query = read_query(request, InboxQuery)
+    found = await inbox_page(request, query)
+    lines = found.deliveries
+    due = {} if query.done else dict(by_due(lines, now_of(request), policy))
+    sections = [("", "", lines)] if query.done and lines else []
+    sections += [(section.value, translate(request, SECTIONS[section]), of) for section, of in due.items()]
     context = {
-        "done": done,
-        "mine": mine,
+        "query": query,
+        "total": found.total,
+        "next": found.next,
         "sections": sections,
-        "more": len(found) - len(lines),
-        "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
+        "one_tap": None,
         "command_id": secrets.token_hex(16),
     }
+    if who.role is Role.VILLAGE_HEAD and not query.done:
+        context["one_tap"] = await request.app[STORE].read(service.due_first, who, policy, UNREGISTERED)
     return await render(request, "directives/inbox.html", context)
 
 

@@ -31,18 +31,17 @@ from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
     drafts,
-    inbox,
     issued,
     late,
     may_watch_board,
     open_delivery,
     open_directive,
     outbox,
-    unread,
     waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
 from server.directives.service.registers import register_lines, register_page
+from server.directives.service.received import due_first, inbox, unread
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.scheduling import issue_due, schedule, take_back
@@ -99,6 +98,7 @@ __all__ = [
     "drop_spoken",
     "edit_draft",
     "edxml_of",
+    "due_first",
     "gaps_of",
     "inbox",
     "issue",

@@ -337,7 +337,7 @@ class UnitDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
-    """What came, open or done."""
+    """A page of what came, open or done; `total` of all pages, `next` asks for the following one, if there is one."""
 
     deliveries: list[ReceivedLine]
 
@@ -364,3 +364,5 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: int = 0
     chain: list[Link] = []
     answers: list[Tally] = []
+    total: int
+    next: str = ""
