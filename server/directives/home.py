@@ -29,6 +29,16 @@ async def late_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_late.html", order=12, context=context) if late.lines else None
 
 
+async def decide_card(request: web.Request) -> HomeCard | None:
+    """Requests for more time and answers that wait for the issuer, by directive."""
+    who = principal(request)
+    if not who.may(Permission.REVIEW_RESPONSE):
+        return None
+    found = await request.app[STORE].read(service.decisions, who)
+    context = {"found": found, "lines": found.lines[:MOST_LINES], "more": max(0, len(found.lines) - MOST_LINES)}
+    return HomeCard(template="directives/home_decide.html", order=13, context=context) if found.lines else None
+
+
 async def alarm_card(request: web.Request) -> HomeCard | None:
     """What was raised for this person and still holds, one line for each directive, clock and side."""
     who = principal(request)
@@ -130,4 +140,4 @@ async def boards_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_boards.html", order=50, context=context) if lines else None
 
 
-CARDS = (day_card, alarm_card, late_card, due_card, sign_card, boards_card)
+CARDS = (day_card, alarm_card, late_card, decide_card, due_card, sign_card, boards_card)

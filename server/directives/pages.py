@@ -94,8 +94,16 @@ async def get_inbox(request: web.Request) -> web.Response:
 async def get_outbox(request: web.Request) -> web.Response:
     """Drafts, and what was issued with its counts."""
     page = read_query(request, OutboxQuery).page
-    found = await request.app[STORE].read(service.outbox, principal(request), request.app[POLICY], page)
-    return await render(request, "directives/outbox.html", {"outbox": found, "page": page})
+    who, store = principal(request), request.app[STORE]
+    found = await store.read(service.outbox, who, request.app[POLICY], page)
+    decisions = await store.read(service.decisions, who) if who.may(Permission.REVIEW_RESPONSE) else None
+    return await render(request, "directives/outbox.html", {"outbox": found, "page": page, "decisions": decisions})
+
+
+async def get_decisions(request: web.Request) -> web.Response:
+    """Directives of ours about whose recipients something is to be decided."""
+    found = await request.app[STORE].read(service.decisions, principal(request))
+    return await render(request, "directives/decide.html", {"decisions": found})
 
 
 async def get_directive(request: web.Request) -> web.Response:
@@ -280,6 +288,7 @@ _READ, _FOLLOW, _ID = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, "
 ROUTES = [
     Route("GET", "/directives/in", get_inbox, _READ),
     Route("GET", "/directives/out", get_outbox, _FOLLOW),
+    Route("GET", "/directives/decide", get_decisions, Permission.REVIEW_RESPONSE),
     Route("GET", f"/directives/{_ID}", get_directive, _READ),
     Route("GET", f"/directives/{_ID}/board", get_board, _FOLLOW),
     Route("POST", f"/directives/{_ID}/register", post_register, Permission.REGISTER_DELIVERY),

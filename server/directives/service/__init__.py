@@ -16,6 +16,7 @@ from server.directives.service.calling import (
     standing_of,
 )
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
+from server.directives.service.deciding import decisions
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
@@ -40,8 +41,8 @@ from server.directives.service.reading import (
     waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
-from server.directives.service.registers import register_lines, register_page
 from server.directives.service.received import due_first, inbox, unread
+from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
 from server.directives.service.scheduling import issue_due, schedule, take_back
@@ -89,6 +90,7 @@ __all__ = [
     "create_and_issue",
     "create_draft",
     "decide_extension",
+    "decisions",
     "declare_gap",
     "delete_draft",
     "detach",
@@ -96,9 +98,9 @@ __all__ = [
     "draft_of_edxml",
     "drafts",
     "drop_spoken",
+    "due_first",
     "edit_draft",
     "edxml_of",
-    "due_first",
     "gaps_of",
     "inbox",
     "issue",

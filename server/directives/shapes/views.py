@@ -126,7 +126,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
-    for; `held` and `called` on the issuer's board too. `unreachable`: it has not arrived, nobody of the unit has
+    for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
+    `unreachable`: it has not arrived, nobody of the unit has
     signed in for long, and nobody has a telephone number.
     """
 
@@ -154,6 +155,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     assigned: list[Assigned] = []
     children: ChildCounts | None = None
     held: list[Held] = []
+    asking: bool = False
     extensions: list[Extension] = []
     responses: list[Response] = []
     changes: list[Change] = []
@@ -163,7 +165,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the units are, each counted by itself; `unregistered` could still register or return it."""
+    """How far the units are, each counted by itself; `unregistered` could still register or return it.
+
+    The issuer has to decide about `asking`, requests for more time, and `unjudged`, answers.
+    """
 
     sent: int = 0
     arrived: int = 0
@@ -175,6 +180,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     returned: int = 0
     withdrawn: int = 0
     overdue: int = 0
+    asking: int = 0
+    unjudged: int = 0
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,6 +321,25 @@ class Late(msgspec.Struct, frozen=True, kw_only=True):
     by_unit: dict[int, int]
 
 
+class ToDecide(msgspec.Struct, frozen=True, kw_only=True):
+    """A directive of ours about whose recipients something is to be decided, and how much, as in `Counts`."""
+
+    directive: int
+    number_text: str
+    subject: str
+    exercise: bool
+    asking: int
+    unjudged: int
+
+
+class Decisions(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for the issuer: how many requests and answers in all, without exercises, and of which directives."""
+
+    asking: int
+    unjudged: int
+    lines: list[ToDecide]
+
+
 class DayLine(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a person's or unit's open work is late, due today, due later this week, and after that."""
 
@@ -340,6 +366,8 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     """A page of what came, open or done; `total` of all pages, `next` asks for the following one, if there is one."""
 
     deliveries: list[ReceivedLine]
+    total: int
+    next: str = ""
 
 
 class Outbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -364,5 +392,3 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: int = 0
     chain: list[Link] = []
     answers: list[Tally] = []
-    total: int
-    next: str = ""
