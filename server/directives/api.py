@@ -124,7 +124,9 @@ async def delete(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     """Hand a draft to the leader."""
-    return json_reply(await request.app[STORE].write(service.submit, principal(request), path_id(request)))
+    return json_reply(
+        await request.app[STORE].write(service.submit, principal(request), request.app[POLICY], path_id(request))
+    )
 
 
 async def issue(request: web.Request) -> web.Response:
@@ -179,7 +181,9 @@ async def register(request: web.Request) -> web.Response:
 async def send_return(request: web.Request) -> web.Response:
     """Return it unregistered, with a reason."""
     data = await read_body(request, ReturnInput)
-    done = await request.app[STORE].write(service.return_delivery, principal(request), path_id(request), data)
+    done = await request.app[STORE].write(
+        service.return_delivery, principal(request), request.app[POLICY], path_id(request), data
+    )
     return json_reply(done)
 
 
@@ -210,7 +214,11 @@ async def accept(request: web.Request) -> web.Response:
 async def send_back(request: web.Request) -> web.Response:
     """Ask for more, until a new deadline."""
     data = await read_body(request, SendBackInput)
-    return json_reply(await request.app[STORE].write(service.send_back, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(
+            service.send_back, principal(request), request.app[POLICY], path_id(request), data
+        )
+    )
 
 
 _D, _V = f"/api/v1/directives/{_ID}", f"/api/v1/deliveries/{_ID}"

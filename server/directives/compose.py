@@ -259,7 +259,7 @@ async def post_compose(request: web.Request) -> web.Response:
         if form.action == "issue":
             await store.write(service.issue, who, policy, saved.id, form.command_id and f"issue:{form.command_id}"[:64])
         elif form.action == "submit":
-            await store.write(service.submit, who, saved.id)
+            await store.write(service.submit, who, request.app[POLICY], saved.id)
     except (ConflictError, TooLargeError):
         raise
     except UserError as error:

@@ -213,7 +213,9 @@ async def post_register(request: web.Request) -> web.Response:
 async def post_return(request: web.Request) -> web.Response:
     """Return it with a reason."""
     data = await read_body(request, ReturnInput)
-    await request.app[STORE].write(service.return_delivery, principal(request), path_id(request), data)
+    await request.app[STORE].write(
+        service.return_delivery, principal(request), request.app[POLICY], path_id(request), data
+    )
     return see_other(f"/directives/{path_id(request)}")
 
 
@@ -273,7 +275,9 @@ async def post_send_back(request: web.Request) -> web.Response:
     try:
         deadline = parse_local(form.deadline, request.app[POLICY].zone) if form.deadline else None
         data = SendBackInput(note=form.note[:1000], deadline=deadline, command_id=form.command_id[:64])
-        done = await request.app[STORE].write(service.send_back, principal(request), path_id(request), data)
+        done = await request.app[STORE].write(
+            service.send_back, principal(request), request.app[POLICY], path_id(request), data
+        )
     except ConflictError:
         raise
     except UserError as error:

@@ -28,14 +28,14 @@ class Work:
         for name in NAMES:
             store.write_now(service.register, district.who(f"vanthu.{name}"), POLICY, self.directive)
         asked = ExtensionInput(reason="Nước chưa rút", until=store.clock() + timedelta(days=20))
-        self.asked = store.write_now(service.ask_extension, district.who("camthuy"), self.directive, asked).id
+        self.asked = store.write_now(service.ask_extension, district.who("camthuy"), POLICY, self.directive, asked).id
         answer = ReportInput(text="Xong.")
         clerk = district.who("vanthu.camtuyen")
         self.reported = store.write_now(service.report, clerk, POLICY, self.directive, answer).id
 
     def decide(self) -> None:
         clerk = self.district.who("vanthu")
-        self.store.write_now(service.decide_extension, clerk, self.asked, ExtensionDecision(grant=True))
+        self.store.write_now(service.decide_extension, clerk, POLICY, self.asked, ExtensionDecision(grant=True))
         self.store.write_now(service.accept, clerk, self.reported)
 
 
@@ -57,7 +57,7 @@ def test_the_board_counts_them_and_shows_only_them(store: Store, district: Distr
 
 def test_what_was_withdrawn_is_not_to_be_decided(store: Store, district: DistrictIds, work: Work) -> None:
     leader = district.who("chutich")
-    store.write_now(service.waive, leader, work.asked, WaiveInput(note="Không có hộ nào"))
+    store.write_now(service.waive, leader, POLICY, work.asked, WaiveInput(note="Không có hộ nào"))
     found = store.read_now(service.decisions, leader)
     assert (found.asking, found.unjudged) == (0, 1)
 

@@ -105,7 +105,7 @@ def test_what_is_given_to_a_person_has_pages_too(store: Store, people: dict[str,
     mine = [work[0], work[3], work[4]]
     for directive in mine:
         data = AssignInput(lead=people["camthuy"].account_id)
-        store.write_now(service.assign, people["chutich.camthuy"], directive, data)
+        store.write_now(service.assign, people["chutich.camthuy"], POLICY, directive, data)
     assert listed(store, people["camthuy"], mine=True) == [mine[:2], mine[2:]]
     assert {page.total for page in pages_of(store, people["camthuy"], mine=True)} == {3}
 

@@ -67,7 +67,7 @@ class Work:
 
     def assign(self, directive: int, who: str) -> None:
         data = AssignInput(lead=self.people[who].account_id)
-        self.store.write_now(service.assign, self.people["chutich.camthuy"], directive, data)
+        self.store.write_now(service.assign, self.people["chutich.camthuy"], POLICY, directive, data)
 
 
 @pytest.fixture

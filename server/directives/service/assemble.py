@@ -16,7 +16,7 @@ from server.directives.policy import Policy
 from server.directives.questions import Answer, Question
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through
 from server.directives.service import standing
-from server.directives.service.assign import assigned
+from server.directives.service.assigned import assigned
 from server.directives.service.drafts import recipients_of
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of

@@ -22,6 +22,7 @@ from server.directives.rules import DirectiveState
 from server.directives.service.access import d, directive_of_ours, draft_of_ours
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
+from server.directives.service.news import TO_SIGN
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.telling import MOMENT, tell_moment
 from server.directives.shapes import DirectiveDone, ScheduleInput
@@ -47,7 +48,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
             raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
         check_fit(tx, who, row, data.at)
         signer = {"signer_id": who.account_id, "signer_name": who.name, "signer_position": who.acting.position}
-        reach.stop(tx, directive_id, [who.unit_id], [MOMENT])
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN])
         settle_recipients(tx, row)
         _change(tx, directive_id, DirectiveState.SCHEDULED, scheduled_at=data.at, schedule_problem=None, **signer)
         return DirectiveDone(id=directive_id, state=DirectiveState.SCHEDULED)
