@@ -27,6 +27,7 @@ from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeEr
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, decimal_mark, translate
+from server.http.keys import HEAD_SEQ
 from server.http.pages import now_of
 from server.http.reading import path_id, read_form
 from server.reach.rules import Channel
@@ -113,6 +114,7 @@ async def get_directive(request: web.Request) -> web.Response:
     opened = await store.read(service.open_directive, who, policy, path_id(request), view)
     if opened.delivery is not None and opened.delivery.seen_at is None:
         await store.write(service.see, who, path_id(request))
+        request[HEAD_SEQ] = await store.head(who.unit_id)  # to the page that is read now this is no news
         opened = await store.read(service.open_directive, who, policy, path_id(request))
     return await show_directive(request, opened)
 
