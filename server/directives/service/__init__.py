@@ -38,6 +38,7 @@ from server.directives.service.reading import (
     open_delivery,
     open_directive,
     outbox,
+    place_of_file,
     waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
@@ -118,6 +119,7 @@ __all__ = [
     "original_of",
     "outbox",
     "overview",
+    "place_of_file",
     "posts_of",
     "questions_to_us",
     "reachable",

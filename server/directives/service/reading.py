@@ -34,6 +34,7 @@ from server.directives.shapes import (
     Counts,
     Delivery,
     Directive,
+    FilePlace,
     Late,
     Opened,
     Outbox,
@@ -207,6 +208,24 @@ def download(tx: Transaction, who: Principal, attachment_id: int) -> Attachment:
         if ours is None or ours.state == State.RECALLED:
             raise found
     return attachment_shape(row)
+
+
+def place_of_file(tx: Transaction, who: Principal, attachment_id: int) -> FilePlace:
+    """Where a file that the person may have belongs; `download` has checked that."""
+    a, r = attachment_table.c, response_table.c
+    row: Any = tx.one(sa.select(attachment_table).where(a.id == attachment_id))
+    delivery = tx.one(BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id))
+    mine = d.id == (delivery.directive_id if delivery is not None else row.directive_id)
+    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.number_text, d.subject).where(mine))
+    ours = directive.unit_id == who.unit_id
+    answered = delivery if ours else None
+    return FilePlace(
+        directive=directive.id,
+        name=directive.number_text or directive.subject,
+        ours=ours,
+        delivery=answered.id if answered is not None else None,
+        unit_name=units.units_by_ids(tx, [answered.unit_id])[answered.unit_id].name if answered is not None else "",
+    )
 
 
 def _day(policy: Policy, directive: Any) -> Any:
