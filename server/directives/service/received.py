@@ -31,6 +31,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 """Where the order needs a date, of what is due at no date: last."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MOST_SEQ = 2**31 - 1
 _JUDGED = (v.id, v.state, v.role, v.deadline, v.sent_at, v.registered_at, v.recall_asked_at, v.extension_asked_at)
 _DUE = sa.select(*_JUDGED, v.reported_at, d.urgency).join(directive_table, d.id == v.directive_id)
 Key = tuple[datetime, int]
@@ -54,7 +55,7 @@ def inbox(
     wanted = _wanted(who, (Stage.ANSWERED, Stage.CLOSED) if done else (Stage.WAITING, Stage.WORKING), mine)
     most = most or PAGE
     if done:
-        behind = [v.seq < int(after.partition(".")[0])] if after else []
+        behind = [v.seq < min(int(after.partition(".")[0]), _MOST_SEQ)] if after else []
         rows = rows_of(tx, v.seq.desc(), most + 1, *wanted, *behind)
         places = [f"{row.seq}.{row.id}" for row in rows]
     else:
