@@ -40,10 +40,14 @@ _ID = "{id:\\d+}"
 
 
 class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Open deliveries, or those that are done; with `mine` those that the person is named for."""
+    """Open deliveries by what is due next, or the newest that are done; with `mine` those that the person is named for.
+
+    `after` is `next` of the page before.
+    """
 
     done: bool = False
     mine: bool = False
+    after: Annotated[str, msgspec.Meta(pattern=r"^(\d{1,18}\.\d{1,9})?$")] = ""
 
 
 class OutboxQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +77,13 @@ class OpenedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_received(request: web.Request) -> web.Response:
     """Directives that came to the unit."""
-    query, who = read_query(request, InboxQuery), principal(request)
-    found = await request.app[STORE].read(service.inbox, who, request.app[POLICY], done=query.done, mine=query.mine)
-    return json_reply(found)
+    return json_reply(await inbox_page(request, read_query(request, InboxQuery)))
+
+
+async def inbox_page(request: web.Request, query: InboxQuery) -> Inbox:
+    """The page of the inbox that a query asks for."""
+    who, asked = principal(request), msgspec.structs.asdict(query)
+    return await request.app[STORE].read(service.inbox, who, request.app[POLICY], **asked)
 
 
 async def get_day(request: web.Request) -> web.Response:
@@ -117,7 +125,9 @@ async def delete(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     """Hand a draft to the leader."""
-    return json_reply(await request.app[STORE].write(service.submit, principal(request), path_id(request)))
+    return json_reply(
+        await request.app[STORE].write(service.submit, principal(request), request.app[POLICY], path_id(request))
+    )
 
 
 async def issue(request: web.Request) -> web.Response:
@@ -171,7 +181,9 @@ async def register(request: web.Request) -> web.Response:
 async def send_return(request: web.Request) -> web.Response:
     """Return it unregistered, with a reason."""
     data = await read_body(request, ReturnInput)
-    done = await request.app[STORE].write(service.return_delivery, principal(request), path_id(request), data)
+    done = await request.app[STORE].write(
+        service.return_delivery, principal(request), request.app[POLICY], path_id(request), data
+    )
     return json_reply(done)
 
 
@@ -202,7 +214,11 @@ async def accept(request: web.Request) -> web.Response:
 async def send_back(request: web.Request) -> web.Response:
     """Ask for more, until a new deadline."""
     data = await read_body(request, SendBackInput)
-    return json_reply(await request.app[STORE].write(service.send_back, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(
+            service.send_back, principal(request), request.app[POLICY], path_id(request), data
+        )
+    )
 
 
 _D, _V = f"/api/v1/directives/{_ID}", f"/api/v1/deliveries/{_ID}"

@@ -31,13 +31,17 @@ class WorkingCalendar:
         self.hours = tuple(hours)
         self.overrides = dict(overrides or {})
         # All years at once: the library fills in a year when it is first asked for, which threads must not race.
-        self._holidays = holidays.country_holidays("VN", years=_YEARS)
+        self._holidays = holidays.country_holidays("VN", years=_YEARS, language="vi")
 
     def is_working_day(self, day: date) -> bool:
         """Whether offices work on a day."""
         if day in self.overrides:
             return self.overrides[day]
         return bool(self._holidays.is_working_day(day))
+
+    def holiday(self, day: date) -> str:
+        """The library's name, in Vietnamese, of what a day is taken off for; nothing for weekends and our own days."""
+        return "" if self.is_working_day(day) else str(self._holidays.get(day, ""))
 
     def is_open(self, moment: datetime) -> bool:
         """Whether offices work at a moment."""

@@ -106,6 +106,13 @@ def quick_days(request: web.Request) -> list[tuple[str, str]]:
     return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
 
 
+def suggestions(request: web.Request) -> dict[str, str]:
+    """The deadline that each urgency suggests (T3), as the date field takes it."""
+    policy, now = request.app[POLICY], now_of(request)
+    moments = {one.value: policy.suggested_deadline(now, one).astimezone(policy.zone) for one in Urgency}
+    return {urgency: f"{moment:%Y-%m-%dT%H:%M}" for urgency, moment in moments.items()}
+
+
 def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]:
     """What a draft's page says of its moment: `quick` openings of offices, whether it is `outside` their hours."""
     policy, at = request.app[POLICY], directive.scheduled_at
@@ -163,6 +170,7 @@ async def show_form(
         "groups": groups,
         "unit_options": [(unit.id, unit.name) for unit in offered.allowed if unit.level != "village"],
         "quick": quick_days(request),
+        "suggestions": msgspec.json.encode(suggestions(request)).decode(),
         "may_issue": who.may(Permission.ISSUE_DIRECTIVE),
         "limit": policy.attachment_limit,
         "command_id": secrets.token_hex(16),
@@ -171,7 +179,7 @@ async def show_form(
 
 
 async def get_new(request: web.Request) -> web.Response:
-    """An empty form; the first working day's end is suggested as the deadline. With `?replaces=` that of another."""
+    """An empty form, with the deadline that the urgency suggests. With `?replaces=` and the like that of another."""
     policy, wanted = request.app[POLICY], read_query(request, NewQuery)
     offered = await request.app[STORE].read(choices, principal(request), policy)
     if earlier := wanted.replaces or wanted.corrects or wanted.forwards:
@@ -183,14 +191,13 @@ async def get_new(request: web.Request) -> web.Response:
         relation = Relation.REPLACES if wanted.replaces else Relation.CORRECTS
         subject = translate(request, _("Đính chính văn bản số {number}"), number=opened.directive.number_text)
         return await show_form(request, offered, values_related(relation, opened.directive, policy.zone, subject))
-    suggested = policy.day_deadline(now_of(request), 1).astimezone(policy.zone)
     values = {
         "kind": DocumentType.CONG_VAN.value,
         "subject": "",
         "body": "",
         "notation": "",
         "urgency": Urgency.NORMAL.value,
-        "deadline": f"{suggested:%Y-%m-%dT%H:%M}",
+        "deadline": suggestions(request)[Urgency.NORMAL.value],
         "recipients": [],
         "lead": "",
         "info": [],
@@ -266,7 +273,7 @@ async def post_compose(request: web.Request) -> web.Response:
             data = IssueInput(revision=saved.revision, command_id=issue_id(form.command_id))
             await store.write(service.issue, who, policy, saved.id, data)
         elif form.action == "submit":
-            await store.write(service.submit, who, saved.id)
+            await store.write(service.submit, who, policy, saved.id)
     except (ConflictError, TooLargeError) as error:
         if error.code != "draft_changed" or draft_id is None:
             raise

@@ -26,9 +26,11 @@ def ends(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def when(due: datetime | None, timeliness: Timeliness, now: datetime, zone: ZoneInfo) -> When:
-    """Where a duty stands at `now`; without a date it is for later."""
+    """Where a duty stands at `now`; without a date, or done in what had one, it is for later."""
     if timeliness is Timeliness.OVERDUE:
         return When.LATE
+    if timeliness in (Timeliness.DONE_ON_TIME, Timeliness.DONE_LATE):
+        return When.LATER
     midnight, monday = ends(now, zone)
     if due is None or due >= monday:
         return When.LATER

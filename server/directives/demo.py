@@ -232,7 +232,7 @@ def _waiting(diary: Diary, clerk: Principal, clerks: Sequence[Principal]) -> Non
     draft = msgspec.structs.replace(_WAITING, recipients=to(clerks, RecipientRole.EXECUTE), deadline=due)
 
     def write() -> None:
-        service.submit(tx, clerk, service.create_draft(tx, clerk, policy, draft).id)
+        service.submit(tx, clerk, policy, service.create_draft(tx, clerk, policy, draft).id)
 
     diary.at(diary.now - timedelta(hours=1), write)
 
@@ -241,7 +241,7 @@ def _more_time(diary: Diary, poverty: Issued, clerk: Principal) -> None:
     """A request that nobody has decided."""
     until = deadline_in(diary.policy, diary.now, 24 * 5) or diary.now
     asked = ExtensionInput(reason="Hai thôn bị ngập, cán bộ chưa đến được từng hộ", until=until)
-    ask = partial(service.ask_extension, diary.tx, clerk)
+    ask = partial(service.ask_extension, diary.tx, clerk, diary.policy)
     diary.at(diary.now - timedelta(hours=2), lambda: ask(poverty.id, asked))
 
 

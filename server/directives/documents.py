@@ -14,7 +14,6 @@ from server.directives.rules import RecipientRole
 SUBJECT_LENGTH = 500
 NOTATION_LENGTH = 30
 BODY_LENGTH = 100_000
-REASON_LENGTH = 1_000
 MOST_RECIPIENTS = 5_000
 
 

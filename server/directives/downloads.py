@@ -59,7 +59,8 @@ async def show_pages(request: web.Request) -> web.Response:
     """All pages of an attached PDF, one below the other, for those who may see its document."""
     found = await _pdf(request)
     pages = await request.app[PREVIEWS].pages(found.sha256)
-    return await render(request, "directives/pages.html", {"file": found, "pages": pages})
+    place = await request.app[STORE].read(service.place_of_file, principal(request), found.id)
+    return await render(request, "directives/pages.html", {"file": found, "pages": pages, "place": place})
 
 
 async def get_picture(request: web.Request) -> web.StreamResponse:

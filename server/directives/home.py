@@ -16,6 +16,7 @@ from server.http import STORE, principal
 from server.http.i18n import _, translate
 
 MOST_LINES = 6
+AT_WORK = (State.REGISTERED, State.IN_PROGRESS)
 
 
 async def late_card(request: web.Request) -> HomeCard | None:
@@ -26,6 +27,16 @@ async def late_card(request: web.Request) -> HomeCard | None:
     late = await request.app[STORE].read(service.late, who, request.app[POLICY], MOST_LINES)
     context = {"lines": late.lines, "more": late.more}
     return HomeCard(template="directives/home_late.html", order=12, context=context) if late.lines else None
+
+
+async def decide_card(request: web.Request) -> HomeCard | None:
+    """Requests for more time and answers that wait for the issuer, by directive."""
+    who = principal(request)
+    if not who.may(Permission.REVIEW_RESPONSE):
+        return None
+    found = await request.app[STORE].read(service.decisions, who)
+    context = {"found": found, "lines": found.lines[:MOST_LINES], "more": max(0, len(found.lines) - MOST_LINES)}
+    return HomeCard(template="directives/home_decide.html", order=13, context=context) if found.lines else None
 
 
 async def alarm_card(request: web.Request) -> HomeCard | None:
@@ -65,19 +76,19 @@ async def due_card(request: web.Request) -> HomeCard | None:
     who = principal(request)
     if not who.may(Permission.READ_DIRECTIVES):
         return None
-    lines = (await request.app[STORE].read(service.inbox, who, request.app[POLICY])).deliveries
-    if not lines:
+    found = await request.app[STORE].read(service.inbox, who, request.app[POLICY], most=MOST_LINES)
+    if not found.deliveries:
         return None
-    context = {"lines": lines[:MOST_LINES], "more": max(0, len(lines) - MOST_LINES)}
-    village = who.role is Role.VILLAGE_HEAD
-    next_thing = _one_button(request, lines) if village else None
+    context = {"lines": found.deliveries, "more": found.total - len(found.deliveries)}
+    next_thing = await _one_button(request) if who.role is Role.VILLAGE_HEAD else None
     return HomeCard(template="directives/home_due.html", order=20, context=context, next_thing=next_thing)
 
 
-def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
-    line = next((line for line in lines if line.delivery.state in UNREGISTERED), None)
+async def _one_button(request: web.Request) -> NextThing | None:
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
+    line = await store.read(service.due_first, who, policy, UNREGISTERED)
     if line is None:
-        return _done_button(request, lines)
+        return _done_button(request, await store.read(service.due_first, who, policy, AT_WORK))
     return NextThing(
         lead=translate(request, _("Có chỉ đạo mới")),
         what=line.subject,
@@ -91,11 +102,9 @@ def _one_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | 
     )
 
 
-def _done_button(request: web.Request, lines: list[ReceivedLine]) -> NextThing | None:
+def _done_button(request: web.Request, line: ReceivedLine | None) -> NextThing | None:
     """What was confirmed and has a deadline: it is done with one more tap."""
-    at_work = (State.REGISTERED, State.IN_PROGRESS)
-    line = next((line for line in lines if line.delivery.state in at_work and line.delivery.deadline), None)
-    if line is None:
+    if line is None or line.delivery.deadline is None:
         return None
     return NextThing(
         lead=translate(request, _("Việc đang làm")),
@@ -131,4 +140,4 @@ async def boards_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_boards.html", order=50, context=context) if lines else None
 
 
-CARDS = (day_card, alarm_card, late_card, due_card, sign_card, boards_card)
+CARDS = (day_card, alarm_card, late_card, decide_card, due_card, sign_card, boards_card)

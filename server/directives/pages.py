@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from server.accounts.permissions import Permission
+from server.accounts.permissions import Permission, Role
 from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, service
-from server.directives.api import InboxQuery, OutboxQuery
+from server.directives.api import InboxQuery, OutboxQuery, inbox_page
 from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
@@ -37,12 +37,12 @@ from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeEr
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, decimal_mark, translate
+from server.http.keys import HEAD_SEQ
 from server.http.pages import now_of
 from server.http.reading import path_id, read_form
 from server.reach.rules import Channel
 from server.units.service import units_by_ids
 
-MOST_SHOWN = 100
 GONE = (State.RECALL_PENDING, State.SUPERSEDED, State.WAIVED)
 """Where the unit is told what it has made of the directive that others still work on."""
 SECTIONS = {
@@ -67,12 +67,6 @@ CAPACITIES = {
     Capacity.Q: _("Quyền"),
     Capacity.OWN: _("Ký theo chức vụ của mình"),
 }
-
-
-class InboxPageQuery(InboxQuery, frozen=True, kw_only=True):
-    """The page shows the first MOST_SHOWN by what is due next; `whole` shows all."""
-
-    whole: bool = False
 
 
 class BoardQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,29 +103,38 @@ def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list
 async def get_inbox(request: web.Request) -> web.Response:
     """What came to the unit, by what is due next."""
     who, policy = principal(request), request.app[POLICY]
-    query = read_query(request, InboxPageQuery)
-    done, mine = query.done, query.mine
-    found = (await request.app[STORE].read(service.inbox, who, policy, done=done, mine=mine)).deliveries
-    lines = found if query.whole else found[:MOST_SHOWN]
-    due = {} if done else dict(by_due(lines, now_of(request), policy))
-    sections = [("", "", lines)] if done and lines else []
-    sections += [(section.value, translate(request, SECTIONS[section]), found) for section, found in due.items()]
+    query = read_query(request, InboxQuery)
+    found = await inbox_page(request, query)
+    lines = found.deliveries
+    due = {} if query.done else dict(by_due(lines, now_of(request), policy))
+    sections = [("", "", lines)] if query.done and lines else []
+    sections += [(section.value, translate(request, SECTIONS[section]), of) for section, of in due.items()]
     context = {
-        "done": done,
-        "mine": mine,
+        "query": query,
+        "total": found.total,
+        "next": found.next,
         "sections": sections,
-        "more": len(found) - len(lines),
-        "one_tap": next((line for line in lines if line.delivery.state in UNREGISTERED), None),
+        "one_tap": None,
         "command_id": secrets.token_hex(16),
     }
+    if who.role is Role.VILLAGE_HEAD and not query.done:
+        context["one_tap"] = await request.app[STORE].read(service.due_first, who, policy, UNREGISTERED)
     return await render(request, "directives/inbox.html", context)
 
 
 async def get_outbox(request: web.Request) -> web.Response:
     """Drafts, and what was issued with its counts."""
     page = read_query(request, OutboxQuery).page
-    found = await request.app[STORE].read(service.outbox, principal(request), request.app[POLICY], page)
-    return await render(request, "directives/outbox.html", {"outbox": found, "page": page})
+    who, store = principal(request), request.app[STORE]
+    found = await store.read(service.outbox, who, request.app[POLICY], page)
+    decisions = await store.read(service.decisions, who) if who.may(Permission.REVIEW_RESPONSE) else None
+    return await render(request, "directives/outbox.html", {"outbox": found, "page": page, "decisions": decisions})
+
+
+async def get_decisions(request: web.Request) -> web.Response:
+    """Directives of ours about whose recipients something is to be decided."""
+    found = await request.app[STORE].read(service.decisions, principal(request))
+    return await render(request, "directives/decide.html", {"decisions": found})
 
 
 async def get_directive(request: web.Request) -> web.Response:
@@ -141,6 +144,7 @@ async def get_directive(request: web.Request) -> web.Response:
     opened = await store.read(service.open_directive, who, policy, path_id(request), view)
     if opened.delivery is not None and opened.delivery.seen_at is None:
         await store.write(service.see, who, path_id(request))
+        request[HEAD_SEQ] = await store.head(who.unit_id)  # to the page that is read now this is no news
         opened = await store.read(service.open_directive, who, policy, path_id(request))
     return await show_directive(request, opened)
 
@@ -259,7 +263,9 @@ async def post_register(request: web.Request) -> web.Response:
 async def post_return(request: web.Request) -> web.Response:
     """Return it with a reason."""
     data = await read_body(request, ReturnInput)
-    await request.app[STORE].write(service.return_delivery, principal(request), path_id(request), data)
+    await request.app[STORE].write(
+        service.return_delivery, principal(request), request.app[POLICY], path_id(request), data
+    )
     return see_other(f"/directives/{path_id(request)}")
 
 
@@ -327,7 +333,9 @@ async def post_send_back(request: web.Request) -> web.Response:
         data = SendBackInput(
             note=form.note[:1000], deadline=deadline, version=form.version, command_id=form.command_id[:64]
         )
-        done = await request.app[STORE].write(service.send_back, principal(request), path_id(request), data)
+        done = await request.app[STORE].write(
+            service.send_back, principal(request), request.app[POLICY], path_id(request), data
+        )
     except UserError as error:
         if isinstance(error, ConflictError) and error.code != "answer_changed":
             raise
@@ -342,6 +350,7 @@ _READ, _FOLLOW, _ID = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, "
 ROUTES = [
     Route("GET", "/directives/in", get_inbox, _READ),
     Route("GET", "/directives/out", get_outbox, _FOLLOW),
+    Route("GET", "/directives/decide", get_decisions, Permission.REVIEW_RESPONSE),
     Route("GET", f"/directives/{_ID}", get_directive, _READ),
     Route("GET", f"/directives/{_ID}/board", get_board, _FOLLOW),
     Route("POST", f"/directives/{_ID}/register", post_register, Permission.REGISTER_DELIVERY),

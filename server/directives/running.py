@@ -75,11 +75,13 @@ class Alarm:
 
 
 _AT_WORK = frozenset({State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS, State.REWORK})
-ISSUED = "issued"
-"""Beside the clocks: that somebody must be made aware of a new directive."""
+ISSUED, ASSIGNED, REWORK = "issued", "assigned", "rework"
+"""Beside the clocks: that somebody must be made aware of a new directive, of work given to them, or asked for again."""
 
 HOLDS: Mapping[str, frozenset[State]] = {
     ISSUED: frozenset({State.SENT, State.ARRIVED}),
+    ASSIGNED: frozenset({State.ASSIGNED}),
+    REWORK: frozenset({State.REWORK}),
     ClockName.REGISTER: UNREGISTERED,
     ClockName.ASSIGN: frozenset({State.REGISTERED}),
     ClockName.RESPOND: UNREGISTERED | _AT_WORK,

@@ -31,13 +31,19 @@ from server.http.reading import path_id
 async def ask(request: web.Request) -> web.Response:
     """Ask for more time."""
     data = await read_body(request, ExtensionInput)
-    return json_reply(await request.app[STORE].write(service.ask_extension, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(
+            service.ask_extension, principal(request), request.app[POLICY], path_id(request), data
+        )
+    )
 
 
 async def decide(request: web.Request) -> web.Response:
     """Grant or refuse a request for more time."""
     data = await read_body(request, ExtensionDecision)
-    done = await request.app[STORE].write(service.decide_extension, principal(request), path_id(request), data)
+    done = await request.app[STORE].write(
+        service.decide_extension, principal(request), request.app[POLICY], path_id(request), data
+    )
     return json_reply(done)
 
 
@@ -89,7 +95,7 @@ async def post_ask(request: web.Request) -> web.Response:
         if until is None:
             raise UserError("no_until", _("Xin chọn hạn xin lùi đến."), field="until")
         data = ExtensionInput(reason=form.reason, until=until, command_id=form.command_id)
-        await store.write(service.ask_extension, who, path_id(request), data)
+        await store.write(service.ask_extension, who, request.app[POLICY], path_id(request), data)
     except ConflictError:
         raise
     except UserError as error:
@@ -105,7 +111,9 @@ async def post_decide(request: web.Request) -> web.Response:
         data = ExtensionDecision(
             grant=form.grant, note=form.decision_note, until=_local(request, form.until), command_id=form.command_id
         )
-        await request.app[STORE].write(service.decide_extension, principal(request), path_id(request), data)
+        await request.app[STORE].write(
+            service.decide_extension, principal(request), request.app[POLICY], path_id(request), data
+        )
     except ConflictError:
         raise
     except UserError as error:

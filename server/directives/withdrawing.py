@@ -40,7 +40,9 @@ async def answer_recall(request: web.Request) -> web.Response:
 async def waive(request: web.Request) -> web.Response:
     """Free one recipient from the work."""
     data = await read_body(request, WaiveInput)
-    return json_reply(await request.app[STORE].write(service.waive, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(service.waive, principal(request), request.app[POLICY], path_id(request), data)
+    )
 
 
 class ReasonForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,9 @@ async def post_waive(request: web.Request) -> web.Response:
     form = await read_body(request, ReasonForm)
     data = WaiveInput(note=form.reason, command_id=form.command_id)
     try:
-        done = await request.app[STORE].write(service.waive, principal(request), path_id(request), data)
+        done = await request.app[STORE].write(
+            service.waive, principal(request), request.app[POLICY], path_id(request), data
+        )
     except ConflictError:
         raise
     except UserError as error:

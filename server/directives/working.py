@@ -19,7 +19,9 @@ from server.http.reading import path_id
 async def assign(request: web.Request) -> web.Response:
     """Name who leads and who assists."""
     data = await read_body(request, AssignInput)
-    return json_reply(await request.app[STORE].write(service.assign, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(service.assign, principal(request), request.app[POLICY], path_id(request), data)
+    )
 
 
 async def start(request: web.Request) -> web.Response:
@@ -45,7 +47,7 @@ async def post_assign(request: web.Request) -> web.Response:
         if form.lead is None:
             raise UserError("no_lead_person", _("Xin chọn người chủ trì."), field="lead")
         data = AssignInput(lead=form.lead, assists=form.assists, note=form.assign_note, command_id=form.command_id)
-        await store.write(service.assign, who, path_id(request), data)
+        await store.write(service.assign, who, request.app[POLICY], path_id(request), data)
     except ConflictError:
         raise
     except UserError as error:

@@ -18,8 +18,24 @@ class NoticeKind(StrEnum):
     REPLACED = "replaced"
     RELEASED = "released"
     HELD = "held"
+    TO_SIGN = "to_sign"
+    ASSIGNED = "assigned"
+    REWORK = "rework"
+    RETURNED = "returned"
+    WAIVED = "waived"
+    ASKED = "asked"
+    GRANTED = "granted"
+    REFUSED = "refused"
     CODE = "code"
 
+
+FOR_KNOWLEDGE = frozenset(
+    {
+        *(NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD),
+        *(NoticeKind.RETURNED, NoticeKind.WAIVED, NoticeKind.GRANTED, NoticeKind.REFUSED),
+    }
+)
+"""Nobody else can confirm these."""
 
 RANKS = {"FLASH": 0, "VERY_URGENT": 1, "URGENT": 2, "NORMAL": 3}
 """What is sent first, by urgency."""

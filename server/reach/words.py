@@ -8,7 +8,7 @@ import msgspec
 
 from server.http.formats import Formats
 from server.http.i18n import _, translator
-from server.reach.notice import Notice, NoticeKind, Tie
+from server.reach.notice import FOR_KNOWLEDGE, Notice, NoticeKind, Tie
 from server.reach.rules import CODE_MINUTES, Alphabet
 from server.reach.sms import fitted
 
@@ -20,6 +20,14 @@ _TITLES = {
     NoticeKind.REPLACED: _("Văn bản đã được thay thế"),
     NoticeKind.RELEASED: _("Đã ban hành theo hẹn"),
     NoticeKind.HELD: _("Không ban hành được theo hẹn"),
+    NoticeKind.TO_SIGN: _("Dự thảo chờ ký ban hành"),
+    NoticeKind.ASSIGNED: _("Đồng chí được phân công"),
+    NoticeKind.REWORK: _("Yêu cầu bổ sung báo cáo"),
+    NoticeKind.RETURNED: _("Nơi nhận trả lại văn bản"),
+    NoticeKind.WAIVED: _("Được miễn thực hiện"),
+    NoticeKind.ASKED: _("Xin gia hạn, chờ quyết định"),
+    NoticeKind.GRANTED: _("Đã cho gia hạn"),
+    NoticeKind.REFUSED: _("Không cho gia hạn"),
     NoticeKind.CODE: _("Mã xác minh"),
 }
 _SENTENCES = {
@@ -30,9 +38,15 @@ _SENTENCES = {
     NoticeKind.REPLACED: _("Văn bản dưới đây đã được thay thế. Xin thôi làm theo văn bản này và làm theo văn bản mới."),
     NoticeKind.RELEASED: _("Văn bản dưới đây đã được ban hành vào giờ đã hẹn và gửi đến các nơi nhận."),
     NoticeKind.HELD: _("Văn bản dưới đây không ban hành được vào giờ đã hẹn. Xin mở để xem lý do và ban hành lại."),
+    NoticeKind.TO_SIGN: _("Có dự thảo chờ đồng chí ký ban hành. Xin mở để xem và quyết định."),
+    NoticeKind.ASSIGNED: _("Đồng chí được phân công xử lý văn bản dưới đây. Xin mở để xem và bắt đầu."),
+    NoticeKind.REWORK: _("Nơi ban hành yêu cầu bổ sung báo cáo về văn bản dưới đây. Xin mở để xem cần bổ sung gì."),
+    NoticeKind.RETURNED: _("Đơn vị nêu dưới đây đã trả lại văn bản mà không tiếp nhận. Xin mở để xem lý do."),
+    NoticeKind.WAIVED: _("Nơi ban hành đã miễn cho đơn vị thực hiện văn bản dưới đây. Xin thôi làm tiếp."),
+    NoticeKind.ASKED: _("Đơn vị nêu dưới đây xin gia hạn trả lời. Xin mở để xem và quyết định."),
+    NoticeKind.GRANTED: _("Nơi ban hành đã cho gia hạn. Hạn mới ghi dưới đây."),
+    NoticeKind.REFUSED: _("Nơi ban hành không cho gia hạn. Hạn trả lời vẫn như cũ."),
 }
-_FOR_KNOWLEDGE = (NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD)
-"""Nobody else can confirm these, so nothing is said of other channels."""
 _TIES = {
     Tie.REPLACES: _("Thay thế văn bản số {value}"),
     Tie.CORRECTS: _("Đính chính văn bản số {value}"),
@@ -99,7 +113,7 @@ class Words:
                 lines += [text(_("ĐÂY LÀ DIỄN TẬP.")), ""]
             lines += [text(_SENTENCES[notice.kind]), "", *self._facts(notice), ""]
             lines += [text(_("Xem và xác nhận tại: {link}")).format(link=self.link(notice))]
-            if notice.kind not in _FOR_KNOWLEDGE:
+            if notice.kind not in FOR_KNOWLEDGE:
                 lines += [text(_("Khi có người xác nhận, hệ thống thôi báo qua các kênh khác."))]
         lines += ["", text(_("Thư này do hệ thống Giao Ban tự gửi, xin không trả lời."))]
         return "\n".join(lines) + "\n"

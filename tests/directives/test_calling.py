@@ -127,7 +127,7 @@ def test_what_the_unit_does_stops_the_call(district: DistrictIds, store: Store, 
     if how == "registers":
         store.write_now(service.register, head, POLICY, done)
     elif how == "returns":
-        store.write_now(service.return_delivery, head, done, ReturnInput(reason="duplicate"))
+        store.write_now(service.return_delivery, head, POLICY, done, ReturnInput(reason="duplicate"))
     elif how == "is recalled":
         store.write_now(service.recall, leader, POLICY, done, RecallInput(note="Nhầm", units=[]))
     else:

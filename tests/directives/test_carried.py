@@ -115,7 +115,7 @@ async def test_the_page_names_what_was_handed_on(
     waived = issue(store, people["chutich"], communes[:1], subject="Việc ba").id
     children.append(hand_on(store, people, waived, village, subject="Thôn làm ba"))
     one = store.read_now(lambda tx: tx.one(sa.select(v.id).where(v.directive_id == waived)))
-    store.write_now(service.waive, people["chutich"], one.id, WaiveInput(note="Đã xong ở huyện"))
+    store.write_now(service.waive, people["chutich"], POLICY, one.id, WaiveInput(note="Đã xong ở huyện"))
     words = ("phải thu hồi văn bản đã triển khai", "vẫn đang làm theo", "Đơn vị được miễn thực hiện, nhưng")
     for directive, child, said in zip((recalled, replaced, waived), children, words, strict=True):
         text = await (await page.get(f"/directives/{directive}")).text()

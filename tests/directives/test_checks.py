@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from server.directives import service
 from server.directives.edxml.message import Organ
 from server.directives.likeness import likeness
 from server.directives.model import directive_table
+from server.directives.occasions import occasion
 from server.directives.shapes import CheckResult, DuplicateWhy, GapInput, Upload
 from server.errors import ConflictError, NotAllowedError, NotFoundError, UserError
+from server.http.i18n import catalogue
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.edxml.test_exchange import PROVINCE, changed, send
@@ -145,15 +147,44 @@ def test_a_deadline_on_a_day_off_or_too_soon(
     store: Store, people: dict[str, Principal], communes: list[int], clock: Clock
 ) -> None:
     sunday = check(store, people["vanthu"], communes, deadline=datetime(2026, 12, 6, 10, 0, tzinfo=UTC))
-    assert (sunday.day_off, sunday.short) == (True, False)
+    assert (sunday.day_off, sunday.occasion, sunday.short) == (True, "", False)
     soon = check(store, people["vanthu"], communes, deadline=WEDNESDAY + timedelta(hours=3))
     assert (soon.short, soon.working_hours) == (True, 3.0)
     clock.set(datetime(2026, 2, 13, 1, 0, tzinfo=UTC))  # before Tết
     tet = check(store, people["vanthu"], communes, deadline=datetime(2026, 2, 20, 10, 0, tzinfo=UTC))
-    assert (tet.day_off, tet.short) == (True, True)
+    assert (tet.day_off, tet.occasion, tet.short) == (True, "Tết Nguyên đán", True)
     assert tet.first_feasible == datetime(2026, 2, 27, 10, 0, tzinfo=UTC)
     past = check(store, people["vanthu"], communes, deadline=datetime(2026, 2, 1, 10, 0, tzinfo=UTC))
     assert not past.warns  # that is an error of the form, said elsewhere
+
+
+async def test_the_form_says_how_busy_each_is_and_which_holiday_it_is(
+    store: Store, people: dict[str, Principal], communes: list[int], page_as: PageAs, as_: As
+) -> None:
+    due = datetime(2026, 11, 24, 10, 0, tzinfo=UTC) + timedelta(days=365)  # Vietnam Cultural Day
+    for subject in ("Một việc", "Việc khác nữa", "Chuyện thứ ba"):
+        issue(store, people["chutich"], communes[:1], subject=subject, deadline=due)
+    issue(store, people["chutich"], communes[:1], subject="Việc thứ tư", deadline=due + timedelta(days=9))
+    form = {
+        "kind": "Kế hoạch",
+        "subject": "Tiêm phòng",
+        "recipients": str(communes[0]),
+        "deadline": "2027-11-24T17:00",
+        "action": "issue",
+    }
+    text = await (await (await page_as("chutich")).post("/directives/new", form)).text()
+    assert "Hạn trả lời rơi vào ngày nghỉ: Ngày Văn hóa Việt Nam." in text
+    assert "<b>Xã Cam Thủy</b>: 4 việc đang mở, 3 đến hạn ngày đó, sớm nhất 02/12/2026" in text
+
+
+def test_every_holiday_has_a_name_in_both_languages() -> None:
+    english, calendar = catalogue("en"), POLICY.calendar
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range(365 * 20)]
+    names = {calendar.holiday(day) for day in days if not calendar.is_working_day(day)} - {""}
+    assert len(names) > 12
+    assert sorted({occasion(name) for name in names} - set(english)) == []
+    assert occasion("Mùng ba Tết Nguyên Đán") == "Tết Nguyên đán"
+    assert occasion("Tết Dương lịch (nghỉ bù)") == "Tết Dương lịch"
 
 
 async def test_the_form_warns_once_and_issues_all_the_same(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from server.config import ROOT
 from server.directives import events, service
-from server.directives.events import Receipts, board_watch
+from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.store import Store
 from tests.conftest import DistrictIds
 from tests.directives.helpers import POLICY, issue
@@ -73,3 +74,8 @@ async def test_only_the_issuer_watches_a_board(store: Store, district: DistrictI
 async def test_the_inbox_is_the_units_own(store: Store, district: DistrictIds) -> None:
     issue(store, district.who("chutich"), [district.unit("19606")])
     assert store.read_now(service.inbox, district.who("camhieu"), POLICY).deliveries == []
+
+
+def test_pages_listen_to_all_that_is_announced() -> None:
+    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "web" / "static" / "js").glob("*.js"))
+    assert [one.name for one in ANNOUNCEMENTS if f'"{one.name}"' not in scripts] == []

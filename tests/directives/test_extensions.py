@@ -47,11 +47,13 @@ def test_a_granted_request_moves_the_deadline_and_keeps_the_first(
     store: Store, people: dict[str, Principal], registered: tuple[int, int], clock: Clock
 ) -> None:
     directive, delivery = registered
-    store.write_now(service.ask_extension, people["camthuy"], directive, ASK)
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)
     asked = shown(store, people["camthuy"], directive)
     assert (asked.deadline, asked.extensions[0].pending) == (DUE, True)
     clock.advance(hours=1)
-    store.write_now(service.decide_extension, people["vanthu"], delivery, ExtensionDecision(grant=True, note="Đồng ý"))
+    store.write_now(
+        service.decide_extension, people["vanthu"], POLICY, delivery, ExtensionDecision(grant=True, note="Đồng ý")
+    )
     granted = shown(store, people["camthuy"], directive)
     assert (granted.deadline, granted.first_deadline) == (LATER, DUE)
     (extension,) = granted.extensions
@@ -67,22 +69,22 @@ def test_a_refused_request_moves_nothing_and_has_a_reason(
     store: Store, people: dict[str, Principal], registered: tuple[int, int]
 ) -> None:
     directive, delivery = registered
-    store.write_now(service.ask_extension, people["camthuy"], directive, ASK)
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)
     with pytest.raises(UserError, match="no_reason"):
-        store.write_now(service.decide_extension, people["vanthu"], delivery, ExtensionDecision(grant=False))
+        store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, ExtensionDecision(grant=False))
     no = ExtensionDecision(grant=False, note="Việc gấp")
-    store.write_now(service.decide_extension, people["vanthu"], delivery, no)
+    store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, no)
     assert shown(store, people["camthuy"], directive).deadline == DUE
     with pytest.raises(ConflictError, match="no_extension"):
-        store.write_now(service.decide_extension, people["vanthu"], delivery, no)
-    store.write_now(service.ask_extension, people["camthuy"], directive, ASK)  # it may ask again
+        store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, no)
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)  # it may ask again
 
 
 def test_while_it_is_undecided_what_is_late_waits_for_the_issuer(
     store: Store, people: dict[str, Principal], registered: tuple[int, int], clock: Clock
 ) -> None:
     directive, delivery = registered
-    store.write_now(service.ask_extension, people["camthuy"], directive, ASK)
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)
     clock.set(DUE + timedelta(hours=2))
     late = shown(store, people["camthuy"], directive)
     assert (late.timeliness, late.deadline) == (Timeliness.WAITING, DUE)
@@ -92,9 +94,9 @@ def test_while_it_is_undecided_what_is_late_waits_for_the_issuer(
     assert counts.overdue == 0
     other = ExtensionDecision(grant=True, until=DUE + timedelta(hours=1))
     with pytest.raises(UserError, match="bad_extension"):  # a deadline that has passed already
-        store.write_now(service.decide_extension, people["vanthu"], delivery, other)
+        store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, other)
     no = ExtensionDecision(grant=False, note="Không")
-    store.write_now(service.decide_extension, people["vanthu"], delivery, no)
+    store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, no)
     assert shown(store, people["camthuy"], directive).timeliness is Timeliness.OVERDUE
 
 
@@ -102,10 +104,10 @@ def test_an_answer_ends_the_request(
     store: Store, people: dict[str, Principal], registered: tuple[int, int], clock: Clock
 ) -> None:
     directive, delivery = registered
-    store.write_now(service.ask_extension, people["camthuy"], directive, ASK)
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)
     store.write_now(service.report, people["camthuy"], POLICY, directive, ReportInput(text="Xong rồi."))
     with pytest.raises(ConflictError):
-        store.write_now(service.decide_extension, people["vanthu"], delivery, ExtensionDecision(grant=True))
+        store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, ExtensionDecision(grant=True))
     (extension,) = shown(store, people["camthuy"], directive).extensions
     assert (extension.pending, extension.granted) == (False, None)
 
@@ -116,7 +118,7 @@ def test_what_cannot_be_asked(
     directive, _delivery = registered
 
     def ask(data: ExtensionInput, who: str = "camthuy", of: int = directive) -> Any:
-        return store.write_now(service.ask_extension, people[who], of, data)
+        return store.write_now(service.ask_extension, people[who], POLICY, of, data)
 
     with pytest.raises(UserError, match="bad_extension"):
         ask(ExtensionInput(reason="x", until=DUE))
@@ -139,7 +141,7 @@ def test_what_cannot_be_asked(
     with pytest.raises(ConflictError, match="past_deadline"):
         ask(ASK, of=late.id)
     with pytest.raises(NotAllowedError):
-        store.write_now(service.decide_extension, people["camthuy"], 1, ExtensionDecision(grant=True))
+        store.write_now(service.decide_extension, people["camthuy"], POLICY, 1, ExtensionDecision(grant=True))
 
 
 async def test_over_the_api_and_on_pages(

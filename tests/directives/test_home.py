@@ -18,7 +18,7 @@ async def test_each_person_opens_on_their_work(
     waiting = store.write_now(
         service.create_draft, clerk, POLICY, draft(communes, subject="Việc chờ ký", deadline=clock() + WEEK)
     )
-    store.write_now(service.submit, clerk, waiting.id)
+    store.write_now(service.submit, clerk, POLICY, waiting.id)
 
     pages = {
         name: await (await (await page_as(name)).get("/")).text() for name in ("chutich", "camthuy", "thon1.camthuy")

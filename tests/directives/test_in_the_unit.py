@@ -45,7 +45,7 @@ def shown(store: Store, who: Principal, directive: int) -> Delivery:
 
 def assign(store: Store, people: dict[str, Principal], directive: int, lead: str, *assists: str, note: str = "") -> Any:
     data = AssignInput(lead=people[lead].account_id, assists=[people[name].account_id for name in assists], note=note)
-    return store.write_now(service.assign, people["chutich.camthuy"], directive, data)
+    return store.write_now(service.assign, people["chutich.camthuy"], POLICY, directive, data)
 
 
 def test_the_leader_assigns_and_the_assignee_works(store: Store, people: dict[str, Principal], clock: Clock) -> None:
@@ -80,7 +80,7 @@ def test_what_cannot_be_assigned(store: Store, people: dict[str, Principal]) -> 
         assign(store, people, directive, "camhieu")
     with pytest.raises(NotAllowedError):
         data = AssignInput(lead=people["camthuy"].account_id)
-        store.write_now(service.assign, people["camthuy"], directive, data)
+        store.write_now(service.assign, people["camthuy"], POLICY, directive, data)
     fresh = issue(store, people["chutich"], [people["camthuy"].unit_id])
     with pytest.raises(ConflictError, match="wrong_state"):  # not registered: no duty yet
         assign(store, people, fresh.id, "camthuy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from PIL import Image
 from server.directives import previews, service
 from server.directives.keys import FILES
 from server.directives.previews import Previews, Size
-from server.directives.shapes import Upload
+from server.directives.shapes import ReportInput, Upload
 from server.store import Store
 from server.store.files import FileStore
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.files import office, pdf, printed
-from tests.directives.helpers import POLICY, WEEK, draft
+from tests.directives.helpers import POLICY, WEEK, draft, issue
 
 ENCRYPTED = printed("x").replace(b"/Root", b"/Encrypt << /Filter /Standard /V 9 /R 9 /O (a) /U (b) /P 0 >> /Root")
 
@@ -79,6 +80,38 @@ async def test_the_oldest_pictures_make_room(files: FileStore, made: Previews, m
     assert second is not None and second.exists() and not first.exists()
 
 
+def crumbs(text: str) -> list[str]:
+    """Where the way back leads, step by step."""
+    return re.findall(r'<a href="([^"]+)"', text.split('class="crumbs"')[1].split("</ol>")[0])
+
+
+async def test_the_file_of_an_answer_leads_back_to_it(
+    page_as: PageAs, store: Store, district: DistrictIds, app: web.Application
+) -> None:
+    clerk = district.who("vanthu.camthuy")
+    directive = issue(store, district.who("chutich"), [clerk.unit_id]).id
+    store.write_now(service.register, clerk, POLICY, directive)
+    file = Upload(name="a.pdf", content_type="application/pdf", size=1, sha256=put(app[FILES], printed("Một")))
+    sent = store.write_now(service.report, clerk, POLICY, directive, ReportInput(text="Xong."), [file])
+    for name, way in (
+        ("chutich", ["/directives/out", f"/directives/{directive}", f"/deliveries/{sent.id}"]),
+        ("camthuy", ["/directives/in", f"/directives/{directive}"]),
+    ):
+        text = await (await (await page_as(name)).get("/directives/attachments/1/pages")).text()
+        assert crumbs(text) == way
+
+
+async def test_a_draft_without_a_number_is_called_by_its_subject(
+    page_as: PageAs, store: Store, district: DistrictIds, app: web.Application
+) -> None:
+    clerk = district.who("vanthu")
+    file = Upload(name="a.pdf", content_type="application/pdf", size=1, sha256=put(app[FILES], printed("Một")))
+    made = draft([district.unit("19606")], subject="Tiêm phòng")
+    store.write_now(service.create_draft, clerk, POLICY, made, [file])
+    text = await (await (await page_as("vanthu")).get("/directives/attachments/1/pages")).text()
+    assert crumbs(text) == ["/directives/out", "/directives/1"] and ">Tiêm phòng</a>" in text
+
+
 async def test_who_may_look(
     as_: As, page_as: PageAs, store: Store, district: DistrictIds, app: web.Application, clock: Clock
 ) -> None:
@@ -98,6 +131,10 @@ async def test_who_may_look(
     assert f"/directives/attachments/{first}/pages" in text and f"/directives/attachments/{second}/pages" not in text
     text = await (await commune.get(f"/directives/attachments/{first}/pages")).text()
     assert "2 trang" in text and f'src="/directives/attachments/{first}/pages/2"' in text
+    assert crumbs(text) == ["/directives/in", f"/directives/{done.id}"]
+    issuer = await page_as("chutich")
+    text = await (await issuer.get(f"/directives/attachments/{first}/pages")).text()
+    assert crumbs(text) == ["/directives/out", f"/directives/{done.id}"]
     picture = await commune.get(f"/directives/attachments/{first}/pages/1?small=true")
     assert (picture.status, picture.content_type) == (200, "image/webp")
     for path, status in ((f"{first}/pages/3", 404), (f"{second}/pages/1", 404), (f"{second}/pages", 404)):

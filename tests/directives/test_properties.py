@@ -94,7 +94,7 @@ class World:
                 return write(service.register, self.cadre, POLICY, directive, command)
             case "return":
                 data = ReturnInput(reason=ReturnReason.DAMAGED, command_id=command)
-                return write(service.return_delivery, self.cadre, directive, data)
+                return write(service.return_delivery, self.cadre, POLICY, directive, data)
             case "report":
                 return write(service.report, self.cadre, POLICY, directive, ReportInput(text="x", command_id=command))
             case "accept":
@@ -106,24 +106,28 @@ class World:
                 return write(service.answer_recall, self.cadre, directive, answer)
             case "assign":
                 named = AssignInput(lead=self.cadre.account_id, note="x", command_id=command)
-                return write(service.assign, self.boss, directive, named)
+                return write(service.assign, self.boss, POLICY, directive, named)
             case "start":
                 return write(service.start, self.cadre, directive, Command(command_id=command))
             case "ask":
                 more = self.clock() + timedelta(days=9)
                 data = ExtensionInput(reason="x", until=more, command_id=command)
-                return write(service.ask_extension, self.cadre, directive, data)
+                return write(service.ask_extension, self.cadre, POLICY, directive, data)
             case "grant" | "deny":
                 decision = ExtensionDecision(grant=action == "grant", note="x", command_id=command)
-                return write(service.decide_extension, self.clerk, self.delivery, decision)
+                return write(service.decide_extension, self.clerk, POLICY, self.delivery, decision)
             case "waive":
-                return write(service.waive, self.leader, self.delivery, WaiveInput(note="x", command_id=command))
+                return write(
+                    service.waive, self.leader, POLICY, self.delivery, WaiveInput(note="x", command_id=command)
+                )
             case "replace":
                 values = {"deadline": self.clock() + timedelta(days=7), "command_id": command}
                 made = draft([self.other], relation=Relation.REPLACES, related=directive, **values)
                 return write(service.create_and_issue, self.leader, POLICY, made)
             case _:
-                return write(service.send_back, self.clerk, self.delivery, SendBackInput(note="x", command_id=command))
+                return write(
+                    service.send_back, self.clerk, POLICY, self.delivery, SendBackInput(note="x", command_id=command)
+                )
 
     def history(self) -> list[Any]:
         query = sa.select(change_table).where(change_table.c.delivery_id == self.delivery).order_by(change_table.c.id)

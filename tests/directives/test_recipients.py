@@ -64,7 +64,7 @@ def test_a_whole_group_is_followed(store: Store, district: DistrictIds, clock: C
     shown = store.read_now(service.open_directive, leader, POLICY, directive).directive
     assert {one.unit: one.role.value for one in shown.recipients} == after(district, *front)
     if way == "submit":  # which notes a new moment of change
-        store.write_now(service.submit, leader, directive)
+        store.write_now(service.submit, leader, POLICY, directive)
     clock.advance(hours=1)
     if way == "schedule":
         assert store.write_now(service.issue_due, POLICY)

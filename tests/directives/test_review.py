@@ -50,7 +50,9 @@ def test_a_newer_answer_is_neither_accepted_nor_sent_back_unread(
     with pytest.raises(ConflictError, match="answer_changed"):
         store.write_now(service.accept, people["vanthu"], reported, AcceptInput(version=seen))
     with pytest.raises(ConflictError, match="answer_changed"):
-        store.write_now(service.send_back, people["vanthu"], reported, SendBackInput(note="Thiếu", version=seen))
+        store.write_now(
+            service.send_back, people["vanthu"], POLICY, reported, SendBackInput(note="Thiếu", version=seen)
+        )
     now = read(store, people, reported)
     assert (now.state, [one.accepted for one in now.responses]) == ("REPORTED", [None, None])
     newest = AcceptInput(version=now.responses[0].version, command_id="once")

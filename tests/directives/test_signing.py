@@ -37,7 +37,7 @@ def waiting(store: Store, people: dict[str, Principal]) -> int:
     """A draft of the clerk that waits for the leader."""
     made = draft([people["camthuy"].unit_id], deadline=store.clock() + WEEK)
     one = store.write_now(service.create_draft, people["vanthu"], POLICY, made)
-    store.write_now(service.submit, people["vanthu"], one.id)
+    store.write_now(service.submit, people["vanthu"], POLICY, one.id)
     return one.id
 
 
@@ -194,7 +194,7 @@ def test_a_leader_hands_a_draft_back_with_the_reason(
         store.write_now(service.issue, leader, POLICY, waiting, IssueInput(revision=seen))
     clock.advance(hours=1)
     edit(store, people, waiting, body="Đủ căn cứ")
-    store.write_now(service.submit, people["vanthu"], waiting)
+    store.write_now(service.submit, people["vanthu"], POLICY, waiting)
     store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Còn sai chính tả"))
     assert [one.note for one in read(store, people, waiting).returns] == ["Còn sai chính tả", BACK.note]
     store.write_now(service.issue, leader, POLICY, waiting)
@@ -228,7 +228,7 @@ def test_what_happens_is_what_the_table_says(
     }
     do = {
         DraftEvent.EDIT: lambda: edit(store, people, waiting),
-        DraftEvent.SUBMIT: lambda: store.write_now(service.submit, people["vanthu"], waiting),
+        DraftEvent.SUBMIT: lambda: store.write_now(service.submit, people["vanthu"], POLICY, waiting),
         DraftEvent.HAND_BACK: lambda: store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Sửa")),
         DraftEvent.SIGN: lambda: store.write_now(service.schedule, leader, waiting, later),
         DraftEvent.ISSUE: lambda: store.write_now(service.issue, leader, POLICY, waiting),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.accounts.principal import Principal
-from server.directives import pages, service
+from server.directives import service
 from server.directives.day import When, ends, when
 from server.directives.rules import Timeliness
 from server.directives.shapes import AssignInput, DayLine, ReportInput
@@ -40,6 +40,7 @@ def people(district: DistrictIds, clock: Clock) -> dict[str, Principal]:
 def test_the_day_and_the_week_are_those_of_the_zone(due: datetime | None, section: When) -> None:
     assert when(due, Timeliness.ON_TIME, WEDNESDAY, HANOI) is section
     assert when(due, Timeliness.OVERDUE, WEDNESDAY, HANOI) is When.LATE
+    assert when(due, Timeliness.DONE_ON_TIME, WEDNESDAY, HANOI) is When.LATER
 
 
 def test_a_sunday_ends_its_week() -> None:
@@ -66,7 +67,7 @@ class Work:
 
     def assign(self, directive: int, who: str) -> None:
         data = AssignInput(lead=self.people[who].account_id)
-        self.store.write_now(service.assign, self.people["chutich.camthuy"], directive, data)
+        self.store.write_now(service.assign, self.people["chutich.camthuy"], POLICY, directive, data)
 
 
 @pytest.fixture
@@ -119,15 +120,3 @@ async def test_it_stands_first_on_the_home_page(work: Work, page_as: PageAs, as_
 
 async def test_without_work_there_is_no_day(page_as: PageAs, people: dict[str, Principal]) -> None:
     assert "Việc của đơn vị hôm nay" not in await (await (await page_as("camthuy")).get("/")).text()
-
-
-async def test_a_long_inbox_shows_what_is_due_first(
-    work: Work, page_as: PageAs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = await page_as("camthuy")
-    monkeypatch.setattr(pages, "MOST_SHOWN", 3)
-    text = await (await page.get("/directives/in")).text()
-    assert text.count('class="row-title"') == 3
-    assert "Xem thêm 1 chỉ đạo" in text and f'href="/directives/{work.ids[3]}"' not in text
-    whole = await (await page.get("/directives/in?whole=true")).text()
-    assert whole.count('class="row-title"') == 4 and "Xem thêm" not in whole

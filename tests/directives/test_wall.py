@@ -37,6 +37,9 @@ async def test_the_page(app: web.Application, district: DistrictIds, page_as: Pa
     text = await (await leader.get("/wall")).text()
     assert re.search(r"1 trên [0-9]+ đơn vị đang kết nối", text)
     assert "Không có việc nào quá hạn." in text
+    for wall in ("/wall", "/wall/tiles"):
+        head = (await (await leader.get(wall)).text()).split("</header>")[0]
+        assert 'href="/"' in head and "Về trang chính" in head
     assert (await village.get("/wall")).status == 403
     assert await may_watch_presence(district.who("chutich"), "presence")
     assert not await may_watch_presence(district.who("thon1.camthuy"), "presence")

@@ -142,7 +142,7 @@ def test_information_can_be_recalled_but_not_waived(
     done = issue(store, people["chutich"], communes[:1], role=RecipientRole.INFO)
     closed = store.write_now(service.register, people["camthuy"], POLICY, done.id)
     with pytest.raises(ConflictError):
-        store.write_now(service.waive, people["chutich"], closed.id, WaiveInput(note="Không cần"))
+        store.write_now(service.waive, people["chutich"], POLICY, closed.id, WaiveInput(note="Không cần"))
     store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     no = RecallAnswer(agree=False, note="Đã niêm yết")
     assert store.write_now(service.answer_recall, people["camthuy"], done.id, no).state is State.CLOSED_INFO
@@ -154,8 +154,8 @@ def test_a_waived_unit_is_done_with_it(
     done = issue(store, people["chutich"], communes[:1])
     closed = store.write_now(service.register, people["camthuy"], POLICY, done.id)
     with pytest.raises(NotFoundError):  # another unit's leader
-        store.write_now(service.waive, people["chutich.camthuy"], closed.id, WaiveInput(note="Bận"))
-    waived = store.write_now(service.waive, people["chutich"], closed.id, WaiveInput(note="Xã không có rừng"))
+        store.write_now(service.waive, people["chutich.camthuy"], POLICY, closed.id, WaiveInput(note="Bận"))
+    waived = store.write_now(service.waive, people["chutich"], POLICY, closed.id, WaiveInput(note="Xã không có rừng"))
     assert waived.state is State.WAIVED
     clock.advance(days=30)
     opened = store.read_now(service.open_directive, people["camthuy"], POLICY, done.id)

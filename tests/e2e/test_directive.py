@@ -141,3 +141,44 @@ def test_a_page_outlives_a_killed_server_and_hears_everything_once(app: App) -> 
             what=f"all have arrived ({json.dumps(sorted(states))})",
         )
         assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_an_open_page_says_that_its_document_changed(app: App) -> None:
+    """By whatever the other side does, never over what is being written, and not by what is done on it."""
+    units, leader, clerk = units_of(app), app.token("chutich"), app.token("vanthu.camthuy")
+    unit = units[SLUGS.index("camthuy")]
+    directive = issue(app, leader, [unit], "Ứng phó mưa lũ")
+    app.call(clerk, "POST", f"/api/v1/directives/{directive}/register")
+    with chromium() as browser:
+        theirs = app.page(browser, "camthuy", f"/directives/{directive}")
+        delivery = app.call(clerk, "GET", f"/api/v1/directives/{directive}")["delivery"]["id"]
+        ours = app.page(browser, "chutich", f"/deliveries/{delivery}", width=1366, height=768)
+        for page in (theirs, ours):
+            connected(page)
+            expect(page.locator("#changed")).to_have_role("status")
+            expect(page.locator("#changed p")).to_be_hidden()
+        until_asked = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+        asked = {"reason": "Nước chưa rút", "until": until_asked}
+        app.call(clerk, "POST", f"/api/v1/directives/{directive}/extension", asked)
+        expect(ours.locator("#changed")).to_contain_text("Văn bản này vừa thay đổi", timeout=5000)
+        ours.get_by_role("link", name="Tải lại để xem").click()
+        expect(ours.get_by_role("button", name="Cho gia hạn", exact=True)).to_be_visible()
+        expect(ours.locator("#changed p")).to_be_hidden()
+        connected(ours)
+        expect(theirs.locator("#changed p")).to_be_visible()
+        theirs.reload()
+        connected(theirs)
+        text = theirs.locator("[name=text]")
+        text.fill("Đang viết dở")
+        app.call(leader, "POST", f"/api/v1/directives/{directive}/recall", {"note": "Sai số liệu"})
+        expect(theirs.locator("#changed p")).to_be_visible(timeout=5000)
+        expect(text).to_have_value("Đang viết dở")
+        theirs.evaluate("scrollTo(0, document.body.scrollHeight)")
+        expect(theirs.locator("#changed p")).to_be_in_viewport()
+        theirs.get_by_role("link", name="Tải lại để xem").click()
+        expect(theirs.locator("main")).to_contain_text("Nơi ban hành xin thu hồi văn bản này")
+        other = issue(app, leader, [unit], "Việc khác")
+        theirs.goto(f"{app.url}/directives/{other}")
+        connected(theirs)
+        expect(theirs.locator("#changed p")).to_be_hidden()  # that this page has seen it is no change to it
+        assert theirs.errors + ours.errors == []  # type: ignore[attr-defined]

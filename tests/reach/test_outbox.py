@@ -182,9 +182,9 @@ def test_a_granted_extension_stops_reminders_of_the_old_deadline(
     sweep(store)
     assert states(store) == [("zalo", "waiting")]
     ask = ExtensionInput(reason="Mưa", until=due + timedelta(days=2))
-    store.write_now(service.ask_extension, people["camthuy"], done, ask)
-    store.write_now(service.decide_extension, people["chutich"], answer.id, ExtensionDecision(grant=True))
-    assert states(store) == [("zalo", "stopped")]
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, done, ask)
+    store.write_now(service.decide_extension, people["chutich"], POLICY, answer.id, ExtensionDecision(grant=True))
+    assert states(store) == [("zalo", "stopped"), ("zalo", "waiting")], "the reminder, and the news of the decision"
 
 
 def test_a_recall_stops_what_asks_for_work(store: Store, people: dict[str, Principal]) -> None:

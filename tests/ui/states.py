@@ -150,6 +150,8 @@ STATES = (
     State("board-tree-open", "chutich", "/directives/out", (FLOOD_CHECK,), _open(".branch:not([open]) > summary")),
     State("board-tree-late", "chutich", "/directives/out", (FLOOD_CHECK, "a[href$='show=late']")),
     State("board-tree-nobody", "chutich", "/directives/out", (POVERTY, "a[href$='show=unregistered']")),
+    State("board-review", "chutich", "/directives/out", (POVERTY, "a[href$='show=review']")),
+    State("decide", "chutich", "/directives/decide"),
     State("delivery-to-review", "chutich", "/directives/out", (POVERTY, "Cam Tuyền"), _open("main details summary")),
     State("delivery-late", "chutich", "/directives/out", (IRRIGATION, "Cam Nghĩa")),
     State("delivery-extension", "vanthu", "/directives/out", (POVERTY, "Cam Thành")),

@@ -177,6 +177,23 @@ def test_issuing_by_keyboard_and_a_dialog_that_escape_closes(app: DemoApp, brows
     assert visitors.problems == []
 
 
+def test_the_urgency_suggests_the_deadline_until_one_is_chosen(app: DemoApp, browser: Browser) -> None:
+    visitors = Visitors(app, browser)
+    page = visitors.page("vanthu", "compose-deadline")
+    page.goto(app.url + "/directives/new")
+    deadline = page.locator("#f-deadline")
+    suggested = page.evaluate("JSON.parse(document.getElementById('f-deadline').dataset.suggestions)")
+    assert len(set(suggested.values())) == 4
+    for urgency in ("FLASH", "URGENT", "VERY_URGENT"):
+        page.check(f"[name=urgency][value={urgency}]", force=True)
+        expect(deadline).to_have_value(suggested[urgency])
+    page.locator("button[data-fill=f-deadline]").last.click()
+    chosen = deadline.input_value()
+    page.check("[name=urgency][value=FLASH]", force=True)
+    expect(deadline).to_have_value(chosen)
+    assert visitors.problems == []
+
+
 def test_the_leader_issues_by_keyboard_alone(app: DemoApp, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="vi-VN")
     page.goto(app.url + "/")

@@ -17,6 +17,7 @@ from server.directives.service.calling import (
 )
 from server.directives.service.carried import carried_on
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
+from server.directives.service.deciding import decisions
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
@@ -33,17 +34,17 @@ from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
     drafts,
-    inbox,
     issued,
     late,
     may_watch_board,
     open_delivery,
     open_directive,
     outbox,
-    unread,
+    place_of_file,
     waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
+from server.directives.service.received import due_first, inbox, unread
 from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
@@ -95,6 +96,7 @@ __all__ = [
     "create_and_issue",
     "create_draft",
     "decide_extension",
+    "decisions",
     "declare_gap",
     "delete_draft",
     "detach",
@@ -102,6 +104,7 @@ __all__ = [
     "draft_of_edxml",
     "drafts",
     "drop_spoken",
+    "due_first",
     "edit_draft",
     "edxml_of",
     "gaps_of",
@@ -122,6 +125,7 @@ __all__ = [
     "original_of",
     "outbox",
     "overview",
+    "place_of_file",
     "posts_of",
     "questions_to_us",
     "reachable",

@@ -17,7 +17,7 @@ from server.directives.policy import Policy
 from server.directives.posts import Duty
 from server.directives.running import Alarm, AlarmKind, ClockName, running, to_tell
 from server.directives.service.access import BOTH, d, v
-from server.directives.service.assign import assigned
+from server.directives.service.assigned import assigned
 from server.directives.service.posts import Directory
 from server.directives.service.telling import telling_of_alarm
 from server.directives.service.whom_to_call import calls_of_alarm

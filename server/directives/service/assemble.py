@@ -17,7 +17,7 @@ from server.directives.policy import Policy
 from server.directives.questions import Answer, Question
 from server.directives.rules import DirectiveState, RecipientRole, Relation, State, Through
 from server.directives.service import standing
-from server.directives.service.assign import assigned
+from server.directives.service.assigned import assigned
 from server.directives.service.drafts import recipients_of
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
@@ -125,6 +125,7 @@ def delivery_shape(
         return_note=row.return_note or "",
         first_deadline=None if row.role == RecipientRole.INFO else row.directive_deadline,
         assigned=assigned(tx, [row.id]).get(row.id, []) if history else [],
+        asking=standing.asking(row),
         children=children_of(tx, [row]).get(row.id) if history else None,
         held=_held(tx, policy, row, rows) if rows is not None else [],
         extensions=extensions_of(tx, row) if history else [],

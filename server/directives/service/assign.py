@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 import sqlalchemy as sa
 
@@ -12,18 +10,20 @@ from server.accounts.permissions import Permission, Role
 from server.accounts.principal import Principal
 from server.accounts.service import Member
 from server.directives.model import assignment_table
+from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_to_us
+from server.directives.service.assigned import ASSIST, LEAD, assigned
 from server.directives.service.commands import once
+from server.directives.service.news import tell_assigned
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
-from server.directives.shapes import Assigned, AssignInput, Command, DeliveryDone
+from server.directives.shapes import AssignInput, Command, DeliveryDone
 from server.errors import NotAllowedError, UserError
 from server.http.i18n import _
 from server.store import Transaction
 
 s = assignment_table.c
-LEAD, ASSIST = "lead", "assist"
 
 
 def colleagues(tx: Transaction, who: Principal) -> list[Member]:
@@ -32,7 +32,7 @@ def colleagues(tx: Transaction, who: Principal) -> list[Member]:
     return list({member.account_id: member for member in found}.values())
 
 
-def assign(tx: Transaction, who: Principal, directive_id: int, data: AssignInput) -> DeliveryDone:
+def assign(tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: AssignInput) -> DeliveryDone:
     """Name the one who leads and those who assist; naming others later takes the work from the first."""
     who.require(Permission.ASSIGN_DELIVERY)
 
@@ -50,8 +50,7 @@ def assign(tx: Transaction, who: Principal, directive_id: int, data: AssignInput
         people = [(data.lead, LEAD), *((account, ASSIST) for account in assists)]
         rows = [{"account_id": account, "part": part, **common} for account, part in people]
         tx.execute(sa.insert(assignment_table), rows)
-        body = {"directive": directive_id, "accounts": [data.lead, *assists], "href": f"/directives/{directive_id}"}
-        tx.emit("delivery.assigned", [row.unit_id], body)
+        tell_assigned(tx, policy, who, row, [account for account, _part in people])
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)
 
     content = ["assign", directive_id, msgspec.to_builtins(data)]
@@ -71,15 +70,3 @@ def start(tx: Transaction, who: Principal, directive_id: int, data: Command) -> 
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)
 
     return once(tx, who, data.command_id, ["start", directive_id], work, DeliveryDone)
-
-
-def assigned(tx: Transaction, delivery_ids: Iterable[int]) -> dict[int, list[Assigned]]:
-    """Who works on deliveries, the one who leads first; those without anybody are left out."""
-    wanted = s.delivery_id.in_(sorted(set(delivery_ids)))
-    rows = tx.all(sa.select(assignment_table).where(wanted).order_by(s.delivery_id, s.part.desc(), s.account_id))
-    names = accounts.names(tx, [row.account_id for row in rows])
-    found: dict[int, list[Assigned]] = {}
-    for row in rows:
-        one = Assigned(account=row.account_id, name=names[row.account_id], lead=row.part == LEAD, note=row.note or "")
-        found.setdefault(row.delivery_id, []).append(one)
-    return found

@@ -24,6 +24,7 @@ class Show(StrEnum):
     ALL = "all"
     LATE = "late"
     UNREGISTERED = "unregistered"
+    REVIEW = "review"
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,4 +97,6 @@ def _branch(
 def _shows(counts: Counts, show: Show) -> bool:
     if show is Show.LATE:
         return counts.overdue > 0
+    if show is Show.REVIEW:
+        return counts.asking + counts.unjudged > 0
     return show is Show.ALL or counts.unregistered > 0

@@ -14,6 +14,7 @@ from server.directives.citations import cited, spellings
 from server.directives.documents import DocumentType, Urgency, clean_text
 from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
 from server.directives.model import attachment_table, directive_table, edxml_table
+from server.directives.occasions import occasion
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage
 from server.directives.service.access import d, directive_of_ours, v
@@ -167,6 +168,7 @@ def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: Dra
             loads.append(Load(unit=unit, unit_name=name, open=len(theirs), due_that_day=due_on[day], first=first))
     return {
         "day_off": not calendar.is_working_day(day),
+        "occasion": occasion(calendar.holiday(day)),
         "short": deadline < policy.register_due(tx.now, draft.urgency),
         "working_hours": round(working_time_left(calendar, tx.now, deadline), 1),
         "loads": sorted(loads, key=lambda load: -load.due_that_day),

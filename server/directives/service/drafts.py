@@ -270,6 +270,7 @@ def detach(tx: Transaction, who: Principal, directive_id: int, attachment_id: in
 def delete_draft(tx: Transaction, who: Principal, directive_id: int) -> None:
     """Delete a draft, its recipients, its attachments' rows, and why it was handed back."""
     draft_of_ours(tx, who, directive_id)
+    reach.forget(tx, directive_id)
     tx.known.pop(("recipients", directive_id), None)
     for table in (recipient_table, attachment_table, returned_table):
         tx.execute(sa.delete(table).where(table.c.directive_id == directive_id))

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import extension_table
+from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours, delivery_to_us
 from server.directives.service.commands import once
+from server.directives.service.news import tell_asked, tell_decided
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.steps import step
 from server.directives.shapes import DeliveryDone, Extension, ExtensionDecision, ExtensionInput
@@ -23,7 +25,9 @@ from server.store import Transaction
 x = extension_table.c
 
 
-def ask_extension(tx: Transaction, who: Principal, directive_id: int, data: ExtensionInput) -> DeliveryDone:
+def ask_extension(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: ExtensionInput
+) -> DeliveryDone:
     """Ask for more time before the deadline has passed; until it is decided the deadline stays."""
     who.require(Permission.ANSWER_DELIVERY)
 
@@ -41,6 +45,7 @@ def ask_extension(tx: Transaction, who: Principal, directive_id: int, data: Exte
             deadline_before=row.deadline,
             until=data.until,
         )
+        tell_asked(tx, policy, who, row)
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)
 
     content = ["ask_extension", directive_id, msgspec.to_builtins(data)]
@@ -58,7 +63,9 @@ def _check(tx: Transaction, row: Any, data: ExtensionInput) -> None:
         raise UserError("bad_extension", _("Hạn xin lùi phải sau hạn đang có."), field="until")
 
 
-def decide_extension(tx: Transaction, who: Principal, delivery_id: int, data: ExtensionDecision) -> DeliveryDone:
+def decide_extension(
+    tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: ExtensionDecision
+) -> DeliveryDone:
     """Grant it (until the date asked for, or another after the present one), or refuse with a reason."""
     who.require(Permission.REVIEW_RESPONSE)
 
@@ -78,6 +85,7 @@ def decide_extension(tx: Transaction, who: Principal, delivery_id: int, data: Ex
         state = step(tx, row, event, who, note=note, **values)
         judged = {"decided_at": tx.now, "decided_by": who.account_id, "granted": data.grant, "note": note}
         tx.execute(sa.update(extension_table).where(x.id == asked.id).values(**judged))
+        tell_decided(tx, policy, who, row, asked.asked_by, values.get("deadline"))
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
     content = ["decide_extension", delivery_id, msgspec.to_builtins(data)]

@@ -11,6 +11,7 @@ from server.directives.model import returned_table
 from server.directives.rules import DraftEvent
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours
 from server.directives.service.commands import once
+from server.directives.service.news import TO_SIGN
 from server.directives.service.notes import reason_of
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.telling import MOMENT
@@ -31,7 +32,7 @@ def hand_back(tx: Transaction, who: Principal, directive_id: int, data: HandBack
         state, note = draft_after(row, DraftEvent.HAND_BACK), reason_of(data.note)
         by = {"account_id": who.account_id, "account_name": who.name}
         tx.insert(returned_table, directive_id=directive_id, at=tx.now, note=note, **by)
-        reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # that it was not issued is dealt with
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN])  # that it waits is dealt with
         settle_recipients(tx, row)
         values = {"state": state.value, "changed_at": tx.now, "revision": row.revision + 1}
         tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **values})

@@ -14,11 +14,12 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
 from server.directives.model import delivery_table, recipient_table
 from server.directives.policy import Policy
-from server.directives.rules import DraftEvent, RecipientRole, Relation, Stage, State
+from server.directives.rules import DirectiveState, DraftEvent, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, may_send_to
+from server.directives.service.news import TO_SIGN, tell_to_sign
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now, settle_recipients
@@ -59,7 +60,7 @@ def require_fit(tx: Transaction, who: Principal, directive_id: int, revision: in
     check_fit(tx, who, row, tx.now)
 
 
-def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
+def submit(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> DirectiveDone:
     """Hand a draft to the leader, who is told. It must be fit to be issued. Raises DraftError, ConflictError."""
     row = draft_of_ours(tx, who, directive_id, DraftEvent.SUBMIT)
     state = draft_after(row, DraftEvent.SUBMIT)
@@ -70,6 +71,7 @@ def submit(tx: Transaction, who: Principal, directive_id: int) -> DirectiveDone:
         body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
         body |= {"exercise": row.exercise}
         tx.emit("directive.waiting", [who.unit_id], body)
+        tell_to_sign(tx, policy, who, row)
     return DirectiveDone(id=directive_id, state=state, revision=row.revision)
 
 
@@ -112,8 +114,8 @@ def release(
     make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer["signer_name"])
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
-    if row.schedule_problem:
-        reach.stop(tx, directive_id, [who.unit_id], [MOMENT])  # that it was not issued is no news any more
+    if row.state == DirectiveState.WAITING:
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN])  # that it waits, and why, is no news any more
     if row.relation == Relation.REPLACES:
         supersede(tx, who, policy, row.related_id, directive_id, number_text)
     return DirectiveDone(id=directive_id, state=state, number_text=number_text)

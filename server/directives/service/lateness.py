@@ -20,6 +20,8 @@ from server.directives.service.access import BOTH, d, v
 from server.store import Transaction
 
 MOST_LOOKED_AT = 5_000
+LISTED = (d.number_text, d.kind, d.subject)
+"""What lists show beside the columns of `BOTH`."""
 
 
 class LateRows(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ def at(*stages: Stage) -> sa.ColumnElement[bool]:
 def rows_of(tx: Transaction, order: sa.ColumnElement[Any], most: int, *mine: sa.ColumnElement[bool]) -> list[Any]:
     """Rows of `BOTH` with what lists show: found by the columns of deliveries alone, so that their indexes serve."""
     wanted = sa.select(v.id).where(*mine).order_by(order, v.id).limit(most)
-    both = BOTH.add_columns(d.number_text, d.kind, d.subject)
+    both = BOTH.add_columns(*LISTED)
     return tx.all(both.where(v.id.in_(wanted)).order_by(order, v.id))
 
 

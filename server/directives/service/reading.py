@@ -1,4 +1,4 @@
-"""What people see: inbox, outbox, one directive with its delivery or its board."""
+"""What people see: drafts, outbox, one directive with its delivery or its board."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Urgency
 from server.directives.model import (
-    assignment_table,
     attachment_table,
-    delivery_table,
     directive_table,
     response_table,
 )
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, Stage, State, Timeliness
+from server.directives.rules import DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.branches import View, branches_of
 from server.directives.service.called import calls_about
-from server.directives.service.lateness import at, late_rows, rows_of
+from server.directives.service.lateness import late_rows
 from server.directives.service.problems import no_directive
+from server.directives.service.received import received_line
 from server.directives.service.relations import chain
 from server.directives.service.whom_to_call import out_of_reach
 from server.directives.shapes import (
@@ -35,11 +34,10 @@ from server.directives.shapes import (
     Counts,
     Delivery,
     Directive,
-    Inbox,
+    FilePlace,
     Late,
     Opened,
     Outbox,
-    ReceivedLine,
     SentLine,
 )
 from server.errors import NotFoundError
@@ -48,33 +46,9 @@ from server.store import Transaction
 from server.store.many import among
 from server.units import service as units
 
-MOST_OPEN = 500
 PAGE = 50
 MOST_BARS = 300
 """A board of more recipients shows who held the ball only on each delivery's own page."""
-
-
-def inbox(tx: Transaction, who: Principal, policy: Policy, *, done: bool = False, mine: bool = False) -> Inbox:
-    """The unit's deliveries: open ones by what is due next, or the newest that are done; `mine` those named for."""
-    stages = (Stage.ANSWERED, Stage.CLOSED) if done else (Stage.WAITING, Stage.WORKING)
-    wanted = [v.unit_id == who.unit_id, at(*stages)]
-    if mine:
-        s = assignment_table.c
-        wanted.append(v.id.in_(sa.select(s.delivery_id).where(s.account_id == who.account_id)))
-    rows = rows_of(tx, v.seq.desc(), PAGE if done else MOST_OPEN, *wanted)
-    names = units.units_by_ids(tx, [row.issuer_id for row in rows])
-    own = who.acting.unit_name
-    lines = [_received_line(tx, policy, row, names[row.issuer_id].name, own) for row in rows]
-    if not done:
-        lines.sort(key=lambda line: (line.delivery.due is None, line.delivery.due or tx.now))
-    return Inbox(deliveries=lines)
-
-
-def unread(tx: Transaction, unit_id: int) -> int:
-    """Deliveries that nobody of the unit has opened."""
-    unopened = sa.and_(at(Stage.WAITING), v.state.in_([State.SENT.value, State.ARRIVED.value]))
-    query = sa.select(sa.func.count()).select_from(delivery_table).where(v.unit_id == unit_id, unopened)
-    return int(tx.execute(query).scalar_one())
 
 
 def waiting(tx: Transaction, unit_id: int) -> int:
@@ -115,22 +89,9 @@ def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
     rows = late_rows(tx, who, policy, most)
     names = units.units_by_ids(tx, [row.unit_id for row, _due in rows.first])
     lines = [
-        _received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row, _due in rows.first
+        received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row, _due in rows.first
     ]
     return Late(lines=lines, more=rows.total - len(lines), by_unit=dict(rows.by_unit))
-
-
-def _received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recipient: str) -> ReceivedLine:
-    return ReceivedLine(
-        directive=row.directive_id,
-        number_text=row.number_text,
-        kind=DocumentType(row.kind),
-        subject=row.subject,
-        unit_name=issuer,
-        urgency=Urgency(row.urgency),
-        delivery=delivery_shape(tx, policy, row, recipient),
-        exercise=row.exercise,
-    )
 
 
 def _sent_line(row: Any, counts: Counts) -> SentLine:
@@ -248,6 +209,24 @@ def download(tx: Transaction, who: Principal, attachment_id: int) -> Attachment:
         if ours is None or ours.state == State.RECALLED:
             raise found
     return attachment_shape(row)
+
+
+def place_of_file(tx: Transaction, who: Principal, attachment_id: int) -> FilePlace:
+    """Where a file that the person may have belongs; `download` has checked that."""
+    a, r = attachment_table.c, response_table.c
+    row: Any = tx.one(sa.select(attachment_table).where(a.id == attachment_id))
+    delivery = tx.one(BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id))
+    mine = d.id == (delivery.directive_id if delivery is not None else row.directive_id)
+    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.number_text, d.subject).where(mine))
+    ours = directive.unit_id == who.unit_id
+    answered = delivery if ours else None
+    return FilePlace(
+        directive=directive.id,
+        name=directive.number_text or directive.subject,
+        ours=ours,
+        delivery=answered.id if answered is not None else None,
+        unit_name=units.units_by_ids(tx, [answered.unit_id])[answered.unit_id].name if answered is not None else "",
+    )
 
 
 def _day(policy: Policy, directive: Any) -> Any:

@@ -21,6 +21,7 @@ from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
+from server.directives.service.news import tell_returned
 from server.directives.service.notes import note_of
 from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
@@ -140,7 +141,9 @@ def register(
     return _once(tx, who, command_id, ["register", directive_id], work)
 
 
-def return_delivery(tx: Transaction, who: Principal, directive_id: int, data: ReturnInput) -> DeliveryDone:
+def return_delivery(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: ReturnInput
+) -> DeliveryDone:
     """Send it back unregistered, with a reason."""
     who.require(Permission.REGISTER_DELIVERY)
 
@@ -152,7 +155,9 @@ def return_delivery(tx: Transaction, who: Principal, directive_id: int, data: Re
             "return_reason": ReturnReason(data.reason).value,
             "return_note": note,
         }
-        return _done(row, step(tx, row, Event.RETURN, who, note=note, **values))
+        state = step(tx, row, Event.RETURN, who, note=note, **values)
+        tell_returned(tx, policy, who, row)
+        return _done(row, state)
 
     return _once(tx, who, data.command_id, ["return", directive_id, msgspec.to_builtins(data)], work)
 

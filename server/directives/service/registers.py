@@ -26,7 +26,7 @@ from server.directives.model import (
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State
 from server.directives.service.access import UPDATE_DIRECTIVE, d, v
-from server.directives.service.assign import LEAD
+from server.directives.service.assigned import LEAD
 from server.directives.service.numbers import OUT, gaps_of, peek_number, series
 from server.directives.shapes.registers import RegisterLine, RegisterPage, RegisterQuery
 from server.store import Transaction

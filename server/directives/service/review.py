@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import response_table
+from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours
 from server.directives.service.commands import once
 from server.directives.service.forward import require_no_open_children
+from server.directives.service.news import tell_rework
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
 from server.directives.shapes import AcceptInput, DeliveryDone, SendBackInput
@@ -40,7 +42,7 @@ def accept(tx: Transaction, who: Principal, delivery_id: int, data: AcceptInput 
     return once(tx, who, data.command_id, content, work, DeliveryDone)
 
 
-def send_back(tx: Transaction, who: Principal, delivery_id: int, data: SendBackInput) -> DeliveryDone:
+def send_back(tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: SendBackInput) -> DeliveryDone:
     """More is needed. Without a new deadline the old one holds. Raises ConflictError, UserError."""
     who.require(Permission.REVIEW_RESPONSE)
 
@@ -54,6 +56,7 @@ def send_back(tx: Transaction, who: Principal, delivery_id: int, data: SendBackI
             raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")
         state = step(tx, row, Event.SEND_BACK, who, note=note, deadline=data.deadline or row.deadline)
         _judge(tx, who, row, accepted=False, note=note)
+        tell_rework(tx, policy, who, row, data.deadline or row.deadline)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
     content = ["send_back", delivery_id, msgspec.to_builtins(data)]

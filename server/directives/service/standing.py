@@ -11,7 +11,17 @@ import sqlalchemy as sa
 from server.directives.documents import Urgency
 from server.directives.model import delivery_table
 from server.directives.policy import Policy
-from server.directives.rules import EDXML_CODES, FINAL, UNREGISTERED, RecipientRole, State, Timeliness, timeliness
+from server.directives.rules import (
+    EDXML_CODES,
+    FINAL,
+    UNREGISTERED,
+    RecipientRole,
+    Stage,
+    State,
+    Timeliness,
+    stage_of,
+    timeliness,
+)
 from server.directives.shapes import Counts
 from server.store import Transaction
 
@@ -46,6 +56,11 @@ def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeli
     if notice is None:
         notice = due - policy.soon_at(due, row.sent_at, urgency)
     return due, timeliness(due, done, now, notice, asked=row.extension_asked_at is not None)
+
+
+def asking(row: Any) -> bool:
+    """Whether more time was asked for and the issuer can decide about that."""
+    return row.extension_asked_at is not None and stage_of(State(row.state)) is Stage.WORKING
 
 
 def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) -> dict[int, Counts]:
@@ -95,6 +110,8 @@ def _counted(tx: Transaction, policy: Policy, key: sa.Column[int], directives: M
         counts["completed"] += group.sent if state is State.COMPLETED else 0
         counts["returned"] += group.sent if state is State.RETURNED else 0
         counts["withdrawn"] += group.sent if state in _WITHDRAWN else 0
+        counts["asking"] += group.sent if asking(group) else 0
+        counts["unjudged"] += group.sent if state is State.REPORTED else 0
         facts = _Group(group, directives[group.directive_id].urgency)
         counts["overdue"] += group.sent if of(policy, facts, tx.now)[1] is Timeliness.OVERDUE else 0
     return {one: Counts(**counts) for one, counts in found.items()}

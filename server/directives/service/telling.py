@@ -35,7 +35,7 @@ def tell_issued(
 ) -> None:
     """A directive (row of the draft) has just been issued to units."""
     urgency = Urgency(directive.urgency)
-    plan = _in_writing(policy, "issued", urgency, tx.now)
+    plan = in_writing(policy, "issued", urgency, tx.now)
     written = bool(plan) and reach.anybody(tx)
     if not written and Channel.PHONE not in policy.channels:
         return
@@ -63,7 +63,8 @@ def tell_issued(
     reach.put(tx, tellings)
 
 
-def _in_writing(policy: Policy, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
+def in_writing(policy: Policy, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
+    """The channels of an urgency's ladder that people read, and when."""
     return [step for step in policy.ladder(kind, urgency, now) if step[0] is not Channel.PHONE]
 
 
@@ -98,7 +99,7 @@ def tell_moment(
 ) -> None:
     """Who wrote and who signed a directive (its row) for a moment hear that it was issued; without a `number`, not."""
     kind, ladder = (NoticeKind.RELEASED, "issued") if number else (NoticeKind.HELD, "escalation")
-    plan = _in_writing(policy, ladder, Urgency(directive.urgency), tx.now)
+    plan = in_writing(policy, ladder, Urgency(directive.urgency), tx.now)
     notice = Notice(
         kind=kind,
         directive=directive.id,
@@ -117,7 +118,7 @@ def notice_of(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Not
     return Notice(
         kind=kind,
         directive=directive.id,
-        number=directive.number_text,
+        number=directive.number_text or "",  # a draft has none yet
         subject=directive.subject,
         urgency=directive.urgency,
         sender=sender,

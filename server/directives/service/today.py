@@ -14,7 +14,7 @@ from server.directives.policy import Policy
 from server.directives.rules import Stage
 from server.directives.service import standing
 from server.directives.service.access import v
-from server.directives.service.assign import assigned
+from server.directives.service.assigned import assigned
 from server.directives.service.lateness import (
     MOST_LOOKED_AT,
     at,

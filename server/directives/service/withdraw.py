@@ -11,6 +11,7 @@ from server.directives.rules import STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
 from server.directives.service.carried import require_not_carried_on
 from server.directives.service.commands import once
+from server.directives.service.news import tell_waived
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.problems import no_directive, wrong_state
 from server.directives.service.steps import step, step_all
@@ -68,13 +69,14 @@ def answer_recall(tx: Transaction, who: Principal, directive_id: int, data: Reca
     return once(tx, who, data.command_id, content, work, DeliveryDone)
 
 
-def waive(tx: Transaction, who: Principal, delivery_id: int, data: WaiveInput) -> DeliveryDone:
+def waive(tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: WaiveInput) -> DeliveryDone:
     """One recipient need not do the work any more."""
     who.require(Permission.WITHDRAW_DIRECTIVE)
 
     def work() -> DeliveryDone:
         row = delivery_of_ours(tx, who, delivery_id)
         state = step(tx, row, Event.WAIVE, who, note=reason_of(data.note))
+        tell_waived(tx, policy, who, row)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
     content = ["waive", delivery_id, msgspec.to_builtins(data)]

@@ -44,11 +44,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the issuer should know before the click; nothing of it forbids the issue.
 
-    `day_off`: the deadline falls on a day that is not worked; `short`: it is sooner than one must even register (T1).
+    `day_off`: the deadline falls on a day that is not worked, on a holiday by the name of `occasion`; `short`: it is
+    sooner than one must even register (T1).
     """
 
     duplicates: list[Duplicate] = []
     day_off: bool = False
+    occasion: str = ""
     short: bool = False
     working_hours: float | None = None
     loads: list[Load] = []

@@ -137,7 +137,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
-    for; `held` and `called` on the issuer's board too. `unreachable`: it has not arrived, nobody of the unit has
+    for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
+    `unreachable`: it has not arrived, nobody of the unit has
     signed in for long, and nobody has a telephone number.
     """
 
@@ -165,6 +166,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     assigned: list[Assigned] = []
     children: ChildCounts | None = None
     held: list[Held] = []
+    asking: bool = False
     extensions: list[Extension] = []
     responses: list[Response] = []
     changes: list[Change] = []
@@ -174,7 +176,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the units are, each counted by itself; `unregistered` could still register or return it."""
+    """How far the units are, each counted by itself; `unregistered` could still register or return it.
+
+    The issuer has to decide about `asking`, requests for more time, and `unjudged`, answers.
+    """
 
     sent: int = 0
     arrived: int = 0
@@ -186,6 +191,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     returned: int = 0
     withdrawn: int = 0
     overdue: int = 0
+    asking: int = 0
+    unjudged: int = 0
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -330,50 +337,6 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
     exercise: bool = False
     scheduled_at: datetime | None = None
     schedule_problem: str = ""
-
-
-class Late(msgspec.Struct, frozen=True, kw_only=True):
-    """What is overdue of what a unit issued: the longest, how many `more`, and those that are no exercise by unit."""
-
-    lines: list[ReceivedLine]
-    more: int
-    by_unit: dict[int, int]
-
-
-class DayLine(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a person's or unit's open work is late, due today, due later this week, and after that."""
-
-    id: int
-    name: str
-    late: int
-    today: int
-    week: int
-    later: int
-
-
-class UnitDay(msgspec.Struct, frozen=True, kw_only=True):
-    """The work of a unit, its people who lead it (id 0: nobody is named yet), and what units owe it by this week.
-
-    Exercises are not counted.
-    """
-
-    own: DayLine
-    people: list[DayLine]
-    below: list[DayLine]
-
-
-class Inbox(msgspec.Struct, frozen=True, kw_only=True):
-    """What came, open or done."""
-
-    deliveries: list[ReceivedLine]
-
-
-class Outbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Drafts and what was issued."""
-
-    drafts: list[SentLine]
-    issued: list[SentLine]
-    pages: int = 1
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

@@ -225,3 +225,12 @@ def stop(
     tx.execute(sa.update(message_table).where(needless).values(stopped_at=tx.now))
     waiting = sa.and_(needless, m.state == MessageState.WAITING.value)
     tx.execute(sa.update(message_table).where(waiting).values(state=MessageState.STOPPED.value, changed_at=tx.now))
+
+
+def forget(tx: Transaction, directive: int) -> None:
+    """A draft is deleted: what waits about it is not sent, and of what was sent nothing says any more what it told."""
+    mine = sa.select(about.message_id).where(about.directive_id == directive)
+    waiting = sa.and_(m.id.in_(mine), m.state == MessageState.WAITING.value)
+    stopped = {"state": MessageState.STOPPED.value, "stopped_at": tx.now, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(waiting).values(**stopped))
+    tx.execute(sa.delete(about_table).where(about.directive_id == directive))

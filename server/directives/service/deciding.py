@@ -1,0 +1,56 @@
+"""What waits for the issuer's word: requests for more time, and answers to be judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from server.accounts.permissions import Permission
+from server.accounts.principal import Principal
+from server.directives.model import delivery_table
+from server.directives.rules import Stage
+from server.directives.service.access import d, v
+from server.directives.service.lateness import MOST_LOOKED_AT, at
+from server.directives.shapes import Decisions, ToDecide
+from server.store import Transaction
+
+_ASKING = sa.and_(at(Stage.WORKING), v.extension_asked_at.is_not(None))
+_UNJUDGED = at(Stage.ANSWERED)
+
+
+def decisions(tx: Transaction, who: Principal) -> Decisions:
+    """All that waits for a decision of the person's unit, by directive: exercises last, else the earliest due first.
+
+    Beyond so many deliveries of either kind directives are named as earlier ones are decided; the counts are whole.
+    """
+    who.require(Permission.REVIEW_RESPONSE)
+    found: dict[int, dict[str, int]] = {}
+    for name, wanted in (("asking", _ASKING), ("unjudged", _UNJUDGED)):
+        first = sa.select(v.id).where(v.issuer_id == who.unit_id, wanted).order_by(v.deadline).limit(MOST_LOOKED_AT)
+        by_directive = sa.select(v.directive_id, sa.func.count().label("number")).where(v.id.in_(first))
+        for row in tx.all(by_directive.group_by(v.directive_id)):
+            found.setdefault(row.directive_id, {"asking": 0, "unjudged": 0})[name] = row.number
+    about = sa.select(d.id, d.number_text, d.subject, d.exercise).where(d.id.in_(tx.among(found)))
+    rows = tx.all(about.order_by(d.exercise, d.deadline, d.id))
+    return Decisions(
+        asking=_count(tx, who, _ASKING),
+        unjudged=_count(tx, who, _UNJUDGED),
+        lines=[_line(row, found[row.id]) for row in rows],
+    )
+
+
+def _count(tx: Transaction, who: Principal, wanted: sa.ColumnElement[bool]) -> int:
+    real = sa.and_(v.issuer_id == who.unit_id, wanted, v.exercise.is_(False))
+    return int(tx.execute(sa.select(sa.func.count()).select_from(delivery_table).where(real)).scalar_one())
+
+
+def _line(row: Any, numbers: dict[str, int]) -> ToDecide:
+    return ToDecide(
+        directive=row.id,
+        number_text=row.number_text,
+        subject=row.subject,
+        exercise=row.exercise,
+        asking=numbers["asking"],
+        unjudged=numbers["unjudged"],
+    )
