@@ -140,7 +140,8 @@ async def get_decisions(request: web.Request) -> web.Response:
 async def get_directive(request: web.Request) -> web.Response:
     """One directive: its draft, its board, or the own unit's copy, which is seen from now on."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    view = service.View(show=read_query(request, BoardQuery).show)
+    query = read_query(request, BoardQuery)
+    view = service.View(show=query.show, open=None if query.open is None else frozenset(query.open), page=True)
     opened = await store.read(service.open_directive, who, policy, path_id(request), view)
     if opened.delivery is not None and opened.delivery.seen_at is None:
         await store.write(service.see, who, path_id(request))
@@ -165,7 +166,7 @@ async def show_directive(
         "carried_on": [],
         "chain": opened.chain,
         "can": _possible(opened.delivery),
-        "may_recall": any(Event.RECALL in possible(one.state) for one in opened.board or ()),
+        "may_recall": any(Event.RECALL in possible(state) for state in opened.states),
         "reasons": [(reason.value, translate(request, text)) for reason, text in RETURN_REASONS.items()],
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
         "limit": request.app[POLICY].attachment_limit,
@@ -242,7 +243,7 @@ def _board_context(opened: Opened, query: BoardQuery) -> dict[str, Any]:
     """What the board's template takes."""
     return {
         "directive": opened.directive,
-        "board": opened.board,
+        "states": opened.states,
         "lines": {one.unit: one for one in opened.board or ()},
         "branches": opened.branches,
         "open": service.open_at_first(opened.branches) if query.open is None else query.open,

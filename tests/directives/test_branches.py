@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import sqlalchemy as sa
 from aiohttp import web
 
@@ -11,6 +12,7 @@ from server.directives import service
 from server.directives.model import directive_table
 from server.directives.rules import RecipientRole
 from server.directives.service import Show, View
+from server.directives.service import branches as rules
 from server.directives.service.branches import ALL_OPEN, OPEN_AT_FIRST
 from server.directives.service.standing import counts_by_unit
 from server.directives.shapes import Branch, Counts, Opened
@@ -185,3 +187,24 @@ async def test_the_page_and_its_part(
     late = await (await page.get(f"/directives/{directive}?show=late")).text()
     assert "Không có nơi nào quá hạn." in late
     assert (await page.get(f"/directives/{directive}?show=everything")).status == 422
+
+
+async def test_a_long_board_brings_the_lines_of_open_branches_alone(
+    app: web.Application, district: DistrictIds, page_as: PageAs, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "WHOLE", 10)
+    monkeypatch.setattr(rules, "ALL_OPEN", 5)
+    directive = issued(store, district, "468.MTTQ", "19600", "19606", *VILLAGES)
+    key, page = f"unit-{district.unit('19606')}", await page_as("chutich")
+    text = await (await page.get(f"/directives/{directive}")).text()
+    assert "<tr data-unit" not in text
+    assert "Thu hồi văn bản" in text, "what may be done follows from all deliveries"
+    links = re.findall(r'<a href="([^"#]+)#([^"]+)">Xem từng nơi nhận', text)
+    assert len(links) == 3
+    (link,) = [href for href, branch in links if branch == key]
+    text = await (await page.get(link.replace("&amp;", "&"))).text()
+    assert text.count("<tr data-unit") == 11
+    assert re.findall(r'data-branch-key="([^"]+)" open', text) == [key]
+    whole = store.read_now(service.open_directive, district.who("chutich"), POLICY, directive).board
+    assert whole is not None, "programs get all of it"
+    assert len(whole) == 13

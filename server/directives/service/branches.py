@@ -14,6 +14,8 @@ from server.units.service import Tree, UnitInfo
 
 ALL_OPEN = 30
 """A board of so many lines is open as a whole."""
+WHOLE = 200
+"""A page brings so many lines at once; of a longer board those of closed branches come when somebody opens them."""
 OPEN_AT_FIRST = 12
 """Of a longer one so many lines, so that closed branches stand on the same screen."""
 
@@ -28,10 +30,14 @@ class Show(StrEnum):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the board is read. `open`: only deliveries of branches with these keys, or all of them."""
+    """What of the board is read. `open`: only deliveries of branches with these keys, or all of them.
+
+    `page`: all that a page brings at first, where these branches are open, or those that are open before a choice.
+    """
 
     show: Show = Show.ALL
     open: frozenset[str] | None = None
+    page: bool = False
 
 
 def branches_of(
@@ -56,6 +62,17 @@ def open_at_first(branches: Iterable[Branch]) -> frozenset[str]:
             left -= len(branch.units)
             found.add(branch.key)
     return frozenset(found)
+
+
+def units_read(view: View, branches: Sequence[Branch]) -> frozenset[int] | None:
+    """The units whose deliveries are read; None for all."""
+    keys = view.open
+    if view.page:
+        whole = sum(len(branch.units) for branch in branches) <= WHOLE
+        keys = None if whole else open_at_first(branches) if keys is None else keys
+    if keys is None:
+        return None
+    return frozenset(unit for branch in branches if branch.key in keys for unit in branch.units)
 
 
 _Top = UnitInfo | Bloc | None

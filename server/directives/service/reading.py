@@ -22,7 +22,7 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
-from server.directives.service.branches import View, branches_of
+from server.directives.service.branches import View, branches_of, units_read
 from server.directives.service.called import calls_about
 from server.directives.service.lateness import late_rows
 from server.directives.service.problems import no_directive
@@ -141,9 +141,7 @@ def _opened_board(tx: Transaction, who: Principal, policy: Policy, row: Any, vie
     tree = units.tree(tx, _day(policy, row))
     recipients = _in_order(tx, tree, counts, _day(policy, row))
     branches = branches_of(tree, recipients, counts, lost, view.show)
-    wanted = None
-    if view.open is not None:
-        wanted = {unit for branch in branches if branch.key in view.open for unit in branch.units}
+    wanted = units_read(view, branches)
     names = {unit.id: unit.name for unit in recipients if wanted is None or unit.id in wanted}
     return Opened(
         directive=shown,
@@ -151,6 +149,7 @@ def _opened_board(tx: Transaction, who: Principal, policy: Policy, row: Any, vie
         branches=branches,
         counts=standing.together(counts.values()),
         unreachable=len(lost),
+        states=standing.states_of(tx, row.id),
         chain=chain(tx, who, row.id),
         answers=tallies(tx, row.id, shown.questions, {unit.id: unit.name for unit in recipients}),
     )

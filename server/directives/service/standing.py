@@ -74,6 +74,12 @@ def counts_by_unit(tx: Transaction, policy: Policy, directive: Any) -> dict[int,
     return _counted(tx, policy, v.unit_id, {directive.id: directive})
 
 
+def states_of(tx: Transaction, directive_id: int) -> list[State]:
+    """The states in which its deliveries are, each once."""
+    rows = tx.all(sa.select(v.state).distinct().where(v.directive_id == directive_id).order_by(v.state))
+    return [State(row.state) for row in rows]
+
+
 def together(counts: Iterable[Counts]) -> Counts:
     """The sum, name by name."""
     total = dict.fromkeys(Counts.__struct_fields__, 0)

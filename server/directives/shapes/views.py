@@ -342,7 +342,8 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers.
 
-    `unreachable` counts the recipients whom neither a page nor a call tells.
+    `board` may be a part of the deliveries; `states` are those of all, each once. `unreachable` counts the recipients
+    whom neither a page nor a call tells.
     """
 
     directive: Directive
@@ -351,5 +352,6 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     branches: list[Branch] = []
     counts: Counts | None = None
     unreachable: int = 0
+    states: list[State] = []
     chain: list[Link] = []
     answers: list[Tally] = []

@@ -19,7 +19,7 @@ function address() {
 function keepLines(old, made) {
   for (const branch of made.querySelectorAll("[data-branch-key]")) {
     const lines = old.querySelector(`#${CSS.escape(branch.id)} > .table-wrap`);
-    if (lines && !branch.querySelector(":scope > .table-wrap")) branch.append(document.adoptNode(lines));
+    if (lines && !branch.querySelector(":scope > .table-wrap")) branch.querySelector(":scope > .branch-unread").replaceWith(document.adoptNode(lines));
   }
 }
 
