@@ -1,7 +1,8 @@
 """Lips and voice at a real receiver: flashes and beeps leave a page together; how far apart are they seen and heard?
 
 A browser keeps the tracks of one stream together, but the node's slots are streams of their own, since what they show
-changes. So each is played as early as its own buffer allows, and this measures how far apart that is.
+changes. So each is played as early as its own buffer allows, and this measures how far apart that is. When is told by
+the samples and the frame themselves, since the page's own thread may look late on a busy machine.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.figures import percentile
 from tests.media.browsing import Meeting, Member, meeting_of_pages, until
 from tests.media.lossy import Relay, at_random
 
 TOGETHER = 80  # ms
-FLASHES = 10
+MOSTLY_TOO = ("good", "loss")  # lines where that holds for 95 %; with jitter of 85 ms it was 83 and 133 ms
+FLASHES = 21  # so that the 95th percentile is not the worst
 
 BLINK = """() => {
   const set = (on) => { lit = on; loudness.gain.value = on ? 0.4 : 0; draw(); };
@@ -33,31 +36,27 @@ WATCH = """() => {
   const small = Object.assign(document.createElement('canvas'), { width: 4, height: 4 });
   const drawing = small.getContext('2d', { willReadFrequently: true });
   let bright = true;
-  const look = () => {
+  const look = (_, { presentationTime }) => {
     drawing.drawImage(picture, 0, 0, 4, 4);
     const [red, green, blue] = drawing.getImageData(1, 1, 1, 1).data;
     const now = Math.min(red, green, blue) > 180;
-    if (now && !bright) flashes.push(performance.now());
+    if (now && !bright) flashes.push(presentationTime);
     bright = now;
     picture.requestVideoFrameCallback(look);
   };
   picture.requestVideoFrameCallback(look);
   const context = new AudioContext({ latencyHint: 'interactive' });
   for (const track of connection.voices) {
-    const analyser = new AnalyserNode(context, { fftSize: 256 });
+    const analyser = new AnalyserNode(context, { fftSize: 8192 });
     context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-    const samples = new Float32Array(256);
-    let quietSince = Infinity;
+    const samples = new Float32Array(8192);
+    let quiet = false;
     setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
-      const now = performance.now();
-      const loud = samples.some((sample) => Math.abs(sample) > 0.05);
-      if (!loud) quietSince = Math.min(quietSince, now);
-      else {
-        if (now - quietSince > 400) beeps.push(now);
-        quietSince = Infinity;
-      }
-    }, 4);
+      const first = samples.findIndex((sample) => Math.abs(sample) > 0.05);
+      if (first >= 0 && quiet) beeps.push(performance.now() - 1000 * (samples.length - first) / context.sampleRate);
+      quiet = first < 0;
+    }, 20);
   }
 }"""
 
@@ -105,3 +104,4 @@ async def test_lips_and_voice_are_shown_together(meeting: Meeting, line: str) ->
     found = (await skews(viewer))[1:]
     print(f"beeps come {sorted(map(round, found))} ms after flashes")
     assert abs(statistics.median(found)) <= TOGETHER
+    assert line not in MOSTLY_TOO or percentile([abs(skew) for skew in found], 0.95) <= TOGETHER
