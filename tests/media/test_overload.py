@@ -254,11 +254,16 @@ class Crowd:
         stage.now += 0.008
         self.left = max(0.0, self.left - 0.008)
         stage.port.rested = self.left == 0
-        stage.port.batches.clear()
+        stage.read()
         for data in packets:
             stage.switch.paths.datagram(data, (ATTACKER[0], sender + 1), stage.now)
         stage.switch.paths.burst_ended(stage.now)
-        sent = sum(not is_rtcp(data) for data in stage.port.datagrams())
+        sent = sum(
+            not is_rtcp(batch[start : start + segment])
+            for batch, segment, _, _ in stage.port.batches
+            for start in range(0, len(batch), segment)
+        )
+        stage.read()  # whatever was left out, all that went out can be read
         self.left += sent * self.load * 0.04 / 15  # 15 are sent in 40 ms, where all is
         return sent
 
