@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.allocation.allocator import STILL, Choice, Demand
-from server.media.protocol import Quality, Rung
+from server.media.protocol import QUALITIES, RUNGS, Quality, Rung, worst
 from server.media.voices import THINNEST
 
 DOWN = 0.25  # s, looked at with every feedback
@@ -26,7 +26,6 @@ VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps
 POOR_UPLINK = 0.15  # share lost of what the participant itself sends
 FAIR_UPLINK = 0.05
 
-_ORDER: tuple[Rung, ...] = ("full", "reduced", "fewer", "one", "still", "sound", "telephone")
 _WORDS: dict[Rung, Quality] = {
     "full": "good",
     "reduced": "good",
@@ -36,7 +35,6 @@ _WORDS: dict[Rung, Quality] = {
     "sound": "poor",
     "telephone": "poor",
 }
-_WORST_FIRST: tuple[Quality, ...] = ("poor", "fair", "good")
 
 
 def rung(demands: Sequence[Demand], choice: Choice, estimate: float, loss: float) -> Rung:
@@ -60,7 +58,7 @@ def rung(demands: Sequence[Demand], choice: Choice, estimate: float, loss: float
 def word(where: Rung, uplink_loss: float) -> Quality:
     """The one word: what the participant gets, or what others get of it, whichever is worse."""
     sending: Quality = "poor" if uplink_loss > POOR_UPLINK else "fair" if uplink_loss > FAIR_UPLINK else "good"
-    return min(_WORDS[where], sending, key=_WORST_FIRST.index)
+    return worst(_WORDS[where], sending)
 
 
 class Ladder:
@@ -96,4 +94,4 @@ class Ladder:
 
 def _place(where: tuple[Rung, Quality]) -> tuple[int, int]:
     """Greater is worse: the word first, since people see it."""
-    return (-_WORST_FIRST.index(where[1]), _ORDER.index(where[0]))
+    return (QUALITIES.index(where[1]), RUNGS.index(where[0]))

@@ -32,9 +32,9 @@ function start() {
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
   new Chair(room, state, meeting, new Panel(room));
-  new Lines(room, state, meeting);
+  const lines = new Lines(room, state, meeting);
   new Health(session, meeting);
-  room.room = { state, session, grid, controls, tracks };
+  room.room = { state, session, grid, controls, tracks, lines };
 
   session.addEventListener("joined", async ({ detail }) => {
     voices.attach(detail.connection);
