@@ -273,6 +273,7 @@ ANNOUNCEMENTS = [
     ),
     Announcement("meeting.said", "A line of chat"),
     Announcement("meeting.calling", "A unit is called by telephone (`outcome` running), or what became of it"),
+    Announcement("meeting.own_call", "How the call goes that this page has asked for (`outcome`), as meeting.calling"),
     Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.removed", "The chair has taken this person out"),

@@ -12,6 +12,7 @@ import { Panel } from "./panel.js";
 import { Session } from "./reconnect.js";
 import { Roster } from "./roster.js";
 import { Voices } from "./sound.js";
+import { Telephone } from "./telephone.js";
 import { RoomState } from "./state.js";
 import { word } from "../page.js";
 
@@ -34,6 +35,7 @@ function start() {
   new Chair(room, state, meeting, new Panel(room));
   const lines = new Lines(room, state, meeting);
   new Health(session, meeting);
+  new Telephone(room, session, notices, meeting);
   room.room = { state, session, grid, controls, tracks, lines };
 
   session.addEventListener("joined", async ({ detail }) => {

@@ -74,7 +74,7 @@ export class Session extends EventTarget {
     return entrance;
   }
 
-  /** Goes out for good: "left", "removed", "ended", "taken" or the code of a refusal. */
+  /** Goes out for good: "left", "removed", "ended", "taken", "phone" or the code of a refusal. */
   leaveFor(why, message = "") {
     if (this.phase === "gone") return;
     this.phase = "gone";
@@ -99,11 +99,11 @@ export class Session extends EventTarget {
     navigator.connection?.addEventListener("change", () => this.connection?.findWay());
   }
 
-  /** Somebody signed in as us has taken the seat from another page: one of the two must give way, the older one. */
+  /** Somebody signed in as us has taken the seat from another page, or our own telephone has: the older one gives way. */
   #checkSeat() {
     const self = this.state.self;
     if (this.phase !== "inside" || !self?.present || !self.session || self.session === this.session) return;
-    this.leaveFor("taken");
+    this.leaveFor(self.phone ? "phone" : "taken");
   }
 
   #channelChanged(channel) {
@@ -127,17 +127,21 @@ export class Session extends EventTarget {
     if (this.flow.still === STILL_LOOKS && arrived > FLOWING) connection.findWay();
   }
 
-  async #resume() {
+  /** Goes on in the seat: with the same connection, if that comes back within `patience` ms, else with a new one. */
+  async #resume(patience = AFTER_RETURN_MS) {
     try {
       const entrance = await this.refresh();
       if (this.phase !== "inside") return;
       if (entrance.snapshot.head.state === "ended") return this.leaveFor("ended");
       if (entrance.me === null) return this.#rejoinSoon(0);
       this.#checkSeat();
-      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(AFTER_RETURN_MS);
+      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(patience);
     } catch (error) {
       if (FINAL.has(error.code)) this.leaveFor(error.code, error.message);
-      else console.info("not back yet:", error.code ?? error.message);
+      else {
+        console.info("not back yet:", error.code ?? error.message);
+        if (patience === 0) this.#soon(PATIENCE_MS, () => this.#resume(0));
+      }
     }
   }
 
@@ -149,7 +153,7 @@ export class Session extends EventTarget {
     }
     if (name === "disconnected" || name === "failed") {
       this.dispatchEvent(new CustomEvent("lost"));
-      if (name === "failed") return this.#rejoinSoon(0);
+      if (name === "failed") return this.#soon(0, () => this.#resume(0)); // perhaps it was ended: the seat may be another's
       from.findWay();
       this.#soon(PATIENCE_MS, () => this.#resume());
     }
