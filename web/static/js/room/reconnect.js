@@ -1,6 +1,7 @@
 // Being in the room: joining, and coming back by itself after a lost network, a restarted server or media node.
 
-import { onState, send } from "../channel.js";
+import { onState, renew, send } from "../channel.js";
+import { onWake } from "../wake.js";
 import { Connection } from "./connection.js";
 import { iceServers } from "./ice.js";
 
@@ -9,6 +10,7 @@ const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again:
 const LOOK_MS = 1000;
 const STILL_LOOKS = 2; // so many looks without a packet after there were some: the way is gone, long before ICE says so
 const FLOWING = 20; // packets: more than the handshake takes, so something flowed
+const SLEPT_SECONDS = 10; // a page that stood still for longer has slept; a node gives up its session a minute later
 const PAUSES_MS = [300, 700, 1500, 3000];
 const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
@@ -28,6 +30,7 @@ export class Session extends EventTarget {
     onState((channel) => this.#channelChanged(channel));
     this.#hear();
     setInterval(() => this.#look(), LOOK_MS);
+    onWake(SLEPT_SECONDS, () => this.#wake());
   }
 
   /** Takes the seat; a second call takes it anew with a new offer. */
@@ -108,6 +111,13 @@ export class Session extends EventTarget {
 
   #channelChanged(channel) {
     if (channel === "connected" && this.phase === "inside") this.#resume();
+  }
+
+  /** The machine has slept: its own clocks know nothing of it, so neither connection would notice for long that it is dead. */
+  #wake() {
+    if (this.phase !== "inside" && this.phase !== "joining") return;
+    this.connection?.findWay();
+    renew(); // once it is there the seat is looked after
   }
 
   /** The machine has a network again, perhaps another one: try it at once. */
