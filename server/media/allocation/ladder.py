@@ -8,7 +8,8 @@
     sound     no picture                                   yếu
     telephone not even voices: better by telephone         yếu
 
-What gets worse is told after `DOWN`, what gets better after `UP`, so that the word does not flicker.
+What gets worse is told after `DOWN`, or at once where pictures are taken away, which people see; what gets better after
+`UP`, so that the word does not flicker.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ class Ladder:
         """Whether it has become worse and was not told yet."""
         return self._differs is not None and _place(self._differs) > _place((self.rung, self.quality))
 
-    def step(self, where: Rung, uplink_loss: float, now: float) -> bool:
-        """Take note of where the participant stands; true when it is to be told."""
+    def step(self, where: Rung, uplink_loss: float, now: float, *, seen: bool = False) -> bool:
+        """Take note of where the participant stands; true when it is to be told. `seen`: other pictures go out now."""
         here = (where, word(where, uplink_loss))
         if here == (self.rung, self.quality):
             self._differs = None
@@ -85,7 +86,7 @@ class Ladder:
         if self._differs is None or (_place(self._differs) > _place((self.rung, self.quality))) != worse:
             self._since = now
         self._differs = here
-        if now - self._since < (DOWN if worse else UP):
+        if now - self._since < (UP if not worse else 0.0 if seen else DOWN):
             return False
         self.rung, self.quality = here
         self._differs = None
