@@ -263,7 +263,7 @@ ANNOUNCEMENTS = [
     Announcement("meeting.ended", "The meeting is over", durable=True),
     Announcement("meeting.cancelled", "The planned meeting will not take place", durable=True),
     Announcement("meeting.changed", "What is new in the room, numbered; after a gap ask meeting.snapshot"),
-    Announcement("meeting.speaking", "Who is heard now, the loudest first"),
+    Announcement("meeting.speaking", "Who is heard from now on, the loudest first"),
     Announcement(
         "meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others, in `codec` if it can"
     ),
