@@ -14,10 +14,8 @@ from tests.peers.link import Link, Way, emulated
 
 pytestmark = pytest.mark.timeout(200)
 GOOD = Way(delay=0.02)
-DOWN_SECONDS, UP_SECONDS = (
-    2.0,
-    15.0,
-)  # with the way of the news: through the queue that stands in the weak link at first
+DOWN_SECONDS, UP_SECONDS = 2.0, 15.0
+"""With the way of the news: it comes over the weak link, through the queue that stands there at first."""
 
 
 def word(page: Page) -> str:
