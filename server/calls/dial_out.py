@@ -29,7 +29,12 @@ log = logging.getLogger("giaoban.calls")
 
 ASKED_TIMES = 3
 ANSWER_SECONDS = 5.0  # after each time that it is asked
-_WORDS = {Purpose.MEETING: "invitation", Purpose.BACK: "called_back", Purpose.TEST: "test_call"}
+_WORDS = {
+    Purpose.MEETING: "invitation",
+    Purpose.OWN: "invitation",
+    Purpose.BACK: "called_back",
+    Purpose.TEST: "test_call",
+}
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,11 @@ class Dialler:
     def able(self) -> bool:
         """Whether there is a trunk for our calls."""
         return self._exchange.open and self._exchange.trunk.peer is not None
+
+    @property
+    def numbers(self) -> list[str]:
+        """The district's, for those who call in."""
+        return self._exchange.settings.telephone.numbers if self._exchange.open else []
 
     def call(self, jobs: Iterable[Job]) -> int:
         """Begin to reach them; who is being called already is not called twice. Gives how many are new."""
@@ -188,10 +198,16 @@ def _is_wanted(tx: Transaction, job: Job) -> bool:
     """Whether the call is of use yet: the meeting runs, and the person has not come in another way."""
     if job.meeting is None:
         return True
+    if job.purpose is Purpose.OWN and job.account is not None:
+        return telephone.is_beside(tx, job.meeting, job.account)
     return telephone.is_missing(tx, job.meeting, job.account, job.unit)
 
 
 def _tell(tx: Transaction, job: Job, outcome: Outcome) -> None:
-    """Tell those in the meeting's room how the call goes."""
-    if job.meeting is not None and job.unit is not None:
+    """Tell those in the meeting's room how the call goes, or who asked for it alone."""
+    if job.meeting is None:
+        return
+    if job.purpose is Purpose.OWN and job.account is not None:
+        telephone.tell_own_call(tx, job.meeting, job.account, outcome)
+    elif job.unit is not None:
         telephone.tell_calling(tx, job.meeting, job.unit, outcome)

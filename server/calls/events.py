@@ -8,7 +8,7 @@ import msgspec
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.calls import numbers
+from server.calls import numbers, own_call
 from server.calls.dial_out import Dialler, Job
 from server.channel import Message
 from server.channel.messages import Caller
@@ -25,22 +25,50 @@ class Whom(msgspec.Struct, frozen=True, kw_only=True):
     unit: int | None = None
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """A meeting in which the caller sits."""
+
+    meeting: int
+
+
 class CallMessages:
     """Handlers; `dialler` None means that this server has no telephone."""
 
     def __init__(self, store: Store, dialler: Dialler | None) -> None:
         self._store, self._dialler = store, dialler
 
+    def _able(self) -> Dialler:
+        """Raises UnavailableError."""
+        if self._dialler is None or not self._dialler.able:
+            raise UnavailableError("no_telephone", _("Máy chủ này chưa nối đường điện thoại để gọi ra."))
+        return self._dialler
+
     async def dial(self, caller: Caller, data: Whom) -> dict[str, Any]:
         """Call people into the meeting; the answer counts them, and names units without a number."""
         jobs, without = await self._store.read(_jobs, caller.who, data)
-        if self._dialler is None or not self._dialler.able:
-            raise UnavailableError("no_telephone", _("Máy chủ này chưa nối đường điện thoại để gọi ra."))
-        return {"calling": self._dialler.call(jobs), "without_number": without}
+        return {"calling": self._able().call(jobs), "without_number": without}
+
+    async def by_telephone(self, caller: Caller, data: About) -> dict[str, Any]:
+        """How the person could go on by telephone; all is empty where this server has none."""
+        dialler = self._dialler
+        if dialler is None:
+            return msgspec.structs.asdict(own_call.Ways())
+        ways = await self._store.read(own_call.ways, caller.who, data.meeting, dialler.numbers, able=dialler.able)
+        return msgspec.structs.asdict(ways)
+
+    async def call_me(self, caller: Caller, data: About) -> None:
+        """Call the person into the meeting; how it goes is told by `meeting.own_call`."""
+        job = await self._store.read(own_call.job, caller.who, data.meeting)
+        self._able().call([job])
 
     def messages(self) -> list[Message]:
-        """All; whether the caller runs the meeting is checked by the service."""
-        return [Message("meeting.dial", self.dial, Permission.CHAIR_MEETING, Whom, "Call missing units by telephone")]
+        """All; whether the caller runs the meeting, or sits in it, is checked by the service."""
+        join = Permission.JOIN_MEETING
+        return [
+            Message("meeting.dial", self.dial, Permission.CHAIR_MEETING, Whom, "Call missing units by telephone"),
+            Message("meeting.by_telephone", self.by_telephone, join, About, "How one could go on by telephone"),
+            Message("meeting.call_me", self.call_me, join, About, "Have the own registered number called"),
+        ]
 
 
 def _jobs(tx: Transaction, who: Principal, data: Whom) -> tuple[list[Job], list[int]]:

@@ -98,6 +98,13 @@ def was_called_back(tx: Transaction, meeting_id: int, number: str) -> bool:
     return tx.one(query.limit(1)) is not None
 
 
+def asked_for(tx: Transaction, account_id: int, purpose: Purpose, since: datetime) -> int:
+    """How many calls of this kind a person has asked for since then."""
+    c = phone_call.c
+    query = sa.select(sa.func.count()).where(c.asked_by == account_id, c.purpose == purpose, c.started_at > since)
+    return int(tx.execute(query).scalar_one())
+
+
 def latest(tx: Transaction, most: int, before: int | None = None) -> list[Logged]:
     """The newest calls, the newest first; with `before` those older than that row."""
     query = sa.select(phone_call).order_by(phone_call.c.id.desc()).limit(most)

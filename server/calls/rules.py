@@ -40,6 +40,7 @@ class Purpose(StrEnum):
 
     MEETING = "meeting"
     BACK = "back"
+    OWN = "own"  # into a meeting, asked for from the person's own page
     TEST = "test"
     DIRECTIVE = "directive"
     CLERK = "clerk"  # of whom somebody who hears a directive asks

@@ -36,6 +36,7 @@ OUTCOMES: dict[Outcome, str] = {
 PURPOSES: dict[Purpose, str] = {
     Purpose.MEETING: _("Dự họp"),
     Purpose.BACK: _("Gọi lại máy bị đứt"),
+    Purpose.OWN: _("Dự họp, do người dự yêu cầu"),
     Purpose.TEST: _("Gọi thử"),
     Purpose.DIRECTIVE: _("Đọc chỉ đạo"),
     Purpose.CLERK: _("Gặp văn thư"),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import resource
+from collections import Counter
+from collections.abc import Iterable
 
 from server.media import protocol as p
+from server.media.allocation.allocator import STILL
 from server.media.inward.source import Source
+from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.switch import Switch
+
+LINES = (180, 360, 720, 1080, 2160)  # sizes of pictures that are told apart in the node's totals
 
 
 def node_stats(switch: Switch, room: str | None, lag: float, now: float) -> p.Stats:
@@ -26,6 +32,9 @@ def node_stats(switch: Switch, room: str | None, lag: float, now: float) -> p.St
         bytes_out=switch.past_bytes_out + sum(who.downlink.bytes for who in everybody),
         dropped_video=port.dropped_video,
         dropped_audio=port.dropped_audio,
+        retransmitted=switch.past_retransmitted + sum(who.downlink.retransmitted for who in everybody),
+        given_up=switch.forwarder.given_up,
+        shown=shown(slot for who in everybody for slot in who.pictures),
         cpu_seconds=used.ru_utime + used.ru_stime,
         refused=dict(paths.refused),
         lag_ms=1000 * lag,
@@ -61,13 +70,27 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         plis_out=up.plis,
         retransmitted=down.retransmitted,
         dropped=down.dropped,
+        rung=participant.ladder.rung,
+        quality=participant.ladder.quality,
         sent=[_layer(source) for source in up.sources.values() if layers and source.is_video and source.live(now)],
         shown=[
-            _layer(slot.segment.source, slot.number, slot.segment.cap)
+            _layer(slot.segment.source, slot.number, STILL if slot.still else slot.segment.cap)
             for slot in participant.pictures
             if layers and slot.segment is not None
         ],
     )
+
+
+def shown(slots: Iterable[Slot]) -> list[p.ShownCount]:
+    """How many of the slots show what, by size and temporal layers."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for slot in slots:
+        if slot.still:
+            counts[0, STILL] += 1
+        elif slot.segment is not None:
+            lines = min(slot.segment.source.width, slot.segment.source.height)
+            counts[next((size for size in LINES if lines <= size), LINES[-1]), slot.segment.cap] += 1
+    return [p.ShownCount(lines=lines, cap=cap, slots=count) for (lines, cap), count in sorted(counts.items())]
 
 
 def _layer(source: Source, slot: int | None = None, cap: int | None = None) -> p.LayerStats:

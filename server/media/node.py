@@ -112,12 +112,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--downlink-mbit", type=float, default=known.downlink_mbit, help="Mbit/s that a new link carries"
     )
+    parser.add_argument("--lost-after", type=float, default=known.lost_after, help="s without a check, then it is lost")
+    parser.add_argument("--closed-after", type=float, default=known.closed_after, help="s lost, then its session ends")
     parser.add_argument("--call-address", default="0.0.0.0", help="address to which telephones' sound comes")  # noqa: S104
     parser.add_argument("--call-ports", type=int, nargs=2, default=(41_000, 41_999), help="first and last UDP port")
     parser.add_argument("--log", default="-", help="log file, or - for stderr")
     options = parser.parse_args(arguments)
     _logging(options.log)
-    bounds = Bounds(options.uplink_mbit, options.downlink_mbit)
+    bounds = Bounds(options.uplink_mbit, options.downlink_mbit, options.lost_after, options.closed_after)
     calls = Ports(options.call_address, *options.call_ports)
     asyncio.run(Node(options.socket, options.udp_port, options.address, bounds, calls).run())
 

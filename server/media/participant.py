@@ -75,6 +75,7 @@ class Participant:
         send: Callable[[bytes, Address], object],
         now: float,
         allowance: Allowance | None = None,
+        consent: Consent | None = None,
     ) -> None:
         self.name = name
         self.session = session
@@ -101,7 +102,7 @@ class Participant:
         self.address: Address | None = None
         self.path_heard = now  # when the last check came from `address`
         self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
-        self.consent = Consent(now)
+        self.consent = consent or Consent(now)
         self.seen_checks = SeenChecks()
         self.allowance = allowance or Allowance(now)
         self.heard_back = HeardBack()

@@ -16,7 +16,10 @@ from server.errors import ProtocolError
 from server.media.protocol_calls import CallCommand, CallEvent, CallInfo, CallOpened, Dictated
 from server.media.statistics import LayerStats as LayerStats
 from server.media.statistics import ParticipantStats as ParticipantStats
+from server.media.statistics import ShownCount as ShownCount
 from server.media.statistics import Stats as Stats
+from server.media.terms import QUALITIES as QUALITIES
+from server.media.terms import RUNGS as RUNGS
 from server.media.terms import Codec as Codec
 from server.media.terms import Kind as Kind
 from server.media.terms import Message
@@ -24,6 +27,7 @@ from server.media.terms import Picture as Picture
 from server.media.terms import Quality as Quality
 from server.media.terms import Rung as Rung
 from server.media.terms import SessionState as SessionState
+from server.media.terms import worst as worst
 
 VERSION = 3
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB

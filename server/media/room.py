@@ -381,9 +381,9 @@ class Room:
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
-        missed = participant.now_missed()
-        stepped = participant.ladder.step(participant.rung(), participant.uplink.loss, now)
-        if participant.state != "connected" or not (stepped or participant.missed != missed):
+        missed, told = participant.now_missed(), participant.missed
+        stepped = participant.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missed != told)
+        if participant.state != "connected" or not (stepped or missed != told):
             return
         participant.missed = missed
         self._tell(telling.link_changed(participant))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from server.media.protocol_calls import CallStats
-from server.media.terms import Message, Picture, SessionState
+from server.media.terms import Message, Picture, Quality, Rung, SessionState
 
 
 class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
     """One encoding of a picture: of what a participant sends, or what one of its slots shows.
 
-    Of the latter `slot` is set, and `cap` to the highest temporal layer that goes out (2 is all of them).
+    Of the latter `slot` is set, and `cap` to the highest temporal layer that goes out (2 is all of them, -1 a still
+    picture).
     """
 
     kind: Picture
@@ -22,6 +23,17 @@ class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
     cap: int | None = None
 
 
+class ShownCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many slots of a node show a picture of up to so many `lines` (its shorter side) up to temporal layer `cap`.
+
+    Still pictures have 0 lines, and -1 as `cap`.
+    """
+
+    lines: int
+    cap: int
+    slots: int
+
+
 class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Counters of one session since its start; rates and shares are the reader's difference of two readings.
 
@@ -29,7 +41,8 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     `reported_out` what its transport-cc feedback spoke of, `missing_out` those of them that did not arrive. `lost_out`
     is the share that its last receiver report told, for a receiver without such feedback. Jitter and `rtt_ms` are as
     of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries,
-    `queue_ms` how long packets wait on the way there.
+    `queue_ms` how long packets wait on the way there. `rung` and `quality` say how well it takes part (`ladder`), as
+    its page was told.
     `sent` and `shown` are told when a room is asked for; `shown` has the size and layer of each slot's picture.
     """
 
@@ -56,6 +69,8 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     dropped: int = 0
     estimate_bps: int | None = None
     queue_ms: float = 0.0
+    rung: Rung = "full"
+    quality: Quality = "good"
     sent: list[LayerStats] = []
     shown: list[LayerStats] = []
 
@@ -65,7 +80,9 @@ class Stats(Message, frozen=True, tag="stats"):
 
     `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
     packets are those that a full send buffer did not take. `calls_tick_ms` is how much CPU the slowest 20 ms of a
-    room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most.
+    room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most. `retransmitted` are
+    packets that were asked for again; `given_up` those of pictures that an overloaded node left out, each for each
+    slot.
     """
 
     participants: list[ParticipantStats]
@@ -78,6 +95,9 @@ class Stats(Message, frozen=True, tag="stats"):
     bytes_out: int = 0
     dropped_video: int = 0
     dropped_audio: int = 0
+    retransmitted: int = 0
+    given_up: int = 0
+    shown: list[ShownCount] = msgspec.field(default_factory=list)
     lag_ms: float = 0.0
     calls: list[CallStats] = msgspec.field(default_factory=list)
     calls_tick_ms: float = 0.0

@@ -44,7 +44,7 @@ class Switch:
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
-        self.past_bytes_in = self.past_bytes_out = 0  # of sessions that are over
+        self.past_bytes_in = self.past_bytes_out = self.past_retransmitted = 0  # of sessions that are over
         self.overload = Overload()
         self._busy: set[Room] = set()
         self._asking: set[Participant] = set()
@@ -98,6 +98,7 @@ class Switch:
             self.paths.remove(participant)
             self.past_bytes_in += participant.uplink.bytes
             self.past_bytes_out += participant.downlink.bytes
+            self.past_retransmitted += participant.downlink.retransmitted
             self._asking.discard(participant)
             room.depart(participant, now)
             participant.link.close()

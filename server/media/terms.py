@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -10,8 +10,15 @@ Kind = Literal["microphone", "camera", "screen"]
 Picture = Literal["camera", "screen"]
 Codec = Literal["vp8", "vp9"]  # of pictures
 SessionState = Literal["connecting", "connected", "lost", "closed"]
-Quality = Literal["good", "fair", "poor"]
-Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]
+Quality = Literal["good", "fair", "poor"]  # tốt, trung bình, yếu; the best first
+Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]  # of `ladder`, from above
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+
+
+def worst(*words: Quality) -> Quality:
+    """The word for all of it together."""
+    return max(words, key=QUALITIES.index)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,7 @@ from server.media.protocol import GetStats, ParticipantStats, Stats
 from server.meetings.health import Health, Healths, Report
 from server.meetings.names import number_of, room_of
 from server.meetings.pool import MediaPool
-from server.meetings.quality import Line, line
+from server.meetings.quality import Line, line, weakest_first
 from server.meetings.service import rows
 from server.store import Store, Transaction
 
@@ -39,7 +39,7 @@ class Board:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def look(self, who: Principal, meeting_id: int) -> list[Line]:
-        """The lines of all who are connected.
+        """The lines of all who are connected, the weakest first.
 
         Raises NotFoundError, ConflictError (not running), NotAllowedError, UnavailableError.
         """
@@ -51,10 +51,10 @@ class Board:
         def health(name: str) -> Health | None:
             return self._healths.of(meeting_id, number_of(name), self._clock())
 
-        return [
+        return weakest_first(
             line(number_of(name), before.get(name), stats, now - then, health(name))
-            for name, stats in sorted(after.items())
-        ]
+            for name, stats in sorted(after.items(), key=lambda item: number_of(item[0]))
+        )
 
     def hear(self, meeting_id: int, participant: int, report: Report) -> None:
         """A participant's page tells how it fares."""

@@ -263,7 +263,7 @@ ANNOUNCEMENTS = [
     Announcement("meeting.ended", "The meeting is over", durable=True),
     Announcement("meeting.cancelled", "The planned meeting will not take place", durable=True),
     Announcement("meeting.changed", "What is new in the room, numbered; after a gap ask meeting.snapshot"),
-    Announcement("meeting.speaking", "Who is heard now, the loudest first"),
+    Announcement("meeting.speaking", "Who is heard from now on, the loudest first"),
     Announcement(
         "meeting.layers", "Send these layers of the own camera or screen (`rids`) and no others, in `codec` if it can"
     ),
@@ -273,6 +273,7 @@ ANNOUNCEMENTS = [
     ),
     Announcement("meeting.said", "A line of chat"),
     Announcement("meeting.calling", "A unit is called by telephone (`outcome` running), or what became of it"),
+    Announcement("meeting.own_call", "How the call goes that this page has asked for (`outcome`), as meeting.calling"),
     Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.removed", "The chair has taken this person out"),

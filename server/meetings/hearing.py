@@ -85,6 +85,8 @@ class Hearing:
         elif event.state == "closed":
             self._wishes.pop(seat, None)
             self._told.pop(seat, None)
+        if event.state == "connected" and self.loudest.get(meeting_id):
+            await self._say_who_speaks(rows.seat_name(seat), meeting_id)
         return SessionNews(meeting=meeting_id, participant=seat, session=event.session, state=event.state)
 
     async def _tell_seat(
@@ -100,9 +102,13 @@ class Hearing:
         await self.channel.send(rows.seat_name(seat), name, body)
 
     async def _tell_speaking(self, event: protocol.Speaking) -> None:
+        """Only when others speak: how loud they are changes ten times a second, which is a quarter of a thin link."""
         meeting_id = number_of(event.room)
-        self.loudest[meeting_id] = [number_of(level.participant) for level in event.loudest]
-        loudest = [{"participant": number_of(level.participant), "level": level.level} for level in event.loudest]
-        await self.channel.send(
-            rows.room_name(meeting_id), "meeting.speaking", {"meeting": meeting_id, "loudest": loudest}
-        )
+        before, now = self.loudest.get(meeting_id), [number_of(level.participant) for level in event.loudest]
+        self.loudest[meeting_id] = now
+        if now != before:
+            await self._say_who_speaks(rows.room_name(meeting_id), meeting_id)
+
+    async def _say_who_speaks(self, room: str, meeting_id: int) -> None:
+        loudest = [{"participant": participant} for participant in self.loudest[meeting_id]]
+        await self.channel.send(room, "meeting.speaking", {"meeting": meeting_id, "loudest": loudest})

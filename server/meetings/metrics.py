@@ -6,13 +6,14 @@ be asked, and not "who".
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from server.media.protocol import ParticipantStats, Stats
+from server.media.protocol import RUNGS, ParticipantStats, Stats
 from server.meetings.health import Report
 from server.meetings.placing import NodeFigures
 from server.meetings.quality import kbps, loss_down, loss_up
@@ -27,6 +28,8 @@ _COUNTERS = {
     "bytes_in": "Media bytes received",
     "bytes_out": "Media bytes sent",
     "cpu_seconds": "CPU time of the process",
+    "retransmitted": "Packets sent once more because somebody asked",
+    "given_up": "Packets of pictures left out in overload, each for each slot",
 }
 
 
@@ -106,10 +109,25 @@ class MediaFigures(Collector):
             for reason, count in sorted(stats.refused.items()):
                 refused.add_metric([str(number), reason], count)
         yield from (dropped, refused)
+        yield from _carried(here)
 
 
 def _connected(stats: Stats) -> int:
     return sum(entry.state == "connected" for entry in stats.participants)
+
+
+def _carried(here: dict[int, Stats]) -> Iterator[GaugeMetricFamily]:
+    """What people get: how many stand on each rung of the ladder, and how many pictures go out in which layer."""
+    rungs = GaugeMetricFamily("giaoban_media_rung_sessions", "Participants by rung", labels=["node", "rung"])
+    slots = GaugeMetricFamily("giaoban_media_slots", "Pictures shown", labels=["node", "lines", "temporal"])
+    for number, stats in here.items():
+        standing = Counts(entry.rung for entry in stats.participants if entry.state == "connected")
+        for rung in RUNGS:
+            rungs.add_metric([str(number), rung], standing[rung])
+        for entry in stats.shown:
+            size, cap = ("still", "0") if entry.cap < 0 else (str(entry.lines), str(entry.cap))
+            slots.add_metric([str(number), size, cap], entry.slots)
+    yield from (rungs, slots)
 
 
 def _gauge(name: str, text: str, values: dict[str, float]) -> GaugeMetricFamily:

@@ -1,39 +1,34 @@
 """How good a participant's line is: one word, and the figures behind it. Pure.
 
-Thresholds follow what people notice (ITU-T G.114: 400 ms one way is the limit for talking; Opus with FEC hides some
-2 % of loss, hardly 8 %).
+The word is never better than the one that the participant's own page shows (`media.allocation.ladder`), and worse where
+the line loses or delays what no picture shows. Thresholds follow what people notice (ITU-T G.114: 400 ms one way is the
+limit for talking; Opus with FEC hides some 2 % of loss, hardly 8 %).
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
-from server.media.protocol import LayerStats, ParticipantStats
+from server.media.protocol import QUALITIES, RUNGS, LayerStats, ParticipantStats, Quality, Rung, worst
 from server.meetings.health import Health
 
 LEAST_PACKETS = 20
 """Fewer in the time between two readings tell nothing about loss."""
 
 
-class Quality(StrEnum):
-    """Tốt, trung bình, yếu; or not there."""
-
-    GOOD = "good"
-    FAIR = "fair"
-    POOR = "poor"
-    LOST = "lost"
-
-
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One participant's line; `up` is from the place to us. Shares are 0 to 1; None is not known yet.
 
+    `quality` is "lost" for one that is not there; `rung` is what its link carries of the meeting (`media.ladder`).
     What stands between `freezes` and `cpu_short` the participant's page tells, of its last minute (`health.Health`).
     """
 
     participant: int
-    quality: Quality
+    quality: Quality | Literal["lost"]
+    rung: Rung = "full"
     loss_up: float | None = None
     loss_down: float | None = None
     rtt_ms: int | None = None
@@ -57,10 +52,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def quality(loss: float, rtt_ms: float, jitter_ms: float) -> Quality:
     """The word for the worst of both directions."""
     if loss >= 0.08 or rtt_ms >= 800 or jitter_ms >= 150:
-        return Quality.POOR
+        return "poor"
     if loss >= 0.02 or rtt_ms >= 300 or jitter_ms >= 50:
-        return Quality.FAIR
-    return Quality.GOOD
+        return "fair"
+    return "good"
 
 
 def loss_up(before: ParticipantStats, after: ParticipantStats) -> float | None:
@@ -99,7 +94,8 @@ def line(
     word = quality(max(up or 0.0, down or 0.0), after.rtt_ms or 0.0, max(after.jitter_ms, after.jitter_out_ms))
     return Line(
         participant=participant,
-        quality=word if after.state == "connected" else Quality.LOST,
+        quality=worst(word, after.quality) if after.state == "connected" else "lost",
+        rung=after.rung,
         loss_up=up,
         loss_down=down,
         rtt_ms=None if after.rtt_ms is None else round(after.rtt_ms),
@@ -119,6 +115,15 @@ def line(
         sent=after.sent,
         shown=after.shown,
     )
+
+
+def weakest_first(lines: Iterable[Line]) -> list[Line]:
+    """By the word, then by the rung; alike ones stay in their order."""
+
+    def place(one: Line) -> tuple[int, int]:
+        return len(QUALITIES) if one.quality == "lost" else QUALITIES.index(one.quality), RUNGS.index(one.rung)
+
+    return sorted(lines, key=place, reverse=True)
 
 
 def _share(lost: int, of: int) -> float | None:

@@ -15,7 +15,7 @@ from tests.peers.link import Link, Way, emulated
 pytestmark = pytest.mark.timeout(200)
 GOOD = Way(delay=0.02)
 DOWN_SECONDS, UP_SECONDS = 2.0, 15.0
-NEWS = 1.0  # s that the news of it may take: it comes over the weak link, through the queue that is there at first
+"""With the way of the news: it comes over the weak link, through the queue that stands there at first."""
 
 
 def word(page: Page) -> str:
@@ -49,10 +49,9 @@ def test_the_word_follows_the_link_down_and_up(tmp_path: Path) -> None:
                 sees(commune, figures(other)["me"])
             shows(commune, 20, "Mạng tốt")
             commune.wait_for_timeout(8000)  # until the link is known and the ladder at its top
-            weaken(link, Way(delay=0.02, rate=190_000))
+            weaken(link, Way(delay=0.02, rate=130_000))  # at 190 kbit/s two small pictures may fit, which is good
             first = shows(commune, 10, "Mạng trung bình", "Mạng yếu")  # while its queue drains it may carry nothing
-            shows(commune, 20, "Mạng trung bình")
-            commune.screenshot(path=tmp_path / "fair.png")
+            commune.wait_for_timeout(4000)
             weaken(link, Way(delay=0.02, rate=64_000))
             second = shows(commune, 10, "Mạng yếu")
             commune.screenshot(path=tmp_path / "poor.png")
@@ -60,8 +59,8 @@ def test_the_word_follows_the_link_down_and_up(tmp_path: Path) -> None:
             weaken(link, GOOD)
             up = shows(commune, 30, "Mạng tốt")
             print(f"down in {first:.1f} and {second:.1f} s, up again in {up:.1f} s")
-            assert max(first, second) <= DOWN_SECONDS + NEWS
-            assert up <= UP_SECONDS + NEWS
+            assert max(first, second) <= DOWN_SECONDS
+            assert up <= UP_SECONDS
             for other in (chair, village):
                 sees(commune, figures(other)["me"])
             assert commune.errors == []  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.harness import App, chromium, free_port, running, until
 from tests.e2e.hearing import beeps, hears_tone
-from tests.e2e.rooms import action, enter, start_meeting
+from tests.e2e.rooms import action, enter, figures, says, start_meeting
 from tests.e2e.telephone import Telephone, give_pin, seat
 
 pytestmark = pytest.mark.timeout(240)
@@ -97,3 +97,38 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
         row.locator("[data-action=remove]").click()
         page.click("#ask [data-ask-yes]")
         telephone.wait(lambda: call.id in telephone.endings)
+
+
+LAST_RUNG = """() => document.querySelector("[data-room]").room.session.dispatchEvent(new CustomEvent(
+  "link", { detail: { quality: "poor", rung: "telephone", paused: [], still: [] } }))"""
+
+
+def test_who_hardly_hears_anything_is_called_and_goes_on_by_telephone(
+    app: App, pin: str, telephone: Telephone, tmp_path: Path
+) -> None:
+    meeting = start_meeting(app)
+    telephone.say = 0.0
+    with chromium() as browser:
+        chair = enter(app, browser, meeting, "chutich")
+        page = enter(app, browser, meeting, "thon1.camthuy")
+        me = figures(page)["me"]
+        button = page.locator("[data-action=call-me]")
+        assert not button.is_visible(), "as long as the line carries the meeting"
+        until(lambda: page.evaluate(LAST_RUNG) and button.is_visible(), 10, "the button of the last rung")
+        says(page, "Nên dự họp bằng điện thoại")
+        before = len(telephone.incoming)
+        button.click()
+        page.get_by_text("Đang gọi số …567").wait_for()
+        telephone.wait(lambda: len(telephone.incoming) > before)
+        call = telephone.incoming[-1]
+        assert call.dialled == "0901234567", "the number that is noted for the person, and no other"
+        assert np.abs(telephone.listen(2)).max() > 2_000, "it is asked whether it comes"
+        telephone.press("1")
+        found = until(lambda: (seat(chair) or {}).get("present") and seat(chair), 20, "the telephone in the roster")
+        assert found["id"] == me, "in the same seat"
+        page.locator("[data-gone-title]", has_text="đang dự họp bằng điện thoại").wait_for()
+        page.screenshot(path=tmp_path / "phone.png")
+        page.wait_for_timeout(1500)
+        assert seat(chair)["present"], "the page does not take the seat back by itself"  # type: ignore[index]
+        assert page.errors == []  # type: ignore[attr-defined]
+        telephone.hang_up(call)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from server.media import feedback
-from server.media.figures import node_stats, participant_stats
+from server.media.figures import node_stats, participant_stats, shown
 from server.media.outward.forward import Forwarder
-from server.media.protocol import LayerStats, Want
+from server.media.protocol import LayerStats, ShownCount, Want
 from server.media.wire.rtcp import ReportBlock
 from server.media.wire.rtcp_build import build_nack, build_pli, build_rr
 from tests.media.memory import MemoryPort
@@ -44,6 +44,31 @@ def test_a_session_tells_of_both_directions() -> None:
     assert participant_stats(stage["a"].participant, stage.now, layers=True).sent == [], "what has stopped is not sent"
 
 
+def test_where_a_session_stands_on_the_ladder() -> None:
+    who = Stage("b")["b"].participant
+    figures = participant_stats(who, 0.0, layers=False)
+    assert (figures.rung, figures.quality) == ("full", "good")
+    who.ladder.step("sound", 0.0, 1.0)
+    assert who.ladder.step("sound", 0.0, 2.0)
+    figures = participant_stats(who, 2.0, layers=False)
+    assert (figures.rung, figures.quality) == ("sound", "poor")
+
+
+def test_what_slots_show_is_counted_by_size_and_layers() -> None:
+    stage = Stage("a", "b", "c")
+    stage["a"].camera = True
+    for name in ("b", "c"):
+        stage.room.show(stage[name].participant, [Want(slot=1, source="a")], stage.now)
+    stage.run(1)
+    slots = [slot for name in ("b", "c") for slot in stage[name].participant.pictures]
+    assert shown(slots) == [ShownCount(lines=360, cap=2, slots=2)]
+    still = stage["c"].participant.pictures[1]
+    still.still = True
+    assert shown(slots) == [ShownCount(lines=0, cap=-1, slots=1), ShownCount(lines=360, cap=2, slots=1)]
+    figures = participant_stats(stage["c"].participant, stage.now, layers=True)
+    assert [layer.cap for layer in figures.shown] == [-1]
+
+
 def test_what_a_receiver_reports() -> None:
     stage = Stage("b")
     who = stage["b"].participant
@@ -61,18 +86,22 @@ def test_totals_of_a_node() -> None:
     port = MemoryPort()
     everybody = [Person("a", 1, port, 0.0).participant, Person("b", 2, port, 0.0).participant]
     everybody[0].uplink.bytes, everybody[1].downlink.bytes = 700, 300
+    everybody[0].downlink.retransmitted = 4
     everybody[1].room = "other"
     switch: Any = SimpleNamespace(
         participants=lambda: iter(everybody),
         rooms={"r": None, "other": None},
         past_bytes_in=1000,
         past_bytes_out=2000,
+        past_retransmitted=30,
+        forwarder=SimpleNamespace(given_up=11),
         port=SimpleNamespace(sent=5, dropped_video=6, dropped_audio=7),
         paths=SimpleNamespace(received=8, refused=Counter(bad_stun=2)),
     )
     stats = node_stats(switch, None, 0.02, 0.0)
     assert (stats.bytes_in, stats.bytes_out, stats.rooms) == (1700, 2300, 2)
     assert (stats.packets_out, stats.dropped_video, stats.dropped_audio, stats.packets_in) == (5, 6, 7, 8)
+    assert (stats.retransmitted, stats.given_up, stats.shown) == (34, 11, [])
     assert stats.refused == {"bad_stun": 2} and stats.lag_ms == 20 and stats.cpu_seconds > 0
     one = node_stats(switch, "other", 0.02, 0.0)
     assert [figures.participant for figures in one.participants] == ["b"]

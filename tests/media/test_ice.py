@@ -115,6 +115,13 @@ def test_consent_runs_out_comes_back_and_ends() -> None:
     assert consent.presence(130.0 + LOST_AFTER + CLOSED_AFTER) is Presence.GONE
 
 
+def test_a_node_may_be_less_patient() -> None:
+    consent = Consent(100.0, 2.0, 3.0)
+    consent.heard(100.0)
+    seen = [consent.presence(now) for now in (101.9, 102.0, 104.9, 105.0)]
+    assert seen == [Presence.HERE, Presence.LOST, Presence.LOST, Presence.GONE]
+
+
 def test_what_follows_the_seal_proves_nothing() -> None:
     """A USE-CANDIDATE hung behind MESSAGE-INTEGRITY is not the browser's (RFC 8489 §14.5)."""
     message = request("u:x", "right", nominate=False)

@@ -60,6 +60,15 @@ def test_a_short_dip_is_not_told() -> None:
     assert not any(told)
 
 
+def test_what_people_see_is_told_at_once() -> None:
+    ladder = Ladder()
+    assert ladder.step("one", 0.0, 10.0, seen=True), "a picture goes away: its word comes with it"
+    assert (ladder.rung, ladder.quality) == ("one", "fair")
+    assert not ladder.step("full", 0.0, 10.1, seen=True), "but what comes back may go again"
+    assert not ladder.step("full", 0.0, 10.1 + UP - 0.1, seen=True)
+    assert ladder.step("full", 0.0, 10.1 + UP)
+
+
 def test_sinking_further_while_it_waits_is_told_in_time() -> None:
     ladder = Ladder()
     assert not ladder.step("fewer", 0.0, 0.0)

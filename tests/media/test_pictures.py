@@ -199,8 +199,9 @@ def test_sound_alone_is_told_as_a_weak_link(stage: Stage, link: Link) -> None:
     look(stage, "a")
     link.carries("v", VOICE / 2)
     stage.run(3)
-    told = take(stage, LinkChanged)[-1]
-    assert (told.quality, told.rung, told.paused) == ("poor", "sound", [0])
+    told = take(stage, LinkChanged)
+    assert (told[-1].quality, told[-1].rung, told[-1].paused) == ("poor", "sound", [0])
+    assert {event.quality for event in told if event.paused} == {"poor"}, "the word comes with what is taken away"
 
 
 # ---- what senders are asked for ------------------------------------------------------------------------------------

@@ -106,8 +106,15 @@ async def test_who_speaks_is_told_to_the_pages_and_what_they_see_is_not(meeting:
     meeting.say(ProgrammeChanged(room=meeting.room, source=meeting.name))
     meeting.say(Speaking(room=meeting.room, loudest=[Level(participant=meeting.name, level=90)]))
     await until(lambda: meeting.around.sent)
-    body = {"meeting": meeting.id, "loudest": [{"participant": meeting.seat, "level": 90}]}
+    body = {"meeting": meeting.id, "loudest": [{"participant": meeting.seat}]}
     assert meeting.around.sent == [(f"meeting:{meeting.id}", "meeting.speaking", body)]
+    meeting.say(Speaking(room=meeting.room, loudest=[Level(participant=meeting.name, level=60)]))
+    meeting.session("connected")
+    await until(lambda: len(meeting.around.sent) > 1)
+    assert meeting.around.sent[1:] == [(f"seat:{meeting.seat}", "meeting.speaking", body)], "who comes is told, too"
+    meeting.say(Speaking(room=meeting.room, loudest=[]))
+    await until(lambda: len(meeting.around.sent) > 2)
+    assert meeting.around.sent[2:] == [(f"meeting:{meeting.id}", "meeting.speaking", {**body, "loudest": []})]
 
 
 async def test_a_recording_that_ends_by_itself_is_told_and_not_stopped_again(meeting: Meeting) -> None:

@@ -6,7 +6,7 @@ import re
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from server.media.protocol import ParticipantStats, Stats
+from server.media.protocol import ParticipantStats, ShownCount, Stats
 from server.meetings.health import Report
 from server.meetings.metrics import MediaFigures
 from server.meetings.placing import NodeFigures
@@ -49,6 +49,21 @@ def test_totals_of_each_node() -> None:
     assert scraped['media_dropped_total{kind="video",node="1"}'] == 4
     assert scraped['media_refused_total{node="1",reason="bad_stun"}'] == 3
     assert scraped['media_packets_out_total{node="2"}'] is None, "a node that is away has no figures"
+
+
+def test_what_people_get_and_what_was_left_out() -> None:
+    scraped = Scraped()
+    shown = [ShownCount(lines=0, cap=-1, slots=1), ShownCount(lines=360, cap=1, slots=4)]
+    weak = person("w", rung="sound", quality="poor")
+    told = stats(weak, person(), person("l", "lost", rung="one"), shown=shown, given_up=12, retransmitted=34)
+    scraped.figures.take(1, told, 100.0)
+    assert scraped['media_rung_sessions{node="1",rung="sound"}'] == 1
+    assert scraped['media_rung_sessions{node="1",rung="full"}'] == 1
+    assert scraped['media_rung_sessions{node="1",rung="one"}'] == 0, "who is lost stands nowhere"
+    assert scraped['media_slots{lines="360",node="1",temporal="1"}'] == 4
+    assert scraped['media_slots{lines="still",node="1",temporal="0"}'] == 1
+    assert scraped['media_given_up_total{node="1"}'] == 12
+    assert scraped['media_retransmitted_total{node="1"}'] == 34
 
 
 def test_pages_that_tell_are_counted() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from server.errors import ConflictError, NotAllowedError, NotFoundError, UnavailableError
-from server.media.protocol import GetStats, ParticipantStats, Stats
+from server.media.protocol import GetStats, ParticipantStats, Quality, Stats
 from server.meetings.board import LEAST_SECONDS, STALE_SECONDS, Board
 from server.meetings.line import away
-from server.meetings.quality import Line, Quality, line, quality
+from server.meetings.quality import Line, line, quality, weakest_first
 from server.meetings.service import plan
 from server.meetings.service.plan import Plan
 from server.store import Store
@@ -21,20 +21,20 @@ from tests.conftest import DistrictIds
 @pytest.mark.parametrize(
     ("loss", "rtt_ms", "jitter_ms", "word"),
     [
-        (0, 0, 0, Quality.GOOD),
-        (0.019, 299, 49, Quality.GOOD),
-        (0.02, 0, 0, Quality.FAIR),
-        (0, 300, 0, Quality.FAIR),
-        (0, 0, 50, Quality.FAIR),
-        (0.079, 799, 149, Quality.FAIR),
-        (0.08, 0, 0, Quality.POOR),
-        (0, 800, 0, Quality.POOR),
-        (0, 0, 150, Quality.POOR),
-        (1, 5000, 900, Quality.POOR),
+        (0, 0, 0, "good"),
+        (0.019, 299, 49, "good"),
+        (0.02, 0, 0, "fair"),
+        (0, 300, 0, "fair"),
+        (0, 0, 50, "fair"),
+        (0.079, 799, 149, "fair"),
+        (0.08, 0, 0, "poor"),
+        (0, 800, 0, "poor"),
+        (0, 0, 150, "poor"),
+        (1, 5000, 900, "poor"),
     ],
 )
 def test_the_word(loss: float, rtt_ms: float, jitter_ms: float, word: Quality) -> None:
-    assert quality(loss, rtt_ms, jitter_ms) is word
+    assert quality(loss, rtt_ms, jitter_ms) == word
 
 
 def told(**values: Any) -> ParticipantStats:
@@ -50,7 +50,7 @@ def test_a_line_is_the_difference_of_two_readings() -> None:
     )  # fmt: skip
     found = line(7, before, after, 2.0)
     assert found == Line(
-        participant=7, quality=Quality.POOR, loss_up=0.01, loss_down=0.1, rtt_ms=85, jitter_up_ms=3, jitter_down_ms=8,
+        participant=7, quality="poor", loss_up=0.01, loss_down=0.1, rtt_ms=85, jitter_up_ms=3, jitter_down_ms=8,
         kbps_up=1000, kbps_down=2000, estimate_kbps=900, queue_ms=42, nacks=3, plis=3,
     )  # fmt: skip
 
@@ -58,12 +58,36 @@ def test_a_line_is_the_difference_of_two_readings() -> None:
 def test_what_is_not_known_is_not_made_up() -> None:
     first = line(7, None, told(bytes_in=5), 2.0)
     assert (first.kbps_up, first.loss_up, first.loss_down, first.rtt_ms) == (None, None, None, None)
-    assert first.quality is Quality.GOOD
+    assert first.quality == "good"
     other = line(7, told(session="old", bytes_in=9_000_000), told(bytes_in=5), 2.0)
     assert other.kbps_up is None, "a new connection counts from nought"
     few = line(7, told(), told(expected_in=10, lost_in=9), 2.0)
     assert few.loss_up is None, "ten packets tell nothing"
-    assert line(7, told(), told(state="lost"), 2.0).quality is Quality.LOST
+    assert line(7, told(), told(state="lost"), 2.0).quality == "lost"
+
+
+def test_the_word_is_the_one_that_the_participant_s_page_shows() -> None:
+    alone = line(7, told(), told(expected_in=100, rung="sound", quality="poor"), 2.0)
+    assert (alone.loss_up, alone.quality, alone.rung) == (0.0, "poor", "sound"), (
+        "60 kbit/s lose nothing and carry little"
+    )
+    losing = told(expected_in=100, lost_in=10)
+    assert line(7, told(), losing, 2.0).quality == "poor", "or what the line loses, if that is worse"
+    assert line(7, told(), told(state="lost", quality="poor"), 2.0).quality == "lost"
+
+
+def test_the_weakest_stand_first() -> None:
+    people = [
+        told(),
+        told(rung="one", quality="fair"),
+        told(rung="sound", quality="poor"),
+        told(rung="reduced"),
+        told(rung="telephone", quality="poor"),
+        told(state="lost"),
+        told(),
+    ]
+    lines = [line(number, None, stats, 2.0) for number, stats in enumerate(people)]
+    assert [one.participant for one in weakest_first(lines)] == [5, 4, 2, 1, 3, 0, 6]
 
 
 def test_without_transport_feedback_the_receiver_report_tells() -> None:
@@ -116,6 +140,19 @@ async def test_all_who_look_share_one_question(store: Store, district: DistrictI
     assert [lines[0].kbps_up for lines in second] == [800, 800], "who asks a moment later gets the same rates"
     desk.now += STALE_SECONDS + 1
     assert (await desk.board.look(chair, meeting))[0].kbps_up is None, "a closed board begins anew"
+
+
+async def test_the_board_begins_with_who_is_worst_off(store: Store, district: DistrictIds, meeting: int) -> None:
+    desk = Desk(store)
+    desk.pool.people = [
+        told(participant="p2"),
+        told(participant="p10"),
+        told(participant="p3", rung="sound", quality="poor"),
+    ]
+    lines = await desk.board.look(district.who("chutich"), meeting)
+    assert [(one.participant, one.quality, one.rung) for one in lines] == [
+        (3, "poor", "sound"), (2, "good", "full"), (10, "good", "full")
+    ]  # fmt: skip
 
 
 async def test_who_may_look(store: Store, district: DistrictIds, meeting: int) -> None:

@@ -8,7 +8,8 @@
     sound     no picture                                   yếu
     telephone not even voices: better by telephone         yếu
 
-What gets worse is told after `DOWN`, what gets better after `UP`, so that the word does not flicker.
+What gets worse is told after `DOWN`, or at once where pictures are taken away, which people see; what gets better after
+`UP`, so that the word does not flicker.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.allocation.allocator import STILL, Choice, Demand
-from server.media.protocol import Quality, Rung
+from server.media.protocol import QUALITIES, RUNGS, Quality, Rung, worst
 from server.media.voices import THINNEST
 
 DOWN = 0.25  # s, looked at with every feedback
@@ -26,7 +27,6 @@ VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps
 POOR_UPLINK = 0.15  # share lost of what the participant itself sends
 FAIR_UPLINK = 0.05
 
-_ORDER: tuple[Rung, ...] = ("full", "reduced", "fewer", "one", "still", "sound", "telephone")
 _WORDS: dict[Rung, Quality] = {
     "full": "good",
     "reduced": "good",
@@ -36,7 +36,6 @@ _WORDS: dict[Rung, Quality] = {
     "sound": "poor",
     "telephone": "poor",
 }
-_WORST_FIRST: tuple[Quality, ...] = ("poor", "fair", "good")
 
 
 def rung(demands: Sequence[Demand], choice: Choice, estimate: float, loss: float) -> Rung:
@@ -60,7 +59,7 @@ def rung(demands: Sequence[Demand], choice: Choice, estimate: float, loss: float
 def word(where: Rung, uplink_loss: float) -> Quality:
     """The one word: what the participant gets, or what others get of it, whichever is worse."""
     sending: Quality = "poor" if uplink_loss > POOR_UPLINK else "fair" if uplink_loss > FAIR_UPLINK else "good"
-    return min(_WORDS[where], sending, key=_WORST_FIRST.index)
+    return worst(_WORDS[where], sending)
 
 
 class Ladder:
@@ -77,8 +76,8 @@ class Ladder:
         """Whether it has become worse and was not told yet."""
         return self._differs is not None and _place(self._differs) > _place((self.rung, self.quality))
 
-    def step(self, where: Rung, uplink_loss: float, now: float) -> bool:
-        """Take note of where the participant stands; true when it is to be told."""
+    def step(self, where: Rung, uplink_loss: float, now: float, *, seen: bool = False) -> bool:
+        """Take note of where the participant stands; true when it is to be told. `seen`: other pictures go out now."""
         here = (where, word(where, uplink_loss))
         if here == (self.rung, self.quality):
             self._differs = None
@@ -87,7 +86,7 @@ class Ladder:
         if self._differs is None or (_place(self._differs) > _place((self.rung, self.quality))) != worse:
             self._since = now
         self._differs = here
-        if now - self._since < (DOWN if worse else UP):
+        if now - self._since < (UP if not worse else 0.0 if seen else DOWN):
             return False
         self.rung, self.quality = here
         self._differs = None
@@ -96,4 +95,4 @@ class Ladder:
 
 def _place(where: tuple[Rung, Quality]) -> tuple[int, int]:
     """Greater is worse: the word first, since people see it."""
-    return (-_WORST_FIRST.index(where[1]), _ORDER.index(where[0]))
+    return (QUALITIES.index(where[1]), RUNGS.index(where[0]))

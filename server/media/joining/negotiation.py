@@ -17,7 +17,7 @@ from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.transport.dtls import DtlsLink, fingerprint
-from server.media.transport.ice import Address, Credentials
+from server.media.transport.ice import Address, Consent, Credentials
 from server.media.transport.policing import Allowance, Bounds
 
 
@@ -79,6 +79,7 @@ class Negotiation:
             self._send,
             now,
             Allowance(now, self._bounds.uplink_mbit),
+            Consent(now, self._bounds.lost_after, self._bounds.closed_after),
         )
         return participant, answer, _infos(offer)
 

@@ -151,8 +151,9 @@ class Presence(Enum):
 class Consent:
     """When the last valid check came, and what follows from it; times in seconds of any one clock."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, lost_after: float = LOST_AFTER, closed_after: float = CLOSED_AFTER) -> None:
         self._since = now
+        self._lost_after, self._gone_after = lost_after, lost_after + closed_after
         self._last: float | None = None
 
     def heard(self, now: float) -> None:
@@ -168,6 +169,6 @@ class Consent:
         silence = self.silent_for(now)
         if self._last is None:
             return Presence.AWAITED if silence < NEVER_CAME_AFTER else Presence.GONE
-        if silence < LOST_AFTER:
+        if silence < self._lost_after:
             return Presence.HERE
-        return Presence.LOST if silence < LOST_AFTER + CLOSED_AFTER else Presence.GONE
+        return Presence.LOST if silence < self._gone_after else Presence.GONE

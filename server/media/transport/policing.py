@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from server.media.bandwidth import START
+from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER
 from server.media.wire import rtcp
 from server.media.wire.rtp import is_rtcp
 
@@ -29,10 +30,14 @@ GRAIN = 0.01  # s between two fillings
 
 @dataclass(frozen=True)
 class Bounds:
-    """Mbit/s that are taken of one participant, and that its link is taken to carry until its feedback tells."""
+    """Mbit/s that are taken of one participant, and that its link is taken to carry until its feedback tells; seconds
+    without a check from it after which it is lost, and for which it may be lost until its session ends.
+    """
 
     uplink_mbit: float = UPLINK_MBIT
     downlink_mbit: float = START / 1e6
+    lost_after: float = LOST_AFTER
+    closed_after: float = CLOSED_AFTER
 
 
 class Bucket:

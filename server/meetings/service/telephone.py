@@ -332,3 +332,38 @@ def require_invited(tx: Transaction, who: Principal, meeting_id: int, unit_id: i
     rows.require_host(row, who)
     if unit_id not in rows.units_of(tx, meeting_id):
         raise NotFoundError("not_invited", _("Đơn vị này không được mời dự họp."))
+
+
+# ---- for who sits in the room
+
+
+def codes(tx: Transaction, who: Principal, meeting_id: int) -> tuple[str, str]:
+    """The meeting's code, empty as long as the hosts have made none, and the digits that stand for the person's unit.
+
+    Raises NotFoundError, ConflictError (not running, not in the room).
+    """
+    row = rows.find_live(tx, who, meeting_id)
+    seat = rows.own_seat(tx, who, meeting_id)
+    return row.dial_in_code or "", "".join(filter(str.isdigit, units.unit(tx, seat.unit_id).code))
+
+
+def is_beside(tx: Transaction, meeting_id: int, account_id: int) -> bool:
+    """Whether the meeting runs and this person's telephone is not in it; a page may be, whose line is weak."""
+    row = tx.one(sa.select(meeting.c.state).where(meeting.c.id == meeting_id))
+    seat = _of_account(tx, meeting_id, account_id)
+    if row is None or row.state != State.LIVE or seat is None or seat.removed_at is not None:
+        return False
+    return seat.left_at is not None or not seat.by_phone
+
+
+def tell_own_call(tx: Transaction, meeting_id: int, account_id: int, outcome: str) -> None:
+    """How the call goes that a person has asked for, for the own page alone."""
+    seat = _of_account(tx, meeting_id, account_id)
+    if seat is not None:
+        body = {"kind": "meeting.own_call", "meeting": meeting_id, "participant": seat.id, "outcome": outcome}
+        tx.notify(rows.seat_name(seat.id), body)
+
+
+def _of_account(tx: Transaction, meeting_id: int, account_id: int) -> Any | None:
+    p = participant.c
+    return tx.one(sa.select(participant).where(p.meeting_id == meeting_id, p.account_id == account_id))

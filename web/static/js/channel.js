@@ -138,4 +138,9 @@ export function lastSeen() {
   return seen;
 }
 
-addEventListener("online", () => { if (!socket.connected) socket.disconnect().connect(); });
+/** Connects anew, at once: the connection may be dead without knowing it, or wait for its next try. */
+export function renew() {
+  socket.disconnect().connect();
+}
+
+addEventListener("online", () => { if (!socket.connected) renew(); });

@@ -7,7 +7,8 @@ import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
-const CALLS = {
+/** Texts for what became of a call, by its outcome. */
+export const CALLS = {
   declined: "callDeclined", no_key: "callNoKey", busy: "callBusy", no_answer: "callNoAnswer", refused: "callRefused",
   wrong_number: "callWrongNumber", trunk: "callTrunk", no_node: "callTrunk",
 };

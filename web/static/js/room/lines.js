@@ -1,4 +1,5 @@
-// The chair's board of lines (Đường truyền): one word a person, the weakest first; figures unfold. Asked for only while open.
+// The chair's board of lines (Đường truyền): one word a person and what the line carries, in the server's order, the weakest
+// first; figures unfold. Asked for only while open.
 
 import { send } from "../channel.js";
 import { clone, fill } from "../clone.js";
@@ -6,10 +7,12 @@ import { number, word } from "../page.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 const EVERY_MS = 3000;
-const ORDER = { lost: 0, poor: 1, fair: 2, good: 3 };
 const known = (value, show) => (value === null || value === undefined ? "–" : show(value));
 const percent = (share) => `${number(Math.round(share * 1000) / 10)} %`;
-const sizes = (layers) => layers.map(({ kind, width, height }) => `${kind === "screen" ? "▣ " : ""}${width}×${height}`).join(", ") || "–";
+const capital = (name) => `${name[0].toUpperCase()}${name.slice(1)}`;
+const CAPS = { "-1": "capStill", 0: "capLeast", 1: "capLess" }; // of 2, all of a picture's movement, nothing is said
+const size = ({ kind, width, height, cap }) => `${kind === "screen" ? "▣ " : ""}${width}×${height}${cap in CAPS ? ` ${text(CAPS[cap])}` : ""}`;
+const sizes = (layers) => layers.map(size).join(", ") || "–";
 
 /** Keeps the list of the tab; a room without the tab has none. */
 export class Lines {
@@ -33,7 +36,7 @@ export class Lines {
     this.asking = true;
     try {
       const { lines } = await send("meeting.stats", { meeting: this.meeting });
-      this.#show(lines);
+      this.show(lines);
     } catch (error) {
       console.info("no figures of lines:", error.code);
     } finally {
@@ -41,9 +44,9 @@ export class Lines {
     }
   }
 
-  #show(lines) {
-    const sorted = lines.toSorted((one, other) => ORDER[one.quality] - ORDER[other.quality] || one.participant - other.participant);
-    const rows = sorted.map((line) => this.#row(line));
+  /** Shows these, in their order. */
+  show(lines) {
+    const rows = lines.map((line) => this.#row(line));
     this.rows = new Map(rows.map((row) => [Number(row.dataset.participant), row]));
     if (rows.some((row, place) => this.list.children[place] !== row) || this.list.children.length !== rows.length) this.list.replaceChildren(...rows);
   }
@@ -55,8 +58,9 @@ export class Lines {
     const rate = (rates, loss) => text("lineRate", { rate: known(rates, number), loss: known(loss, percent) });
     fill(row, {
       unit: person?.unit_name ?? "", person: person?.name ?? "",
-      word: text(`line${line.quality[0].toUpperCase()}${line.quality.slice(1)}`),
+      word: text(`line${capital(line.quality)}`), rung: line.quality === "lost" ? "" : text(`gets${capital(line.rung)}`),
       up: rate(line.kbps_up, line.loss_up), down: rate(line.kbps_down, line.loss_down),
+      carries: text("lineCarries", { estimate: known(line.estimate_kbps, number) }),
       trip: text("lineTrip", { rtt: known(line.rtt_ms, number), jitter: number(Math.max(line.jitter_up_ms, line.jitter_down_ms)), queue: number(line.queue_ms) }),
       sent: sizes(line.sent), shown: sizes(line.shown),
       still: text("lineStill", { freezes: known(line.freezes, number), seconds: known(line.frozen_s, number), concealed: known(line.concealed, percent) }),

@@ -12,6 +12,7 @@ import { Panel } from "./panel.js";
 import { Session } from "./reconnect.js";
 import { Roster } from "./roster.js";
 import { Voices } from "./sound.js";
+import { Telephone } from "./telephone.js";
 import { RoomState } from "./state.js";
 import { word } from "../page.js";
 
@@ -32,9 +33,10 @@ function start() {
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
   new Chair(room, state, meeting, new Panel(room));
-  new Lines(room, state, meeting);
+  const lines = new Lines(room, state, meeting);
   new Health(session, meeting);
-  room.room = { state, session, grid, controls, tracks };
+  new Telephone(room, session, notices, meeting);
+  room.room = { state, session, grid, controls, tracks, lines };
 
   session.addEventListener("joined", async ({ detail }) => {
     voices.attach(detail.connection);

@@ -16,6 +16,7 @@ export class Notices {
     this.mark = room.querySelector("[data-link]");
     this.quality = "good";
     this.rung = "full";
+    this.telephone = ""; // what the last rung says where one can go on by telephone
     this.rests = false;
     this.hadFloor = false;
     this.toldRecording = null;
@@ -33,6 +34,12 @@ export class Notices {
     Object.assign(this, { quality, rung });
     this.mark.dataset.link = quality;
     this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
+    this.show();
+  }
+
+  /** How one can go on by telephone, in a sentence; empty where one cannot. */
+  setTelephone(words) {
+    this.telephone = words;
     this.show();
   }
 
@@ -58,6 +65,7 @@ export class Notices {
     if (this.lost) return text("lost");
     if (self.floor && !self.microphone) return text("floorYours");
     if (place >= 0) return text("handRaised", { place: number(place + 1) });
+    if (this.rung === "telephone" && this.telephone) return this.telephone;
     if (this.rung in SENTENCES) return text(SENTENCES[this.rung]);
     if (this.rests && self.camera) return text("cameraRests");
     if (this.quality !== "good") return text("linkUp");
@@ -91,10 +99,10 @@ export class Notices {
 /** The page after the room: why one is outside, and what can be done. */
 export function showGone(why, message) {
   const page = document.querySelector("[data-gone]");
-  const known = ["removed", "ended", "taken", "left"].includes(why) ? why : why === "meeting_ended" ? "ended" : "refused";
+  const known = ["removed", "ended", "taken", "phone", "left"].includes(why) ? why : why === "meeting_ended" ? "ended" : "refused";
   page.querySelector("[data-gone-title]").textContent = text(`${known}Title`);
   page.querySelector("[data-gone-text]").textContent = known === "refused" ? message : text(`${known}Text`);
-  page.querySelector("[data-action=come-back]").hidden = !["taken", "left"].includes(known);
+  page.querySelector("[data-action=come-back]").hidden = !["taken", "phone", "left"].includes(known);
   document.querySelector("[data-inside]").hidden = true;
   document.querySelector("[data-door]").hidden = true;
   page.hidden = false;

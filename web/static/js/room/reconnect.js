@@ -1,6 +1,7 @@
 // Being in the room: joining, and coming back by itself after a lost network, a restarted server or media node.
 
-import { onState, send } from "../channel.js";
+import { onState, renew, send } from "../channel.js";
+import { onWake } from "../wake.js";
 import { Connection } from "./connection.js";
 import { iceServers } from "./ice.js";
 
@@ -9,6 +10,7 @@ const AFTER_RETURN_MS = 1500; // the same, once the server can be reached again:
 const LOOK_MS = 1000;
 const STILL_LOOKS = 2; // so many looks without a packet after there were some: the way is gone, long before ICE says so
 const FLOWING = 20; // packets: more than the handshake takes, so something flowed
+const SLEPT_SECONDS = 10; // a page that stood still for longer has slept; a node gives up its session a minute later
 const PAUSES_MS = [300, 700, 1500, 3000];
 const FINAL = new Set(["removed", "not_invited", "meeting_ended", "meeting_cancelled", "not_started", "not_allowed", "room_full", "bad_offer"]);
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
@@ -28,6 +30,7 @@ export class Session extends EventTarget {
     onState((channel) => this.#channelChanged(channel));
     this.#hear();
     setInterval(() => this.#look(), LOOK_MS);
+    onWake(SLEPT_SECONDS, () => this.#wake());
   }
 
   /** Takes the seat; a second call takes it anew with a new offer. */
@@ -74,7 +77,7 @@ export class Session extends EventTarget {
     return entrance;
   }
 
-  /** Goes out for good: "left", "removed", "ended", "taken" or the code of a refusal. */
+  /** Goes out for good: "left", "removed", "ended", "taken", "phone" or the code of a refusal. */
   leaveFor(why, message = "") {
     if (this.phase === "gone") return;
     this.phase = "gone";
@@ -99,15 +102,22 @@ export class Session extends EventTarget {
     navigator.connection?.addEventListener("change", () => this.connection?.findWay());
   }
 
-  /** Somebody signed in as us has taken the seat from another page: one of the two must give way, the older one. */
+  /** Somebody signed in as us has taken the seat from another page, or our own telephone has: the older one gives way. */
   #checkSeat() {
     const self = this.state.self;
     if (this.phase !== "inside" || !self?.present || !self.session || self.session === this.session) return;
-    this.leaveFor("taken");
+    this.leaveFor(self.phone ? "phone" : "taken");
   }
 
   #channelChanged(channel) {
     if (channel === "connected" && this.phase === "inside") this.#resume();
+  }
+
+  /** The machine has slept: its own clocks know nothing of it, so neither connection would notice for long that it is dead. */
+  #wake() {
+    if (this.phase !== "inside" && this.phase !== "joining") return;
+    this.connection?.findWay();
+    renew(); // once it is there the seat is looked after
   }
 
   /** The machine has a network again, perhaps another one: try it at once. */
@@ -127,17 +137,21 @@ export class Session extends EventTarget {
     if (this.flow.still === STILL_LOOKS && arrived > FLOWING) connection.findWay();
   }
 
-  async #resume() {
+  /** Goes on in the seat: with the same connection, if that comes back within `patience` ms, else with a new one. */
+  async #resume(patience = AFTER_RETURN_MS) {
     try {
       const entrance = await this.refresh();
       if (this.phase !== "inside") return;
       if (entrance.snapshot.head.state === "ended") return this.leaveFor("ended");
       if (entrance.me === null) return this.#rejoinSoon(0);
       this.#checkSeat();
-      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(AFTER_RETURN_MS);
+      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(patience);
     } catch (error) {
       if (FINAL.has(error.code)) this.leaveFor(error.code, error.message);
-      else console.info("not back yet:", error.code ?? error.message);
+      else {
+        console.info("not back yet:", error.code ?? error.message);
+        if (patience === 0) this.#soon(PATIENCE_MS, () => this.#resume(0));
+      }
     }
   }
 
@@ -149,7 +163,7 @@ export class Session extends EventTarget {
     }
     if (name === "disconnected" || name === "failed") {
       this.dispatchEvent(new CustomEvent("lost"));
-      if (name === "failed") return this.#rejoinSoon(0);
+      if (name === "failed") return this.#soon(0, () => this.#resume(0)); // perhaps it was ended: the seat may be another's
       from.findWay();
       this.#soon(PATIENCE_MS, () => this.#resume());
     }
