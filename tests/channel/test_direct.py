@@ -154,6 +154,13 @@ async def test_what_waits_in_the_queue_is_not_overtaken(harness: Harness) -> Non
     await until(lambda: len(heard) == 3)
 
 
+async def test_what_a_bad_line_drops_is_repeated_at_even_distances(harness: Harness) -> None:
+    await harness.connect("leader.1", [])
+    (owner,) = harness.channel.sio.eio.sockets.values()
+    opened = owner.direct._transport.get_extra_info("socket")
+    assert opened.getsockopt(socket.IPPROTO_TCP, direct._THIN_LINEAR_TIMEOUTS) == 1
+
+
 async def test_one_who_reads_nothing_is_cut_off_and_delays_nobody(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
