@@ -57,7 +57,9 @@ async def post_issue(request: web.Request) -> web.Response:
 async def hand_back(request: web.Request) -> web.Response:
     """Hand a draft that waits for a signature back to its author, with the reason."""
     data, who = await read_body(request, HandBackInput), principal(request)
-    return json_reply(await request.app[STORE].write(service.hand_back, who, path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(service.hand_back, who, request.app[POLICY], path_id(request), data)
+    )
 
 
 async def post_hand_back(request: web.Request) -> web.Response:
@@ -65,7 +67,8 @@ async def post_hand_back(request: web.Request) -> web.Response:
     form = await read_body(request, HandBackForm)
     data = HandBackInput(note=form.reason, command_id=form.command_id)
     try:
-        await request.app[STORE].write(service.hand_back, principal(request), path_id(request), data)
+        who, policy = principal(request), request.app[POLICY]
+        await request.app[STORE].write(service.hand_back, who, policy, path_id(request), data)
     except ConflictError:
         raise
     except UserError as error:

@@ -19,6 +19,7 @@ class NoticeKind(StrEnum):
     RELEASED = "released"
     HELD = "held"
     TO_SIGN = "to_sign"
+    HANDED_BACK = "handed_back"
     ASSIGNED = "assigned"
     REWORK = "rework"
     RETURNED = "returned"
@@ -31,7 +32,7 @@ class NoticeKind(StrEnum):
 
 FOR_KNOWLEDGE = frozenset(
     {
-        *(NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD),
+        *(NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD, NoticeKind.HANDED_BACK),
         *(NoticeKind.RETURNED, NoticeKind.WAIVED, NoticeKind.GRANTED, NoticeKind.REFUSED),
     }
 )

@@ -183,7 +183,7 @@ def test_a_leader_hands_a_draft_back_with_the_reason(
     store: Store, people: dict[str, Principal], waiting: int, clock: Clock
 ) -> None:
     leader, seen = people["chutich"], read(store, people, waiting).revision
-    done = [store.write_now(service.hand_back, leader, waiting, BACK) for _each in range(2)]
+    done = [store.write_now(service.hand_back, leader, POLICY, waiting, BACK) for _each in range(2)]
     assert (done[0].state, done[0]) == (DirectiveState.DRAFT, done[1])
     now = read(store, people, waiting)
     assert (now.state, [(one.person, one.note) for one in now.returns]) == ("DRAFT", [(leader.name, BACK.note)])
@@ -195,7 +195,7 @@ def test_a_leader_hands_a_draft_back_with_the_reason(
     clock.advance(hours=1)
     edit(store, people, waiting, body="Đủ căn cứ")
     store.write_now(service.submit, people["vanthu"], POLICY, waiting)
-    store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Còn sai chính tả"))
+    store.write_now(service.hand_back, leader, POLICY, waiting, HandBackInput(note="Còn sai chính tả"))
     assert [one.note for one in read(store, people, waiting).returns] == ["Còn sai chính tả", BACK.note]
     store.write_now(service.issue, leader, POLICY, waiting)
     issued = store.read_now(service.open_directive, people["camthuy"], POLICY, waiting)
@@ -205,12 +205,12 @@ def test_a_leader_hands_a_draft_back_with_the_reason(
 def test_what_cannot_be_handed_back(store: Store, people: dict[str, Principal], waiting: int) -> None:
     leader = people["chutich"]
     with pytest.raises(NotAllowedError):
-        store.write_now(service.hand_back, people["vanthu"], waiting, BACK)
+        store.write_now(service.hand_back, people["vanthu"], POLICY, waiting, BACK)
     with pytest.raises(UserError, match="no_reason"):
-        store.write_now(service.hand_back, leader, waiting, HandBackInput(note=" "))
-    store.write_now(service.hand_back, leader, waiting, BACK)
+        store.write_now(service.hand_back, leader, POLICY, waiting, HandBackInput(note=" "))
+    store.write_now(service.hand_back, leader, POLICY, waiting, BACK)
     with pytest.raises(ConflictError, match="not_waiting"):
-        store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Nữa"))
+        store.write_now(service.hand_back, leader, POLICY, waiting, HandBackInput(note="Nữa"))
     store.write_now(service.delete_draft, people["vanthu"], waiting)
     assert store.read_now(lambda tx: tx.all(sa.select(returned_table))) == []
 
@@ -229,7 +229,9 @@ def test_what_happens_is_what_the_table_says(
     do = {
         DraftEvent.EDIT: lambda: edit(store, people, waiting),
         DraftEvent.SUBMIT: lambda: store.write_now(service.submit, people["vanthu"], POLICY, waiting),
-        DraftEvent.HAND_BACK: lambda: store.write_now(service.hand_back, leader, waiting, HandBackInput(note="Sửa")),
+        DraftEvent.HAND_BACK: lambda: store.write_now(
+            service.hand_back, leader, POLICY, waiting, HandBackInput(note="Sửa")
+        ),
         DraftEvent.SIGN: lambda: store.write_now(service.schedule, leader, waiting, later),
         DraftEvent.ISSUE: lambda: store.write_now(service.issue, leader, POLICY, waiting),
         DraftEvent.TAKE_BACK: lambda: store.write_now(service.take_back, leader, waiting),

@@ -18,6 +18,7 @@ from server.directives.shapes import (
     Command,
     ExtensionDecision,
     ExtensionInput,
+    HandBackInput,
     PostsInput,
     ReportInput,
     ReturnInput,
@@ -170,6 +171,22 @@ def test_a_draft_waits_for_the_leader_until_it_is_signed(work: Work, store: Stor
     assert work.heard(NoticeKind.TO_SIGN) == []
 
 
+def test_an_author_hears_of_the_draft_that_was_handed_back_until_it_waits_again(work: Work) -> None:
+    made = to_sign(work)
+    work.do("chutich", service.hand_back, made, HandBackInput(note="Thiếu căn cứ"))
+    assert work.heard(NoticeKind.TO_SIGN) == []
+    assert work.heard(NoticeKind.HANDED_BACK) == ["vanthu"]
+    work.do("vanthu", service.submit, made)
+    assert work.heard(NoticeKind.HANDED_BACK) == []
+    assert set(work.heard(NoticeKind.TO_SIGN)) == {"chutich"}, "once more"
+
+
+def test_a_leader_who_hands_back_their_own_draft_is_told_nothing(work: Work) -> None:
+    made = to_sign(work, "chutich")
+    work.do("chutich", service.hand_back, made, HandBackInput(note="Thiếu căn cứ"))
+    assert work.heard(NoticeKind.HANDED_BACK) == []
+
+
 def test_a_draft_that_is_deleted_waits_for_nobody(work: Work, store: Store) -> None:
     store.write_now(service.delete_draft, work.people["vanthu"], to_sign(work))
     assert [row.state for row in messages(store)][-1] == "stopped"
@@ -209,7 +226,7 @@ def test_a_command_that_is_repeated_tells_once(work: Work, store: Store) -> None
 
 
 NEWS = (
-    *(NoticeKind.TO_SIGN, NoticeKind.ASSIGNED, NoticeKind.REWORK, NoticeKind.RETURNED),
+    *(NoticeKind.TO_SIGN, NoticeKind.HANDED_BACK, NoticeKind.ASSIGNED, NoticeKind.REWORK, NoticeKind.RETURNED),
     *(NoticeKind.WAIVED, NoticeKind.ASKED, NoticeKind.GRANTED, NoticeKind.REFUSED),
 )
 

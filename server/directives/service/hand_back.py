@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import returned_table
+from server.directives.policy import Policy
 from server.directives.rules import DraftEvent
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours
 from server.directives.service.commands import once
-from server.directives.service.news import TO_SIGN
+from server.directives.service.news import TO_SIGN, tell_handed_back
 from server.directives.service.notes import reason_of
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.telling import MOMENT
@@ -20,7 +21,7 @@ from server.reach import service as reach
 from server.store import Transaction
 
 
-def hand_back(tx: Transaction, who: Principal, directive_id: int, data: HandBackInput) -> DirectiveDone:
+def hand_back(tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: HandBackInput) -> DirectiveDone:
     """Hand it back; its author is told. Raises ConflictError, UserError.
 
     It is another revision then: whoever else might sign reads first why it was handed back.
@@ -39,6 +40,7 @@ def hand_back(tx: Transaction, who: Principal, directive_id: int, data: HandBack
         body = {"directive": directive_id, "subject": row.subject, "exercise": row.exercise}
         body |= {"accounts": [row.author_id], "href": f"/directives/{directive_id}"}
         tx.emit("directive.handed_back", [who.unit_id], body)
+        tell_handed_back(tx, policy, who, row)
         return DirectiveDone(id=directive_id, state=state, revision=row.revision + 1)
 
     content = ["hand_back", directive_id, msgspec.to_builtins(data)]

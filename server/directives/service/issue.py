@@ -19,7 +19,7 @@ from server.directives.running import Facts, alarms
 from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, may_send_to
-from server.directives.service.news import TO_SIGN, tell_to_sign
+from server.directives.service.news import HANDED_BACK, TO_SIGN, tell_to_sign
 from server.directives.service.numbers import OUT, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now, settle_recipients
@@ -71,6 +71,7 @@ def submit(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -
         body = {"directive": directive_id, "subject": row.subject, "href": f"/directives/{directive_id}"}
         body |= {"exercise": row.exercise}
         tx.emit("directive.waiting", [who.unit_id], body)
+        reach.stop(tx, directive_id, [who.unit_id], [HANDED_BACK])
         tell_to_sign(tx, policy, who, row)
     return DirectiveDone(id=directive_id, state=state, revision=row.revision)
 
@@ -114,8 +115,9 @@ def release(
     make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer["signer_name"])
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
-    if row.state == DirectiveState.WAITING:
-        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN])  # that it waits, and why, is no news any more
+    if row.state in (DirectiveState.DRAFT, DirectiveState.WAITING):
+        # that it waits, or is with its author, is no news any more
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN, HANDED_BACK])
     if row.relation == Relation.REPLACES:
         supersede(tx, who, policy, row.related_id, directive_id, number_text)
     return DirectiveDone(id=directive_id, state=state, number_text=number_text)

@@ -32,6 +32,8 @@ from server.units import service as units
 
 TO_SIGN = "to_sign"
 """No clock: that a draft waits for its leader, until it is signed or gone."""
+HANDED_BACK = "handed_back"
+"""No clock: that a draft is with its author again, until that hands it in or somebody signs it."""
 _KNOWN = "known"
 """No clock, and nothing that anybody does makes it needless to know."""
 
@@ -95,6 +97,16 @@ def tell_to_sign(tx: Transaction, policy: Policy, who: Principal, draft: Any) ->
     named = leaders & set(Directory(tx, [draft.unit_id]).named(draft.unit_id, Post.CHAIR))
     notice = notice_of(NoticeKind.TO_SIGN, draft, units.unit(tx, draft.unit_id).name)
     reach.put(tx, [reach.Telling(notice, (named or leaders) - {who.account_id}, plan, TO_SIGN, [draft.unit_id])])
+
+
+def tell_handed_back(tx: Transaction, policy: Policy, who: Principal, draft: Any) -> None:
+    """A leader handed a draft (its row) back: its author, if still in the unit, until it waits again or is gone."""
+    plan = in_writing(policy, "reminder", Urgency(draft.urgency), tx.now)
+    there = {member.account_id for member in accounts.members(tx, [draft.unit_id])}
+    people = ({draft.author_id} & there) - {who.account_id}
+    if plan and people:
+        notice = notice_of(NoticeKind.HANDED_BACK, draft, units.unit(tx, draft.unit_id).name)
+        reach.put(tx, [reach.Telling(notice, people, plan, HANDED_BACK, [draft.unit_id])])
 
 
 def _tell(

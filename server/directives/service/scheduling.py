@@ -22,7 +22,7 @@ from server.directives.rules import DirectiveState, DraftEvent
 from server.directives.service.access import d, directive_of_ours, draft_after, draft_of_ours, require_revision
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
-from server.directives.service.news import TO_SIGN
+from server.directives.service.news import HANDED_BACK, TO_SIGN
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.signature import UNSIGNED, signature
 from server.directives.service.telling import MOMENT, tell_moment
@@ -50,7 +50,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
             raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
         check_fit(tx, who, row, data.at)
         signer = signature(tx, who, data.capacity)
-        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN])
+        reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN, HANDED_BACK])
         settle_recipients(tx, row)
         state = draft_after(row, DraftEvent.SIGN)
         _change(tx, directive_id, state, scheduled_at=data.at, schedule_problem=None, **signer)
