@@ -67,6 +67,7 @@ async def _limits(options: argparse.Namespace, peer: bool) -> AsyncIterator[Figu
         async with ours(options.sinks) as target:
             packets, factor = _most(target)
             most[0].append(packets)
+        async with ours(options.sinks) as target:  # anew: the search ends where nobody's link is known any more
             half.append(target.run(LOW.times(factor / 2), options.seconds, "at 50 %"))
             over.append(target.run(LOW.times(factor * 1.2), options.seconds, "at 120 %"))
         if peer:
