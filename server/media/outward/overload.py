@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-PATIENCE = 0.1  # s in which the node may fail to catch up before something is left out: others use the machine, too
+PATIENCE = 0.05  # s in which the node may fail to catch up before something is left out
 LONGER = 0.15  # s until what was thinned is left out whole, since that costs a key frame when it comes back
-CALM = 0.25  # s at a level before it sinks, where it did not sink too soon before: most often that was all
+CALM = 1.0  # s at a level before it sinks, where it did not sink too soon before
 LONGEST_CALM = 8.0
-TOO_SOON = 1.0  # s after sinking in which it should not rise again
 
 VOICE, SCREEN, FIRST_CAMERA, CAMERA = range(4)  # importance; the first camera is that of who has the floor
 HIGHEST = 2 * CAMERA
@@ -62,7 +61,7 @@ class Overload:
     def rise(self, steps: Iterable[int], now: float) -> None:
         """Go up to the next of the levels at which less goes out of what goes out now (`steps`)."""
         self.level = min((level for level in steps if level > self.level), default=self.level)
-        too_soon = now - self._sank_at < TOO_SOON
+        too_soon = now - self._sank_at < CALM
         self._calm = min(4 * self._calm, LONGEST_CALM) if too_soon else CALM
         self._changed_at, self._due = now, now + self._patience
 
