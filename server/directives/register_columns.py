@@ -60,15 +60,10 @@ def values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) ->
     if register == OUT:
         kept_by, copies = say(_("Văn thư")), str(len(line.recipients))
         sent = ["; ".join(line.recipients), kept_by, copies, entered]
-        return [line.number_text, issued, what, signed_by(line), *sent, "", note]
+        return [line.number_text, issued, what, line.signed_by, *sent, "", note]
     handed = _day(line.handed_at, zone) if line.handed_at else ""
     document = [line.unit_name, line.number_text, issued, what]
     return [entered, str(line.entry), *document, line.handler, handed, "", note]
-
-
-def signed_by(line: RegisterLine) -> str:
-    """The signer, and the mark of the capacity: Nguyễn Văn An (KT.)."""
-    return f"{line.signer} ({line.authority.partition(' ')[0]})" if line.authority else line.signer
 
 
 def gap_values(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str]:

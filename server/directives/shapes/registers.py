@@ -54,6 +54,11 @@ class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
     handler: str = ""
     handed_at: datetime | None = None
 
+    @property
+    def signed_by(self) -> str:
+        """The signer, and the mark of the capacity: Nguyễn Văn An (KT.)."""
+        return f"{self.signer} ({self.authority.partition(' ')[0]})" if self.authority else self.signer
+
 
 class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of a register, newest first; `gaps` are all of the year, `next_number` the one that comes next."""
