@@ -162,7 +162,7 @@ class Room:
         return 1 + self._rank(source.owner, source.kind) if source.kind != "microphone" else VOICE
 
     def pass_on(self, source: Source, now: float) -> None:
-        """Send what the burst brought of it."""
+        """Send what came of it: of pictures a piece, after which it is asked whether it may go on."""
         packets = self._forwarder.forward(source, now)
         if self.sinks and self._picture.showing is source:
             self._feed_sinks(packets)

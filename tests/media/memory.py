@@ -32,7 +32,6 @@ class MemoryPort:
     batches: list[tuple[bytes, int, Address, bool]] = field(default_factory=list)
     number: int = 40_000
     sent: int = 0
-    rested: bool = True
 
     def send_segments(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         count = -(-len(data) // segment)

@@ -11,6 +11,7 @@ without holes. So each packet carries how much was left out before it, for each 
 from __future__ import annotations
 
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from server.media.inward.asking import KeyFrames, Losses
@@ -182,6 +183,15 @@ class Source:
         self.fresh.append(packet)
         return True
 
+    def take_fresh(self, most: int | None) -> list[Packet]:
+        """The oldest fresh packets, which are passed on now."""
+        taken = self.fresh[:most]
+        del self.fresh[:most]
+        newest = max(taken, key=attrgetter("index"), default=None) if self.fresh else self.newest
+        if newest is not None and (self.passed_on is None or newest.index > self.passed_on.index):
+            self.passed_on = newest
+        return taken
+
     def recent(self, index: int) -> Packet | None:
         """The packet of this number, while it is remembered."""
         held = self._ring[index % len(self._ring)]
@@ -263,8 +273,8 @@ class Source:
         self._counted_since = now
 
     def since(self, first: int) -> list[Packet]:
-        """What is remembered from this number on, in order."""
-        end = first if self.newest is None else self.newest.index + 1
+        """What is remembered from this number on of what was passed on, in order."""
+        end = first if self.passed_on is None else self.passed_on.index + 1
         return [packet for index in range(max(first, end - len(self._ring)), end) if (packet := self.recent(index))]
 
     def live(self, now: float) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from server.media.inward.source import EXTENSION, PAYLOAD, Packet, Source
 from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
+from server.media.outward.overload import PIECE
 from server.media.outward.runs import Run, cut
 from server.media.outward.sender import VOICE, RunSender
 from server.media.outward.slots import Segment, Slot
@@ -43,10 +44,10 @@ class Forwarder:
         self._sender = RunSender(port)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
-        """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
+        """Pass on a piece of the fresh packets of `source`, of voices all; it is returned for whoever else wants it."""
         self._sender.now = now
-        packets, source.fresh = source.fresh, []
-        source.passed_on = source.newest
+        viewers = len(source.slots) + len(source.waiting)
+        packets = source.take_fresh(max(1, PIECE // max(1, viewers)) if source.is_video else None)
         changed = self._change_caps(source, packets) if source.changing else None
         if source.slots:
             self._spread(source, packets, source.slots - changed if changed else source.slots)

@@ -245,5 +245,5 @@ class Slot:
 
     @staticmethod
     def _highest(segment: Segment) -> int:
-        newest = segment.source.newest
+        newest = segment.source.passed_on
         return segment.start if newest is None else newest.number(segment.cap) + segment.sequence
