@@ -60,9 +60,8 @@ class Mix:
         self._noise = np.random.default_rng(7).normal(0.0, _NOISE, 48_000 * _NOISE_SECONDS).astype(np.float32)
         self._tick = 0
 
-    def tick(self, speakers: Mapping[str, tuple[Samples, int]], listeners: Iterable[Listener]) -> dict[Listener, bytes]:
+    def tick(self, speakers: Mapping[str, tuple[Samples, int]], hearing: list[Listener]) -> list[bytes]:
         """20 ms: who speaks (samples and their rate), and a payload for each who listens."""
-        hearing = list(listeners)
         names = dict.fromkeys(one.name for one in hearing)
         for name in names:
             if name not in self._shared:
@@ -71,10 +70,10 @@ class Mix:
         voices = {who: self._voice(who, rate).frame(samples, rates) for who, (samples, rate) in speakers.items()}
         totals = {rate: self._total(rate, voices) for rate in rates}
         payloads = self._shared_payloads(names, totals)
-        sent = {one: payloads[one.name] for one in hearing if one.who not in voices}
-        for one in hearing:
-            if one.who in voices:
-                sent[one] = self._own_payload(one, totals, voices[one.who])
+        sent = [
+            self._own_payload(one, totals, voices[one.who]) if one.who in voices else payloads[one.name]
+            for one in hearing
+        ]
         self._tick += 1
         self._forget(speakers, hearing)
         return sent
