@@ -14,8 +14,8 @@ from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
-from server.media.outward.volley import MOST
 from server.media.transport.udp import UdpPort
+from server.media.transport.volley import MOST
 from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import voice
 from tests.media.memory import MemoryPort, Subscriber

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
-from server.media.outward.volley import MOST, Names, Octets
+from server.media.transport.volley import MOST, Names, Octets
 
 if TYPE_CHECKING:
     from server.media.outward.downlink import Downlink

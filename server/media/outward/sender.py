@@ -17,9 +17,9 @@ from server.media.inward.source import EXTENSION, Packet
 from server.media.outward.audience import Audience
 from server.media.outward.runs import RUN_PACKETS, WIDE_RUN_BYTES, Run, cut
 from server.media.outward.slots import Segment, Slot
-from server.media.outward.volley import Volley
 from server.media.transport.dtls import Arena, srtp_protect
 from server.media.transport.udp import UdpPort
+from server.media.transport.volley import Volley
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
 _LARGEST_PACKET = 1600  # bytes with the tag

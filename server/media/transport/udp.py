@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from server.media.outward.volley import UDP_SEGMENT, Volley
 from server.media.transport.ice import Address
 from server.media.transport.intake import MOST, Intake
+from server.media.transport.mmsg import UDP_SEGMENT
+from server.media.transport.volley import Volley
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from server.media.transport.dtls import Arena, Lengths, srtp_protect
 from server.media.transport.ice import Address
-from server.media.transport.mmsg import NAME_BYTES, ffi, libc
+from server.media.transport.mmsg import NAME_BYTES, UDP_SEGMENT, ffi, libc
 
 MOST = 96  # messages at a time: as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
-UDP_SEGMENT = 103  # linux/udp.h
 
 _NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in network order
 _SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
