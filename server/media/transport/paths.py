@@ -12,6 +12,7 @@ from collections.abc import Callable
 from server.errors import ProtocolError
 from server.media.participant import Participant
 from server.media.transport import ice
+from server.media.transport.dtls import SrtpError
 from server.media.transport.ice import LOST_AFTER, Address
 from server.media.transport.udp import UdpPort
 
@@ -143,5 +144,5 @@ class Paths:
 
 def _reason(first: int, error: ProtocolError) -> str:
     if first >= 128:
-        return "bad_srtp" if str(error).startswith("SRT") else "bad_rtp"
+        return "bad_srtp" if isinstance(error, SrtpError) else "bad_rtp"
     return "bad_stun" if first < 4 else "bad_dtls"
