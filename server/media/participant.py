@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from server.media.allocation.allocator import STILL, Allocation, Demand
 from server.media.allocation.dynacast import LayerSwitch
 from server.media.allocation.ladder import Ladder, rung
+from server.media.bandwidth import QUEUED
 from server.media.inward.uplink import Uplink
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Slot
@@ -32,7 +33,6 @@ PICTURES: tuple[Picture, ...] = ("camera", "screen")
 
 RTCP_BYTES = 1_200  # of one datagram
 JUDGED_EVERY = 0.2  # s
-QUEUED = 40.0  # ms
 NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake

@@ -33,6 +33,7 @@ from server.media.protocol import (
 from server.media.sides import Member, RoomSink, VoiceSink
 from server.media.speakers import SPEAKING, Programme, Speakers
 from server.media.voices import VoiceForm
+from server.media.wire.rtp import VIDEO_CLOCK
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Room:
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
-        self._picture = Slot(0, 96, 90_000, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
+        self._picture = Slot(0, 96, VIDEO_CLOCK, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
         self._told: list[Level] = []
         self._key_frame_at = 0.0
         self._followed_at = float("-inf")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-HEADERS = 64  # bytes of each packet
+from server.media.wire.rtp import BESIDE
+
+HEADERS = BESIDE + 20  # bytes of each packet, of which RTP with its extensions takes 20
 _RED_HEAD = 1, 4  # bytes of a packet with copies, and of each copy (RFC 2198 §3)
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
+from server.media.bandwidth import QUEUED
 from server.media.inward.source import Source
 from server.media.inward.uplink import Uplink, UplinkPlan
-from server.media.outward.downlink import QUEUED
 from server.media.outward.forward import Forwarder
 from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
 from server.media.protocol import Kind

@@ -19,6 +19,8 @@ from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.transport.dtls import DtlsLink, fingerprint
 from server.media.transport.ice import Address, Consent, Credentials
 from server.media.transport.policing import Allowance, Bounds
+from server.media.wire.opus import RATE
+from server.media.wire.rtp import VIDEO_CLOCK
 
 
 @dataclass
@@ -127,7 +129,7 @@ def _slots(sections: Iterable[Section], downlink: Downlink, streams: _Streams) -
         slot = Slot(
             number=number,
             payload_type=section.payload_type or 0,
-            clock_rate=90_000 if video else 48_000,
+            clock_rate=VIDEO_CLOCK if video else RATE,
             ssrc=streams.ssrc(),
             downlink=downlink,
             rtx_ssrc=rtx,

@@ -23,10 +23,10 @@ from server.media.outward.slots import Segment, Slot
 from server.media.red import Copies
 from server.media.transport.dtls import srtp_protect
 from server.media.transport.udp import UdpPort
+from server.media.wire.rtp import BESIDE
 
 _REPEATED = 64  # newest packets of a slot that a probe may send again
 _WORTH_MEDIA = 6_000  # bytes of a probe from which it may be of media: five large packets
-_BESIDE = 44  # bytes beside what is counted: IP, UDP and SRTP's tag
 _PADDING = bytes((0xB0,)) + bytes(PAYLOAD - 1) + bytes(254) + bytes((255,))  # RFC 3550 §5.1: the count comes last
 
 _PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
@@ -177,10 +177,10 @@ class Forwarder:
             for sequence in slot.newest(_REPEATED):
                 found = slot.locate(sequence)
                 if found is not None and left > 0:
-                    left -= len(found[1].template) + _BESIDE
+                    left -= len(found[1].template) + BESIDE
                     self._send_rtx(self._rtx(slot, sequence, *found), slot.downlink, now)
         while able and left > 0:
-            left -= len(_PADDING) + _BESIDE
+            left -= len(_PADDING) + BESIDE
             self._send_rtx(self._padding(able[0]), able[0].downlink, now)
 
     def _send_rtx(self, plain: bytearray, to: Downlink, now: float) -> bool:

@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from server.media.protocol import Kind
+from server.media.wire.rtp import BESIDE
 
 if TYPE_CHECKING:
     from server.media.inward.source import Packet
@@ -27,7 +28,6 @@ LONGEST = 2.0  # s of the link that may be held; beyond, pictures begin anew wit
 LONGEST_SCREEN = 8.0
 LONGEST_WAIT = 2.0  # s that cameras may wait behind a screen, for the same
 TAKEN_FOR_LOST = 1.0  # s
-_BESIDE = 44  # bytes beside a packet's template: IP, UDP and SRTP's tag
 
 Held = tuple["Slot", "Segment", "Packet"]
 
@@ -50,12 +50,12 @@ class _Queue:
 
     def put(self, held: Held) -> None:
         self.held.append(held)
-        self.size += len(held[2].template) + _BESIDE
+        self.size += len(held[2].template) + BESIDE
 
     def take(self) -> tuple[Held, int]:
         """The first, and its bytes."""
         held = self.held.popleft()
-        size = len(held[2].template) + _BESIDE
+        size = len(held[2].template) + BESIDE
         self.size -= size
         return held, size
 

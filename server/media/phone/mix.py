@@ -14,7 +14,7 @@ import numpy as np
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.gain import Gain, soften
 from server.media.phone.resample import Floats, Resampler
-from server.media.wire.opus import Samples
+from server.media.wire.opus import RATE, Samples
 
 _NOISE = 8.0  # root mean square of the comfort noise (-72 dBov): a line that is open, not dead
 _NOISE_SECONDS = 3  # after which it repeats
@@ -57,7 +57,7 @@ class Mix:
         self._voices: dict[str, _Voice] = {}
         self._shared: dict[str, Codec] = {}
         self._own: dict[Listener, Codec] = {}
-        self._noise = np.random.default_rng(7).normal(0.0, _NOISE, 48_000 * _NOISE_SECONDS).astype(np.float32)
+        self._noise = np.random.default_rng(7).normal(0.0, _NOISE, RATE * _NOISE_SECONDS).astype(np.float32)
         self._tick = 0
 
     def tick(self, speakers: Mapping[str, tuple[Samples, int]], hearing: list[Listener]) -> list[bytes]:

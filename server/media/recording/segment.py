@@ -24,6 +24,7 @@ from server.media.recording.timeline import Timeline
 from server.media.recording.translator import EVERY, Translated, Translator
 from server.media.recording.webm import WebmFile
 from server.media.wire.opus import FRAME, QUIET, RATE, Encoder
+from server.media.wire.rtp import VIDEO_CLOCK
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Segment:
         self._audio = WebmFile(Path(f"{self._stem}-audio.webm"), "opus")
         self._silent = 0
         self._frames = FrameAssembler()
-        self._pictures = Timeline(90_000)
+        self._pictures = Timeline(VIDEO_CLOCK)
         self._translator: Translator | None = None
         self._video: WebmFile | None = None
         self._voices: Counter[str] = Counter()
