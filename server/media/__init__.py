@@ -12,7 +12,7 @@ joining    *negotiation, sdp, sdp_section, sdp_answer; then there is a *particip
 inward     *switch → *uplink (crowding: a way here that is too thin) → *source, asking (for what was lost), reception,
            clocks; RTCP both ways: *feedback
 outward    *room (sides: with whom it deals) → *forward → runs, *slots, downlink; sender (one by one), audience and
-           ledger (for many alike); pacing (where a link is thin), overload
+           ledger (for many alike), retransmission; pacing (where a link is thin), overload
 bandwidth  what a link carries: *estimator, of delay, loss and what arrives
 allocation *pictures → layers (ways to show one), *allocator (what it gets of a link), ladder (in which word to say
            so), dynacast (what senders should send)

@@ -34,7 +34,7 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)
                 if slot is not None:
-                    forwarder.retransmit(slot, lost, now)
+                    forwarder.rtx.answer(slot, lost, now)
             case rtcp.Pli(ssrc=ssrc) | rtcp.Fir(ssrc=ssrc):
                 back.plis += 1
                 slot = participant.by_ssrc.get(ssrc)

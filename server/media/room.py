@@ -14,7 +14,7 @@ from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
 from server.media.inward.source import PAYLOAD, Packet, Source
 from server.media.outward.downlink import UNTOLD, Downlink
-from server.media.outward.forward import Forwarder, rewritten_payload
+from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
 from server.media.outward.slots import Slot
@@ -181,7 +181,7 @@ class Room:
         for packet in packets:
             if packet.index < segment.first or packet.padding:
                 continue
-            payload = rewritten_payload(segment, packet)
+            payload = segment.payload(packet)
             timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
             sequence = packet.index + segment.sequence & 0xFFFF
             for sink in self.sinks:

@@ -237,9 +237,9 @@ class Switch:
             return  # what there is already is too much
         probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))
         if probe is not None:
-            self.forwarder.probe(participant.pictures, probe.size, now)
+            self.forwarder.rtx.probe(participant.pictures, probe.size, now)
         elif bandwidth.interrupted:
-            self.forwarder.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
+            self.forwarder.rtx.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
 
     def _once_a_second(self, participant: Participant, now: float, wall: float) -> None:
         participant.look(now)

@@ -215,7 +215,7 @@ class SlowPort(MemoryPort):
 def slow(stage: Stage) -> SlowPort:
     """The port of a stage from now on."""
     port = stage.port = SlowPort(stage)
-    stage.switch.forwarder._sender.port = port  # type: ignore[assignment]
+    stage.switch.forwarder._sender._port = port  # type: ignore[assignment]
     return port
 
 

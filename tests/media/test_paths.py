@@ -10,7 +10,7 @@ from aioice import stun
 
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
-from server.media.outward.forward import Forwarder
+from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
 from server.media.switch import REPORTS_AT_ONCE
@@ -200,7 +200,7 @@ def test_the_largest_packets_fit_the_forwarder_s_memory(stage: Stage, hand: Hand
     got = [batch for batch in stage.port.batches if batch[3]]
     assert sum(-(-len(batch[0]) // batch[1]) for batch in got) == 2 * 40
     largest = max(batch[1] for batch in got)
-    assert LARGEST < largest <= stage.switch.forwarder._sender.arena.size
+    assert LARGEST < largest <= stage.switch.forwarder._sender._arena.size
 
 
 def test_a_publisher_of_fifty_megabits_is_policed_and_the_others_are_not(stage: Stage, hand: Hand) -> None:
@@ -291,7 +291,7 @@ def test_a_word_does_not_wait_for_reports(stage: Stage, hand: Hand) -> None:
     nacks = [rtcp_build.build_nack(1, PICTURE_SLOT, [number]) for number in range(2 * REPORTS_AT_ONCE + 1)]
     asked: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Forwarder, "retransmit", lambda self, slot, lost, now: asked.extend(lost))
+        patch.setattr(Retransmission, "answer", lambda self, slot, lost, now: asked.extend(lost))
         for nack in nacks:
             hand(nack, ("10.0.0.1", 2))
         hand(voice(1, 960), ATTACKER)

@@ -98,7 +98,7 @@ def test_what_is_lost_on_the_way_down_is_sent_again_in_its_codec() -> None:
     to.picture.show(screen.feed(1, 0.0))
     forwarder.forward(screen.feed(5, 0.1, key=True), 0.1)
     sent = to.read(port)
-    assert forwarder.retransmit(to.picture, [sent[2].sequence], 0.2) == 1
+    assert forwarder.rtx.answer(to.picture, [sent[2].sequence], 0.2) == 1
     (again,) = to.read(port)
     assert (again.payload_type, again.payload[2:]) == (VP9_RTX, sent[2].payload)
 

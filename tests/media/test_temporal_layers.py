@@ -247,7 +247,7 @@ def test_a_late_packet_above_the_cap_becomes_padding_so_that_nobody_waits_for_it
     camera.uplink.receive(late, 0.3)
     (packet,) = viewer.pass_on(0.3)
     assert packet.payload == b"" and viewer.holes() == 0
-    assert viewer.forwarder.retransmit(viewer.slot, [packet.sequence], 0.4) == 1
+    assert viewer.forwarder.rtx.answer(viewer.slot, [packet.sequence], 0.4) == 1
     (again,) = viewer.subscriber.read(viewer.port)
     assert again.payload == packet.sequence.to_bytes(2, "big")
 
@@ -256,7 +256,7 @@ def test_a_number_that_is_still_to_be_sent_is_not_answered_with_what_was_left_ou
     camera, viewer = begun(CHROMIUM, 0)
     assert layers(camera, viewer, 2) == []
     following = max(viewer.got) + 1 & 0xFFFF
-    assert viewer.forwarder.retransmit(viewer.slot, [following], 0.2) == 0
+    assert viewer.forwarder.rtx.answer(viewer.slot, [following], 0.2) == 0
 
 
 def test_rates_of_the_layers_are_counted_while_pictures_come() -> None:
@@ -400,7 +400,7 @@ def test_every_number_that_was_sent_is_found_again_with_its_content(
     viewer = Story(seed, pattern, loss, disorder).tell(60)
     recent = dict(sorted(viewer.got.items())[-VIDEO_RING // 8 :])
     for packet in recent.values():
-        if not viewer.forwarder.retransmit(viewer.slot, [packet.sequence], 1000.0):
+        if not viewer.forwarder.rtx.answer(viewer.slot, [packet.sequence], 1000.0):
             continue  # of a source that the slot has left long ago
         (again,) = viewer.subscriber.read(viewer.port)
         assert again.payload == packet.sequence.to_bytes(2, "big") + packet.payload

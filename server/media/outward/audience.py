@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from server.media.outward.runs import Columns
     from server.media.outward.slots import Segment, Slot
 
-_VOICE = [
+_FIELDS = [
     ("version", "u1"), ("marker", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"),
     ("extension", ">u4"), ("element", "u1"), ("transport", ">u2"), ("end", "u1"),
 ]  # fmt: skip
-VOICE = np.dtype(_VOICE)
-VIDEO = np.dtype([*_VOICE, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
+VOICE_HEADS = np.dtype(_FIELDS)
+VIDEO_HEADS = np.dtype([*_FIELDS, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
 
 
 class Audience:
@@ -86,7 +86,8 @@ class Audience:
         Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
         shape = (len(self), count)
-        head: NDArray[np.void] = np.ndarray(shape, VIDEO if self.numbered else VOICE, rows, 0, (rows.shape[1], stride))
+        kind = VIDEO_HEADS if self.numbered else VOICE_HEADS
+        head: NDArray[np.void] = np.ndarray(shape, kind, rows, 0, (rows.shape[1], stride))
         before = self.ledger.tcc[self.rows]
         head["marker"] = run.markers | self.payload_types
         head["sequence"] = run.numbers + self.sequences
