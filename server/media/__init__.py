@@ -19,5 +19,6 @@ allocation *pictures → layers (ways to show one), *allocator (what it gets of 
 voices     *speakers (who is heard), voices (at which rate), red (with how many copies)
 phone      telephones: lines (their commands), conference (those of one room), *bridge and leg (their sound in and out,
            at the beat of metronome), inband (keys that are sound), dictation (what is said as an answer)
-recording  *recordings → recorder → segment → frames, translator (VP9 to VP8), webm, *mixer, timeline, journal
+recording  programme (what one screen should show, and sinks get), *recordings → recorder → segment → frames,
+           translator (VP9 to VP8), webm, *mixer, timeline, journal
 """

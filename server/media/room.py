@@ -13,13 +13,13 @@ from server.media import protocol, telling
 from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
 from server.media.inward.source import PAYLOAD, Packet, Source
-from server.media.outward.downlink import UNTOLD, Downlink
+from server.media.outward.downlink import UNTOLD
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
-from server.media.outward.slots import Slot
 from server.media.participant import ALL_KINDS, PICTURES, Participant
 from server.media.phone.telephone import Telephone
+from server.media.programme import Programme, Screening
 from server.media.protocol import (
     AUDIO_SLOTS,
     Kind,
@@ -31,13 +31,11 @@ from server.media.protocol import (
     Want,
 )
 from server.media.sides import Member, RoomSink, VoiceSink
-from server.media.speakers import SPEAKING, Programme, Speakers
+from server.media.speakers import SPEAKING, Speakers
 from server.media.voices import VoiceForm
-from server.media.wire.rtp import VIDEO_CLOCK
 
 log = logging.getLogger(__name__)
 
-KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
 FOLLOW_EVERY = 0.5  # s
 ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
 
@@ -56,6 +54,7 @@ class Room:
         self.programme = Programme()
         self.voice = VoiceForm()
         self.pictures = Pictures(self.participants, self._rank)
+        self.screening = Screening(self.programme, self.sinks, self.pictures.best, self.ask_for_key_frames)
         self._forwarder = forwarder
         self._ledger = Ledger()
         self._tell = tell
@@ -63,9 +62,7 @@ class Room:
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
-        self._picture = Slot(0, 96, VIDEO_CLOCK, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
         self._told: list[Level] = []
-        self._key_frame_at = 0.0
         self._followed_at = float("-inf")
 
     # ---- commands --------------------------------------------------------------------------------------------------
@@ -165,27 +162,13 @@ class Room:
     def pass_on(self, source: Source, now: float) -> None:
         """Send what came of it: of pictures a piece, after which it is asked whether it may go on."""
         packets = self._forwarder.forward(source, now)
-        if self.sinks and self._picture.showing is source:
-            self._feed_sinks(packets)
+        if self.sinks:
+            self.screening.pass_on(source, packets)
 
     @property
     def busy(self) -> bool:
         """Whether a burst waits to be passed on."""
         return bool(self._busy)
-
-    def _feed_sinks(self, packets: list[Packet]) -> None:
-        segment = self._picture.segment
-        if segment is None:
-            return
-        source = segment.source
-        for packet in packets:
-            if packet.index < segment.first or packet.padding:
-                continue
-            payload = segment.payload(packet)
-            timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
-            sequence = packet.index + segment.sequence & 0xFFFF
-            for sink in self.sinks:
-                sink.on_video(payload, timestamp, bool(packet.marker), sequence, source.placed(packet), source.codec)
 
     # ---- voices ----------------------------------------------------------------------------------------------------
 
@@ -275,8 +258,7 @@ class Room:
 
     def _switch_layers(self, now: float) -> None:
         """Tell senders which layers somebody watches."""
-        recorded = (self.programme.source, self.programme.kind) if self.sinks and self.programme.source else None
-        for participant, kind in self.pictures.switch_layers(recorded, now):
+        for participant, kind in self.pictures.switch_layers(self.screening.shown, now):
             self._tell(telling.layers_wanted(participant, kind))
 
     def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
@@ -294,43 +276,13 @@ class Room:
         loudest = self.speakers.levels(now)
         speaker = loudest[0][0] if loudest else None
         if self.programme.choose(screens, cameras, speaker, now):
-            source, kind = self.programme.source, self.programme.kind
-            self._tell(ProgrammeChanged(room=self.name, source=source, kind=kind))
-            for sink in self.sinks:
-                sink.on_programme(source, kind)
-        self._show_programme(now)
+            self._tell(ProgrammeChanged(room=self.name, source=self.programme.source, kind=self.programme.kind))
+            self.screening.changed()
+        self.screening.show(now)
 
     def _published(self, name: str, kind: Kind) -> bool:
         participant = self.participants.get(name)
         return participant is not None and kind in participant.allowed
-
-    def _show_programme(self, now: float) -> None:
-        owner = self.programme.source if self.sinks else None
-        source = self.pictures.best(owner, self.programme.kind, now) if owner else None
-        self._picture.show(source)
-        vp8 = source is not None and source.codec == "vp8"  # of VP9 the recorder makes key frames itself (`translator`)
-        if vp8 and now - self._key_frame_at >= KEY_FRAME_EVERY:
-            self.refresh_programme(now)
-
-    def refresh_programme(self, now: float) -> None:
-        """Ask for a key frame of what is recorded."""
-        source = self._picture.awaiting or self._picture.showing
-        if source is not None:
-            self._key_frame_at = now
-            source.want_key_frame()
-            self.ask_for_key_frames([source], now)
-
-    def add_sink(self, sink: RoomSink, now: float) -> None:
-        """From now on `sink` gets the voices and the programme, which begins with a key frame."""
-        self.sinks.append(sink)
-        self._key_frame_at = 0.0
-        sink.on_programme(self.programme.source, self.programme.kind)
-        self._show_programme(now)
-
-    def remove_sink(self, sink: RoomSink, now: float) -> None:
-        """`sink` gets nothing more."""
-        self.sinks.remove(sink)
-        self._show_programme(now)
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ class Stage:
         self.room = self.switch.open_room("r")
         self._reading: dict[Any, Any] = {}
         self.people = [self._enter(f"p{number}", number) for number in range(3)]
-        self.room.add_sink(Recorder(), self.now)
+        self.room.screening.begin(Recorder(), self.now)
         for slot in self.people[1].voices:
             slot.protect(2)
         for slot in self.people[2].pictures:

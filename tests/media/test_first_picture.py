@@ -68,7 +68,7 @@ class World:
 
     def __init__(self) -> None:
         self.stage = Stage()
-        self.stage.room.remove_sink(self.stage.room.sinks[0], self.stage.now)
+        self.stage.room.screening.end(self.stage.room.sinks[0], self.stage.now)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._ticked = 0.0

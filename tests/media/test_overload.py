@@ -258,7 +258,7 @@ class Crowd:
         self.cameras = [
             Layered(f"p{number}", (CHROMIUM, FIREFOX)[number % 2], random.Random(number)) for number in range(3)
         ]
-        stage.room.remove_sink(stage.room.sinks[0], stage.now)
+        stage.room.screening.end(stage.room.sinks[0], stage.now)
         stage.room.set_floor(["p0"], stage.now)
         for person in stage.people:
             person.downlink.element = person.downlink.step = 0  # links that carry all of it

@@ -267,7 +267,7 @@ def test_a_layer_that_never_comes_is_asked_for_once(stage: Stage, link: Link) ->
 def test_what_is_recorded_is_sent_in_full(stage: Stage, link: Link) -> None:
     obey(stage, UNWANTED + 1)
     sink = Sink()
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     obey(stage, 3)
     source = stage.room.programme.source
     assert source is not None

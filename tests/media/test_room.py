@@ -14,8 +14,9 @@ from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.slots import Slot
 from server.media.participant import Participant
+from server.media.programme import SEEK_EVERY
 from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
-from server.media.room import KEY_FRAME_EVERY, Room
+from server.media.room import Room
 from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Credentials
 from server.media.wire.rtcp import Pli, parse
 from server.media.wire.rtp import RtpPacket
@@ -432,10 +433,10 @@ def test_a_sink_hears_all_who_hold_the_floor() -> None:
     for name in "abcde":
         stage[name].level = 100
     stage.room.set_floor(["a", "b", "c", "d"], stage.now)
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     stage.run(1)
     assert {name: sink.voices.count(name) for name in "abcde"} == {"a": 50, "b": 50, "c": 50, "d": 50, "e": 0}
-    stage.room.remove_sink(sink, stage.now)
+    stage.room.screening.end(sink, stage.now)
     stage.run(1)
     assert len(sink.voices) == 200
 
@@ -445,7 +446,7 @@ def test_a_sink_sees_one_unbroken_programme() -> None:
     stage["a"].camera = stage["b"].camera = True
     stage["a"].level, stage["b"].level = 110, 0
     stage.run(3)
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     stage.run(3)
     stage["a"].level, stage["b"].level = 0, 110
     stage.run(6)
@@ -465,8 +466,8 @@ def test_a_sink_sees_one_unbroken_programme() -> None:
 def test_a_recorded_picture_has_a_key_frame_every_ten_seconds() -> None:
     stage, sink = Stage("a"), Sink()
     stage["a"].camera = True
-    stage.room.add_sink(sink, stage.now)
-    stage.run(3 * KEY_FRAME_EVERY + 1)
+    stage.room.screening.begin(sink, stage.now)
+    stage.run(3 * SEEK_EVERY + 1)
     assert sum(Vp8.parse(payload).key_frame for payload, _, _ in sink.pictures) in (4, 5)
 
 

@@ -230,7 +230,7 @@ def test_a_recorder_gets_it_without_asking_for_key_frames_and_costs_a_link_what_
     stage["a"].screen = True
     stage.room.show(stage["b"].participant, [Want(slot=0, source="a", kind="screen", width=1920)], stage.now)
     sink = Sink()
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     obey(stage, 3)
     before = stage["a"].plis
     obey(stage, 25)

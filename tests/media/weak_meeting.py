@@ -331,7 +331,7 @@ class WeakMeeting:
         self._random = random.Random(seed)
         self.sent = 0
         stage = self.stage
-        stage.room.remove_sink(stage.room.sinks[0], stage.now)
+        stage.room.screening.end(stage.room.sinks[0], stage.now)
         stage.people.pop().close("left")
         stage.people[0].link.protect_rtcp = bytes  # type: ignore[method-assign] # to be read here
         stage.room.show(stage.people[0], [], stage.now)

@@ -13,11 +13,11 @@ from fractions import Fraction
 import av
 from av.video.frame import PictureType
 
+from server.media.programme import SEEK_EVERY
 from server.media.recording.frames import Frame
 from server.media.wire.rtp import VIDEO_CLOCK
 
 EVERY = 0.2  # s between two pictures, unless the later is a key frame
-KEY_FRAME_EVERY = 10.0  # s, so that a player can seek; nobody sends one for it
 MOST_PIXELS = 4096 * 2304
 _RATE = 1_000_000  # bit/s; a still page takes next to nothing of it
 _OPTIONS = {
@@ -64,7 +64,7 @@ class Translator:
         frame, picture, arrival = self._held
         self._held, self._encoded_at = None, arrival
         self._encoder = self._encoder or _encoder(picture.width, picture.height)
-        begins = arrival - self._began >= KEY_FRAME_EVERY
+        begins = arrival - self._began >= SEEK_EVERY
         if begins:
             self._began = arrival
         picture.pts, picture.time_base = round(arrival * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
