@@ -15,7 +15,7 @@ outward    *room (sides: with whom it deals) → *forward → runs, *slots, down
            ledger (for many alike), retransmission; pacing (where a link is thin), overload
 bandwidth  what a link carries: *estimator, of delay, loss and what arrives
 allocation *pictures → layers (ways to show one), *allocator (what it gets of a link), ladder (in which word to say
-           so), dynacast (what senders should send)
+           so), dynacast (what senders should send), view (what all of that is for one subscriber)
 voices     *speakers (who is heard), voices (at which rate), red (with how many copies)
 phone      telephones: lines (their commands), conference (those of one room), *bridge and leg (their sound in and out,
            at the beat of metronome), inband (keys that are sound), dictation (what is said as an answer)

@@ -124,7 +124,7 @@ class Room:
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
         """The subscriber's whole wish for its video slots."""
-        participant.wants = {want.slot: want for want in wants}
+        participant.view.wants = {want.slot: want for want in wants}
         self.arrange(participant, now)
 
     # ---- packets ---------------------------------------------------------------------------------------------------
@@ -204,13 +204,13 @@ class Room:
     def arrange(self, participant: Participant, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
-        participant.arranged_for, participant.arranged_at = participant.downlink.estimate, now
+        participant.view.arranged_for, participant.view.arranged_at = participant.downlink.estimate, now
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         if self.pictures.urgent:
             self._switch_layers(now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
-        participant.content = participant.downlink.estimate >= self.needed(participant)
+        participant.view.content = participant.downlink.estimate >= self.needed(participant)
 
     def _budget(self, participant: Participant, now: float) -> float:
         """What is left for pictures after the voices: at least one may begin at any moment.
@@ -224,21 +224,21 @@ class Room:
 
     def _voice_rate(self, participant: Participant) -> float:
         """bit/s that one voice takes of a subscriber's link."""
-        return self.voice.form.rate(participant.redundancy.copies)
+        return self.voice.form.rate(participant.copying.redundancy.copies)
 
     def needed(self, participant: Participant) -> float:
         """bit/s that the link must be known to carry for all that the subscriber wishes for."""
         loss = participant.downlink.bandwidth.inherent_loss
-        return (participant.allocation.wanted / HEADROOM + self._voice_rate(participant)) / (1 - min(loss, 0.5))
+        return (participant.view.allocation.wanted / HEADROOM + self._voice_rate(participant)) / (1 - min(loss, 0.5))
 
     def follow(self, participant: Participant, now: float) -> None:
         """Its link was found to carry less: what is too much for it is lowered now."""
-        if participant.ladder.waits_to_tell:
+        if participant.view.ladder.waits_to_tell:
             self._tell_link(participant, now)
-        if participant.downlink.estimate >= participant.arranged_for and not participant.allocation.waits:
+        if participant.downlink.estimate >= participant.view.arranged_for and not participant.view.allocation.waits:
             return
-        participant.content = False
-        if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
+        participant.view.content = False
+        if cost(participant.view.allocation.choice) > TOLERANCE * self._budget(participant, now):
             self.arrange(participant, now)
             self._tell_link(participant, now)
 
@@ -252,7 +252,7 @@ class Room:
     def _rearrange(self, owner: str, now: float) -> None:
         """What `owner` sends has changed: all who wish to see it are arranged anew."""
         for participant in self.participants.values():
-            if any(want.source == owner for want in participant.wants.values()):
+            if any(want.source == owner for want in participant.view.wants.values()):
                 self.arrange(participant, now)
         self._choose_programme(now)
 
@@ -294,7 +294,7 @@ class Room:
         if now - self._followed_at >= FOLLOW_EVERY:
             self._follow_weakest(now)
         for participant in self.participants.values():
-            if participant.stills:
+            if participant.view.stills:
                 self.arrange(participant, now)
         loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
         if telling.differs(loudest, self._told):
@@ -317,8 +317,8 @@ class Room:
         if not self._stays(participant, now):
             self.arrange(participant, now)
         self._tell_link(participant, now)
-        if participant.state == "connected" and participant.voice != self.voice.form:
-            participant.voice = self.voice.form
+        if participant.state == "connected" and participant.told_form != self.voice.form:
+            participant.told_form = self.voice.form
             self._tell(telling.voice_wanted(participant))
 
     def _stays(self, participant: Participant, now: float) -> bool:
@@ -327,18 +327,18 @@ class Room:
         In a large room that is so for most, most of the time, and arranging is what costs most of all that is not
         forwarding.
         """
-        participant.content = participant.downlink.estimate >= self.needed(participant)
-        if now - participant.arranged_at > ARRANGED_EVERY or not participant.content:
+        participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        if now - participant.view.arranged_at > ARRANGED_EVERY or not participant.view.content:
             return False
         return self.pictures.settled(participant, now)
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
-        missed, told = participant.now_missed(), participant.missed
-        stepped = participant.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missed != told)
-        if participant.state != "connected" or not (stepped or missed != told):
+        missing, told = participant.view.missing, participant.view.told_missing
+        stepped = participant.view.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missing != told)
+        if participant.state != "connected" or not (stepped or missing != told):
             return
-        participant.missed = missed
+        participant.view.told_missing = missing
         self._tell(telling.link_changed(participant))
 
     def live_tracks(self) -> list[tuple[str, Kind]]:

@@ -39,7 +39,7 @@ class Switch:
         self.port = port
         self._clock = clock
         self._unix_time = 0.0  # when the clock showed 0, by the last tick
-        self.paths = Paths(port, self._media, self._burst_ended)
+        self.paths: Paths[Participant] = Paths(port, self._media, self._burst_ended)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
@@ -229,7 +229,7 @@ class Switch:
     def _probe(self, participant: Participant, now: float) -> None:
         """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""
         bandwidth = participant.downlink.bandwidth
-        if not participant.receiving or (participant.content and bandwidth.at_ease(now)):
+        if not participant.receiving or (participant.view.content and bandwidth.at_ease(now)):
             return
         participant.downlink.catch_up()
         bandwidth.tick(now)

@@ -299,7 +299,7 @@ class Crowd:
         """What goes out, of this and of what waited, until the next burst comes 8 ms later."""
         stage = self.stage
         for person in stage.people:
-            person.consent.heard(stage.now)
+            person.path.consent.heard(stage.now)
         stage.read()
         stage.now = max(stage.now, self.due)
         for data in packets:

@@ -17,7 +17,8 @@ from server.media.participant import Participant
 from server.media.programme import SEEK_EVERY
 from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
 from server.media.room import Room
-from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Credentials
+from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Consent, Credentials
+from server.media.transport.paths import Path
 from server.media.wire.rtcp import Pli, parse
 from server.media.wire.rtp import RtpPacket
 from server.media.wire.vp8 import Vp8
@@ -86,7 +87,7 @@ class Person:
             name,
             "s",
             "r",
-            Credentials.new(),
+            Path(Credentials.new(), Consent(now), now),
             Link(),
             Uplink(name, PLAN),
             downlink,
@@ -148,7 +149,7 @@ class Stage:
             self.room.enter(person.participant, self.now)
             person.participant.changed = lambda who, state, why: self.room.arrange(who, self.now)
             person.participant.move(person.address, self.now)
-            person.participant.consent.heard(self.now)
+            person.participant.path.consent.heard(self.now)
             person.participant.secured()
 
     def __getitem__(self, name: str) -> Person:
@@ -390,7 +391,7 @@ def test_who_is_cut_off_costs_nothing_and_comes_back_with_a_key_frame_to_the_sam
     assert who.state == "lost"
     stage.run(10)
     assert stage["b"].got == []
-    who.consent.heard(stage.now)
+    who.path.consent.heard(stage.now)
     who.look(stage.now)
     assert who.state == "connected"
     stage.run(1)

@@ -43,8 +43,8 @@ class Pictures:
 
     def arrange(self, participant: Participant, budget: float, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
-        demands = participant.demands = self.demands(participant, now)
-        choice = participant.allocation.decide(demands, budget, now)
+        demands = participant.view.demands = self.demands(participant, now)
+        choice = participant.view.allocation.decide(demands, budget, now)
         by_slot = {demand.slot: demand for demand in demands}
         spare = max(0.0, budget - cost(choice))
         for slot in participant.pictures:
@@ -59,9 +59,9 @@ class Pictures:
                     slot.leave()
         self._keep_stills(participant, by_slot, choice, now)
         watched = frozenset(_watched(demands, choice))
-        if watched != participant.watched:
-            self.urgent |= any(not self._asked(*layer) for layer in watched - participant.watched)
-            participant.watched, self._changed = watched, True
+        if watched != participant.view.watched:
+            self.urgent |= any(not self._asked(*layer) for layer in watched - participant.view.watched)
+            participant.view.watched, self._changed = watched, True
 
     def _asked(self, owner: str, kind: Picture, rid: str) -> bool:
         """Whether its sender sends this layer, or was told to."""
@@ -70,8 +70,8 @@ class Pictures:
     @staticmethod
     def settled(participant: Participant, now: float) -> bool:
         """Whether it is shown the best of all that it wishes for, whole, and all of it arrives."""
-        for demand in participant.demands:
-            option, slot = participant.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
+        for demand in participant.view.demands:
+            option, slot = participant.view.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
             source, segment = slot.showing, slot.segment
             if option is None or source is None or segment is None or slot.awaiting is not None:
                 return False
@@ -83,7 +83,7 @@ class Pictures:
         """The wishes that can be served, each with the ways to do so."""
         return [
             self._demand(want.source, want, participant.pictures[want.slot], now)
-            for want in participant.wants.values()
+            for want in participant.view.wants.values()
             if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
         ]
 
@@ -133,12 +133,12 @@ class Pictures:
 
     def _keep_stills(self, participant: Participant, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
         stills = {number: option for number, option in choice.items() if option.cap == STILL}
-        participant.stills = {number: participant.stills.get(number, float("-inf")) for number in stills}
+        participant.view.stills = {number: participant.view.stills.get(number, float("-inf")) for number in stills}
         for number, option in stills.items():
-            slot, shown_at = participant.pictures[number], participant.stills[number]
+            slot, shown_at = participant.pictures[number], participant.view.stills[number]
             if slot.showing is not None and now - slot.began >= STILL_SHOWN:
                 slot.show(None)
-                participant.stills[number] = now
+                participant.view.stills[number] = now
             elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
                 owner, kind, _ = demands[number].wish
                 slot.show(self._source(owner, kind, option, slot, float("inf"), now)[0], 0)
@@ -163,7 +163,7 @@ class Pictures:
         self._changed, self.urgent, self._recorded, self._switched_at = False, False, recorded, now
         wanted: defaultdict[Named, set[str]] = defaultdict(set)
         for participant in self._participants.values():
-            for owner, kind, rid in participant.watched:
+            for owner, kind, rid in participant.view.watched:
                 wanted[owner, kind].add(rid)
         changed = []
         shared_in = self._screen_codec()

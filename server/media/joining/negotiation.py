@@ -18,6 +18,7 @@ from server.media.participant import Participant
 from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.transport.dtls import DtlsLink, fingerprint
 from server.media.transport.ice import Address, Consent, Credentials
+from server.media.transport.paths import Path
 from server.media.transport.policing import Allowance, Bounds
 from server.media.wire.opus import RATE
 from server.media.wire.rtp import VIDEO_CLOCK
@@ -73,7 +74,7 @@ class Negotiation:
             name,
             secrets.token_hex(8),
             room,
-            credentials,
+            Path(credentials, Consent(now, self._bounds.lost_after, self._bounds.closed_after), now),
             DtlsLink(self._certificate, list(offer.fingerprints), lambda data: self._send_to(participant, data)),
             Uplink(name, _plan(offer)),
             downlink,
@@ -81,13 +82,12 @@ class Negotiation:
             self._send,
             now,
             Allowance(now, self._bounds.uplink_mbit),
-            Consent(now, self._bounds.lost_after, self._bounds.closed_after),
         )
         return participant, answer, _infos(offer)
 
     def _send_to(self, participant: Participant, data: bytes) -> None:
-        if participant.address is not None:
-            self._send(data, participant.address)
+        if participant.path.address is not None:
+            self._send(data, participant.path.address)
 
 
 def _extension(offer: Offer, uri: str) -> int | None:
