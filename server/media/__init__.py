@@ -8,7 +8,7 @@ process    *node → control (its socket), *protocol (what is said there: terms,
 wire       formats alone: *rtp, rtcp, rtcp_build, twcc, vp8, vp9 (screens), opus
 transport  *udp (mmsg: the system calls of many datagrams), intake → *paths (whose?) → ice, dtls, policing; volley (one
            message to many, on its way out)
-joining    *negotiation, sdp, sdp_section, sdp_answer; then there is a *participant
+joining    bounds, *negotiation, sdp, sdp_section, sdp_answer; then there is a *participant
 inward     *switch → *uplink (crowding: a way here that is too thin) → *source, asking (for what was lost), reception,
            clocks; RTCP both ways: *feedback
 outward    *room (sides: with whom it deals) → *forward → runs, *slots, downlink; sender (one by one), audience and

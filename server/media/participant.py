@@ -19,8 +19,9 @@ from server.media.bandwidth import QUEUED, BandwidthEstimator
 from server.media.inward.uplink import Uplink
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Slot
-from server.media.protocol import Kind, Picture, Rung, SessionState
+from server.media.protocol import Picture, Rung, SessionState
 from server.media.red import Redundancy
+from server.media.terms import ALL_KINDS, PICTURES
 from server.media.transport.dtls import DtlsLink
 from server.media.transport.ice import Address, Presence
 from server.media.transport.paths import Path
@@ -28,9 +29,6 @@ from server.media.transport.policing import Allowance
 from server.media.voices import USUAL, Form, copies
 
 log = logging.getLogger(__name__)
-
-ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
-PICTURES: tuple[Picture, ...] = ("camera", "screen")
 
 RTCP_BYTES = 1_200  # of one datagram
 LOOK_EVERY = 0.2  # s between two looks at the link

@@ -17,8 +17,7 @@ from server.media.outward.downlink import UNTOLD
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
-from server.media.participant import ALL_KINDS, PICTURES, Participant
-from server.media.phone.telephone import Telephone
+from server.media.participant import Participant
 from server.media.programme import Programme, Screening
 from server.media.protocol import (
     AUDIO_SLOTS,
@@ -30,8 +29,9 @@ from server.media.protocol import (
     TrackChanged,
     Want,
 )
-from server.media.sides import Member, RoomSink, VoiceSink
+from server.media.sides import Caller, Member, RoomSink, VoiceSink
 from server.media.speakers import SPEAKING, Speakers
+from server.media.terms import ALL_KINDS, PICTURES
 from server.media.voices import VoiceForm
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Room:
     def __init__(self, name: str, forwarder: Forwarder, tell: Callable[[protocol.Event], None]) -> None:
         self.name = name
         self.participants: dict[str, Participant] = {}
-        self.telephones: dict[str, Telephone] = {}
+        self.telephones: dict[str, Caller] = {}
         self.sinks: list[RoomSink] = []
         self.voice_sinks: list[VoiceSink] = []
         self.audible: frozenset[str] = frozenset()  # who may be heard; another object when that has changed
@@ -89,7 +89,7 @@ class Room:
         self._recount(now)
         self._choose_programme(now)
 
-    def enter_telephone(self, telephone: Telephone, now: float) -> None:
+    def enter_telephone(self, telephone: Caller, now: float) -> None:
         """A telephone is a participant from now on; a browser or telephone of that name is not any more."""
         before = self.participants.get(telephone.name)
         if before is not None:
@@ -258,8 +258,8 @@ class Room:
 
     def _switch_layers(self, now: float) -> None:
         """Tell senders which layers somebody watches."""
-        for participant, kind in self.pictures.switch_layers(self.screening.shown, now):
-            self._tell(telling.layers_wanted(participant, kind))
+        for name, kind in self.pictures.switch_layers(self.screening.shown, now):
+            self._tell(telling.layers_wanted(self.participants[name], kind))
 
     def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
         """Send the PLIs that are due to who sends these sources."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from server.media.participant import PICTURES, Participant
+from server.media.participant import Participant
 from server.media.protocol import Event, LayersWanted, Level, LinkChanged, Picture, VoiceWanted
+from server.media.terms import PICTURES
 
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from server.media import protocol as p
+from server.media.joining.bounds import Bounds
 from server.media.joining.sdp import RID
 from server.media.node import ALONE_AND_EMPTY, ALONE_WITH_SESSIONS, Node
 from server.media.phone.bridge import Ports
 from server.media.recording import journal
-from server.media.transport.policing import Bounds
 from server.media.wire.rtcp_build import build_nack, build_pli
 from tests.media.driving import Control, NodeProcess, node_process
 from tests.media.endpoint import EXTENSIONS, RTX, VP8, Endpoint, meeting, picture, voice

@@ -10,6 +10,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from server.media.inward.uplink import OUR_SSRC, Uplink, UplinkPlan
 from server.media.joining import sdp
+from server.media.joining.bounds import Bounds
 from server.media.joining.sdp import Offer, Section
 from server.media.joining.sdp_answer import SlotStream, build_answer
 from server.media.outward.downlink import Downlink
@@ -19,7 +20,7 @@ from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.transport.dtls import DtlsLink, fingerprint
 from server.media.transport.ice import Address, Consent, Credentials
 from server.media.transport.paths import Path
-from server.media.transport.policing import Allowance, Bounds
+from server.media.transport.policing import Allowance
 from server.media.wire.opus import RATE
 from server.media.wire.rtp import VIDEO_CLOCK
 
