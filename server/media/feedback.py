@@ -28,7 +28,7 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
             case rtcp.TransportFeedback(fci=fci):
                 participant.downlink.catch_up()
                 if participant.downlink.bandwidth.feedback(fci, now):
-                    participant.judge_link(room.voice.form, now)
+                    participant.judge_link(room.voice_form.present, now)
                     room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1

@@ -31,7 +31,7 @@ from server.media.voices import USUAL, Form, copies
 log = logging.getLogger(__name__)
 
 RTCP_BYTES = 1_200  # of one datagram
-LOOK_EVERY = 0.2  # s between two looks at the link
+COPIES_JUDGED_EVERY = 0.2  # s
 NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
@@ -182,7 +182,7 @@ class Participant:
 
         Five looks a second are enough.
         """
-        if now - self._judged < LOOK_EVERY:
+        if now - self._judged < COPIES_JUDGED_EVERY:
             return
         self._judged = now
         known = self.downlink.bandwidth

@@ -52,7 +52,7 @@ class Room:
         self.audible: frozenset[str] = frozenset()  # who may be heard; another object when that has changed
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
-        self.voice = VoiceForm()
+        self.voice_form = VoiceForm()
         self.pictures = Pictures(self.participants, self._rank)
         self.screening = Screening(self.programme, self.sinks, self.pictures.best, self.ask_for_key_frames)
         self._forwarder = forwarder
@@ -224,7 +224,7 @@ class Room:
 
     def _voice_rate(self, participant: Participant) -> float:
         """bit/s that one voice takes of a subscriber's link."""
-        return self.voice.form.rate(participant.copying.redundancy.copies)
+        return self.voice_form.present.rate(participant.copying.redundancy.copies)
 
     def needed(self, participant: Participant) -> float:
         """bit/s that the link must be known to carry for all that the subscriber wishes for."""
@@ -305,7 +305,8 @@ class Room:
         """The form of voices goes by the link that carries least; one that is interrupted tells nothing."""
         self._followed_at = now
         links = (person.downlink for person in self.participants.values() if person.receiving)
-        self.voice.step(min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD), now)
+        weakest = min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD)
+        self.voice_form.step(weakest, now)
 
     def look_after(self, participant: Participant, now: float) -> None:
         """Once a second for each: what no longer arrives, and layers that came, went or now fit better."""
@@ -317,8 +318,8 @@ class Room:
         if not self._stays(participant, now):
             self.arrange(participant, now)
         self._tell_link(participant, now)
-        if participant.state == "connected" and participant.told_form != self.voice.form:
-            participant.told_form = self.voice.form
+        if participant.state == "connected" and participant.told_form != self.voice_form.present:
+            participant.told_form = self.voice_form.present
             self._tell(telling.voice_wanted(participant))
 
     def _stays(self, participant: Participant, now: float) -> bool:

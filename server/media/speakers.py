@@ -20,7 +20,7 @@ _GROW, _FADE = 0.05, 0.007  # and `loudness`: of phrases; neither a slam nor a b
 
 
 @dataclass
-class _Voice:
+class _Talker:
     level: float
     packet_at: float
     spoke_at: float
@@ -44,13 +44,13 @@ class Speakers:
 
     def __init__(self, slots: int) -> None:
         self.slots: list[str | None] = [None] * slots
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Talker] = {}
 
     def heard(self, participant: str, level: int, now: float) -> bool:
         """A voice packet of this level (0..127) came; true when it is worth choosing again at once."""
         voice = self._voices.get(participant)
         if voice is None:
-            self._voices[participant] = _Voice(level, now, now if level >= SPEAKING else now - PAUSE)
+            self._voices[participant] = _Talker(level, now, now if level >= SPEAKING else now - PAUSE)
             return True
         silent = voice.level < SPEAKING
         voice.follow(level, now)
@@ -75,7 +75,7 @@ class Speakers:
                 self.slots[number] = newcomer
         return self.slots != before
 
-    def _slot_for(self, audible: dict[str, _Voice], newcomer: str, now: float) -> int | None:
+    def _slot_for(self, audible: dict[str, _Talker], newcomer: str, now: float) -> int | None:
         if None in self.slots:
             return self.slots.index(None)
         if audible[newcomer].level < SPEAKING:

@@ -16,7 +16,7 @@ from server.media.protocol import SessionChanged
 from server.media.switch import REPORTS_AT_ONCE
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
-from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
+from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
 from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.wire import rtcp, rtcp_build
 from server.media.wire.rtp import RtpPacket, build_header
@@ -183,10 +183,10 @@ def test_who_runs_to_and_fro_is_followed_and_does_not_fill_the_log(
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
 def test_giant_and_tiny_datagrams(stage: Stage, hand: Hand, first: int) -> None:
-    for size in (1, 2, 3, 4, 11, 12, 13, 19, 20, LARGEST):
+    for size in (1, 2, 3, 4, 11, 12, 13, 19, 20, LARGEST_DATAGRAM):
         hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
     assert stage.switch.paths.refused["giant"] == 0
-    for size in (LARGEST + 1, 2048):
+    for size in (LARGEST_DATAGRAM + 1, 2048):
         hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
     assert stage.switch.paths.refused["giant"] == 2
     stage.tick()
@@ -195,12 +195,12 @@ def test_giant_and_tiny_datagrams(stage: Stage, hand: Hand, first: int) -> None:
 def test_the_largest_packets_fit_the_forwarder_s_memory(stage: Stage, hand: Hand) -> None:
     """A burst of them is laid end to end where libsrtp writes behind each: an octet too many is somebody else's."""
     for number in range(40):
-        hand(picture(number, number * 3000).ljust(LARGEST - number % 4, b"p"), ATTACKER)
+        hand(picture(number, number * 3000).ljust(LARGEST_DATAGRAM - number % 4, b"p"), ATTACKER)
     stage.switch.paths.burst_ended(stage.now)
     got = [batch for batch in stage.port.batches if batch[3]]
     assert sum(-(-len(batch[0]) // batch[1]) for batch in got) == 2 * 40
     largest = max(batch[1] for batch in got)
-    assert LARGEST < largest <= stage.switch.forwarder._sender._arena.size
+    assert LARGEST_DATAGRAM < largest <= stage.switch.forwarder._sender._arena.size
 
 
 def test_a_publisher_of_fifty_megabits_is_policed_and_the_others_are_not(stage: Stage, hand: Hand) -> None:
@@ -353,5 +353,5 @@ def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Ha
 
 
 def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
-    assert paths.LARGEST >= 1_472, "an Ethernet frame's worth"
+    assert paths.LARGEST_DATAGRAM >= 1_472, "an Ethernet frame's worth"
     assert RtpPacket.parse(voice(1, 1)).payload

@@ -128,9 +128,7 @@ class Source:
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.changing: set[Slot] = set()
-        self.audiences: tuple[list[Audience], list[Slot]] | None = (
-            None  # of `slots`, None when that is to be found anew
-        )
+        self.audiences: tuple[list[Audience], list[Slot]] | None = None  # of `slots`; None: to be found anew
         self.rates = (0.0,) * (TOP_LAYER + 1)
         self.frame_rate = 0.0
         self.resumes = False  # whether its newest packet came after a pause, or is the first

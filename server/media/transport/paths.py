@@ -21,7 +21,7 @@ from server.media.transport.udp import UdpPort
 
 ADDRESS_IS_DEAD = 3.0  # s without a check on the old path before a new one is believed without USE-CANDIDATE
 
-LARGEST = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
+LARGEST_DATAGRAM = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
 KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interfaces
 
 
@@ -99,7 +99,7 @@ class Paths(Generic[P]):
         self.received += 1
         first = data[0]
         try:
-            if len(data) > LARGEST:
+            if len(data) > LARGEST_DATAGRAM:
                 self.refused["giant"] += 1
             elif 128 <= first < 192:
                 participant = self._by_address.get(source)
