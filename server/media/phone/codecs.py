@@ -16,7 +16,7 @@ from server.media.phone.g711 import ALAW, G711, LINE_RATE, ULAW
 from server.media.wire import opus
 from server.media.wire.opus import Samples
 
-FRAME_TIME = 0.02  # s
+FRAME_TIME = opus.FRAME / opus.RATE  # s
 
 Rate = int
 """Samples a second."""
