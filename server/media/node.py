@@ -21,9 +21,9 @@ from pathlib import Path
 from server.media.calls import Calls
 from server.media.commands import Commands
 from server.media.control import ControlServer
+from server.media.joining.bounds import Bounds
 from server.media.phone.bridge import Ports
 from server.media.switch import Switch
-from server.media.transport.policing import Bounds
 from server.media.transport.udp import UdpPort
 
 log = logging.getLogger(__name__)

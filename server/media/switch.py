@@ -39,7 +39,7 @@ class Switch:
         self.port = port
         self._clock = clock
         self._unix_time = 0.0  # when the clock showed 0, by the last tick
-        self.paths = Paths(port, self._media, self._burst_ended)
+        self.paths: Paths[Participant] = Paths(port, self._media, self._burst_ended)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
@@ -229,7 +229,7 @@ class Switch:
     def _probe(self, participant: Participant, now: float) -> None:
         """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""
         bandwidth = participant.downlink.bandwidth
-        if not participant.receiving or (participant.content and bandwidth.at_ease(now)):
+        if not participant.receiving or (participant.view.content and bandwidth.at_ease(now)):
             return
         participant.downlink.catch_up()
         bandwidth.tick(now)
@@ -237,9 +237,9 @@ class Switch:
             return  # what there is already is too much
         probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))
         if probe is not None:
-            self.forwarder.probe(participant.pictures, probe.size, now)
+            self.forwarder.rtx.probe(participant.pictures, probe.size, now)
         elif bandwidth.interrupted:
-            self.forwarder.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
+            self.forwarder.rtx.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
 
     def _once_a_second(self, participant: Participant, now: float, wall: float) -> None:
         participant.look(now)

@@ -9,8 +9,8 @@ from pylibsrtp import Policy, Session
 from server.media.outward.downlink import Downlink
 from server.media.outward.ledger import Ledger
 from server.media.outward.slots import Slot
-from server.media.outward.volley import Volley
 from server.media.transport.ice import Address
+from server.media.transport.volley import Volley
 from server.media.wire.rtp import RtpPacket, is_rtcp
 
 KEY = bytes(range(28))

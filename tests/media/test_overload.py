@@ -215,7 +215,7 @@ class SlowPort(MemoryPort):
 def slow(stage: Stage) -> SlowPort:
     """The port of a stage from now on."""
     port = stage.port = SlowPort(stage)
-    stage.switch.forwarder._sender.port = port  # type: ignore[assignment]
+    stage.switch.forwarder._sender._port = port  # type: ignore[assignment]
     return port
 
 
@@ -258,7 +258,7 @@ class Crowd:
         self.cameras = [
             Layered(f"p{number}", (CHROMIUM, FIREFOX)[number % 2], random.Random(number)) for number in range(3)
         ]
-        stage.room.remove_sink(stage.room.sinks[0], stage.now)
+        stage.room.screening.end(stage.room.sinks[0], stage.now)
         stage.room.set_floor(["p0"], stage.now)
         for person in stage.people:
             person.downlink.element = person.downlink.step = 0  # links that carry all of it
@@ -299,7 +299,7 @@ class Crowd:
         """What goes out, of this and of what waited, until the next burst comes 8 ms later."""
         stage = self.stage
         for person in stage.people:
-            person.consent.heard(stage.now)
+            person.path.consent.heard(stage.now)
         stage.read()
         stage.now = max(stage.now, self.due)
         for data in packets:

@@ -12,7 +12,7 @@ import pytest
 
 from server.media.transport import udp
 from server.media.transport.ice import Address
-from server.media.transport.intake import MOST
+from server.media.transport.intake import MOST_DATAGRAMS
 from server.media.transport.udp import GATHERING, MOST_TAKEN, UdpPort
 
 
@@ -148,14 +148,14 @@ async def test_many_datagrams_and_few_all_arrive(peer: socket.socket, pause: flo
 def test_all_that_waits_is_one_burst_but_not_without_an_end(peer: socket.socket) -> None:
     port, collector = UdpPort("127.0.0.1", 0), Collector()
     taken: list[tuple[int, bool]] = []
-    port._intake.take = lambda number: [(b"x", ("127.0.0.1", 1))] * MOST  # type: ignore[method-assign]
+    port._intake.take = lambda number: [(b"x", ("127.0.0.1", 1))] * MOST_DATAGRAMS  # type: ignore[method-assign]
     port._look_again = lambda handler, came, more, took: taken.append((came, more))  # type: ignore[method-assign]
     port._take(collector)
     assert taken == [(MOST_TAKEN, True)] and collector.bursts == 1
-    waiting = [MOST, MOST, 3]
+    waiting = [MOST_DATAGRAMS, MOST_DATAGRAMS, 3]
     port._intake.take = lambda number: [(b"x", ("127.0.0.1", 1))] * waiting.pop(0)  # type: ignore[method-assign]
     port._take(collector)
-    assert taken[1:] == [(2 * MOST + 3, False)] and collector.bursts == 2
+    assert taken[1:] == [(2 * MOST_DATAGRAMS + 3, False)] and collector.bursts == 2
     port._socket.close()
 
 
@@ -218,7 +218,7 @@ async def test_where_nothing_comes_the_port_is_not_looked_at(peer: socket.socket
 
 
 def test_more_than_fits_one_burst_is_looked_at_at_once(peer: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(udp, "MOST_TAKEN", MOST)
+    monkeypatch.setattr(udp, "MOST_TAKEN", MOST_DATAGRAMS)
     pauses: list[float] = []
 
     class Loop:
@@ -229,9 +229,9 @@ def test_more_than_fits_one_burst_is_looked_at_at_once(peer: socket.socket, monk
 
     port, collector = UdpPort("127.0.0.1", 0, clock=lambda: 1.0), Collector()
     monkeypatch.setattr(asyncio, "get_running_loop", Loop)
-    for _ in range(MOST + 1):
+    for _ in range(MOST_DATAGRAMS + 1):
         peer.sendto(b"x", ("127.0.0.1", port.number))
     port._take(collector)
     port._take(collector)
-    assert len(collector.got) == MOST + 1 and pauses == [0.0, GATHERING]
+    assert len(collector.got) == MOST_DATAGRAMS + 1 and pauses == [0.0, GATHERING]
     port._socket.close()

@@ -20,7 +20,7 @@ ANNOUNCEMENT = "."
 FORGET_AFTER = 30.0  # s without a packet after which a browser's voice is forgotten
 
 
-class _Voice:
+class _Browser:
     """A browser's voice on its way to the telephones."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Conference:
         self.room, self.bridge = room, bridge
         self._clock = clock
         self._by_call: dict[str, Telephone] = {}
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Browser] = {}
         self._audible: frozenset[str] | None = None
         self._announcement: Player | None = None
         self._frames = 0  # of 20 ms since the beginning
@@ -138,6 +138,6 @@ class Conference:
         voice = self._voices.get(participant)
         if voice is None:
             self._voices = {name: one for name, one in self._voices.items() if now - one.heard_at < FORGET_AFTER}
-            voice = self._voices[participant] = _Voice()
+            voice = self._voices[participant] = _Browser()
         voice.heard_at = now
         voice.playout.push(payload, rtp_timestamp, now)

@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from server.media.outward.volley import UDP_SEGMENT, Volley
 from server.media.transport.ice import Address
-from server.media.transport.intake import MOST, Intake
+from server.media.transport.intake import MOST_DATAGRAMS, Intake
+from server.media.transport.mmsg import UDP_SEGMENT
+from server.media.transport.volley import Volley
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ Clock = Callable[[], float]
 
 GATHERING = 0.001  # s between two looks at the socket while something comes
 IN_VAIN = 10  # looks in a row that found nothing, after which the kernel is asked to wake us
-MOST_TAKEN = 4 * MOST  # datagrams of a burst: whatever waits, but not without an end
+MOST_TAKEN = 4 * MOST_DATAGRAMS  # datagrams of a burst: whatever waits, but not without an end
 RECEIVE_BUFFER = 1 << 20  # bytes; about a quarter second of a full uplink
 SEND_BUFFER = 2 << 20
 WAITING_VOICES = 512  # voice packets kept while the send buffer is full
@@ -41,7 +42,7 @@ class DatagramHandler(Protocol):
     """Who gets what arrives."""
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
-        """One datagram, at most `intake.LARGEST` bytes, that waited at `now`; must not raise."""
+        """One datagram, at most `intake.MOST_BYTES` bytes, that waited at `now`; must not raise."""
 
     def burst_ended(self, now: float) -> bool:
         """All that had arrived was handed over: send what came of it. True asks to be called again soon, for the rest.
@@ -96,7 +97,7 @@ class UdpPort:
             while more and came < MOST_TAKEN:
                 datagrams = self._intake.take(self._socket.fileno())
                 came += len(datagrams)
-                more = len(datagrams) == MOST
+                more = len(datagrams) == MOST_DATAGRAMS
                 for data, source in datagrams:
                     if data:
                         handler.datagram(data, source, began)
