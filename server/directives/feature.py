@@ -18,6 +18,7 @@ from server.directives import (
     exchange_answers,
     exporting,
     home,
+    outgoing,
     pages,
     posting,
     registering,
@@ -88,6 +89,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     parts = (
         api,
         downloads,
+        outgoing,
         pages,
         withdrawing,
         timing,

@@ -1,4 +1,4 @@
-"""Pages of directives: what came, what went out, one directive for its reader, one delivery for the issuer."""
+"""Pages of directives: what came, one directive for its reader, one delivery for the issuer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.accounts.permissions import Permission, Role
 from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, service
-from server.directives.api import InboxQuery, OutboxQuery, inbox_page
+from server.directives.api import InboxQuery, inbox_page
 from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
@@ -120,21 +120,6 @@ async def get_inbox(request: web.Request) -> web.Response:
     if who.role is Role.VILLAGE_HEAD and not query.done:
         context["one_tap"] = await request.app[STORE].read(service.due_first, who, policy, UNREGISTERED)
     return await render(request, "directives/inbox.html", context)
-
-
-async def get_outbox(request: web.Request) -> web.Response:
-    """Drafts, and what was issued with its counts."""
-    page = read_query(request, OutboxQuery).page
-    who, store = principal(request), request.app[STORE]
-    found = await store.read(service.outbox, who, request.app[POLICY], page)
-    decisions = await store.read(service.decisions, who) if who.may(Permission.REVIEW_RESPONSE) else None
-    return await render(request, "directives/outbox.html", {"outbox": found, "page": page, "decisions": decisions})
-
-
-async def get_decisions(request: web.Request) -> web.Response:
-    """Directives of ours about whose recipients something is to be decided."""
-    found = await request.app[STORE].read(service.decisions, principal(request))
-    return await render(request, "directives/decide.html", {"decisions": found})
 
 
 async def get_directive(request: web.Request) -> web.Response:
@@ -350,8 +335,6 @@ async def post_send_back(request: web.Request) -> web.Response:
 _READ, _FOLLOW, _ID = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, "{id:\\d+}"
 ROUTES = [
     Route("GET", "/directives/in", get_inbox, _READ),
-    Route("GET", "/directives/out", get_outbox, _FOLLOW),
-    Route("GET", "/directives/decide", get_decisions, Permission.REVIEW_RESPONSE),
     Route("GET", f"/directives/{_ID}", get_directive, _READ),
     Route("GET", f"/directives/{_ID}/board", get_board, _FOLLOW),
     Route("POST", f"/directives/{_ID}/register", post_register, Permission.REGISTER_DELIVERY),

@@ -27,21 +27,18 @@ from server.directives.service.edxml_status import status_of_delivery, status_of
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.hand_back import hand_back
 from server.directives.service.issue import create_and_issue, issue, submit
+from server.directives.service.late_lists import late, late_page
 from server.directives.service.numbers import declare_gap, gaps_of
+from server.directives.service.outbox import drafts, issued, outbox, waiting
 from server.directives.service.overview import Tile, Worst, overview
 from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
-    drafts,
-    issued,
-    late,
     may_watch_board,
     open_delivery,
     open_directive,
-    outbox,
     place_of_file,
-    waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
 from server.directives.service.received import due_first, inbox, unread
@@ -115,6 +112,7 @@ __all__ = [
     "issued",
     "keep_spoken",
     "late",
+    "late_page",
     "may_watch_board",
     "my_alarms",
     "name_holders",
