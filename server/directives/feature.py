@@ -12,6 +12,7 @@ from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
 from server.directives import (
+    accepting,
     api,
     downloads,
     exchange,
@@ -91,6 +92,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
         downloads,
         outgoing,
         pages,
+        accepting,
         withdrawing,
         timing,
         posting,

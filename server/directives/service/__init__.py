@@ -17,7 +17,7 @@ from server.directives.service.calling import (
 )
 from server.directives.service.carried import carried_on
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
-from server.directives.service.deciding import decisions
+from server.directives.service.deciding import Further, ToJudge, answers_to_judge, decisions, further_to_decide
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
@@ -63,16 +63,19 @@ from server.directives.service.withdraw import answer_recall, recall, waive
 __all__ = [
     "Confirmed",
     "DraftError",
+    "Further",
     "Reading",
     "Show",
     "Standing",
     "Tile",
+    "ToJudge",
     "View",
     "Worst",
     "accept",
     "acknowledge_alarms",
     "answer_edxml_recall",
     "answer_recall",
+    "answers_to_judge",
     "arrived",
     "ask_extension",
     "assign",
@@ -104,6 +107,7 @@ __all__ = [
     "due_first",
     "edit_draft",
     "edxml_of",
+    "further_to_decide",
     "gaps_of",
     "hand_back",
     "inbox",
