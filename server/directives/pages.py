@@ -154,6 +154,7 @@ async def show_directive(
         **await _board_context(request, opened),
         "delivery": opened.delivery,
         "carried_on": [],
+        "addressees": opened.addressees,
         "chain": opened.chain,
         "can": _possible(opened.delivery),
         "may_recall": any(Event.RECALL in possible(state) for state in opened.states),

@@ -19,6 +19,7 @@ from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
+from server.directives.service.addressees import addressees
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.branches import View, branches_of, units_read
@@ -57,7 +58,8 @@ def open_directive(
         shown = directive_shape(tx, row)
         if own.state is State.RECALLED:  # the unit has destroyed its copy: it knows of the document, not what it says
             shown = msgspec.structs.replace(shown, body="", attachments=[], questions=[])
-        return Opened(directive=shown, delivery=own, chain=chain(tx, who, directive_id))
+        others = addressees(tx, policy, row, own.role)
+        return Opened(directive=shown, delivery=own, addressees=others, chain=chain(tx, who, directive_id))
     directive_of_ours(tx, who, directive_id)
     if row.state != DirectiveState.ISSUED:
         if not who.may(Permission.DRAFT_DIRECTIVE):

@@ -53,6 +53,7 @@ from server.directives.shapes.lists import (
     UnitDay,
 )
 from server.directives.shapes.views import (
+    Addressee,
     Assigned,
     Attachment,
     Branch,
@@ -78,6 +79,7 @@ from server.directives.shapes.views import (
 
 __all__ = [
     "AcceptInput",
+    "Addressee",
     "AlarmDone",
     "AlarmLine",
     "Alarms",
