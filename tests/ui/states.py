@@ -151,6 +151,7 @@ STATES = (
     State("board-tree-late", "chutich", "/directives/out", (FLOOD_CHECK, "a[href$='show=late']")),
     State("board-tree-nobody", "chutich", "/directives/out", (POVERTY, "a[href$='show=unregistered']")),
     State("board-review", "chutich", "/directives/out", (POVERTY, "a[href$='show=review']")),
+    State("delivery-one-by-one", "chutich", "/directives/out", (POVERTY, "a[href$='show=review']", "Cam Tuyền")),
     State("decide", "chutich", "/directives/decide"),
     State("late", "chutich", "/directives/late"),
     State("late-unit", "chutich", "/directives/late", ("Xã Cam Nghĩa",)),
