@@ -22,7 +22,7 @@ from server.directives.rules import RecipientRole, State, Timeliness
 from server.directives.shapes import Delivery, Directive, Opened
 from server.http.i18n import _
 
-WIDTH = A4[0] - 2 * MARGIN
+WIDTH = A4[0] - 2 * MARGIN - 12  # as wide as the text: a frame leaves six points at each side
 STATES = {
     State.SENT: _("Đã gửi"),
     State.ARRIVED: _("Đã đến máy"),
@@ -74,7 +74,8 @@ class _Sheet:
         """A line “Name: words”, if there is anything to say."""
         if not words:
             return []
-        return [Paragraph(f"<b>{escape(self.say(name))}:</b> {escape(words)}", self.styles["body"])]
+        said = escape(words).replace("\n", "<br/>")
+        return [Paragraph(f'<font name="Tinos-Bold">{escape(self.say(name))}:</font> {said}', self.styles["body"])]
 
     def state(self, delivery: Delivery) -> str:
         """How a delivery stands, in words."""
@@ -121,7 +122,7 @@ def _head(sheet: _Sheet, directive: Directive) -> list[Flowable]:
         Spacer(1, 4 * mm),
         *sheet.fact(_("Số, ký hiệu"), directive.number_text),
         *sheet.fact(_("Ngày ban hành"), sheet.moment(directive.issued_at)),
-        *sheet.fact(_("Người ký ban hành"), f"{directive.signer_authority} {signed}".strip()),
+        *sheet.fact(_("Người ký ban hành"), f"{directive.signer_authority}\n{signed}".strip()),
         *sheet.fact(_("Hạn trả lời"), sheet.moment(directive.deadline) or say(_("Không yêu cầu"))),
     ]
 
