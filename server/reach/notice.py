@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     RETURNED = "returned"
     RECALL_REFUSED = "recall_refused"
     WAIVED = "waived"
+    PRESSED = "pressed"
     ASKED = "asked"
     GRANTED = "granted"
     REFUSED = "refused"

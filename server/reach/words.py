@@ -30,6 +30,7 @@ _TITLES = {
     NoticeKind.RETURNED: _("Nơi nhận trả lại văn bản"),
     NoticeKind.RECALL_REFUSED: _("Nơi nhận không đồng ý thu hồi"),
     NoticeKind.WAIVED: _("Được miễn thực hiện"),
+    NoticeKind.PRESSED: _("Đôn đốc thực hiện"),
     NoticeKind.ASKED: _("Xin gia hạn, chờ quyết định"),
     NoticeKind.GRANTED: _("Đã cho gia hạn"),
     NoticeKind.REFUSED: _("Không cho gia hạn"),
@@ -53,6 +54,7 @@ _SENTENCES = {
     NoticeKind.REWORK: _("Nơi ban hành yêu cầu bổ sung báo cáo về văn bản dưới đây. Xin mở để xem cần bổ sung gì."),
     NoticeKind.RETURNED: _("Đơn vị nêu dưới đây đã trả lại văn bản mà không tiếp nhận. Xin mở để xem lý do."),
     NoticeKind.WAIVED: _("Nơi ban hành đã miễn cho đơn vị thực hiện văn bản dưới đây. Xin thôi làm tiếp."),
+    NoticeKind.PRESSED: _("Nơi ban hành đôn đốc đơn vị về văn bản dưới đây. Xin mở và xử lý ngay."),
     NoticeKind.ASKED: _("Đơn vị nêu dưới đây xin gia hạn trả lời. Xin mở để xem và quyết định."),
     NoticeKind.GRANTED: _("Nơi ban hành đã cho gia hạn. Hạn mới ghi dưới đây."),
     NoticeKind.REFUSED: _("Nơi ban hành không cho gia hạn. Hạn trả lời vẫn như cũ."),
@@ -176,6 +178,9 @@ class Words:
         if len(subject) > _PUSH_SUBJECT:
             subject = subject[: _PUSH_SUBJECT - 1].rstrip() + "…"
         body = " · ".join(part for part in (notice.number, subject, self.tied(notice), self.due(notice)) if part)
-        urgent = notice.kind is NoticeKind.ESCALATION or notice.urgency in ("FLASH", "VERY_URGENT")
+        urgent = notice.kind in (NoticeKind.ESCALATION, NoticeKind.PRESSED) or notice.urgency in (
+            "FLASH",
+            "VERY_URGENT",
+        )
         tag = f"directive-{notice.directive}"
         return Push(title=self.title(notice), body=body, href=notice.href, tag=tag, urgent=urgent)

@@ -30,6 +30,7 @@ from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.overview import Tile, Worst, overview
 from server.directives.service.posts import name_holders, posts_of
+from server.directives.service.pressing import press
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
@@ -127,6 +128,7 @@ __all__ = [
     "overview",
     "place_of_file",
     "posts_of",
+    "press",
     "questions_to_us",
     "reachable",
     "reading_of",

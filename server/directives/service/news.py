@@ -173,17 +173,21 @@ def _tell(
 
 def _announce(tx: Transaction, notice: Notice, unit: int, people: Collection[int]) -> None:
     """The same on the open pages of the people, who are of this unit."""
-    body = {
+    kind = "delivery.assigned" if notice.kind is NoticeKind.ASSIGNED else "delivery.news"
+    tx.emit(kind, [unit], announced(notice, people))
+
+
+def announced(notice: Notice, people: Collection[int]) -> dict[str, Any]:
+    """The body of the event that tells `people` of a notice on their pages."""
+    return {
+        "what": notice.kind.value,
         "directive": notice.directive,
         "subject": notice.subject,
+        "unit_names": list(notice.unit_names),
         "exercise": notice.exercise,
         "accounts": sorted(people),
         "href": notice.href,
     }
-    if notice.kind is NoticeKind.ASSIGNED:
-        tx.emit("delivery.assigned", [unit], body)
-    else:
-        tx.emit("delivery.news", [unit], {"what": notice.kind.value, "unit_names": list(notice.unit_names), **body})
 
 
 def _members(tx: Transaction, unit: int) -> set[int]:

@@ -9,6 +9,7 @@ from server.directives.shapes.done import (
     EdxmlAnswered,
     EdxmlDone,
     EdxmlRegistered,
+    PressDone,
     RecallDone,
 )
 from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
@@ -27,6 +28,8 @@ from server.directives.shapes.inputs import (
     LongText,
     Moment,
     PostsInput,
+    PressInput,
+    PressWhich,
     RecallAnswer,
     RecallInput,
     Recipient,
@@ -123,6 +126,9 @@ __all__ = [
     "Outbox",
     "PostHolders",
     "PostsInput",
+    "PressDone",
+    "PressInput",
+    "PressWhich",
     "RecallAnswer",
     "RecallDone",
     "RecallInput",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
@@ -132,6 +133,21 @@ class RecallInput(msgspec.Struct, frozen=True, kw_only=True):
 
     note: Words
     units: list[int] = []
+    command_id: CommandId = ""
+
+
+class PressWhich(StrEnum):
+    """Which recipients are pressed."""
+
+    LATE = "late"
+    UNREGISTERED = "unregistered"
+
+
+class PressInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Press those of `units`, or of all, that are late or have not registered; with `which` only the ones or others."""
+
+    units: list[int] = []
+    which: PressWhich | None = None
     command_id: CommandId = ""
 
 

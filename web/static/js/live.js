@@ -70,6 +70,7 @@ const NEWS = {
   asked: "asked",
   granted: "granted",
   refused: "refused",
+  pressed: "pressed",
 };
 const FOR_SOME = {
   "delivery.reminder": "reminder",
@@ -84,7 +85,7 @@ const FOR_SOME = {
 for (const [kind, text] of Object.entries(FOR_SOME)) {
   document.addEventListener(`giaoban:${kind}`, ({ detail }) => {
     if (!(detail.accounts ?? []).map(String).includes(accountId)) return;
-    announce(detail, typeof text === "string" ? text : text(detail), kind === "delivery.escalated");
+    announce(detail, typeof text === "string" ? text : text(detail), kind === "delivery.escalated" || detail.what === "pressed");
   });
 }
 
