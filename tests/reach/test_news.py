@@ -341,7 +341,9 @@ def test_the_named_chair_is_told_alone(work: Work, store: Store) -> None:
     store.write_now(lambda tx: tx.execute(sa.insert(membership_table).values(**values)))
     to_sign(work)
     assert work.heard(NoticeKind.TO_SIGN) == ["chutich", "chutich.camthuy"]
-    store.write_now(service.name_holders, clerk, PostsInput(post=Post.CHAIR, accounts=[deputy, clerk.account_id]))
+    store.write_now(
+        service.name_holders, clerk, POLICY, PostsInput(post=Post.CHAIR, accounts=[deputy, clerk.account_id])
+    )
     made = to_sign(work)
     last = [account for account, _way, what in told(store, NoticeKind.TO_SIGN) if what.directive == made]
     assert last == [deputy], "and no clerk, who cannot sign"

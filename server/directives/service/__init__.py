@@ -29,7 +29,7 @@ from server.directives.service.hand_back import hand_back
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.overview import Tile, Worst, overview
-from server.directives.service.posts import name_holders, posts_of
+from server.directives.service.posts import add_turn, drop_turn, name_holders, posts_of
 from server.directives.service.pressing import press
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
@@ -75,6 +75,7 @@ __all__ = [
     "Worst",
     "accept",
     "acknowledge_alarms",
+    "add_turn",
     "answer_edxml_recall",
     "answer_recall",
     "arrived",
@@ -105,6 +106,7 @@ __all__ = [
     "draft_of_edxml",
     "drafts",
     "drop_spoken",
+    "drop_turn",
     "due_first",
     "edit_draft",
     "edxml_of",

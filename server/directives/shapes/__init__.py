@@ -12,7 +12,7 @@ from server.directives.shapes.done import (
     PressDone,
     RecallDone,
 )
-from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
+from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, Turn, UnitPosts
 from server.directives.shapes.inputs import (
     AcceptInput,
     AlarmsInput,
@@ -38,6 +38,7 @@ from server.directives.shapes.inputs import (
     ReturnInput,
     ScheduleInput,
     SendBackInput,
+    TurnInput,
     Upload,
     WaiveInput,
     Words,
@@ -145,6 +146,8 @@ __all__ = [
     "Source",
     "SpokenAnswer",
     "ToDecide",
+    "Turn",
+    "TurnInput",
     "UnitDay",
     "UnitPosts",
     "Upload",

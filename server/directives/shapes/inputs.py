@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -205,6 +205,15 @@ class PostsInput(msgspec.Struct, frozen=True, kw_only=True):
 
     post: Post
     accounts: list[int] = []
+
+
+class TurnInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody holds a post from a day on, until the end of another; without that for the one day."""
+
+    post: Post
+    account: int
+    first: date
+    last: date | None = None
 
 
 class AlarmsInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,8 +138,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
     for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
-    `pressed_at`: when the issuer last pressed the unit (đôn đốc), on the board. `unreachable`: it has not arrived, nobody of
-    the unit has signed in for long, and nobody has a telephone number.
+    `pressed_at`, on the board: when the issuer last pressed the unit. `unreachable`: it has not arrived, nobody of the
+    unit has signed in for long, and nobody has a telephone number.
     """
 
     id: int
