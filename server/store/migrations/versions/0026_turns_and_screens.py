@@ -1,4 +1,4 @@
-"""People on duty for a post for some days."""
+"""People on duty for a post for some days, and sessions of screens that show a wall."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Go forward."""
+    op.add_column("session", sa.Column("screen", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_table(
         "post_turn",
         sa.Column("id", sa.Integer(), nullable=False),
