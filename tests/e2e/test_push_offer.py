@@ -48,7 +48,7 @@ def home(app: App, browser: Browser, who: str, script: str = UNDECIDED) -> Page:
 
 def devices(app: App) -> int:
     store = Store(f"sqlite:///{app.folder}/giaoban.db")
-    found = store.read_now(lambda tx: tx.connection.exec_driver_sql("SELECT count(*) FROM reach_subscription").scalar())
+    found = store.read_now(lambda tx: tx.connection.exec_driver_sql("SELECT count(*) FROM push_subscription").scalar())
     store.close()
     return int(found)
 
