@@ -6,7 +6,7 @@ from aiohttp import web
 
 from server.accounts.identify import COOKIE
 from server.accounts.sessions import Opened
-from server.http.keys import SETTINGS
+from server.http.keys import SETTINGS, STORE
 
 
 def is_https(request: web.Request) -> bool:
@@ -22,7 +22,7 @@ def set_session_cookie(request: web.Request, reply: web.StreamResponse, opened: 
     reply.set_cookie(
         COOKIE,
         opened.secret,
-        max_age=request.app[SETTINGS].access.session_hours * 3600,
+        max_age=int((opened.expires_at - request.app[STORE].clock()).total_seconds()),
         path="/",
         httponly=True,
         samesite="Lax",

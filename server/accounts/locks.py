@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.model import sign_in_counter as counter
 from server.accounts.rules import ADDRESS_FACTOR, pause_after
@@ -47,8 +46,7 @@ def begin_try(tx: Transaction, username: str, address: str, access: Access) -> N
 
 def _locked_row(tx: Transaction, key: str) -> Any:
     """The counter's row, made if missing and locked until the commit: two tries at once are counted as two."""
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(counter)
-    tx.execute(insert.values(key=key, failures=0, last_at=tx.now).on_conflict_do_nothing(index_elements=["key"]))
+    tx.claim(counter, key=key, failures=0, last_at=tx.now)
     return tx.one(sa.select(counter).where(counter.c.key == key).with_for_update())
 
 

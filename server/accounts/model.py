@@ -45,7 +45,9 @@ session_table = Table(
     sa.Column("revoked_at", UtcDateTime),
     sa.Column("user_agent", sa.String(200), nullable=False),
     sa.Column("address", sa.String(60), nullable=False),
+    sa.Column("screen", sa.Boolean, nullable=False, server_default=sa.false()),
 )
+"""Sign-ins; a `screen` shows a hall's wall and may do nothing else."""
 
 sign_in_counter = Table(
     "sign_in_counter",

@@ -151,6 +151,16 @@ async def post_end_others(request: web.Request) -> web.Response:
     return see_other("/account?done=session")
 
 
+async def post_screen(request: web.Request) -> web.Response:
+    """Make this browser a screen that shows the wall for a year and can do nothing else."""
+    who, agent = principal(request), request.headers.get("User-Agent", "")
+    opened = await request.app[STORE].write(sessions.open_screen, who, client_address(request), agent)
+    await end_sessions(request, [who.session_id])
+    reply = see_other("/wall")
+    set_session_cookie(request, reply, opened)
+    return reply
+
+
 async def post_membership(request: web.Request) -> web.Response:
     """Work in another of one's roles."""
     form = await read_body(request, MembershipForm)
@@ -183,5 +193,6 @@ ROUTES = [
     Route("POST", "/account/password", post_password, Permission.SIGNED_IN),
     Route("POST", "/account/sessions/others/end", post_end_others, Permission.SIGNED_IN),
     Route("POST", "/account/sessions/{id:[\\w-]+}/end", post_end_session, Permission.SIGNED_IN),
+    Route("POST", "/wall/screen", post_screen, Permission.FOLLOW_DIRECTIVE),
     Route("POST", "/membership", post_membership, Permission.SIGNED_IN),
 ]

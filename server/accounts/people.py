@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from server.accounts.rules import PASSWORD_LENGTH, clean_name, clean_username
 from server.errors import ConflictError, NotFoundError, UserError
 from server.http.i18n import _
 from server.store import Transaction
+from server.store.search import exact, plain
 from server.units import service as units
 from server.units.rules import sort_key
 
@@ -93,17 +93,11 @@ def _person(row: Any, held: list[Held]) -> Person:
     )
 
 
-def _fold(text: str) -> str:
-    """For searching only: “Thủy” is found by “thuy”. Nothing is keyed or sorted by this."""
-    marks = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(letter for letter in marks if not unicodedata.combining(letter))
-
-
 def directory(tx: Transaction, unit_id: int | None = None, text: str = "", *, locked: bool = False) -> list[Person]:
     """People by name; of one unit and those below it, and whose name, position or unit contains every word."""
     wanted = {unit_id, *(u.id for u in units.descendants(tx, unit_id))} if unit_id is not None else None
     held = _held(tx, None)
-    words = [(_fold(word), word.casefold()) for word in text.split()]
+    words = [(plain(word), exact(word)) for word in text.split()]
     found = []
     for row in tx.all(sa.select(account)):
         mine = held.get(row.id, [])
@@ -119,8 +113,8 @@ def directory(tx: Transaction, unit_id: int | None = None, text: str = "", *, lo
 
 def _matches(seen: str, words: list[tuple[str, str]]) -> bool:
     """A word typed with marks must be there with its marks: “Thành” does not find “Thanh”."""
-    exact, folded = unicodedata.normalize("NFC", seen.casefold()), _fold(seen)
-    return all((plain if plain == typed else typed) in (folded if plain == typed else exact) for plain, typed in words)
+    marked, bare = exact(seen), plain(seen)
+    return all(typed in (bare if folded == typed else marked) for folded, typed in words)
 
 
 def person(tx: Transaction, account_id: int, *, ended: bool = False) -> Person:

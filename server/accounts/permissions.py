@@ -30,10 +30,12 @@ ROLE_NAMES = {
 
 
 class Permission(StrEnum):
-    """Kinds of action. PUBLIC needs no sign-in, SIGNED_IN needs any role."""
+    """Kinds of action. PUBLIC needs no sign-in, SIGNED_IN needs any role; LISTEN is to hear news on an open page."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
+    LISTEN = "listen"
+    WATCH_WALL = "watch_wall"
     MANAGE_ACCOUNTS = "manage_accounts"
     MANAGE_UNITS = "manage_units"
     READ_PEOPLE = "read_people"
@@ -65,6 +67,8 @@ _WORKERS = _OFFICIALS | {Role.VILLAGE_HEAD}
 TABLE: dict[Permission, frozenset[Role]] = {
     Permission.PUBLIC: _ALL,
     Permission.SIGNED_IN: _ALL,
+    Permission.LISTEN: _ALL,
+    Permission.WATCH_WALL: _OFFICIALS,
     Permission.MANAGE_ACCOUNTS: frozenset({Role.ADMINISTRATOR}),
     Permission.MANAGE_UNITS: frozenset({Role.ADMINISTRATOR}),
     Permission.READ_PEOPLE: _ALL,
@@ -88,6 +92,10 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.KEEP_RECORDS: frozenset({Role.CLERK}),
     Permission.TEND_MESSAGES: frozenset({Role.ADMINISTRATOR}),
 }
+
+
+OF_SCREENS = frozenset({Permission.PUBLIC, Permission.LISTEN, Permission.WATCH_WALL})
+"""All that a session for a hall's screen may do, whoever has opened it."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

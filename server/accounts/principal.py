@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from server.accounts.permissions import Permission, Role, allows
+from server.accounts.permissions import OF_SCREENS, Permission, Role, allows
 from server.errors import NotAllowedError
 
 
@@ -21,7 +21,10 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """The signed-in person; `acting` is the membership in use, one of `memberships`."""
+    """The signed-in person; `acting` is the membership in use, one of `memberships`.
+
+    A `screen` is a session that only shows the wall: nobody sits there.
+    """
 
     account_id: int
     username: str
@@ -30,6 +33,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     acting: Membership
     memberships: tuple[Membership, ...]
+    screen: bool = False
 
     @property
     def unit_id(self) -> int:
@@ -42,10 +46,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         return self.acting.role
 
     def may(self, permission: Permission) -> bool:
-        """Whether the acting role holds the permission."""
-        return allows(self.role, permission)
+        """Whether the acting role holds the permission, and a screen is trusted with it."""
+        return allows(self.role, permission) and (not self.screen or permission in OF_SCREENS)
 
     def require(self, permission: Permission) -> None:
         """Raise NotAllowedError unless the acting role holds the permission."""
+        if self.screen and permission not in OF_SCREENS:
+            text = "Máy này chỉ chiếu màn hình theo dõi. Muốn làm việc khác, xin đăng nhập."
+            raise NotAllowedError("screen_only", text)
         if not self.may(permission):
             raise NotAllowedError("not_allowed", "Vai trò của đồng chí không làm được việc này.")

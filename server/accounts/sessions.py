@@ -14,7 +14,7 @@ from server.accounts import locks
 from server.accounts.model import account_table as account
 from server.accounts.model import membership_table as membership
 from server.accounts.model import session_table as session
-from server.accounts.permissions import Role
+from server.accounts.permissions import Permission, Role
 from server.accounts.principal import Membership, Principal
 from server.accounts.rules import device_name
 from server.accounts.tokens import new_secret, secret_hash
@@ -25,6 +25,7 @@ from server.store import Transaction
 from server.units import service as units
 
 FORGOTTEN = timedelta(days=60)
+A_SCREEN_LASTS = timedelta(days=366)
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -61,6 +62,8 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     address: str
     current: bool
+    screen: bool = False
+    expires_at: datetime
 
 
 def begin_sign_in(tx: Transaction, username: str, address: str, access: Access) -> Candidate:
@@ -86,8 +89,26 @@ def finish_sign_in(
     return msgspec.structs.replace(opened, must_change_password=row.one_time_until is not None)
 
 
-def open_session(tx: Transaction, account_id: int, address: str, user_agent: str, length: timedelta) -> Opened:
-    """A new session of an account. Raises NotAllowedError if it has no role in any unit today."""
+def open_screen(tx: Transaction, who: Principal, address: str, user_agent: str) -> Opened:
+    """A long session that shows the wall of the person's unit and may do nothing else; the one in use ends."""
+    who.require(Permission.WATCH_WALL)
+    opened = open_session(tx, who.account_id, address, user_agent, A_SCREEN_LASTS, screen_of=who.acting.id)
+    sign_out(tx, who)
+    return opened
+
+
+def open_session(
+    tx: Transaction,
+    account_id: int,
+    address: str,
+    user_agent: str,
+    length: timedelta,
+    screen_of: int | None = None,
+) -> Opened:
+    """A new session of an account, or a screen of one of its memberships.
+
+    Raises NotAllowedError if it has no role in any unit today.
+    """
     secret, public_id = new_secret(), secrets.token_urlsafe(9)
     expires_at = tx.now + length
     tx.insert(
@@ -100,6 +121,8 @@ def open_session(tx: Transaction, account_id: int, address: str, user_agent: str
         expires_at=expires_at,
         user_agent=user_agent[:200],
         address=address[:60],
+        membership_id=screen_of,
+        screen=screen_of is not None,
     )
     live = find_live(tx, secret_hash(secret), None)
     if live is None:
@@ -118,6 +141,7 @@ def find_live(tx: Transaction, hashed: str | None, public_id: str | None) -> Liv
             session.c.membership_id,
             session.c.seen_at,
             session.c.expires_at,
+            session.c.screen,
             account.c.id,
             account.c.username,
             account.c.name,
@@ -129,7 +153,9 @@ def find_live(tx: Transaction, hashed: str | None, public_id: str | None) -> Liv
     if row is None:
         return None
     who = make_principal(tx, row, row.secret_hash, row.membership_id)
-    return Live(who, row.seen_at, row.expires_at) if who else None
+    if who is None or (row.screen and who.acting.id != row.membership_id):  # the screen was of a role that is over
+        return None
+    return Live(msgspec.structs.replace(who, screen=row.screen), row.seen_at, row.expires_at)
 
 
 def make_principal(tx: Transaction, person: Any, session_id: str, membership_id: int | None) -> Principal | None:
@@ -214,6 +240,8 @@ def list_sessions(tx: Transaction, who: Principal) -> list[SessionInfo]:
             device=device_name(row.user_agent),
             address=row.address,
             current=row.secret_hash == who.session_id,
+            screen=row.screen,
+            expires_at=row.expires_at,
         )
         for row in rows
     ]

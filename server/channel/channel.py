@@ -105,9 +105,9 @@ class Channel:
         self.sio.on("disconnect", self._disconnect)
         self.sio.on("*", self._dispatch)
         self.register(
-            Message("channel.catch_up", self._catch_up, Permission.SIGNED_IN, CatchUp, "Events after a number"),
+            Message("channel.catch_up", self._catch_up, Permission.LISTEN, CatchUp, "Events after a number"),
             Message("channel.ack", self._ack, Permission.SIGNED_IN, Ack, "Everything up to a number has arrived"),
-            Message("channel.watch", self._watch, Permission.SIGNED_IN, Watch, "Follow live boards"),
+            Message("channel.watch", self._watch, Permission.LISTEN, Watch, "Follow live boards"),
         )
         self.announce(
             Announcement("channel.head", "The unit's last number: a page that has not heard so far asks for the rest"),
@@ -209,7 +209,7 @@ class Channel:
         for room in (f"unit:{who.unit_id}", f"account:{who.account_id}", "everybody"):
             self.enter(sid, room)
         log.info("connected %s %s unit %d", sid, who.username, who.unit_id)
-        if self.presence.arrived(who.unit_id):
+        if not who.screen and self.presence.arrived(who.unit_id):
             await self.tell_presence(who.unit_id, connected=True)
         self._say_presence()
 
@@ -223,7 +223,7 @@ class Channel:
         log.info("disconnected %s %s (%s)", sid, caller.who.username, reason)
         for tell in self.on_leave:
             tell(caller)
-        if self.presence.left(caller.who.unit_id):
+        if not caller.who.screen and self.presence.left(caller.who.unit_id):
             await self.tell_presence(caller.who.unit_id, connected=False)
         self._say_presence()
 
@@ -270,7 +270,7 @@ class Channel:
     def _quick_ack(self, connection: str, seq: int) -> bool:
         """An acknowledgement without a task of its own; False sends it the usual way, where it is looked at closely."""
         caller = self._by_connection.get(connection)
-        if caller is None:
+        if caller is None or caller.who.screen:  # where nobody sits, nothing arrives
             return False
         for tell in self.on_ack:
             tell(caller.who, seq)

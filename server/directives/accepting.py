@@ -38,9 +38,9 @@ class NotAccepted(msgspec.Struct, frozen=True):
 async def post_accept_many(request: web.Request) -> web.Response:
     """Accept each answer that is still the newest; the board comes again with the others."""
     form = await read_body(request, AcceptManyForm)
-    who, store = principal(request), request.app[STORE]
+    who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
     view = service.View(show=service.Show.ALL)
-    before = await store.read(service.open_directive, who, request.app[POLICY], path_id(request), view)
+    before = await store.read(service.open_directive, who, policy, path_id(request), view)
     board = {one.id: one for one in before.board or ()}
     wanted = [(int(delivery), int(version)) for delivery, _dot, version in (one.partition(".") for one in form.answers)]
     if any(delivery not in board for delivery, _version in wanted):
@@ -49,13 +49,13 @@ async def post_accept_many(request: web.Request) -> web.Response:
     for delivery, version in wanted:
         data = AcceptInput(version=version, command_id=f"{form.command_id}-{delivery}" if form.command_id else "")
         try:
-            await store.write(service.accept, who, delivery, data)
+            await store.write(service.accept, who, policy, delivery, data)
         except ConflictError as error:
             refused.append(NotAccepted(board[delivery], problem_texts(request, error)[0][1]))
     if not refused:
         return see_other(f"/directives/{path_id(request)}?show=review")
     view = service.View(show=service.Show.REVIEW, page=True)
-    opened = await store.read(service.open_directive, who, request.app[POLICY], path_id(request), view)
+    opened = await store.read(service.open_directive, who, policy, path_id(request), view)
     accepted = len(wanted) - len(refused)
     return await show_directive(request, opened, more={"not_accepted": refused, "accepted": accepted}, status=409)
 

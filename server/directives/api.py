@@ -195,7 +195,9 @@ async def get_delivery(request: web.Request) -> web.Response:
 async def accept(request: web.Request) -> web.Response:
     """Accept the answer: the delivery is completed."""
     data = await read_body(request, AcceptInput)
-    return json_reply(await request.app[STORE].write(service.accept, principal(request), path_id(request), data))
+    return json_reply(
+        await request.app[STORE].write(service.accept, principal(request), request.app[POLICY], path_id(request), data)
+    )
 
 
 async def send_back(request: web.Request) -> web.Response:

@@ -168,7 +168,7 @@ def _play(diary: Diary, example: _Example, leader: Principal, clerks: Sequence[P
         delivery = service.report(tx, clerk, policy, issued.id, data).id
         if place < example.accepted:
             tx.now += pace
-            service.accept(tx, leader, delivery)
+            service.accept(tx, leader, policy, delivery)
 
     for place, clerk in enumerate(clerks):
         diary.at(begin + pace * (1 + place), partial(receive, place, clerk))

@@ -33,6 +33,8 @@ ANNOUNCEMENTS = (
     ),
     Announcement("delivery.changed", "Deliveries of a directive changed state", durable=True),
     Announcement("delivery.assigned", "The leader named people for a delivery: `accounts`", durable=True),
+    Announcement("delivery.news", "What became of a delivery (`what`); `accounts` are told", durable=True),
+    Announcement("directive.recalled", "The issuer asks the unit to give a directive up", durable=True),
     Announcement("delivery.reminder", "A deadline of the unit is near; `accounts` are those it is for", durable=True),
     Announcement("delivery.escalated", "A time has passed and nobody has acted; `accounts` are told", durable=True),
     Announcement("board.changed", "The watched board of a directive changed"),

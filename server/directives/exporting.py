@@ -74,11 +74,12 @@ async def export_register(request: web.Request) -> web.Response:
     content = await asyncio.to_thread(
         workbook,
         found.register,
-        f"{found.title} {found.year} · {found.unit}",
+        f"{found.title} {found.years} · {found.unit}",
         found.lines,
         found.gaps,
         found.zone,
         found.say,
+        found.cut,
     )
     return _file(content, EXCEL, f"{found.file}.xlsx")
 
@@ -88,7 +89,7 @@ async def print_register(request: web.Request) -> web.Response:
     from server.directives.printing import Heading, register_pdf
 
     found = await _whole(request)
-    heading = Heading(unit=found.unit, above=found.above, title=found.title, year=found.year)
+    heading = Heading(unit=found.unit, above=found.above, title=found.title, years=found.years, cut=found.cut)
     content = await asyncio.to_thread(
         register_pdf, found.register, heading, found.lines, found.gaps, found.zone, found.say
     )
@@ -96,18 +97,19 @@ async def print_register(request: web.Request) -> web.Response:
 
 
 class _Whole(msgspec.Struct, frozen=True):
-    """All that a file of a register holds; `say` translates."""
+    """All that a file of a register holds; `say` translates. `cut` says how much is left out, if anything is."""
 
     register: str
     unit: str
     above: str
     title: str
-    year: int
+    years: str
     file: str
     lines: list[RegisterLine]
     gaps: list[Gap]
     zone: ZoneInfo
     say: Callable[[str], str]
+    cut: str = ""
 
 
 async def _whole(request: web.Request) -> _Whole:
@@ -115,17 +117,19 @@ async def _whole(request: web.Request) -> _Whole:
     page = await request.app[STORE].read(service.register_page, who, policy, query)
     names = await request.app[STORE].read(_names, who.unit_id)
     side = ("di" if query.register == OUT else "den") + ("-dien-tap" if query.exercise else "")
+    cut = translate(request, _("Chỉ có {shown} trên {total} văn bản. Xin xuất từng năm, hoặc tìm hẹp hơn."))
     return _Whole(
         register=query.register,
         unit=names[0],
         above=names[1],
         title=title_of(request, query),
-        year=page.year,
-        file=f"so-van-ban-{side}-{page.year}",
+        years=str(page.year) if page.year else f"{page.years[-1]}–{page.years[0]}",
+        file=f"so-van-ban-{side}-{page.year or 'tat-ca'}",
         lines=await request.app[STORE].read(service.register_lines, who, policy, query),
         gaps=[] if query.words else page.gaps,
         zone=policy.zone,
         say=lambda text: translate(request, text),
+        cut=cut.format(shown=page.most_exported, total=page.total) if page.total > page.most_exported else "",
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 
 from server.directives.clocks import WorkingCalendar
+from server.store.search import plain
 
 ALIKE = 0.5
 _WORDS = re.compile(r"\w+")
@@ -17,14 +17,8 @@ _EMPTY_WORDS = frozenset(
 MOST_DAYS = 90
 
 
-def folded(text: str) -> str:
-    """For comparing only: without marks and case; “Thủy” and “thuy” are the same."""
-    marks = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(letter for letter in marks if not unicodedata.combining(letter))
-
-
 def _pairs(text: str) -> set[tuple[str, str]]:
-    words = [word for word in _WORDS.findall(folded(text)) if word not in _EMPTY_WORDS]
+    words = [word for word in _WORDS.findall(plain(text)) if word not in _EMPTY_WORDS]
     return set(zip(["", *words], [*words, ""], strict=True)) if words else set()
 
 

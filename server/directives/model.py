@@ -332,6 +332,19 @@ holder_table = Table(
 )
 """People whom a unit has named for a post, in their order."""
 
+turn_table = Table(
+    "post_turn",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("unit_id", sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("post", sa.String(20), nullable=False),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("begins_at", UtcDateTime, nullable=False),
+    sa.Column("ends_at", UtcDateTime, nullable=False),
+    sa.Index(None, "unit_id", "ends_at"),
+)
+"""People on duty for some days: while a turn lasts it comes before those who are named without dates."""
+
 sweep_table = Table(
     "sweep",
     metadata,

@@ -316,7 +316,8 @@ async def post_accept(request: web.Request) -> web.Response:
     form = await read_body(request, AcceptForm)
     data = AcceptInput(version=form.version, command_id=form.command_id)
     try:
-        done = await request.app[STORE].write(service.accept, principal(request), path_id(request), data)
+        policy, number = request.app[POLICY], path_id(request)
+        done = await request.app[STORE].write(service.accept, principal(request), policy, number, data)
     except ConflictError as error:
         if error.code != "answer_changed":
             raise

@@ -115,6 +115,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     calendar: str
     most_attachments: int
     most_due_a_day: int
+    most_open: int
     device_days: int
     quiet: Quiet
     clocks: dict[Urgency, Clocks]

@@ -39,12 +39,21 @@ WIDTH = landscape(A4)[0] - 2 * MARGIN
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
-    """What the first page says: the organ, the one above it, which register of which year."""
+    """What the first page says: the organ, the one above it, which register of which year, or of which `years`.
+
+    `cut` says that the file does not hold everything.
+    """
 
     unit: str
     above: str = ""
     title: str
-    year: int
+    years: str
+    cut: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the register of one year, whose numbers are each there once."""
+        return self.years.isdigit()
 
 
 @cache
@@ -80,7 +89,7 @@ def register_pdf(
         rightMargin=MARGIN,
         topMargin=MARGIN,
         bottomMargin=MARGIN,
-        title=f"{heading.title} {heading.year}",
+        title=f"{heading.title} {heading.years}",
         author=heading.unit,
         lang="vi",
     )
@@ -96,14 +105,16 @@ def _heading(heading: Heading, lines: Sequence[RegisterLine], zone: ZoneInfo, sa
     spans = [say(_("Quyển số: {dots}")).format(dots="." * 8)]
     if lines:
         begin, end = f"{min(days):%d/%m/%Y}", f"{max(days):%d/%m/%Y}"
-        spans.insert(0, say(_("Từ số {first} đến số {last}")).format(first=min(entries), last=max(entries)))
+        if heading.whole:
+            spans.insert(0, say(_("Từ số {first} đến số {last}")).format(first=min(entries), last=max(entries)))
         spans.insert(0, say(_("Từ ngày {begin} đến ngày {end}")).format(begin=begin, end=end))
     return [
         *above,
         _cell(heading.unit.upper(), styles["unit"]),
         _cell(heading.title.upper(), styles["title"]),
-        _cell(say(_("Năm: {year}")).format(year=heading.year), styles["middle"]),
+        _cell(say(_("Năm: {year}")).format(year=heading.years), styles["middle"]),
         _cell(".   ".join(spans), styles["middle"]),
+        *([_cell(heading.cut, styles["middle"])] if heading.cut else []),
     ]
 
 

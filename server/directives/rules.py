@@ -53,6 +53,7 @@ class Event(StrEnum):
     REFUSE_RECALL = "refuse_recall"
     SUPERSEDE = "supersede"
     WAIVE = "waive"
+    PRESS = "press"
 
 
 class Actor(StrEnum):
@@ -188,14 +189,18 @@ _BEGIN: dict[Event, Target] = {**_WORK, Event.START: State.IN_PROGRESS}
 _EXTENSIONS = (Event.ASK_EXTENSION, Event.GRANT_EXTENSION, Event.REFUSE_EXTENSION)
 
 
+def _unregistered(state: State) -> dict[Event, Target]:
+    return {**_UNREGISTERED, **_BY_ISSUER, Event.PRESS: state}
+
+
 def _at_work(state: State, steps: Mapping[Event, Target]) -> dict[Event, Target]:
-    return {**steps, **dict.fromkeys(_EXTENSIONS, state), **_BY_ISSUER}
+    return {**steps, **dict.fromkeys(_EXTENSIONS, state), **_BY_ISSUER, Event.PRESS: state}
 
 
 _STEPS: dict[State, dict[Event, Target]] = {
-    State.SENT: {Event.ARRIVE: State.ARRIVED, Event.SEE: State.SEEN, **_UNREGISTERED, **_BY_ISSUER},
-    State.ARRIVED: {Event.SEE: State.SEEN, **_UNREGISTERED, **_BY_ISSUER},
-    State.SEEN: {**_UNREGISTERED, **_BY_ISSUER},
+    State.SENT: {Event.ARRIVE: State.ARRIVED, Event.SEE: State.SEEN, **_unregistered(State.SENT)},
+    State.ARRIVED: {Event.SEE: State.SEEN, **_unregistered(State.ARRIVED)},
+    State.SEEN: _unregistered(State.SEEN),
     State.RETURNED: {},
     State.REGISTERED: _at_work(State.REGISTERED, _BEGIN),
     State.ASSIGNED: _at_work(State.ASSIGNED, _BEGIN),
@@ -213,6 +218,7 @@ _STEPS: dict[State, dict[Event, Target]] = {
         Event.AGREE_RECALL: State.RECALLED,
         Event.REFUSE_RECALL: BACK,
         Event.SUPERSEDE: State.SUPERSEDED,
+        Event.PRESS: State.RECALL_PENDING,
     },
     State.RECALLED: {},
     State.SUPERSEDED: {},
@@ -245,6 +251,7 @@ ACTORS: Mapping[Event, Actor] = {
     Event.RECALL: Actor.ISSUER,
     Event.SUPERSEDE: Actor.ISSUER,
     Event.WAIVE: Actor.ISSUER,
+    Event.PRESS: Actor.ISSUER,
 }
 """Who makes each event happen; a village head is clerk, leader and assignee of the village in one."""
 
@@ -314,6 +321,8 @@ def advance(position: Position, event: Event) -> Position:
         raise IllegalStepError(state, event)
     if before is not None and event in RECEIPTS:
         return Position(state, advance(Position(before), event).state)
+    if target is state:
+        return position
     if target is _Back.BACK:
         return Position(position.underlying)
     return Position(target, state if target is State.RECALL_PENDING else None)

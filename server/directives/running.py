@@ -75,13 +75,14 @@ class Alarm:
 
 
 _AT_WORK = frozenset({State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS, State.REWORK})
-ISSUED, ASSIGNED, REWORK = "issued", "assigned", "rework"
-"""Beside the clocks: that somebody must be made aware of a new directive, of work given to them, or asked for again."""
+ISSUED, ASSIGNED, REWORK, ANSWERED = "issued", "assigned", "rework", "answered"
+"""Beside the clocks: somebody must be made aware of a new directive, of work given or asked for again, of an answer."""
 
 HOLDS: Mapping[str, frozenset[State]] = {
     ISSUED: frozenset({State.SENT, State.ARRIVED}),
     ASSIGNED: frozenset({State.ASSIGNED}),
     REWORK: frozenset({State.REWORK}),
+    ANSWERED: frozenset({State.REPORTED}),
     ClockName.REGISTER: UNREGISTERED,
     ClockName.ASSIGN: frozenset({State.REGISTERED}),
     ClockName.RESPOND: UNREGISTERED | _AT_WORK,

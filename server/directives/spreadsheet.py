@@ -33,17 +33,28 @@ MORE_COLUMNS = (
 
 
 def workbook(
-    register: str, title: str, lines: Sequence[RegisterLine], gaps: Sequence[Gap], zone: ZoneInfo, say: Translate
+    register: str,
+    title: str,
+    lines: Sequence[RegisterLine],
+    gaps: Sequence[Gap],
+    zone: ZoneInfo,
+    say: Translate,
+    cut: str = "",
 ) -> bytes:
-    """The file: a heading, one row a line, and below them the numbers that were left out. All text cells are text."""
+    """The file: a heading, one row a line, and below them the numbers that were left out. All text cells are text.
+
+    `cut` says that it does not hold everything, in the heading and below the last line.
+    """
     widths = [max(width * 2 // 3, 9) for _name, width in columns(register)]
     sheet = _Sheet(say(_("Sổ văn bản")), [*widths, *(width for _name, width in MORE_COLUMNS)], frozen="A3")
-    sheet.row([title], bold=True)
+    sheet.row([f"{title}. {cut}" if cut else title], bold=True)
     sheet.row([say(name) for name, _width in (*columns(register), *MORE_COLUMNS)], bold=True)
     for line in lines:
         sheet.row([*values(register, line, zone, say), *_more(line, zone, say)])
     for gap in gaps:
         sheet.row(gap_values(register, gap, zone, say))
+    if cut:
+        sheet.row([cut], bold=True)
     return sheet.save()
 
 

@@ -46,7 +46,7 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_wall(tx: Transaction, who: Principal, policy: Policy, connected: Sequence[int]) -> Wall:
     """The wall of the person's unit; `connected` are the units with a device on the line."""
-    who.require(Permission.FOLLOW_DIRECTIVE)
+    who.require(Permission.WATCH_WALL)
     late = service.late(tx, who, policy, MOST_LINES)
     here = set(connected)
     below = [
@@ -89,10 +89,10 @@ def columns_for(tiles: int) -> int:
 
 async def may_watch_presence(who: Principal, _room: str) -> bool:
     """Who comes and goes is news for officials."""
-    return who.may(Permission.FOLLOW_DIRECTIVE)
+    return who.may(Permission.WATCH_WALL)
 
 
 ROUTES = [
-    Route("GET", "/wall", get_wall, Permission.FOLLOW_DIRECTIVE),
-    Route("GET", "/wall/tiles", get_tiles, Permission.FOLLOW_DIRECTIVE),
+    Route("GET", "/wall", get_wall, Permission.WATCH_WALL),
+    Route("GET", "/wall/tiles", get_tiles, Permission.WATCH_WALL),
 ]

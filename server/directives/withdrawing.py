@@ -34,7 +34,8 @@ async def recall(request: web.Request) -> web.Response:
 async def answer_recall(request: web.Request) -> web.Response:
     """Agree (this unit has destroyed its copy) or refuse with a reason."""
     data = await read_body(request, RecallAnswer)
-    return json_reply(await request.app[STORE].write(service.answer_recall, principal(request), path_id(request), data))
+    policy, number = request.app[POLICY], path_id(request)
+    return json_reply(await request.app[STORE].write(service.answer_recall, principal(request), policy, number, data))
 
 
 async def waive(request: web.Request) -> web.Response:
@@ -70,7 +71,8 @@ async def post_answer(request: web.Request) -> web.Response:
     """From the recipient's page."""
     data = await read_body(request, RecallAnswer)
     try:
-        await request.app[STORE].write(service.answer_recall, principal(request), path_id(request), data)
+        policy, number = request.app[POLICY], path_id(request)
+        await request.app[STORE].write(service.answer_recall, principal(request), policy, number, data)
     except UserError as error:
         if isinstance(error, ConflictError) and error.code != "carried_on":
             raise

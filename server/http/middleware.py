@@ -121,7 +121,10 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if route is not None and route.free:
         request[LANGUAGE] = choose_language(request)
         return await handler(request)
-    request[PRINCIPAL] = who = await request.app[IDENTIFY](request)
+    who = await request.app[IDENTIFY](request)
+    if who and who.screen and route is not None and route.may is Permission.PUBLIC:
+        who, request[BY_COOKIE] = None, False  # for pages that need no sign-in a screen is nobody
+    request[PRINCIPAL] = who
     request[LANGUAGE] = choose_language(request)
     caller = f"account {who.account_id}" if who else client_address(request)
     request.app[LIMITER].check(caller, time.monotonic())

@@ -175,6 +175,7 @@ class Renderer:
                 }
                 for m in who.memberships
             ],
+            "screen": who.screen,
             "permissions": {p.value for p in Permission if who.may(p)},
         }
 

@@ -20,10 +20,15 @@ class NoticeKind(StrEnum):
     HELD = "held"
     TO_SIGN = "to_sign"
     HANDED_BACK = "handed_back"
+    TO_ASSIGN = "to_assign"
     ASSIGNED = "assigned"
+    ANSWERED = "answered"
+    ACCEPTED = "accepted"
     REWORK = "rework"
     RETURNED = "returned"
+    RECALL_REFUSED = "recall_refused"
     WAIVED = "waived"
+    PRESSED = "pressed"
     ASKED = "asked"
     GRANTED = "granted"
     REFUSED = "refused"
@@ -34,6 +39,7 @@ FOR_KNOWLEDGE = frozenset(
     {
         *(NoticeKind.REPLACED, NoticeKind.RELEASED, NoticeKind.HELD, NoticeKind.HANDED_BACK),
         *(NoticeKind.RETURNED, NoticeKind.WAIVED, NoticeKind.GRANTED, NoticeKind.REFUSED),
+        *(NoticeKind.ACCEPTED, NoticeKind.RECALL_REFUSED),
     }
 )
 """Nobody else can confirm these."""

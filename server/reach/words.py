@@ -22,10 +22,15 @@ _TITLES = {
     NoticeKind.HELD: _("Không ban hành được theo hẹn"),
     NoticeKind.TO_SIGN: _("Dự thảo chờ ký ban hành"),
     NoticeKind.HANDED_BACK: _("Dự thảo được trả lại"),
+    NoticeKind.TO_ASSIGN: _("Văn bản chờ phân công"),
     NoticeKind.ASSIGNED: _("Đồng chí được phân công"),
+    NoticeKind.ANSWERED: _("Có báo cáo chờ duyệt"),
+    NoticeKind.ACCEPTED: _("Báo cáo đã được chấp nhận"),
     NoticeKind.REWORK: _("Yêu cầu bổ sung báo cáo"),
     NoticeKind.RETURNED: _("Nơi nhận trả lại văn bản"),
+    NoticeKind.RECALL_REFUSED: _("Nơi nhận không đồng ý thu hồi"),
     NoticeKind.WAIVED: _("Được miễn thực hiện"),
+    NoticeKind.PRESSED: _("Đôn đốc thực hiện"),
     NoticeKind.ASKED: _("Xin gia hạn, chờ quyết định"),
     NoticeKind.GRANTED: _("Đã cho gia hạn"),
     NoticeKind.REFUSED: _("Không cho gia hạn"),
@@ -41,10 +46,15 @@ _SENTENCES = {
     NoticeKind.HELD: _("Văn bản dưới đây không ban hành được vào giờ đã hẹn. Xin mở để xem lý do và ban hành lại."),
     NoticeKind.TO_SIGN: _("Có dự thảo chờ đồng chí ký ban hành. Xin mở để xem và quyết định."),
     NoticeKind.HANDED_BACK: _("Lãnh đạo trả lại dự thảo dưới đây. Xin mở để xem lý do, sửa và trình lại."),
+    NoticeKind.TO_ASSIGN: _("Văn thư đã tiếp nhận văn bản dưới đây. Xin đồng chí phân công người thực hiện."),
+    NoticeKind.ANSWERED: _("Đơn vị nêu dưới đây đã báo cáo. Xin mở để xem và chấp nhận hoặc yêu cầu bổ sung."),
+    NoticeKind.ACCEPTED: _("Nơi ban hành đã chấp nhận báo cáo về văn bản dưới đây. Việc đã hoàn thành."),
+    NoticeKind.RECALL_REFUSED: _("Đơn vị nêu dưới đây không đồng ý thu hồi văn bản. Xin mở để xem lý do."),
     NoticeKind.ASSIGNED: _("Đồng chí được phân công xử lý văn bản dưới đây. Xin mở để xem và bắt đầu."),
     NoticeKind.REWORK: _("Nơi ban hành yêu cầu bổ sung báo cáo về văn bản dưới đây. Xin mở để xem cần bổ sung gì."),
     NoticeKind.RETURNED: _("Đơn vị nêu dưới đây đã trả lại văn bản mà không tiếp nhận. Xin mở để xem lý do."),
     NoticeKind.WAIVED: _("Nơi ban hành đã miễn cho đơn vị thực hiện văn bản dưới đây. Xin thôi làm tiếp."),
+    NoticeKind.PRESSED: _("Nơi ban hành đôn đốc đơn vị về văn bản dưới đây. Xin mở và xử lý ngay."),
     NoticeKind.ASKED: _("Đơn vị nêu dưới đây xin gia hạn trả lời. Xin mở để xem và quyết định."),
     NoticeKind.GRANTED: _("Nơi ban hành đã cho gia hạn. Hạn mới ghi dưới đây."),
     NoticeKind.REFUSED: _("Nơi ban hành không cho gia hạn. Hạn trả lời vẫn như cũ."),
@@ -168,6 +178,9 @@ class Words:
         if len(subject) > _PUSH_SUBJECT:
             subject = subject[: _PUSH_SUBJECT - 1].rstrip() + "…"
         body = " · ".join(part for part in (notice.number, subject, self.tied(notice), self.due(notice)) if part)
-        urgent = notice.kind is NoticeKind.ESCALATION or notice.urgency in ("FLASH", "VERY_URGENT")
+        urgent = notice.kind in (NoticeKind.ESCALATION, NoticeKind.PRESSED) or notice.urgency in (
+            "FLASH",
+            "VERY_URGENT",
+        )
         tag = f"directive-{notice.directive}"
         return Push(title=self.title(notice), body=body, href=notice.href, tag=tag, urgent=urgent)

@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from server.store import many
 from server.store.tables import Table, UtcDateTime, metadata
+from server.store.upsert import inserting
 
 content_table = Table(
     "event_content",
@@ -69,10 +70,10 @@ def take_numbers(connection: sa.Connection, unit_ids: Iterable[int]) -> dict[int
 @cache
 def _taking(dialect: str) -> sa.Executable:
     """Made once: to build a statement costs as much as to run it."""
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(unit_sequence)
     # WHERE, or SQLite takes ON CONFLICT for a join's
     first = sa.select(many.named(dialect, "units").c.value, sa.literal(1)).where(sa.true())
-    made: sa.Executable = insert.from_select(["unit_id", "seq"], first).on_conflict_do_update(
+    insert = inserting(dialect, unit_sequence).from_select(["unit_id", "seq"], first)
+    made: sa.Executable = insert.on_conflict_do_update(
         index_elements=["unit_id"], set_={"seq": unit_sequence.c.seq + 1}
     )
     return made

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from server import faults
 from server.store import events, many
 from server.store.events import StoredEvent
+from server.store.upsert import inserting
 
 
 class Transaction:
@@ -54,6 +55,19 @@ class Transaction:
         """Insert one row and give its integer primary key."""
         key = self.connection.execute(_inserting(table), values).inserted_primary_key
         return int(key[0]) if key else 0
+
+    def claim(self, table: sa.Table, **values: Any) -> Any | None:
+        """Insert a row unless a unique key of it is there already; gives the primary key of the new one, else None.
+
+        On PostgreSQL this waits for another transaction with the same key to end.
+        """
+        new = inserting(self.connection.dialect.name, table).values(**values).on_conflict_do_nothing()
+        return self.connection.execute(new.returning(*table.primary_key.columns)).first()
+
+    def upsert(self, table: sa.Table, key: Mapping[str, Any], **values: Any) -> None:
+        """Insert the row of a unique key, or set these values in it."""
+        new = inserting(self.connection.dialect.name, table).values(**key, **values)
+        self.connection.execute(new.on_conflict_do_update(index_elements=list(key), set_=values))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -44,7 +44,7 @@ def hand_on(store: Store, people: dict[str, Principal], parent: int, village: in
 
 
 def agree(store: Store, who: Principal, directive: int) -> State:
-    return store.write_now(service.answer_recall, who, directive, RecallAnswer(agree=True)).state
+    return store.write_now(service.answer_recall, who, POLICY, directive, RecallAnswer(agree=True)).state
 
 
 def test_who_has_handed_it_on_recalls_that_first(
@@ -76,7 +76,7 @@ def test_who_has_handed_it_on_may_refuse_the_recall(
     hand_on(store, people, parent, village)
     store.write_now(service.recall, people["chutich"], POLICY, parent, ASK)
     no = RecallAnswer(agree=False, note="Thôn đã làm xong")
-    assert store.write_now(service.answer_recall, people["camthuy"], parent, no).state is State.REGISTERED
+    assert store.write_now(service.answer_recall, people["camthuy"], POLICY, parent, no).state is State.REGISTERED
 
 
 def test_what_took_the_place_of_the_child_counts_and_so_does_a_draft(

@@ -136,11 +136,58 @@ def test_busy_recipients_and_the_first_date_that_all_can_keep(
     for subject in ("Một việc", "Việc khác nữa", "Chuyện thứ ba"):
         issue(store, people["chutich"], communes[:1], subject=subject, deadline=FRIDAY_WEEK)
     found = check(store, people["vanthu"], communes, subject="Tiêm phòng", deadline=FRIDAY_WEEK)
-    assert [(load.unit, load.open, load.due_that_day) for load in found.loads] == [(communes[0], 3, 3)]
+    assert [(load.unit, load.open, load.due_that_day, load.overdue) for load in found.loads] == [(communes[0], 3, 3, 0)]
     assert found.first_feasible == datetime(2026, 12, 2, 10, 0, tzinfo=UTC)  # five working days from now: free
     assert (found.day_off, found.short, found.warns) == (False, False, True)
     free = check(store, people["vanthu"], communes[1:], subject="Tiêm phòng", deadline=FRIDAY_WEEK)
-    assert (free.loads, free.warns) == ([], False)
+    assert (free.loads, free.busiest, free.warns) == ([], None, False)
+
+
+def test_a_recipient_with_much_open_on_many_days_is_busy(
+    store: Store, people: dict[str, Principal], communes: list[int]
+) -> None:
+    for n in range(POLICY.file.most_open * 2):
+        issue(store, people["chutich"], communes[:1], subject=f"Việc {n}", deadline=FRIDAY_WEEK + timedelta(days=n + 3))
+    issue(store, people["chutich"], communes[1:2], subject="Chuyện khác", deadline=FRIDAY_WEEK)
+    found = check(store, people["vanthu"], communes, subject="Tiêm phòng")
+    assert [(load.unit_name, load.open, load.due_that_day) for load in found.loads] == [("Xã Cam Thủy", 40, 0)]
+    assert (found.busiest, found.warns) == (None, True)
+
+
+def test_who_is_late_is_listed_without_a_second_click(
+    store: Store, people: dict[str, Principal], communes: list[int], clock: Clock
+) -> None:
+    issue(store, people["chutich"], communes[:2], subject="Một việc", deadline=FRIDAY_WEEK)
+    issue(store, people["chutich"], communes[:1], subject="Tập", deadline=FRIDAY_WEEK, exercise=True)
+    store.write_now(service.register, people["camthuy"], POLICY, 1)  # late with the answer; the other with registering
+    clock.set(FRIDAY_WEEK + timedelta(hours=1))
+    found = check(store, people["vanthu"], communes, subject="Tiêm phòng", deadline=FRIDAY_WEEK + timedelta(days=14))
+    assert [(load.unit, load.open, load.overdue, load.busy) for load in found.loads] == [
+        (communes[0], 1, 1, False),
+        (communes[1], 1, 1, False),
+    ]
+    assert (found.busiest, found.warns) == (None, False)
+
+
+def test_without_anybody_busy_or_late_the_busiest_is_named(
+    store: Store, people: dict[str, Principal], communes: list[int]
+) -> None:
+    issue(store, people["chutich"], communes[:2], subject="Một việc", deadline=FRIDAY_WEEK)
+    issue(store, people["chutich"], communes[1:2], subject="Chuyện thứ hai", deadline=FRIDAY_WEEK + timedelta(days=3))
+    found = check(store, people["vanthu"], communes, subject="Tiêm phòng", deadline=FRIDAY_WEEK + timedelta(days=4))
+    assert found.busiest is not None
+    assert (found.busiest.unit, found.busiest.open, found.loads, found.warns) == (communes[1], 2, [], False)
+
+
+async def test_the_leaders_page_of_a_draft_says_who_has_most_to_do(
+    store: Store, people: dict[str, Principal], communes: list[int], page_as: PageAs
+) -> None:
+    issue(store, people["chutich"], communes[:1], subject="Một việc", deadline=FRIDAY_WEEK)
+    made = draft(communes, subject="Tiêm phòng", deadline=FRIDAY_WEEK + timedelta(days=3))
+    kept = store.write_now(service.create_draft, people["vanthu"], POLICY, made)
+    text = await (await (await page_as("chutich")).get(f"/directives/{kept.id}")).text()
+    assert "Nơi nhiều việc nhất: <b>Xã Cam Thủy</b>: 1 việc đang mở, sớm nhất 02/12/2026" in " ".join(text.split())
+    assert "Hạn sớm nhất mà mọi nơi nhận kham được:" in text and "Vẫn ban hành" not in text
 
 
 def test_a_deadline_on_a_day_off_or_too_soon(

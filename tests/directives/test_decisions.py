@@ -36,7 +36,7 @@ class Work:
     def decide(self) -> None:
         clerk = self.district.who("vanthu")
         self.store.write_now(service.decide_extension, clerk, POLICY, self.asked, ExtensionDecision(grant=True))
-        self.store.write_now(service.accept, clerk, self.reported)
+        self.store.write_now(service.accept, clerk, POLICY, self.reported)
 
 
 @pytest.fixture

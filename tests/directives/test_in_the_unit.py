@@ -121,16 +121,16 @@ def test_a_parent_is_not_completed_while_a_mandatory_child_is_open(
     assert head.unit_id == villages[0]
     report = store.write_now(service.report, people["camthuy"], POLICY, parent, ReportInput(text="Xong."))
     with pytest.raises(ConflictError, match="children_open"):
-        store.write_now(service.accept, people["vanthu"], report.id)
+        store.write_now(service.accept, people["vanthu"], POLICY, report.id)
     counts = shown(store, people["camthuy"], parent).children
     assert counts is not None
     assert (counts.sent, counts.open, counts.reported) == (3, 1, 0)
     store.write_now(service.register, head, POLICY, child)
     done = store.write_now(service.report, head, POLICY, child, ReportInput(text="Thôn đã xong."))
     with pytest.raises(ConflictError, match="children_open"):  # answered, not accepted
-        store.write_now(service.accept, people["vanthu"], report.id)
-    store.write_now(service.accept, people["chutich.camthuy"], done.id)
-    assert store.write_now(service.accept, people["vanthu"], report.id).state is State.COMPLETED
+        store.write_now(service.accept, people["vanthu"], POLICY, report.id)
+    store.write_now(service.accept, people["chutich.camthuy"], POLICY, done.id)
+    assert store.write_now(service.accept, people["vanthu"], POLICY, report.id).state is State.COMPLETED
 
 
 def test_the_files_of_the_parent_go_along_and_the_chain_shows_both(

@@ -25,7 +25,7 @@ from tests.conftest import START, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, draft, issue
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
-HEADING = Heading(unit="UBND huyện Cam Lộ", above="UBND tỉnh Quảng Trị", title="Sổ đăng ký văn bản", year=2026)
+HEADING = Heading(unit="UBND huyện Cam Lộ", above="UBND tỉnh Quảng Trị", title="Sổ đăng ký văn bản", years="2026")
 STACKED = "Ễnh ương, Ự, Ặ, Ổ, ữ, ệ, Đakrông <b>&amp;"
 
 

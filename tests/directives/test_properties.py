@@ -98,12 +98,12 @@ class World:
             case "report":
                 return write(service.report, self.cadre, POLICY, directive, ReportInput(text="x", command_id=command))
             case "accept":
-                return write(service.accept, self.clerk, self.delivery, AcceptInput(command_id=command))
+                return write(service.accept, self.clerk, POLICY, self.delivery, AcceptInput(command_id=command))
             case "recall":
                 return write(service.recall, self.leader, POLICY, directive, RecallInput(note="x", command_id=command))
             case "agree" | "refuse":
                 answer = RecallAnswer(agree=action == "agree", note="x", command_id=command)
-                return write(service.answer_recall, self.cadre, directive, answer)
+                return write(service.answer_recall, self.cadre, POLICY, directive, answer)
             case "assign":
                 named = AssignInput(lead=self.cadre.account_id, note="x", command_id=command)
                 return write(service.assign, self.boss, POLICY, directive, named)

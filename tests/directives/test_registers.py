@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from pypdf import PdfReader
 
 from server.directives import service
+from server.directives.service import registers
 from server.directives.shapes import GapInput
 from server.directives.shapes.registers import RegisterQuery
 from server.store import Store
-from tests.conftest import As, DistrictIds, PageAs
+from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
 
 SUBJECTS = ("Phòng, chống lụt bão xã Cam Thành", "Họp dân thôn Cam Thanh", "=1+1 hộ nghèo 100%")
@@ -116,12 +119,67 @@ async def test_the_excel_file(filled: list[int], page_as: PageAs, store: Store, 
     assert [(row[1], row[3]) for row in rows[2:]] == [("1", "02/KH-UBND"), ("2", "01/KH-UBND")]
 
 
+@pytest.fixture
+def two_years(store: Store, district: DistrictIds, filled: list[int], clock: Clock) -> list[int]:
+    """The same once more in the next year: numbers begin anew."""
+    clock.advance(days=365)
+    leader, clerk = district.who("chutich"), district.who("vanthu.camthuy")
+    again = issue(store, leader, [clerk.unit_id], subject="Phòng, chống lụt bão năm sau").id
+    store.write_now(service.register, clerk, POLICY, again)
+    return [*filled, again]
+
+
+def test_all_years_together(store: Store, district: DistrictIds, two_years: list[int]) -> None:
+    def found(who: str, **asked: Any) -> list[tuple[int, int, int | None]]:
+        page = store.read_now(service.register_page, district.who(who), POLICY, RegisterQuery(**asked))
+        assert page.year == asked.get("year", 2027) and page.years == [2027, 2026]
+        return [(line.at.year, line.entry, line.directive) for line in page.lines]
+
+    first, second, third, again = two_years
+    assert found("vanthu", year=0) == [(2027, 1, again), (2026, 3, third), (2026, 2, second), (2026, 1, first)]
+    assert found("vanthu", year=0, words="lụt bão") == [(2027, 1, again), (2026, 1, first)]
+    assert found("vanthu") == [(2027, 1, again)]
+    assert found("camthuy", year=0, register="in") == [(2027, 1, again), (2026, 2, first), (2026, 1, second)]
+    query = RegisterQuery(year=0)
+    lines = store.read_now(service.register_lines, district.who("vanthu"), POLICY, query)
+    assert [line.directive for line in lines] == two_years
+    page = store.read_now(service.register_page, district.who("vanthu"), POLICY, query)
+    assert (page.gaps, page.next_number) == ([], 2)
+
+
+async def test_the_page_and_the_files_of_all_years(two_years: list[int], page_as: PageAs) -> None:
+    clerk = await page_as("vanthu")
+    text = await (await clerk.get("/registers?year=0")).text()
+    assert '<option value="0" selected>Tất cả các năm</option>' in text and "Khai bỏ số" not in text
+    assert text.count("01/KH-UBND") == 2
+    answer = await clerk.get("/registers/export?year=0")
+    assert 'filename="so-van-ban-di-tat-ca.xlsx"' in answer.headers["Content-Disposition"]
+    rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await answer.read())).worksheets[0]]
+    assert str(rows[0][0]).startswith("Sổ đăng ký văn bản đi 2026–2027 · ")
+    assert [row[0] for row in rows[2:]] == ["01/KH-UBND", "02/KH-UBND", "03/KH-UBND", "01/KH-UBND"]
+    printed = await clerk.get("/registers/print?year=0")
+    assert (printed.status, (await printed.read())[:4]) == (200, b"%PDF")
+
+
+async def test_a_file_that_is_cut_says_so(filled: list[int], page_as: PageAs, monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk, said = await page_as("vanthu"), "Chỉ có 2 trên 3 văn bản. Xin xuất từng năm, hoặc tìm hẹp hơn."
+    warned = "Tệp PDF và Excel chỉ chứa"
+    assert warned not in await (await clerk.get("/registers")).text()
+    monkeypatch.setattr(registers, "MOST_EXPORTED", 2)
+    assert f"{warned} 2 văn bản đầu." in await (await clerk.get("/registers")).text()
+    excel = await (await clerk.get("/registers/export")).read()
+    rows = [row[0].value for row in load_workbook(BytesIO(excel)).worksheets[0]]
+    assert said in str(rows[0]) and rows[2:] == ["01/KH-UBND", "02/KH-UBND", said]
+    printed = PdfReader(BytesIO(await (await clerk.get("/registers/print")).read()))
+    assert said in " ".join(printed.pages[0].extract_text().split())
+
+
 async def test_the_api_and_wrong_input(filled: list[int], as_: As) -> None:
     clerk = await as_("vanthu")
     page = await (await clerk.get("/api/v1/registers?words=lut+bao")).json()
     assert [line["entry"] for line in page["lines"]] == [1]
     beyond = await (await clerk.get("/api/v1/registers?page=99")).json()
     assert (beyond["page"], len(beyond["lines"])) == (1, 3)
-    for query in ("register=sideways", "year=0", "page=0", "words=" + "x" * 201):
+    for query in ("register=sideways", "year=-1", "year=all", "page=0", "words=" + "x" * 201):
         refused = await clerk.get(f"/api/v1/registers?{query}")
         assert (refused.status, (await refused.json())["code"]) == (422, "invalid_input")

@@ -48,7 +48,7 @@ def test_a_newer_answer_is_neither_accepted_nor_sent_back_unread(
     seen = read(store, people, reported).responses[0].version
     again(store, people, reported)
     with pytest.raises(ConflictError, match="answer_changed"):
-        store.write_now(service.accept, people["vanthu"], reported, AcceptInput(version=seen))
+        store.write_now(service.accept, people["vanthu"], POLICY, reported, AcceptInput(version=seen))
     with pytest.raises(ConflictError, match="answer_changed"):
         store.write_now(
             service.send_back, people["vanthu"], POLICY, reported, SendBackInput(note="Thiếu", version=seen)
@@ -56,13 +56,13 @@ def test_a_newer_answer_is_neither_accepted_nor_sent_back_unread(
     now = read(store, people, reported)
     assert (now.state, [one.accepted for one in now.responses]) == ("REPORTED", [None, None])
     newest = AcceptInput(version=now.responses[0].version, command_id="once")
-    done = [store.write_now(service.accept, people["vanthu"], reported, newest) for _each in range(2)]
+    done = [store.write_now(service.accept, people["vanthu"], POLICY, reported, newest) for _each in range(2)]
     assert (done[0].state, done[0]) == ("COMPLETED", done[1])
 
 
 def test_who_names_no_version_accepts_the_newest(store: Store, people: dict[str, Principal], reported: int) -> None:
     again(store, people, reported)
-    store.write_now(service.accept, people["vanthu"], reported)
+    store.write_now(service.accept, people["vanthu"], POLICY, reported)
     assert [one.accepted for one in read(store, people, reported).responses] == [True, None]
 
 

@@ -206,7 +206,7 @@ def test_the_way_of_a_delivery(store: Store, people: dict[str, Principal], commu
     store.write_now(service.send_back, people["vanthu"], POLICY, answer.id, sent_back)
     assert delivery(store, done.id, unit).deadline == clock() + timedelta(days=2)
     store.write_now(service.report, cadre, POLICY, done.id, ReportInput(text="Đã thêm."))
-    store.write_now(service.accept, people["vanthu"], answer.id)
+    store.write_now(service.accept, people["vanthu"], POLICY, answer.id)
     opened = store.read_now(service.open_directive, cadre, POLICY, done.id)
     assert opened.delivery is not None
     assert [change.event for change in opened.delivery.changes] == [
@@ -294,9 +294,9 @@ def test_only_the_right_people(store: Store, people: dict[str, Principal], commu
     answer = store.write_now(service.register, people["camthuy"], POLICY, done.id)
     store.write_now(service.report, people["camthuy"], POLICY, done.id, ReportInput(text="x"))
     with pytest.raises(NotAllowedError):
-        store.write_now(service.accept, people["camthuy"], answer.id)
+        store.write_now(service.accept, people["camthuy"], POLICY, answer.id)
     with pytest.raises(NotFoundError):  # another unit's leader
-        store.write_now(service.accept, people["chutich.camthuy"], answer.id)
+        store.write_now(service.accept, people["chutich.camthuy"], POLICY, answer.id)
     assert not store.read_now(service.may_watch_board, people["camthuy"], done.id)
     assert store.read_now(service.may_watch_board, people["vanthu"], done.id)
 

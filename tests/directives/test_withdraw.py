@@ -43,7 +43,7 @@ def complete(store: Store, people: dict[str, Principal], directive: int) -> int:
     """Cam Thủy does all of it."""
     store.write_now(service.register, people["camthuy"], POLICY, directive)
     done = store.write_now(service.report, people["camthuy"], POLICY, directive, ReportInput(text="Xong."))
-    store.write_now(service.accept, people["vanthu"], done.id)
+    store.write_now(service.accept, people["vanthu"], POLICY, done.id)
     return done.id
 
 
@@ -55,12 +55,12 @@ def test_a_recall_is_asked_and_answered(
     asked = store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     assert (asked.asked, asked.left) == (3, 0)
     assert set(states(store, done.id).values()) == {"RECALL_PENDING"}
-    agreed = store.write_now(service.answer_recall, people["camhieu"], done.id, RecallAnswer(agree=True))
+    agreed = store.write_now(service.answer_recall, people["camhieu"], POLICY, done.id, RecallAnswer(agree=True))
     assert agreed.state is State.RECALLED
     with pytest.raises(UserError, match="no_reason"):
-        store.write_now(service.answer_recall, people["camthuy"], done.id, RecallAnswer(agree=False, note=" "))
+        store.write_now(service.answer_recall, people["camthuy"], POLICY, done.id, RecallAnswer(agree=False, note=" "))
     refused = RecallAnswer(agree=False, note="Đã họp dân rồi")
-    assert store.write_now(service.answer_recall, people["camthuy"], done.id, refused).state is State.REGISTERED
+    assert store.write_now(service.answer_recall, people["camthuy"], POLICY, done.id, refused).state is State.REGISTERED
     board = store.read_now(service.open_directive, people["vanthu"], POLICY, done.id)
     assert board.counts is not None
     assert (board.counts.sent, board.counts.withdrawn) == (3, 1)
@@ -80,7 +80,7 @@ def test_a_receipt_during_a_recall_counts(store: Store, people: dict[str, Princi
     assert (row.state, row.state_before, row.arrived_at is not None) == ("RECALL_PENDING", "ARRIVED", True)
     store.write_now(service.see, people["camthuy"], done.id)
     no = RecallAnswer(agree=False, note="Cần giữ")
-    assert store.write_now(service.answer_recall, people["camthuy"], done.id, no).state is State.SEEN
+    assert store.write_now(service.answer_recall, people["camthuy"], POLICY, done.id, no).state is State.SEEN
 
 
 def test_what_was_given_up_can_no_longer_be_read(
@@ -93,7 +93,7 @@ def test_what_was_given_up_can_no_longer_be_read(
     (attachment,) = before.attachments
     assert store.read_now(service.download, people["camthuy"], attachment.id).name == "a.pdf"
     store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
-    store.write_now(service.answer_recall, people["camthuy"], done.id, RecallAnswer(agree=True))
+    store.write_now(service.answer_recall, people["camthuy"], POLICY, done.id, RecallAnswer(agree=True))
     after = store.read_now(service.open_directive, people["camthuy"], POLICY, done.id).directive
     assert (after.subject, after.body, after.attachments) == (before.subject, "", [])
     with pytest.raises(NotFoundError):
@@ -145,7 +145,7 @@ def test_information_can_be_recalled_but_not_waived(
         store.write_now(service.waive, people["chutich"], POLICY, closed.id, WaiveInput(note="Không cần"))
     store.write_now(service.recall, people["chutich"], POLICY, done.id, ASK)
     no = RecallAnswer(agree=False, note="Đã niêm yết")
-    assert store.write_now(service.answer_recall, people["camthuy"], done.id, no).state is State.CLOSED_INFO
+    assert store.write_now(service.answer_recall, people["camthuy"], POLICY, done.id, no).state is State.CLOSED_INFO
 
 
 def test_a_waived_unit_is_done_with_it(

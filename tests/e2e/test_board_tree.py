@@ -84,3 +84,31 @@ def test_tiles_fill_a_television(app: App) -> None:
         app.call(app.token("vanthu.camthuy"), "POST", "/api/v1/directives/1/register")
         expect(tile.locator(".tile-word")).to_contain_text("10", timeout=10_000)
         assert wall.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_wall_fills_a_television_and_stays_alight_as_a_screen(app: App) -> None:
+    units, _commune = district(app)
+    issue(app, app.token("chutich"), units, "Đến từng thôn, khu phố")
+    with chromium() as browser:
+        wall = app.page(browser, "chutich", "/wall", width=1920, height=1080)
+        connected(wall)
+        whole = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        assert wall.evaluate(whole) == [1920, 1080]
+        outside = """[...document.querySelectorAll('.hall-head > *, .wall-part, .wall-unit')].filter((part) => {
+          const { left, top, right, bottom } = part.getBoundingClientRect();
+          return left < 0 || top < 0 || right > 1920 || bottom > 1080;
+        }).map((part) => part.className)"""
+        assert wall.evaluate(outside) == []
+        wall.get_by_role("button", name="Toàn màn hình").click()
+        expect(wall.locator("[data-full-screen]")).to_be_hidden()
+        assert wall.evaluate("document.fullscreenElement === document.documentElement")
+        wall.evaluate("document.exitFullscreen()")
+        expect(wall.locator("[data-full-screen]")).to_be_visible()
+        wall.get_by_role("button", name="Chiếu thường trực").click()
+        wall.get_by_role("dialog").get_by_role("button", name="Chiếu thường trực").click()
+        expect(wall.get_by_role("button", name="Chiếu thường trực")).to_have_count(0)
+        connected(wall)
+        assert wall.evaluate(whole) == [1920, 1080]
+        expect(wall.locator(".wall-unit").first).to_be_visible()
+        wall.goto(wall.url.replace("/wall", "/directives/out"))
+        expect(wall.locator("main")).to_contain_text("Máy này chỉ chiếu màn hình theo dõi.")

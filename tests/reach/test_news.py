@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,17 +11,23 @@ import pytest
 import sqlalchemy as sa
 
 from server.accounts.model import membership_table
+from server.config import ROOT
 from server.directives import service
 from server.directives.documents import Urgency
+from server.directives.model import delivery_table
 from server.directives.posts import Post
-from server.directives.rules import ReturnReason
+from server.directives.rules import RecipientRole, ReturnReason
 from server.directives.shapes import (
+    AcceptInput,
     AssignInput,
     Command,
     ExtensionDecision,
     ExtensionInput,
     HandBackInput,
     PostsInput,
+    RecallAnswer,
+    RecallInput,
+    Recipient,
     ReportInput,
     ReturnInput,
     SendBackInput,
@@ -73,9 +81,139 @@ class Work:
         return asked
 
 
+def deliveries(store: Store, directive: int) -> list[int]:
+    """Its deliveries in the order of their ids."""
+    c = delivery_table.c
+    query = sa.select(c.id).where(c.directive_id == directive).order_by(c.id)
+    return [row.id for row in store.read_now(lambda tx: tx.all(query))]
+
+
 @pytest.fixture
 def work(store: Store, district: DistrictIds, clock: Clock) -> Work:
     return Work(store, district, clock)
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_the_leader_hears_that_it_waits_to_be_assigned_until_it_is(work: Work, store: Store, urgency: Urgency) -> None:
+    """Where the leader is not told of the issue itself."""
+    other = issue(store, work.people["chutich"], [work.unit], urgency=urgency).id
+    work.do("vanthu.camthuy", service.register, other)
+    mine = [what for _account, _way, what in told(store, NoticeKind.TO_ASSIGN) if what.directive == other]
+    assert len(mine) == (urgency in (Urgency.NORMAL, Urgency.URGENT))
+    assert all(what.due == POLICY.assign_due(WEDNESDAY, urgency) for what in mine)
+    for number in (work.directive, other):
+        data = AssignInput(lead=work.people["camthuy"].account_id)
+        work.do("chutich.camthuy", service.assign, number, data)
+    assert work.heard(NoticeKind.TO_ASSIGN) == []
+
+
+def test_the_leader_alone_hears_that_it_waits_to_be_assigned(work: Work, store: Store) -> None:
+    assert work.heard(NoticeKind.TO_ASSIGN) == ["chutich.camthuy"]
+    store.write_now(service.start, work.people["camthuy"], work.directive, Command())
+    assert work.heard(NoticeKind.TO_ASSIGN) == []
+
+
+def test_nobody_assigns_what_is_only_for_information(work: Work, store: Store) -> None:
+    both = [Recipient(unit=work.unit, role=RecipientRole.INFO)]
+    other = issue(store, work.people["chutich"], [], recipients=both).id
+    work.do("vanthu.camthuy", service.register, other)
+    assert [what.directive for _account, _way, what in told(store, NoticeKind.TO_ASSIGN)] == [work.directive]
+
+
+def report(work: Work, name: str = "camthuy", directive: int = 0) -> None:
+    work.do(name, service.report, directive or work.directive, ReportInput(text="Xong."))
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_an_answer_waits_for_the_issuers_clerk_until_it_is_judged(work: Work, store: Store, accepts: bool) -> None:
+    report(work)
+    assert work.heard(NoticeKind.ANSWERED) == ["chutich", "vanthu"], "the clerk, and who wrote the directive"
+    what = told(store, NoticeKind.ANSWERED)[0][2]
+    assert (what.unit_names, what.due) == (("Cam Thủy",), POLICY.review_due(WEDNESDAY, Urgency.NORMAL))
+    report(work)
+    assert len(told(store, NoticeKind.ANSWERED)) == 2, "told once, however often it answers"
+    if accepts:
+        work.do("vanthu", service.accept, work.delivery)
+    else:
+        work.do("vanthu", service.send_back, work.delivery, SendBackInput(note="Thêm số liệu"))
+    assert work.heard(NoticeKind.ANSWERED) == []
+
+
+def test_answers_of_several_units_are_told_together_until_all_are_judged(
+    work: Work, store: Store, district: DistrictIds
+) -> None:
+    other = district.who("camhieu")
+    both = issue(store, work.people["chutich"], [work.unit, other.unit_id]).id
+    for who in (work.people["camthuy"], other):
+        store.write_now(service.register, who, POLICY, both)
+        store.write_now(service.report, who, POLICY, both, ReportInput(text="Xong."))
+    assert work.heard(NoticeKind.ANSWERED) == ["chutich", "vanthu"]
+    first, second = deliveries(store, both)
+    work.do("vanthu", service.send_back, first, SendBackInput(note="Thêm số liệu"))
+    report(work, directive=both)
+    work.do("vanthu", service.send_back, second, SendBackInput(note="Thêm số liệu"))
+    assert work.heard(NoticeKind.ANSWERED) == ["chutich", "vanthu"], "the first has answered again"
+    store.write_now(service.report, other, POLICY, both, ReportInput(text="Xong."))
+    work.do("vanthu", service.accept, first)
+    assert work.heard(NoticeKind.ANSWERED) == ["chutich", "vanthu"], "the other still waits"
+    work.do("vanthu", service.accept, second)
+    assert work.heard(NoticeKind.ANSWERED) == []
+
+
+def test_who_works_on_it_hears_that_the_answer_was_accepted(work: Work, store: Store) -> None:
+    work.assign("camthuy")
+    report(work)
+    for _each in range(2):
+        work.do("vanthu", service.accept, work.delivery, AcceptInput(command_id="once"))
+    assert work.heard(NoticeKind.ACCEPTED) == ["camthuy"]
+    assert told(store, NoticeKind.ACCEPTED)[0][2].due is None
+
+
+def test_a_refused_recall_is_news_to_the_clerk_and_who_asked_for_it(work: Work, store: Store) -> None:
+    work.do("chutich", service.recall, work.directive, RecallInput(note="Nhầm"))
+    work.do("vanthu.camthuy", service.answer_recall, work.directive, RecallAnswer(agree=False, note="Đã làm"))
+    assert work.heard(NoticeKind.RECALL_REFUSED) == ["chutich", "vanthu"]
+    assert told(store, NoticeKind.RECALL_REFUSED)[0][2].unit_names == ("Cam Thủy",)
+    other = issue(store, work.people["chutich"], [work.unit]).id
+    work.do("chutich", service.recall, other, RecallInput(note="Nhầm"))
+    work.do("vanthu.camthuy", service.answer_recall, other, RecallAnswer(agree=True))
+    assert len(told(store, NoticeKind.RECALL_REFUSED)) == 2, "a recall that is agreed to is not refused"
+
+
+def announced(store: Store, kind: str) -> list[dict[str, Any]]:
+    query = f"SELECT body FROM event_content WHERE kind = '{kind}' ORDER BY id"
+    found = store.read_now(lambda tx: tx.connection.exec_driver_sql(query).all())
+    return [json.loads(body) for (body,) in found]
+
+
+def test_open_pages_hear_it_also_of_people_with_no_channel(store: Store, district: DistrictIds, clock: Clock) -> None:
+    clock.set(WEDNESDAY)
+    leader, clerk, cadre = (district.who(name) for name in ("chutich", "vanthu", "camthuy"))
+    made = issue(store, leader, [cadre.unit_id]).id
+    delivery = store.write_now(service.register, cadre, POLICY, made).id
+    store.write_now(service.report, cadre, POLICY, made, ReportInput(text="Xong."))
+    store.write_now(service.accept, clerk, POLICY, delivery)
+    heard = [(one["what"], one["accounts"], one["unit_names"]) for one in announced(store, "delivery.news")]
+    assert heard == [
+        ("to_assign", [district.who("chutich.camthuy").account_id], []),
+        ("answered", sorted([leader.account_id, clerk.account_id]), ["Cam Thủy"]),
+        ("accepted", [cadre.account_id], []),
+    ]
+    assert messages(store) == []
+    other = issue(store, leader, [cadre.unit_id]).id
+    store.write_now(service.recall, leader, POLICY, other, RecallInput(note="Nhầm"))
+    (recalled,) = announced(store, "directive.recalled")
+    assert (recalled["directive"], recalled["subject"]) == (other, "Phòng, chống lụt bão")
+
+
+def test_pages_have_words_for_all_that_is_announced() -> None:
+    script = (ROOT / "web" / "static" / "js" / "live.js").read_text("utf-8")
+    named = dict(re.findall(r"^  (\w+): \"(\w+)\",$", script.partition("const NEWS = {")[2].partition("};")[0], re.M))
+    assert sorted(named) == sorted(kind.value for kind in NEWS if kind not in _OF_THEIR_OWN)
+    shell = (ROOT / "web" / "templates" / "components" / "shell.html").read_text("utf-8")
+    for name in named.values():
+        attribute = re.sub("([A-Z])", r"-\1", name).lower()
+        assert f"data-{attribute}=" in shell
 
 
 def test_assigned_people_hear_it_until_one_begins(work: Work, store: Store) -> None:
@@ -106,7 +244,7 @@ def test_more_is_asked_of_those_who_work_on_it(work: Work, store: Store) -> None
     assert work.heard(NoticeKind.REWORK) == ["camthuy"]
     assert told(store, NoticeKind.REWORK)[0][2].due == due
     store.write_now(service.report, work.people["camthuy"], POLICY, work.directive, ReportInput(text="Đã thêm."))
-    assert messages(store)[-1].state == "stopped"
+    assert work.heard(NoticeKind.REWORK) == []
 
 
 def test_a_return_is_news_to_the_issuers_clerk(work: Work, store: Store) -> None:
@@ -203,7 +341,9 @@ def test_the_named_chair_is_told_alone(work: Work, store: Store) -> None:
     store.write_now(lambda tx: tx.execute(sa.insert(membership_table).values(**values)))
     to_sign(work)
     assert work.heard(NoticeKind.TO_SIGN) == ["chutich", "chutich.camthuy"]
-    store.write_now(service.name_holders, clerk, PostsInput(post=Post.CHAIR, accounts=[deputy, clerk.account_id]))
+    store.write_now(
+        service.name_holders, clerk, POLICY, PostsInput(post=Post.CHAIR, accounts=[deputy, clerk.account_id])
+    )
     made = to_sign(work)
     last = [account for account, _way, what in told(store, NoticeKind.TO_SIGN) if what.directive == made]
     assert last == [deputy], "and no clerk, who cannot sign"
@@ -228,7 +368,9 @@ def test_a_command_that_is_repeated_tells_once(work: Work, store: Store) -> None
 NEWS = (
     *(NoticeKind.TO_SIGN, NoticeKind.HANDED_BACK, NoticeKind.ASSIGNED, NoticeKind.REWORK, NoticeKind.RETURNED),
     *(NoticeKind.WAIVED, NoticeKind.ASKED, NoticeKind.GRANTED, NoticeKind.REFUSED),
+    *(NoticeKind.PRESSED, NoticeKind.TO_ASSIGN, NoticeKind.ANSWERED, NoticeKind.ACCEPTED, NoticeKind.RECALL_REFUSED),
 )
+_OF_THEIR_OWN = (NoticeKind.TO_SIGN, NoticeKind.HANDED_BACK, NoticeKind.ASSIGNED)  # announced under other names
 
 
 @pytest.mark.parametrize("kind", NEWS)

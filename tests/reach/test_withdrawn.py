@@ -93,7 +93,7 @@ async def test_who_answers_a_recall_hears_no_more_of_it(
     waits = messages(store)[-1]
     assert (waits.state, waits.due_at) == ("waiting", POLICY.after_quiet_hours(clock(), Urgency.NORMAL))
     assert waits.due_at > clock()
-    store.write_now(service.answer_recall, clerk, done.id, RecallAnswer(agree=True))
+    store.write_now(service.answer_recall, clerk, POLICY, done.id, RecallAnswer(agree=True))
     assert messages(store)[-1].state == "stopped"
 
 

@@ -31,7 +31,8 @@ from server.directives.service.late_lists import late, late_page
 from server.directives.service.numbers import declare_gap, gaps_of
 from server.directives.service.outbox import drafts, issued, outbox, waiting
 from server.directives.service.overview import Tile, Worst, overview
-from server.directives.service.posts import name_holders, posts_of
+from server.directives.service.posts import add_turn, drop_turn, name_holders, posts_of
+from server.directives.service.pressing import press
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
@@ -73,6 +74,7 @@ __all__ = [
     "Worst",
     "accept",
     "acknowledge_alarms",
+    "add_turn",
     "answer_edxml_recall",
     "answer_recall",
     "answers_to_judge",
@@ -104,6 +106,7 @@ __all__ = [
     "draft_of_edxml",
     "drafts",
     "drop_spoken",
+    "drop_turn",
     "due_first",
     "edit_draft",
     "edxml_of",
@@ -129,6 +132,7 @@ __all__ = [
     "overview",
     "place_of_file",
     "posts_of",
+    "press",
     "questions_to_us",
     "reachable",
     "reading_of",

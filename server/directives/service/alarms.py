@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.principal import Principal
 from server.calls import numbers
@@ -46,18 +45,15 @@ def raise_due(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm
         return []
     told = {(key, alarm) for key, found in due.items() for alarm in to_tell(found)}
     directory = Directory(tx, {unit for row, _alarm in wanted for unit in (row.unit_id, row.issuer_id)})
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(alarm_table)
     on_it = assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE])
     working = {key: [one.account for one in people] for key, people in on_it.items()}
     raised = []
     for row, alarm in wanted:
         values = {"clock": alarm.clock.value, "due": alarm.due, "kind": alarm.kind.value, "step": alarm.step}
         values |= {"duty": alarm.duty.value, "at": alarm.at, "raised_at": tx.now, "told": (row.id, alarm) in told}
-        made = tx.execute(
-            insert.values(delivery_id=row.id, **values).on_conflict_do_nothing().returning(a.id)
-        ).scalar_one_or_none()
+        made = tx.claim(alarm_table, delivery_id=row.id, **values)
         if made is not None and values["told"]:
-            raised.append(Raised(made, alarm, row, directory.addressees(alarm.duty, row, working)))
+            raised.append(Raised(made.id, alarm, row, directory.addressees(alarm.duty, row, working)))
     people = [{"alarm_id": one.id, "account_id": account} for one in raised for account in one.people]
     if people:
         tx.execute(sa.insert(addressee_table), people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -95,6 +96,7 @@ def delivery_shape(
     changes: Sequence[Any] | None = None,
     called: Sequence[Called] = (),
     unreachable: bool = False,
+    pressed_at: datetime | None = None,
 ) -> Delivery:
     """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when.
 
@@ -133,6 +135,7 @@ def delivery_shape(
         changes=[_change(one) for one in rows or ()] if history else [],
         called=list(called),
         unreachable=unreachable,
+        pressed_at=pressed_at,
         spoken=kept_spoken(tx, row.id) if history else [],
     )
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.principal import Principal
 from server.directives.model import command_table
@@ -30,14 +29,8 @@ def once(tx: Transaction, who: Principal, command_id: str, content: Any, work: C
     digest = sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
     c = command_table.c
     mine = sa.and_(c.account_id == who.account_id, c.command_id == command_id)
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(command_table)
-    # On PostgreSQL this waits for another transaction with the same id to end.
-    claimed = tx.execute(
-        insert.values(account_id=who.account_id, command_id=command_id, digest=digest, answer="", at=tx.now)
-        .on_conflict_do_nothing()
-        .returning(c.command_id)
-    ).first()
-    if claimed is None:
+    values = {"account_id": who.account_id, "command_id": command_id, "digest": digest, "answer": "", "at": tx.now}
+    if tx.claim(command_table, **values) is None:
         row: Any = tx.one(sa.select(command_table).where(mine))
         if row.digest != digest:
             raise ConflictError("command_reused", _("Yêu cầu này trùng mã với một yêu cầu khác. Xin tải lại trang."))

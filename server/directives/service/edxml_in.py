@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
@@ -95,7 +94,6 @@ def _take_document(
 def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, digest: str) -> tuple[Any, bool]:
     """The document's row, locked, and whether it is new. On PostgreSQL this waits for another who takes it in."""
     sender = units.by_code(tx, policy.unit_code(document.sender.id), document.promulgated_on)
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(edxml_table)
     values = {
         "unit_id": who.unit_id,
         "document_id": document.document_id,
@@ -114,7 +112,7 @@ def _claim(tx: Transaction, who: Principal, policy: Policy, document: Document, 
         "account_id": who.account_id,
         "at": tx.now,
     }
-    made = tx.execute(insert.values(**values).on_conflict_do_nothing().returning(e.id)).first()
+    made = tx.claim(edxml_table, **values)
     mine = sa.and_(
         e.unit_id == who.unit_id, e.document_id == document.document_id, e.business == int(document.business)
     )

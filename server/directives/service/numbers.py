@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
@@ -19,6 +18,7 @@ from server.directives.shapes import Gap, GapInput
 from server.errors import ConflictError, UserError
 from server.http.i18n import _
 from server.store import Transaction
+from server.store.upsert import inserting
 
 OUT, IN = "out", "in"
 MOST_LEFT_OUT = 1_000
@@ -37,10 +37,11 @@ def take_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
 
 @cache
 def _taking(dialect: str) -> sa.Executable:
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(counter_table)
-    made: sa.Executable = insert.on_conflict_do_update(
-        index_elements=["register", "unit_id", "year"], set_={"last": counter_table.c.last + 1}
-    ).returning(counter_table.c.last)
+    made: sa.Executable = (
+        inserting(dialect, counter_table)
+        .on_conflict_do_update(index_elements=["register", "unit_id", "year"], set_={"last": counter_table.c.last + 1})
+        .returning(counter_table.c.last)
+    )
     return made
 
 

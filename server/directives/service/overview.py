@@ -52,7 +52,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
 def overview(tx: Transaction, who: Principal, policy: Policy) -> list[Tile]:
     """A tile for each unit directly below the person's own that is of a lower level, in the order of the tree."""
-    who.require(Permission.FOLLOW_DIRECTIVE)
+    who.require(Permission.WATCH_WALL)
     tree = units.tree(tx)
     own = tree.units[who.unit_id]
     below = [one for one in tree.children(own.id) if _LEVELS.index(one.level) > _LEVELS.index(own.level)]

@@ -24,6 +24,7 @@ from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.branches import View, branches_of, units_read
 from server.directives.service.called import calls_about
+from server.directives.service.pressing import pressed_at
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
 from server.directives.service.whom_to_call import out_of_reach
@@ -175,7 +176,7 @@ def _board(
     rows.sort(key=lambda row: places[row.unit_id])
     bars = len(rows) <= MOST_BARS
     history = changes_of(tx, [row.id for row in rows]) if bars else {}
-    called = calls_about(tx, directive.id)
+    called, pressed = calls_about(tx, directive.id), pressed_at(tx, [row.id for row in rows])
     board = [
         delivery_shape(
             tx,
@@ -185,6 +186,7 @@ def _board(
             changes=history.get(row.id, []) if bars else None,
             called=called.get(row.unit_id, ()),
             unreachable=row.unit_id in lost,
+            pressed_at=pressed.get(row.id),
         )
         for row in rows
     ]

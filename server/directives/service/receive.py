@@ -21,7 +21,7 @@ from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
-from server.directives.service.news import tell_returned
+from server.directives.service.news import tell_answered, tell_returned, tell_to_assign
 from server.directives.service.notes import note_of
 from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
@@ -136,6 +136,8 @@ def register(
             number = take_number(tx, series(IN, row.exercise), who.unit_id, year)
             values = {"registry_year": year, "registry_number": number}
             tx.execute(sa.update(delivery_table).where(v.id == row.id).values(**values))
+            if state is State.REGISTERED:
+                tell_to_assign(tx, policy, who, row)
         return _done(row, state, number)
 
     return _once(tx, who, command_id, ["register", directive_id], work)
@@ -192,6 +194,7 @@ def report(
             answers=msgspec.json.encode(answers).decode() if answers else None,
         )
         add_attachments(tx, who, policy, uploads, response_id=response_id)
+        tell_answered(tx, policy, who, row)
         return _done(row, state, row.registry_number)
 
     content = ["report", directive_id, msgspec.to_builtins(data), [upload.sha256 for upload in uploads]]

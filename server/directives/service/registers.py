@@ -48,52 +48,59 @@ def make_searchable(tx: Transaction, directive_id: int, *parts: str) -> None:
 
 
 def register_page(tx: Transaction, who: Principal, policy: Policy, query: RegisterQuery) -> RegisterPage:
-    """A page of the unit's register of a year, newest number first."""
+    """A page of the unit's register of a year, or of all, newest number first."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    year = query.year or policy.year(tx.now)
+    this = policy.year(tx.now)
+    year = this if query.year is None else query.year
     found = _select(tx, who, query, year)
     total = int(tx.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one())
     pages = max(1, -(-total // PAGE))
     page = min(query.page, pages)
-    rows = tx.all(found.order_by(sa.desc("entry")).limit(PAGE).offset((page - 1) * PAGE))
+    rows = tx.all(found.order_by(sa.desc("year"), sa.desc("entry")).limit(PAGE).offset((page - 1) * PAGE))
     return RegisterPage(
         register=query.register,
         year=year,
-        years=_years(tx, who, query, policy.year(tx.now)),
-        next_number=peek_number(tx, series(query.register, query.exercise), who.unit_id, year),
+        years=_years(tx, who, query, this),
+        next_number=peek_number(tx, series(query.register, query.exercise), who.unit_id, year or this),
         total=total,
         page=page,
         pages=pages,
         lines=_lines(tx, policy, rows, query),
         gaps=gaps_of(tx, who.unit_id, series(query.register, query.exercise), year),
+        most_exported=MOST_EXPORTED,
         exercise=query.exercise,
     )
 
 
 def register_lines(tx: Transaction, who: Principal, policy: Policy, query: RegisterQuery) -> list[RegisterLine]:
-    """All lines that the query finds, in the order of their numbers, for the export."""
+    """The lines that the query finds, in the order of their numbers, for the export: MOST_EXPORTED at most."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    found = _select(tx, who, query, query.year or policy.year(tx.now))
-    return _lines(tx, policy, tx.all(found.order_by("entry").limit(MOST_EXPORTED)), query)
+    found = _select(tx, who, query, policy.year(tx.now) if query.year is None else query.year)
+    return _lines(tx, policy, tx.all(found.order_by("year", "entry").limit(MOST_EXPORTED)), query)
 
 
 def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) -> sa.Select[Any]:
     """The entries with what each is: `directive` that was issued, `delivery`, or `document` that came as edXML."""
+
+    def of(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        return column == year if year else column.is_not(None)
+
     if query.register == OUT:
-        found = sa.select(d.number.label("entry"), d.id.label("directive"))
-        found = found.where(d.unit_id == who.unit_id, d.year == year, d.number.is_not(None))
+        found = sa.select(d.year.label("year"), d.number.label("entry"), d.id.label("directive"))
+        found = found.where(d.unit_id == who.unit_id, of(d.year), d.number.is_not(None))
         return found.where(
             d.exercise.is_(query.exercise), *said(tx, query.words, directive_words, d.id, d.search_exact)
         )
-    received = sa.select(v.registry_number.label("entry"), v.id.label("delivery"), _NOTHING.label("document"))
-    mine = sa.and_(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
+    place = (v.registry_year.label("year"), v.registry_number.label("entry"))
+    received = sa.select(*place, v.id.label("delivery"), _NOTHING.label("document"))
+    mine = sa.and_(v.unit_id == who.unit_id, of(v.registry_year), v.registry_number.is_not(None))
     received = received.join(directive_table, v.directive_id == d.id).where(mine, v.exercise.is_(query.exercise))
     received = received.where(*said(tx, query.words, directive_words, d.id, d.search_exact))
     if query.exercise:  # the exchange knows none
         return received
-    exchanged = sa.select(e.registry_number, _NOTHING, e.id).where(
+    exchanged = sa.select(e.registry_year, e.registry_number, _NOTHING, e.id).where(
         e.unit_id == who.unit_id,
-        e.registry_year == year,
+        of(e.registry_year),
         e.registry_number.is_not(None),
         *said(tx, query.words, edxml_words, e.id, e.search_exact),
     )
@@ -124,9 +131,9 @@ def _years(tx: Transaction, who: Principal, query: RegisterQuery, this: int) -> 
 def _lines(tx: Transaction, policy: Policy, rows: Sequence[Any], query: RegisterQuery) -> list[RegisterLine]:
     if query.register == OUT:
         return _issued(tx, [row.directive for row in rows])
-    made = _received(tx, [row.delivery for row in rows if row.delivery is not None])
-    made |= _exchanged(tx, policy, [row.document for row in rows if row.document is not None])
-    return [made[row.entry] for row in rows]
+    received = _received(tx, [row.delivery for row in rows if row.delivery is not None])
+    exchanged = _exchanged(tx, policy, [row.document for row in rows if row.document is not None])
+    return [exchanged[row.document] if row.delivery is None else received[row.delivery] for row in rows]
 
 
 def _of_directive(row: Any, unit_name: str, **own: Any) -> RegisterLine:
@@ -170,7 +177,7 @@ def _received(tx: Transaction, ids: Sequence[int]) -> dict[int, RegisterLine]:
     rows = tx.all(query.where(v.id.in_(tx.among(ids))))
     names, handlers = units.units_by_ids(tx, {row.unit_id for row in rows}), _handlers(tx, ids)
     return {
-        row.registry_number: _of_directive(
+        row.delivery: _of_directive(
             row,
             names[row.unit_id].name,
             entry=row.registry_number,
@@ -184,12 +191,12 @@ def _received(tx: Transaction, ids: Sequence[int]) -> dict[int, RegisterLine]:
 
 
 def _exchanged(tx: Transaction, policy: Policy, ids: Sequence[int]) -> dict[int, RegisterLine]:
-    """What came as edXML; it is being worked on once the unit has carried it on."""
+    """What came as edXML, by its id; it is being worked on once the unit has carried it on."""
     issued = sa.and_(d.id == e.directive_id, d.state == DirectiveState.ISSUED.value)
     query = sa.select(edxml_table, d.id.label("issued")).outerjoin(directive_table, issued)
     rows = tx.all(query.where(e.id.in_(tx.among(ids))))
     return {
-        row.registry_number: RegisterLine(
+        row.id: RegisterLine(
             entry=row.registry_number,
             at=row.registered_at,
             directive=row.directive_id,

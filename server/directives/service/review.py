@@ -15,7 +15,7 @@ from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours
 from server.directives.service.commands import once
 from server.directives.service.forward import require_no_open_children
-from server.directives.service.news import tell_rework
+from server.directives.service.news import tell_accepted, tell_rework
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
 from server.directives.shapes import AcceptInput, DeliveryDone, SendBackInput
@@ -26,7 +26,9 @@ from server.store import Transaction
 NEWEST = AcceptInput()
 
 
-def accept(tx: Transaction, who: Principal, delivery_id: int, data: AcceptInput = NEWEST) -> DeliveryDone:
+def accept(
+    tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: AcceptInput = NEWEST
+) -> DeliveryDone:
     """The answer is good: the delivery is completed. Raises ConflictError."""
     who.require(Permission.REVIEW_RESPONSE)
 
@@ -36,6 +38,7 @@ def accept(tx: Transaction, who: Principal, delivery_id: int, data: AcceptInput 
         require_no_open_children(tx, row)
         state = step(tx, row, Event.ACCEPT, who, completed_at=tx.now)
         _judge(tx, who, row, accepted=True, note=None)
+        tell_accepted(tx, policy, who, row)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
     content = ["accept", delivery_id, msgspec.to_builtins(data)]

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from server.directives.model import delivery_table, set_aside_table, sweep_table
 from server.directives.policy import Policy
@@ -71,9 +70,7 @@ def _set_aside(tx: Transaction, delivery_id: int, error: Exception) -> None:
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10))
     log.error("delivery %d: its alarms failed (try %d), again in %s", delivery_id, tries, pause, exc_info=error)
     values = {"tries": tries, "error": f"{type(error).__name__}: {error}"[:LONGEST_ERROR], "at": tx.now}
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(set_aside_table)
-    made = insert.values(delivery_id=delivery_id, **values)
-    tx.execute(made.on_conflict_do_update(index_elements=["delivery_id"], set_=values))
+    tx.upsert(set_aside_table, {"delivery_id": delivery_id}, **values)
     _schedule(tx, {delivery_id: tx.now + pause})
 
 
@@ -96,8 +93,6 @@ def reschedule(tx: Transaction, policy: Policy) -> int:
     before = tx.one(sa.select(s.value).where(s.name == "policy"))
     if before is not None and before.value == policy.digest:
         return 0
-    insert = (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(sweep_table)
-    values = {"value": policy.digest}
-    tx.execute(insert.values(name="policy", **values).on_conflict_do_update(index_elements=["name"], set_=values))
+    tx.upsert(sweep_table, {"name": "policy"}, value=policy.digest)
     is_open = v.stage < Stage.CLOSED.value
     return int(tx.execute(sa.update(delivery_table).where(is_open).values(alarm_at=tx.now)).rowcount)

@@ -79,10 +79,12 @@ def tie_of(tx: Transaction, directive: Any) -> tuple[Tie | None, str]:
 
 
 def tell_recalled(tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], sender: str) -> None:
-    """Units are asked to give a directive (its row) up: who was told of it hears of that by the same channels."""
+    """Units are asked to give a directive (its row) up: their open pages hear it, and whoever was told of it."""
     urgency = Urgency(directive.urgency)
     due = policy.register_due(tx.now, urgency)
     notice = notice_of(NoticeKind.RECALL, directive, sender, due=due)
+    facts = {"directive": notice.directive, "subject": notice.subject, "urgency": notice.urgency}
+    tx.emit("directive.recalled", units, {**facts, "exercise": notice.exercise, "href": notice.href})
     _tell_again(tx, policy, notice, units, ClockName.RECALL.value)
 
 

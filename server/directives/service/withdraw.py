@@ -11,7 +11,7 @@ from server.directives.rules import STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
 from server.directives.service.carried import require_not_carried_on
 from server.directives.service.commands import once
-from server.directives.service.news import tell_waived
+from server.directives.service.news import tell_recall_refused, tell_waived
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.problems import no_directive, wrong_state
 from server.directives.service.steps import step, step_all
@@ -49,7 +49,9 @@ def recall(tx: Transaction, who: Principal, policy: Policy, directive_id: int, d
     return once(tx, who, data.command_id, ["recall", directive_id, msgspec.to_builtins(data)], work, RecallDone)
 
 
-def answer_recall(tx: Transaction, who: Principal, directive_id: int, data: RecallAnswer) -> DeliveryDone:
+def answer_recall(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: RecallAnswer
+) -> DeliveryDone:
     """The recipient has destroyed its copy, or refuses with a reason and goes on where it was.
 
     Raises ConflictError for who agrees while it is handed on to others.
@@ -63,6 +65,8 @@ def answer_recall(tx: Transaction, who: Principal, directive_id: int, data: Reca
             require_not_carried_on(tx, row)
         event = Event.AGREE_RECALL if data.agree else Event.REFUSE_RECALL
         state = step(tx, row, event, who, note=note)
+        if not data.agree:
+            tell_recall_refused(tx, policy, who, row)
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)
 
     content = ["answer_recall", directive_id, msgspec.to_builtins(data)]

@@ -9,9 +9,10 @@ from server.directives.shapes.done import (
     EdxmlAnswered,
     EdxmlDone,
     EdxmlRegistered,
+    PressDone,
     RecallDone,
 )
-from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, UnitPosts
+from server.directives.shapes.duties import AlarmLine, Alarms, Gap, PostHolders, Turn, UnitPosts
 from server.directives.shapes.inputs import (
     AcceptInput,
     AlarmsInput,
@@ -27,6 +28,8 @@ from server.directives.shapes.inputs import (
     LongText,
     Moment,
     PostsInput,
+    PressInput,
+    PressWhich,
     RecallAnswer,
     RecallInput,
     Recipient,
@@ -35,6 +38,7 @@ from server.directives.shapes.inputs import (
     ReturnInput,
     ScheduleInput,
     SendBackInput,
+    TurnInput,
     Upload,
     WaiveInput,
     Words,
@@ -131,6 +135,9 @@ __all__ = [
     "OutboxQuery",
     "PostHolders",
     "PostsInput",
+    "PressDone",
+    "PressInput",
+    "PressWhich",
     "RecallAnswer",
     "RecallDone",
     "RecallInput",
@@ -147,6 +154,8 @@ __all__ = [
     "Source",
     "SpokenAnswer",
     "ToDecide",
+    "Turn",
+    "TurnInput",
     "UnitDay",
     "UnitPosts",
     "Upload",

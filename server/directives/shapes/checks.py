@@ -32,12 +32,17 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """A recipient with much due on the same day; `first` is the first day that is free enough."""
+    """What a recipient has to do: `open` deliveries, `overdue` of them late, `due_that_day` due when this one would be.
+
+    `busy`: so much is open or due that day that one should think twice; `first` is the first day that is free enough.
+    """
 
     unit: int
     unit_name: str
     open: int
+    overdue: int
     due_that_day: int
+    busy: bool
     first: datetime
 
 
@@ -45,7 +50,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the issuer should know before the click; nothing of it forbids the issue.
 
     `day_off`: the deadline falls on a day that is not worked, on a holiday by the name of `occasion`; `short`: it is
-    sooner than one must even register (T1).
+    sooner than one must even register (T1). `loads` are the recipients that are busy or late, the busy ones first; when
+    there are none, `busiest` is who has most to do.
     """
 
     duplicates: list[Duplicate] = []
@@ -54,9 +60,10 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     short: bool = False
     working_hours: float | None = None
     loads: list[Load] = []
+    busiest: Load | None = None
     first_feasible: datetime | None = None
 
     @property
     def warns(self) -> bool:
-        """Whether there is anything to consider."""
-        return bool(self.duplicates or self.day_off or self.short or self.loads)
+        """Whether there is anything to consider; that somebody is late with other work is only good to know."""
+        return bool(self.duplicates or self.day_off or self.short or any(load.busy for load in self.loads))

@@ -43,6 +43,14 @@ class RecallDone(msgspec.Struct, frozen=True, kw_only=True):
     left: int
 
 
+class PressDone(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that were pressed now, and how many were left out because they were within the last hour."""
+
+    id: int
+    pressed: list[int]
+    lately: int
+
+
 class AlarmDone(msgspec.Struct, frozen=True, kw_only=True):
     """How many alarms are off the person's list now."""
 

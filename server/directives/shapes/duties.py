@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -11,12 +11,27 @@ from server.directives.posts import Duty, Post
 from server.directives.running import AlarmKind, ClockName
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody on duty from the `first` day to the end of the `last`; `now` says that it lasts."""
+
+    id: int
+    account: int
+    name: str
+    first: date
+    last: date
+    now: bool
+
+
 class PostHolders(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is named for a post (account ids), and the names of those who are told now."""
+    """Who is named for a post (account ids), and the names of those who are told now.
+
+    `turns` last now or are to come; while one lasts it comes before who is named.
+    """
 
     post: Post
     named: list[int]
     told: list[str]
+    turns: list[Turn] = []
 
 
 class UnitPosts(msgspec.Struct, frozen=True, kw_only=True):

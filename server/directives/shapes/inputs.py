@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
@@ -135,6 +136,21 @@ class RecallInput(msgspec.Struct, frozen=True, kw_only=True):
     command_id: CommandId = ""
 
 
+class PressWhich(StrEnum):
+    """Which recipients are pressed."""
+
+    LATE = "late"
+    UNREGISTERED = "unregistered"
+
+
+class PressInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Press those of `units`, or of all, that are late or have not registered; with `which` only the ones or others."""
+
+    units: list[int] = []
+    which: PressWhich | None = None
+    command_id: CommandId = ""
+
+
 class RecallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`agree` says that this unit has destroyed its copy; a refusal needs a note."""
 
@@ -189,6 +205,15 @@ class PostsInput(msgspec.Struct, frozen=True, kw_only=True):
 
     post: Post
     accounts: list[int] = []
+
+
+class TurnInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody holds a post from a day on, until the end of another; without that for the one day."""
+
+    post: Post
+    account: int
+    first: date
+    last: date | None = None
 
 
 class AlarmsInput(msgspec.Struct, frozen=True, kw_only=True):

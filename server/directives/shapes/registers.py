@@ -12,7 +12,7 @@ from server.directives.shapes.duties import Gap
 
 
 class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which lines: `out` what was issued, `in` what was received; without a year the present one.
+    """Which lines: `out` what was issued, `in` what was received; without a year the present one, 0 for all years.
     `exercise` asks for the register that exercises have for themselves.
 
     `words` all occur in the number, type, subject or signer's name: with diacritics exactly so, without them either
@@ -20,7 +20,7 @@ class RegisterQuery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     register: Literal["out", "in"] = "out"
-    year: Annotated[int, msgspec.Meta(ge=1, le=9_999)] | None = None
+    year: Annotated[int, msgspec.Meta(ge=0, le=9_999)] | None = None
     exercise: bool = False
     words: Annotated[str, msgspec.Meta(max_length=200)] = ""
     page: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
@@ -61,7 +61,10 @@ class RegisterLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of a register, newest first; `gaps` are all of the year, `next_number` the one that comes next."""
+    """A page of a register, newest first; `gaps` are all of the year, `next_number` the one that comes next.
+
+    `year` is 0 for all years, which have no gaps here. Files of a register hold `most_exported` lines at most.
+    """
 
     register: str
     year: int
@@ -72,4 +75,5 @@ class RegisterPage(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     lines: list[RegisterLine]
     gaps: list[Gap]
+    most_exported: int
     exercise: bool = False

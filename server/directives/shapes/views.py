@@ -138,8 +138,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
     for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
-    `unreachable`: it has not arrived, nobody of the unit has
-    signed in for long, and nobody has a telephone number.
+    `pressed_at`, on the board: when the issuer last pressed the unit. `unreachable`: it has not arrived, nobody of the
+    unit has signed in for long, and nobody has a telephone number.
     """
 
     id: int
@@ -172,6 +172,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     changes: list[Change] = []
     called: list[Called] = []
     unreachable: bool = False
+    pressed_at: datetime | None = None
     spoken: list[SpokenAnswer] = []
 
 

@@ -9,7 +9,7 @@ from server.reach.service.contacts import (
     enter,
     reachability,
 )
-from server.reach.service.outbox import Hurried, Telling, addressed, anybody, forget, hurry, put, stop, told
+from server.reach.service.outbox import Hurried, Telling, addressed, anybody, forget, hurry, join, put, stop, told
 from server.reach.service.sending import Letter, PushKeys, about_units, claim, renew, retire, settle, something_due
 from server.reach.service.subscriptions import Keys, NewSubscription, devices, forget_device, subscribe
 from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_up, how_many_dead, send_again, tallies
@@ -40,6 +40,7 @@ __all__ = [
     "give_up",
     "how_many_dead",
     "hurry",
+    "join",
     "put",
     "reachability",
     "renew",

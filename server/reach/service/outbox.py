@@ -195,6 +195,20 @@ def hurry(tx: Transaction, directive: int, unit: int, channel: Channel) -> Hurri
     return Hurried.NOW
 
 
+def join(tx: Transaction, directive: int, unit: int, clock: str) -> None:
+    """What people are told about a directive because of a clock is about this unit, too: not needless without it."""
+    ours = sa.and_(about.directive_id == directive, about.clock == clock)
+    rows = tx.all(sa.select(about.message_id, about.unit_id, about.stopped_at).where(ours))
+    going = {row.message_id for row in rows if row.stopped_at is None}
+    before = {row.message_id for row in rows if row.unit_id == unit}
+    again = sa.and_(ours, about.unit_id == unit, about.message_id.in_(sorted(going & before)))
+    tx.execute(sa.update(about_table).where(again).values(stopped_at=None))
+    common = {"directive_id": directive, "unit_id": unit, "clock": clock}
+    links = [{"message_id": number, **common} for number in sorted(going - before)]
+    if links:
+        tx.execute(sa.insert(about_table), links)
+
+
 def stop(
     tx: Transaction, directive: int, units: Collection[int], clocks: Collection[str], account: int | None = None
 ) -> None:

@@ -10,6 +10,6 @@ const refresh = calmly(async () => {
   if (await renew("main")) tick(document.querySelector("main"));
 }, 400);
 
-for (const kind of ["directive.issued", "directive.waiting", "directive.released", "directive.held", "directive.handed_back", "directive.clerk_wanted", "delivery.changed", "delivery.assigned", "delivery.reminder", "delivery.escalated"]) {
+for (const kind of ["directive.issued", "directive.waiting", "directive.released", "directive.held", "directive.handed_back", "directive.clerk_wanted", "directive.recalled", "delivery.changed", "delivery.assigned", "delivery.reminder", "delivery.escalated"]) {
   document.addEventListener(`giaoban:${kind}`, refresh);
 }

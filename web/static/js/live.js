@@ -38,22 +38,45 @@ function marked(detail, text) {
   return detail.exercise ? `[${word("exercise")}] ${text}` : text;
 }
 
-document.addEventListener("giaoban:directive.issued", ({ detail }) => {
+/** By bell, title and a toast that stays; `text` names the words. */
+function announce(detail, text, urgent) {
   raiseTitleCount();
-  ring(detail.urgency !== undefined && detail.urgency !== "NORMAL");
-  toast(marked(detail, word("newDirective", { subject: detail.subject ?? "" })), {
+  ring(urgent);
+  const fields = { subject: detail.subject ?? "", unit: detail.unit_names?.[0] ?? "" };
+  toast(marked(detail, word(text, fields)), {
     iconName: "bell",
     stay: Infinity,
     action: detail.href ? { label: word("open"), href: detail.href } : null,
   });
+}
+
+document.addEventListener("giaoban:directive.issued", ({ detail }) => {
+  announce(detail, "newDirective", detail.urgency !== undefined && detail.urgency !== "NORMAL");
 });
 
-// A reminder, an escalation, work given to people, or what became of a draft or a signed directive is for those it names; all
-// others of the unit find it on their pages.
+// A recall is for all of the unit: whoever works by the document stops.
+document.addEventListener("giaoban:directive.recalled", ({ detail }) => announce(detail, "recalled", true));
+
+// A reminder, an escalation, work given to people, or what became of a delivery, a draft or a signed directive is for those it
+// names; all others of the unit find it on their pages.
+const NEWS = {
+  to_assign: "toAssign",
+  answered: "answered",
+  accepted: "accepted",
+  rework: "rework",
+  returned: "returned",
+  recall_refused: "recallRefused",
+  waived: "waived",
+  asked: "asked",
+  granted: "granted",
+  refused: "refused",
+  pressed: "pressed",
+};
 const FOR_SOME = {
   "delivery.reminder": "reminder",
   "delivery.escalated": "escalated",
   "delivery.assigned": "assigned",
+  "delivery.news": ({ what }) => NEWS[what],
   "directive.released": "released",
   "directive.held": "held",
   "directive.handed_back": "handedBack",
@@ -62,13 +85,7 @@ const FOR_SOME = {
 for (const [kind, text] of Object.entries(FOR_SOME)) {
   document.addEventListener(`giaoban:${kind}`, ({ detail }) => {
     if (!(detail.accounts ?? []).map(String).includes(accountId)) return;
-    raiseTitleCount();
-    ring(kind === "delivery.escalated");
-    toast(marked(detail, word(text, { subject: detail.subject ?? "" })), {
-      iconName: "bell",
-      stay: Infinity,
-      action: detail.href ? { label: word("open"), href: detail.href } : null,
-    });
+    announce(detail, typeof text === "string" ? text : text(detail), kind === "delivery.escalated" || detail.what === "pressed");
   });
 }
 

@@ -3,7 +3,7 @@
 
 import { onState } from "./channel.js";
 import { accountId, csrf, icon, make, timeZone, word } from "./page.js";
-import { refreshPush, startPush } from "./push.js";
+import { offerPush, refreshPush, startPush } from "./push.js";
 import { now } from "./time.js";
 import { toast } from "./toast.js";
 
@@ -83,3 +83,4 @@ async function start() {
 if (keptAt) showKept();
 if (navigator.serviceWorker && accountId) start();
 startPush();
+offerPush().catch((error) => console.info("notifications are not offered:", error.message));

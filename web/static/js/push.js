@@ -1,10 +1,13 @@
 // Notifications while the browser is closed (Web Push): switched on on one's own account, renewed at each sign-in.
+//   [data-push-offer]     the notice of the home page, while nobody has answered the browser's question; texts in data-done, -failed
 //   [data-push]           the words and the button of the account page; words in data-unsupported, -denied, -on, -off
 
 import { accountId, csrf } from "./page.js";
 import { recall, remember } from "./store.js";
+import { toast } from "./toast.js";
 
 const KEY = "push"; // the account that has switched it on in this browser
+const LATER = "push-later"; // the account that was asked on the home page and wants it later
 const API = "/api/v1/push-subscription";
 
 function bytes(text) {
@@ -14,8 +17,12 @@ function bytes(text) {
 
 const same = (buffer, key) => buffer && buffer.byteLength === key.length && new Uint8Array(buffer).every((byte, n) => byte === key[n]);
 
+async function serverKey() {
+  return (await (await fetch(API)).json()).key;
+}
+
 async function subscribe(registration) {
-  const { key: text } = await (await fetch(API)).json();
+  const text = await serverKey();
   if (!text) return false;
   const key = bytes(text);
   let subscription = await registration.pushManager.getSubscription();
@@ -39,6 +46,35 @@ async function subscribe(registration) {
 export function refreshPush(registration) {
   if (recall(KEY) !== accountId || recall("push-session") === csrf || window.Notification?.permission !== "granted") return;
   subscribe(registration).catch((error) => console.info("notifications were not renewed:", error.message));
+}
+
+/** The home page: offers it in one tap, as long as it was neither allowed nor forbidden nor put off. The page renews what it
+ *  shows, so the document says whether the notice stands there, and hears its buttons. */
+export async function offerPush() {
+  const page = document.documentElement;
+  if (!document.querySelector("[data-push-offer]") || !navigator.serviceWorker || !window.PushManager) return;
+  if (window.Notification?.permission !== "default" || recall(LATER) === accountId || !(await serverKey())) return;
+  page.dataset.offersPush = "";
+  document.addEventListener("click", async ({ target }) => {
+    if (target.closest("[data-push-offer-later]")) {
+      remember(LATER, accountId);
+      delete page.dataset.offersPush;
+      return;
+    }
+    const button = target.closest("[data-push-offer-on]");
+    if (!button) return;
+    const { done, failed } = button.closest("[data-push-offer]").dataset;
+    button.setAttribute("aria-busy", "true");
+    try {
+      if ((await Notification.requestPermission()) === "granted" && (await subscribe(await navigator.serviceWorker.ready))) toast(done, { iconName: "bell" });
+      delete page.dataset.offersPush; // who has said no is not asked again
+    } catch (error) {
+      console.info("notifications could not be switched on:", error.message);
+      toast(failed);
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  });
 }
 
 /** The account page: says how it stands, and switches it on. */

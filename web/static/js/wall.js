@@ -3,6 +3,15 @@
 import { onState, watch } from "./channel.js";
 import { calmly, renew } from "./renew.js";
 
+const fill = document.querySelector("[data-full-screen]");
+if (fill && document.fullscreenEnabled) {
+  const page = document.documentElement;
+  const show = () => { fill.hidden = document.fullscreenElement !== null; }; // Escape leads back
+  fill.addEventListener("click", () => page.requestFullscreen({ navigationUI: "hide" }).catch((error) => console.info("no full screen:", error.message)));
+  document.addEventListener("fullscreenchange", show);
+  show();
+}
+
 const MINUTE_MS = 60_000;
 const refresh = calmly(() => renew("#main"), 1000);
 
