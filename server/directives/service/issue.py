@@ -136,9 +136,9 @@ def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipi
     return recipients
 
 
-def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
-    """One delivery and one event for each recipient, the delivery holding the event's number."""
-    body = {
+def event_body(row: Any) -> dict[str, Any]:
+    """What a recipient's devices are told of a directive (its row)."""
+    return {
         "directive": row.id,
         "document_type": DocumentType(row.kind).value,
         "subject": row.subject,
@@ -146,8 +146,12 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
         "exercise": row.exercise,
         "deadline": row.deadline,
         "href": f"/directives/{row.id}",
-        **names,
     }
+
+
+def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
+    """One delivery and one event for each recipient, the delivery holding the event's number."""
+    body = {**event_body(row), **names}
     bodies = {role: {**body, "role": role.value} for role in {role for _unit, role in recipients}}
     tx.emit_each("directive.issued", {unit: bodies[role] for unit, role in recipients})
     for role in bodies:

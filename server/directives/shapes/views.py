@@ -133,13 +133,28 @@ class CarriedOn(msgspec.Struct, frozen=True, kw_only=True):
     held: int
 
 
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """The delivery to another unit that this one goes on with, or by which it is gone on with, as a unit has ended.
+
+    `state` and `deadline` are those of the work when it was handed over; `responses` what was answered before.
+    """
+
+    delivery: int
+    unit: int
+    unit_name: str
+    state: State
+    deadline: datetime | None
+    at: datetime
+    responses: list[Response] = []
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
     for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
     `unreachable`: it has not arrived, nobody of the unit has
-    signed in for long, and nobody has a telephone number.
+    signed in for long, and nobody has a telephone number. `taken_over` and `handed_to` are there once a unit has ended.
     """
 
     id: int
@@ -173,6 +188,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     called: list[Called] = []
     unreachable: bool = False
     spoken: list[SpokenAnswer] = []
+    taken_over: list[HandedOver] = []
+    handed_to: list[HandedOver] = []
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
