@@ -113,6 +113,11 @@ def suggestions(request: web.Request) -> dict[str, str]:
     return {urgency: f"{moment:%Y-%m-%dT%H:%M}" for urgency, moment in moments.items()}
 
 
+def _why_held(request: web.Request, code: str) -> str:
+    """In words, why a signed document was not issued at its moment."""
+    return translate(request, service.schedule_problem(code), incident=code.rpartition(":")[2])
+
+
 def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]:
     """What a draft's page says of its moment: `quick` openings of offices, whether it is `outside` their hours."""
     policy, at = request.app[POLICY], directive.scheduled_at
@@ -122,7 +127,7 @@ def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]
     return {
         "quick": [(translate(request, words, day=f"{one:%d/%m}"), f"{one:%Y-%m-%dT%H:%M}") for one in moments],
         "outside": at is not None and not policy.calendar.is_open(at),
-        "problem": translate(request, service.schedule_problem(directive.schedule_problem)),
+        "problem": _why_held(request, directive.schedule_problem),
     }
 
 

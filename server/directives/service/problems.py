@@ -63,8 +63,14 @@ _LATER = (
 )
 
 
+FAILED = "failed"
+"""A mistake of ours, followed by a colon and the code of the incident in the log."""
+
+
 def schedule_problem(code: str) -> str:
-    """Why a signed document was not issued at its moment, by the code that is stored."""
+    """Why a signed document was not issued at its moment, by the code that is stored; a failure has an `{incident}`."""
+    if code.startswith(FAILED):
+        return _("Hệ thống gặp lỗi khi ban hành. Xin ban hành lại; nếu vẫn lỗi, báo quản trị mã {incident}.")
     if code == "signer_left":
         return _("Người ký không còn quyền ban hành của đơn vị.")
     if code == "past_deadline":

@@ -275,7 +275,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
     `signer_authority` is the line over the signer's position that the capacity makes: “KT. CHỦ TỊCH”.
-    `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then.
+    `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then; in
+    `failed:1f2e3d4c` the part behind the colon is that of the incident in the server's log.
     `returns` are there as long as it is a draft, newest first.
     """
 
