@@ -125,9 +125,9 @@ class World:
                 made = draft([self.other], relation=Relation.REPLACES, related=directive, **values)
                 return write(service.create_and_issue, self.leader, POLICY, made)
             case _:
-                return write(
-                    service.send_back, self.clerk, POLICY, self.delivery, SendBackInput(note="x", command_id=command)
-                )
+                more = self.clock() + timedelta(days=5)
+                data = SendBackInput(note="x", deadline=more, command_id=command)
+                return write(service.send_back, self.clerk, POLICY, self.delivery, data)
 
     def history(self) -> list[Any]:
         query = sa.select(change_table).where(change_table.c.delivery_id == self.delivery).order_by(change_table.c.id)
