@@ -25,7 +25,9 @@ def check_forward(
     tx: Transaction, who: Principal, related: int | None, draft_deadline: Any, exercise: bool
 ) -> list[Problem]:
     """What is wrong with a draft that is to carry on the directive `related`: it must be the unit's duty still."""
-    row = tx.one(BOTH.where(v.directive_id == related, v.unit_id == who.unit_id)) if related else None
+    mine = BOTH.where(v.directive_id == related, v.unit_id == who.unit_id)
+    # shared: who completes the parent meanwhile waits and sees the child, or this waits and sees it completed
+    row = tx.one(mine.with_for_update(read=True, of=delivery_table)) if related else None
     if row is None or State(row.state) in _NOT_FORWARDED:
         return [Problem("related", "not_forwardable")]
     if row.exercise != exercise:
