@@ -106,11 +106,16 @@ def quick_days(request: web.Request) -> list[tuple[str, str]]:
     return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
 
 
+def suggested(request: web.Request, urgency: Urgency) -> str:
+    """The deadline that an urgency suggests (T3), as the date field takes it."""
+    policy = request.app[POLICY]
+    moment = policy.suggested_deadline(now_of(request), urgency).astimezone(policy.zone)
+    return f"{moment:%Y-%m-%dT%H:%M}"
+
+
 def suggestions(request: web.Request) -> dict[str, str]:
-    """The deadline that each urgency suggests (T3), as the date field takes it."""
-    policy, now = request.app[POLICY], now_of(request)
-    moments = {one.value: policy.suggested_deadline(now, one).astimezone(policy.zone) for one in Urgency}
-    return {urgency: f"{moment:%Y-%m-%dT%H:%M}" for urgency, moment in moments.items()}
+    """The same of each urgency; what names an hour suggests none."""
+    return {one.value: "" if one is Urgency.FLASH_TIMED else suggested(request, one) for one in Urgency}
 
 
 def _why_held(request: web.Request, code: str) -> str:
@@ -202,7 +207,7 @@ async def get_new(request: web.Request) -> web.Response:
         "body": "",
         "notation": "",
         "urgency": Urgency.NORMAL.value,
-        "deadline": suggestions(request)[Urgency.NORMAL.value],
+        "deadline": suggested(request, Urgency.NORMAL),
         "recipients": [],
         "lead": "",
         "info": [],

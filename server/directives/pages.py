@@ -296,7 +296,7 @@ async def show_delivery(
     who, policy, now = principal(request), request.app[POLICY], now_of(request)
     directive, delivery = await request.app[STORE].read(service.open_delivery, who, policy, path_id(request))
     if not deadline and delivery.deadline is not None and delivery.deadline <= now:  # more needs a new one
-        deadline = compose.suggestions(request)[directive.urgency.value]
+        deadline = compose.suggested(request, directive.urgency)
     context = {
         **call_words(request),
         "chain": await request.app[STORE].read(service.chain, who, directive.id),

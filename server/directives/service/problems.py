@@ -28,6 +28,7 @@ MESSAGES = {
     "no_subject": _("Xin nhập trích yếu."),
     "no_notation": _("Xin nhập ký hiệu văn bản."),
     "no_recipients": _("Xin chọn ít nhất một nơi nhận."),
+    "no_hour": _("Văn bản hỏa tốc hẹn giờ phải ghi giờ, ngày hẹn ở hạn trả lời."),
     "past_deadline": _("Hạn trả lời phải sau lúc ban hành."),
     "unknown_recipient": _("Có nơi nhận không thuộc phạm vi gửi của đơn vị."),
     "not_forwardable": _("Chỉ triển khai tiếp được văn bản mà đơn vị đã tiếp nhận và chưa kết thúc."),
