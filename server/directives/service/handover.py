@@ -36,7 +36,7 @@ def hand_over(tx: Transaction, policy: Policy) -> bool:
     if not heirs:
         return False
     _follow_up(tx, heirs)
-    owed = sa.and_(v.unit_id.in_(heirs), at(Stage.WAITING, Stage.WORKING))
+    owed = sa.and_(v.unit_id.in_(list(heirs)), at(Stage.WAITING, Stage.WORKING))
     first = tx.one(sa.select(v.directive_id).where(owed).order_by(v.id).limit(1))
     if first is None:
         return False
@@ -132,7 +132,7 @@ def _carry_requests(tx: Transaction, old: Any, made: int) -> None:
 
 def _follow_up(tx: Transaction, heirs: Heirs) -> None:
     """What ended units have issued is owed to their heirs: to the one that a recipient is under, else to the first."""
-    owed = tx.all(sa.select(v.issuer_id).distinct().where(v.issuer_id.in_(heirs)))
+    owed = tx.all(sa.select(v.issuer_id).distinct().where(v.issuer_id.in_(list(heirs))))
     for ended in sorted(row.issuer_id for row in owed):
         first, *others = heirs[ended]
         for heir in others:
