@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -48,7 +49,7 @@ from server.directives.shapes import (
     WaiveInput,
 )
 from server.errors import GiaoBanError
-from server.store import Store
+from server.store import Store, Transaction
 from server.store.events import StoredEvent, since
 from server.units.service import by_code
 from tests.conftest import START, Clock, DistrictIds
@@ -331,3 +332,29 @@ def test_one_command_from_many_hands_is_done_once(store: Store, people: tuple[Pr
         )
     assert len({msgspec.json.encode(answer) for answer in answers}) == 1
     assert len(store.read_now(lambda tx: tx.all(sa.select(command_table)))) == 1
+
+
+@pytest.mark.usefixtures("district")
+def test_what_is_being_completed_is_not_handed_on_meanwhile(store: Store, clock: Clock) -> None:
+    """Invariant 5: whoever hands it on waits for who completes it, and then may not any more."""
+    world = World(store, clock)
+    for action in ("register", "report"):
+        world.do(action, action)
+    accepted, go_on = Event(), Event()
+
+    def accept(tx: Transaction) -> None:
+        service.accept(tx, world.clerk, world.delivery)
+        accepted.set()
+        assert go_on.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.write_now, accept)
+        assert accepted.wait(10)
+        second = pool.submit(world.do, "forward", "forward")
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        first.result()
+        with pytest.raises(GiaoBanError, match="not_forwardable"):
+            second.result()
+    assert (world.row().state, world.children()) == (State.COMPLETED, [])
