@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from server.directives.shapes import (
     SendBackInput,
     WaiveInput,
 )
+from server.directives.sweeper import Sweeper
 from server.errors import ConflictError, NotFoundError
 from server.reach.rules import Channel
 from server.store import Store
@@ -240,6 +242,30 @@ def test_a_recall_and_a_request_for_time_go_along(reform: Reform, store: Store) 
     granted = ExtensionDecision(grant=True)
     store.write_now(service.decide_extension, reform.clerk, POLICY, row.id, granted)
     assert reform.row(heir.unit_id).deadline == until
+
+
+def test_a_recall_of_what_was_only_to_be_known_goes_along(reform: Reform, store: Store) -> None:
+    reform.id = issue(store, reform.leader, [reform.old.unit_id], role=RecipientRole.INFO).id
+    reform.register()
+    store.write_now(service.recall, reform.leader, POLICY, reform.id, RecallInput(note="Nhầm."))
+    reform.merge()
+    assert reform.state(reform.old.unit_id) is State.CLOSED_INFO
+    assert reform.state(reform.heir.unit_id) is State.RECALL_PENDING
+    done = store.write_now(service.answer_recall, reform.heir, reform.id, RecallAnswer(agree=True))
+    assert done.state is State.RECALLED
+
+
+async def test_the_sweeper_does_it(reform: Reform, store: Store) -> None:
+    merged = District(name="x", valid_from=reform.clock().date(), units=[], ended=[THUY], successors={THUY: [TUYEN]})
+    store.write_now(import_tree, merged)
+    sweeper = Sweeper(store, POLICY, pause=0.01)
+    sweeper.start()
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if reform.state(reform.heir.unit_id) is not None:
+            break
+    await sweeper.close()
+    assert (reform.state(reform.old.unit_id), reform.state(reform.heir.unit_id)) == (State.WAIVED, State.SENT)
 
 
 def test_the_heirs_are_told_as_of_a_new_one(reform: Reform, store: Store) -> None:
