@@ -201,6 +201,16 @@ def test_who_was_only_informed_becomes_who_does_it(reform: Reform, store: Store)
     assert (row.role, row.deadline) == (RecipientRole.EXECUTE, deadline)
 
 
+def test_who_assisted_the_one_that_ends_leads_now(reform: Reform, store: Store) -> None:
+    old, heir = reform.old.unit_id, reform.heir.unit_id
+    both = draft([old], role=RecipientRole.LEAD).recipients + draft([heir], role=RecipientRole.ASSIST).recipients
+    made = draft([], recipients=both, deadline=reform.clock() + timedelta(days=7))
+    reform.id = store.write_now(service.create_and_issue, reform.leader, POLICY, made).id
+    reform.register(reform.heir)
+    reform.merge()
+    assert (reform.row(heir).role, reform.row(heir).state) == (RecipientRole.LEAD, State.REGISTERED)
+
+
 def test_two_that_become_one_and_one_that_becomes_two(reform: Reform, store: Store) -> None:
     """The heir of two leads, if one of them led; of two heirs one leads, the other assists."""
     old, heir, third = reform.old.unit_id, reform.heir.unit_id, reform.district.unit(HIEU)

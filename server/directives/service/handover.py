@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from server.directives.model import change_table, delivery_table, directive_table, extension_table, handover_table
 from server.directives.policy import Policy
-from server.directives.rules import STATES, UNREGISTERED, Event, RecipientRole, Stage, State
+from server.directives.rules import CLOSED, STATES, UNREGISTERED, Event, RecipientRole, Stage, State
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.issue import event_body
 from server.directives.service.lateness import at
@@ -26,6 +26,7 @@ from server.units import service as units
 log = logging.getLogger("giaoban.directives")
 _DUTIES = (RecipientRole.LEAD, RecipientRole.EXECUTE, RecipientRole.ASSIST, RecipientRole.INFO)
 """Where several units become one: it does what is most of theirs."""
+_OPEN = frozenset(State) - CLOSED
 _LONGEST_NOTE = 1000
 Heirs = Mapping[int, tuple[int, ...]]
 
@@ -62,9 +63,8 @@ def _hand_over(tx: Transaction, policy: Policy, directive: Any, rows: Sequence[A
                 role = RecipientRole.ASSIST
             if heir not in has:
                 has[heir] = _deliver(tx, policy, directive, row, heir, role)
-            elif has[heir].role == RecipientRole.INFO and State(has[heir].state) in UNREGISTERED:
-                more = {"role": role.value, "deadline": row.deadline, "alarm_at": tx.now}
-                tx.execute(sa.update(delivery_table).where(v.id == has[heir].id).values(**more))
+            else:
+                _raise_duty(tx, has[heir], role, row)
             values = {"state": state.value, "deadline": row.deadline, "at": tx.now}
             tx.insert(handover_table, from_id=row.id, to_id=has[heir].id, **values)
         log.info("delivery %d is handed over from unit %d to units %s", row.id, row.unit_id, heirs[row.unit_id])
@@ -79,6 +79,16 @@ def _end(tx: Transaction, row: Any, to: str) -> State:
     if Event.WAIVE in STATES[state]:
         step(tx, row, Event.WAIVE, None, note=to)
     return state
+
+
+def _raise_duty(tx: Transaction, own: Any, role: RecipientRole, old: Any) -> None:
+    """An heir that has the directive already does what the ended unit was to do, if that is more and not too late."""
+    mine, state = RecipientRole(own.role), State(own.state)
+    informed = mine is RecipientRole.INFO
+    if _DUTIES.index(role) >= _DUTIES.index(mine) or state not in (UNREGISTERED if informed else _OPEN):
+        return
+    more = {"role": role.value, "alarm_at": tx.now} | ({"deadline": old.deadline} if informed else {})
+    tx.execute(sa.update(delivery_table).where(v.id == own.id).values(**more))
 
 
 def _duty(row: Any) -> tuple[int, bool, Any]:
