@@ -25,6 +25,7 @@ from server.meetings import feature as meetings
 from server.metrics import feature as metrics
 from server.reach import feature as reach
 from server.records import feature as records
+from server.refusals import feature as refusals
 from server.store import Store
 from server.units import feature as units
 
@@ -39,6 +40,7 @@ FEATURES: tuple[Feature, ...] = (
     meetings.set_up,
     calls.set_up,
     records.set_up,
+    refusals.set_up,
 )
 
 

@@ -26,6 +26,8 @@ from server.meetings.service import plan
 from server.meetings.service.plan import Plan
 from server.reach.worker import Worker
 from server.records.sending import recordings_folder
+from server.refusals.keeper import Keeper
+from server.refusals.service import Refused
 from server.store import Store
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs, PageClient
 from tests.directives.test_api import body as directive_body
@@ -183,7 +185,15 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reminders and messages come by themselves, seconds after a step: they would look like a change by a refusal."""
+    """Reminders and messages come by themselves, seconds after a step: they would look like a change by a refusal.
+
+    That it was refused is written down (tests/refusals), and nothing else may be.
+    """
+
+    async def keep(_self: Keeper, _refused: Refused) -> None:
+        return
+
+    monkeypatch.setattr(Keeper, "keep", keep)
     monkeypatch.setattr(Sweeper, "start", lambda self: None)
     monkeypatch.setattr(Worker, "start", lambda self: None)
 

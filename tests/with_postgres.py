@@ -16,6 +16,7 @@ FOLDERS = (
     "tests/meetings",
     "tests/reach",
     "tests/records",
+    "tests/refusals",
     "tests/test_permissions.py",
 )
 PARALLEL = ("-n", "2", "--no-loadscope-reorder")

@@ -58,6 +58,7 @@ class Permission(StrEnum):
     READ_RECORDS = "read_records"
     KEEP_RECORDS = "keep_records"
     TEND_MESSAGES = "tend_messages"
+    READ_REFUSALS = "read_refusals"
 
 
 _ALL = frozenset(Role)
@@ -91,6 +92,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.READ_RECORDS: _OFFICIALS,
     Permission.KEEP_RECORDS: frozenset({Role.CLERK}),
     Permission.TEND_MESSAGES: frozenset({Role.ADMINISTRATOR}),
+    Permission.READ_REFUSALS: frozenset({Role.ADMINISTRATOR}),
 }
 
 

@@ -19,7 +19,12 @@ _TIES = {
     Tie.REPLACED_BY: ("replaced_by", "follow_the_new"),
 }
 """What is said before and after the number of the other document."""
-_URGENCY = {Urgency.URGENT: "urgent", Urgency.VERY_URGENT: "very_urgent", Urgency.FLASH: "flash"}
+_URGENCY = {
+    Urgency.URGENT: "urgent",
+    Urgency.VERY_URGENT: "very_urgent",
+    Urgency.FLASH: "flash",
+    Urgency.FLASH_TIMED: "flash",  # its hour is the deadline, which is read
+}
 
 
 class Text(str):

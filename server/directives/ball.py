@@ -137,12 +137,3 @@ def _joined(found: Sequence[Piece]) -> Iterator[Piece]:
         last = piece
     if last is not None:
         yield last
-
-
-def held(found: Iterable[Piece]) -> dict[Holder, tuple[timedelta, timedelta]]:
-    """How long each held it in all, and how much of that late."""
-    sums: dict[Holder, tuple[timedelta, timedelta]] = {}
-    for piece in found:
-        whole, late = sums.get(piece.holder, (timedelta(0), timedelta(0)))
-        sums[piece.holder] = (whole + piece.length, late + (piece.length if piece.late else timedelta(0)))
-    return sums

@@ -106,11 +106,21 @@ def quick_days(request: web.Request) -> list[tuple[str, str]]:
     return [(translate(request, words, n=days), f"{moment:%Y-%m-%dT%H:%M}") for days, moment in moments]
 
 
+def suggested(request: web.Request, urgency: Urgency) -> str:
+    """The deadline that an urgency suggests (T3), as the date field takes it."""
+    policy = request.app[POLICY]
+    moment = policy.suggested_deadline(now_of(request), urgency).astimezone(policy.zone)
+    return f"{moment:%Y-%m-%dT%H:%M}"
+
+
 def suggestions(request: web.Request) -> dict[str, str]:
-    """The deadline that each urgency suggests (T3), as the date field takes it."""
-    policy, now = request.app[POLICY], now_of(request)
-    moments = {one.value: policy.suggested_deadline(now, one).astimezone(policy.zone) for one in Urgency}
-    return {urgency: f"{moment:%Y-%m-%dT%H:%M}" for urgency, moment in moments.items()}
+    """The same of each urgency; what names an hour suggests none."""
+    return {one.value: "" if one is Urgency.FLASH_TIMED else suggested(request, one) for one in Urgency}
+
+
+def _why_held(request: web.Request, code: str) -> str:
+    """In words, why a signed document was not issued at its moment."""
+    return translate(request, service.schedule_problem(code), incident=code.rpartition(":")[2])
 
 
 def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]:
@@ -122,7 +132,7 @@ def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]
     return {
         "quick": [(translate(request, words, day=f"{one:%d/%m}"), f"{one:%Y-%m-%dT%H:%M}") for one in moments],
         "outside": at is not None and not policy.calendar.is_open(at),
-        "problem": translate(request, service.schedule_problem(directive.schedule_problem)),
+        "problem": _why_held(request, directive.schedule_problem),
     }
 
 
@@ -202,7 +212,7 @@ async def get_new(request: web.Request) -> web.Response:
         "body": "",
         "notation": "",
         "urgency": Urgency.NORMAL.value,
-        "deadline": suggestions(request)[Urgency.NORMAL.value],
+        "deadline": suggested(request, Urgency.NORMAL),
         "recipients": [],
         "lead": "",
         "info": [],

@@ -18,12 +18,13 @@ MOST_RECIPIENTS = 5_000
 
 
 class Urgency(StrEnum):
-    """Độ khẩn."""
+    """Độ khẩn; FLASH_TIMED is hỏa tốc hẹn giờ, whose deadline is the hour that it names."""
 
     NORMAL = "NORMAL"
     URGENT = "URGENT"
     VERY_URGENT = "VERY_URGENT"
     FLASH = "FLASH"
+    FLASH_TIMED = "FLASH_TIMED"
 
 
 class DocumentType(StrEnum):
@@ -92,6 +93,7 @@ class DraftFacts:
     recipients: Sequence[tuple[int, RecipientRole]]
     deadline: datetime | None
     secrecy: str = ""
+    urgency: Urgency = Urgency.NORMAL
 
 
 _NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
@@ -175,4 +177,6 @@ def check_issue(facts: DraftFacts, now: datetime) -> list[Problem]:
         found.append(Problem("recipients", "no_recipients"))
     if facts.deadline is not None and facts.deadline <= now:
         found.append(Problem("deadline", "past_deadline"))
+    if facts.deadline is None and facts.urgency is Urgency.FLASH_TIMED:
+        found.append(Problem("deadline", "no_hour"))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 
 from server.directives.clocks import WorkingCalendar
@@ -30,21 +30,14 @@ def likeness(one: str, other: str) -> float:
     return 2 * len(first & second) / (len(first) + len(second))
 
 
-def first_feasible(
-    calendar: WorkingCalendar,
-    earliest: date,
-    due_on: Mapping[date, int],
-    most_due: int,
-    end_of: Callable[[date], datetime] | None = None,
-) -> datetime:
+def first_feasible(calendar: WorkingCalendar, earliest: date, due_on: Mapping[date, int], most_due: int) -> datetime:
     """The end of the first working day from `earliest` on which a recipient has less than `most_due` things due."""
-    end_of = end_of or calendar.end_of
     day = calendar.working_day_after(earliest, 0)
     for _ in range(MOST_DAYS):
         if due_on.get(day, 0) < most_due:
             break
         day = calendar.working_day_after(day, 1)
-    return end_of(day)
+    return calendar.end_of(day)
 
 
 def days_of(moments: Iterable[datetime], calendar: WorkingCalendar) -> dict[date, int]:

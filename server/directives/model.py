@@ -129,7 +129,8 @@ delivery_table = Table(
     sa.Index(None, "stage", "unit_id", "seq"),
     sa.Index("ix_delivery_owed", "issuer_id", "stage", "deadline", "unit_id", "exercise", "role", "extension_asked_at"),
 )
-"""`issuer_id` is the directive's unit and `exercise` its mark, here again so that what a unit is owed is found at once.
+"""`issuer_id` is the directive's unit, or who took over from it, and `exercise` its mark, here again so that what a
+unit is owed is found at once.
 `stage` follows from the state (rules). No index has the state itself: it changes with each receipt, of a thousand units
 at once. Indexes begin with the stage, because then new deliveries stand side by side in them;
 `ix_delivery_owed` holds all that counting what is overdue needs.
@@ -139,6 +140,18 @@ later that of the rework.
 it, is what counts; `registered_through` says that it was by telephone. `state_before` is set while a recall is
 undecided, `extension_asked_at` while a request is. At `alarm_at` the sweeper looks at it next; it follows from the
 other columns and the rules, so any earlier moment does no harm."""
+
+handover_table = Table(
+    "delivery_handover",
+    metadata,
+    sa.Column("from_id", sa.ForeignKey("delivery.id"), primary_key=True),
+    sa.Column("to_id", sa.ForeignKey("delivery.id"), primary_key=True, index=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("deadline", UtcDateTime),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Deliveries of units that have ended, and those of their heirs that go on with them: where the work stood then."""
 
 response_table = Table(
     "response",

@@ -32,6 +32,7 @@ from server.directives.shapes import (
     ReceivedLine,
     ReturnInput,
     SendBackInput,
+    Words,
 )
 from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
@@ -86,10 +87,10 @@ class AcceptForm(msgspec.Struct, frozen=True, kw_only=True):
 class SendBackForm(msgspec.Struct, frozen=True, kw_only=True):
     """The page's form: `deadline` is local time, `version` that of the answer on the page."""
 
-    note: str = ""
-    deadline: str = ""
+    note: Words = ""
+    deadline: Words = ""
     version: int = 0
-    command_id: str = ""
+    command_id: CommandId = ""
 
 
 def by_due(lines: Sequence[ReceivedLine], now: datetime, policy: Policy) -> list[tuple[When, list[ReceivedLine]]]:
@@ -285,10 +286,14 @@ async def post_report(request: web.Request) -> web.Response:
     return see_other(f"/directives/{path_id(request)}")
 
 
-async def show_delivery(request: web.Request, error: GiaoBanError | None = None, note: str = "") -> web.Response:
+async def show_delivery(
+    request: web.Request, error: GiaoBanError | None = None, note: str = "", deadline: str = ""
+) -> web.Response:
     """The issuer's page of one delivery, with what is wrong and what was typed."""
-    who, policy = principal(request), request.app[POLICY]
+    who, policy, now = principal(request), request.app[POLICY], now_of(request)
     directive, delivery = await request.app[STORE].read(service.open_delivery, who, policy, path_id(request))
+    if not deadline and delivery.deadline is not None and delivery.deadline <= now:  # more needs a new one
+        deadline = compose.suggested(request, directive.urgency)
     context = {
         **call_words(request),
         "chain": await request.app[STORE].read(service.chain, who, directive.id),
@@ -302,6 +307,7 @@ async def show_delivery(request: web.Request, error: GiaoBanError | None = None,
         "command_id": secrets.token_hex(16),
         "problem": problem_texts(request, error)[0] if error else None,
         "note": note,
+        "new_deadline": deadline,
     }
     return await render(request, "directives/delivery.html", context, status=error.status if error else 200)
 
@@ -330,19 +336,17 @@ async def post_send_back(request: web.Request) -> web.Response:
     form = await read_body(request, SendBackForm)
     try:
         deadline = parse_local(form.deadline, request.app[POLICY].zone) if form.deadline else None
-        data = SendBackInput(
-            note=form.note[:1000], deadline=deadline, version=form.version, command_id=form.command_id[:64]
-        )
+        data = SendBackInput(note=form.note, deadline=deadline, version=form.version, command_id=form.command_id)
         done = await request.app[STORE].write(
             service.send_back, principal(request), request.app[POLICY], path_id(request), data
         )
     except UserError as error:
         if isinstance(error, ConflictError) and error.code != "answer_changed":
             raise
-        return await show_delivery(request, error, form.note)
+        return await show_delivery(request, error, form.note, form.deadline)
     except ValueError:
         wrong = UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline")
-        return await show_delivery(request, wrong, form.note)
+        return await show_delivery(request, wrong, form.note, form.deadline)
     return await deciding.go_on(request, done.directive, done.id, f"/directives/{done.directive}")
 
 

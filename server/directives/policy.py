@@ -110,7 +110,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`config/directives.toml`."""
+    """`config/directives.toml`; what has an hour (FLASH_TIMED) has the rules of FLASH, or its own."""
 
     calendar: str
     most_attachments: int
@@ -125,6 +125,9 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     edxml: dict[str, str] = {}
 
     def __post_init__(self) -> None:
+        for of_urgency in (self.clocks, self.reach):
+            if Urgency.FLASH in of_urgency:
+                of_urgency.setdefault(Urgency.FLASH_TIMED, of_urgency[Urgency.FLASH])  # type: ignore[arg-type]
         if "default" not in self.numbering or not self.numbering.keys() <= {"default", *Bloc}:
             raise ValueError("numbering: a default, and blocs")
 

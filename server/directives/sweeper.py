@@ -1,4 +1,7 @@
-"""Raises reminders and escalations, and issues what was signed for now: a small task, in any number of processes."""
+"""Raises reminders and escalations, issues what was signed for now, and hands over what ended units still owe.
+
+A small task, in any number of processes.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,8 @@ class Sweeper:
                 looked_at = True
                 while looked_at:  # batch by batch, so that others can write between them
                     looked_at = bool(await self._store.write(service.sweep, self._policy))
+                while await self._store.write(service.hand_over, self._policy):
+                    pass  # directive by directive
                 self.set_aside = await self._store.read(service.count_set_aside)
             except Exception:
                 log.exception("reminders could not be raised; trying again")

@@ -1,4 +1,4 @@
-"""What happens to every request, in this order: id and log, safety headers, errors, who asks, may they, CSRF."""
+"""What happens to every request, in this order: id and log, headers, refusals, errors, who asks, may they, CSRF."""
 
 from __future__ import annotations
 
@@ -16,7 +16,18 @@ from server.accounts.permissions import Permission
 from server.errors import GiaoBanError, NotAllowedError, NotSignedInError
 from server.http.csrf import check_csrf, check_origin
 from server.http.i18n import _, choose_language
-from server.http.keys import BY_COOKIE, HEAD_SEQ, IDENTIFY, LANGUAGE, ON_REQUEST, PRINCIPAL, REQUEST_ID, STORE
+from server.http.keys import (
+    BY_COOKIE,
+    HEAD_SEQ,
+    IDENTIFY,
+    LANGUAGE,
+    ON_REFUSAL,
+    ON_REQUEST,
+    PRINCIPAL,
+    REFUSALS,
+    REQUEST_ID,
+    STORE,
+)
 from server.http.limits import LIMITER, client_address
 from server.http.pages import RENDERER
 from server.http.problem import describe, note_refusal, problem_reply, wants_json
@@ -74,6 +85,16 @@ async def identify_request(request: web.Request, handler: Handler) -> web.Stream
             who.username if who else "-",
         )
         request_id_var.reset(token)
+
+
+@web.middleware
+async def keep_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have what was refused kept before it is answered."""
+    reply = await handler(request)
+    for error in request.get(REFUSALS, ()):
+        for keep in request.app.get(ON_REFUSAL, ()):
+            await keep(request, error)
+    return reply
 
 
 @web.middleware
@@ -145,4 +166,4 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     return await handler(request)
 
 
-MIDDLEWARES = (identify_request, tell_errors, check_access)
+MIDDLEWARES = (identify_request, keep_refusals, tell_errors, check_access)

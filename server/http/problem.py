@@ -9,7 +9,7 @@ from aiohttp import web
 
 from server.errors import GiaoBanError, TooManyError, UserError
 from server.http.i18n import _, translate
-from server.http.keys import PRINCIPAL, REQUEST_ID
+from server.http.keys import PRINCIPAL, REFUSALS, REQUEST_ID
 from server.http.replies import json_reply
 
 audit = logging.getLogger("giaoban.audit")
@@ -24,7 +24,11 @@ _INTERNAL = ("internal_error", _("Máy chủ gặp lỗi. Việc đang làm có 
 
 
 def note_refusal(request: web.Request, error: GiaoBanError) -> None:
-    """One line that says who was refused what, by which code; forms that show a refusal by themselves call this."""
+    """A line that says who was refused what, by which code, and a place among what is kept of this request.
+
+    Forms that show a refusal by themselves call this.
+    """
+    request.setdefault(REFUSALS, []).append(error)
     who = request.get(PRINCIPAL)
     audit.info("refused %s %s to %s: %s", request.method, request.path, who.username if who else "-", error)
 

@@ -10,13 +10,11 @@ from email.utils import format_datetime
 
 import aiosmtplib
 
-from server.reach.notice import NoticeKind
+from server.reach.notice import AT_ONCE, NoticeKind
 from server.reach.rules import Channel, Later, Never, Outcome, Reason, Sent
 from server.reach.service import Letter
 from server.reach.settings import Mail
 from server.reach.words import Words
-
-_URGENT = ("FLASH", "VERY_URGENT")
 
 
 class MailSender:
@@ -45,7 +43,7 @@ class MailSender:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834
         message["List-Id"] = f"{self._settings.sender_name} <giaoban.{sender.domain}>"  # RFC 2919
         message["X-Auto-Response-Suppress"] = "All"
-        if notice.urgency in _URGENT or notice.kind is NoticeKind.ESCALATION:
+        if notice.urgency in AT_ONCE or notice.kind is NoticeKind.ESCALATION:
             message["Importance"] = "high"
         message.set_content(words.mail_body(notice, letter.name), charset="utf-8", cte="quoted-printable")
         return message

@@ -44,8 +44,10 @@ FOR_KNOWLEDGE = frozenset(
 )
 """Nobody else can confirm these."""
 
-RANKS = {"FLASH": 0, "VERY_URGENT": 1, "URGENT": 2, "NORMAL": 3}
+RANKS = {"FLASH": 0, "FLASH_TIMED": 0, "VERY_URGENT": 1, "URGENT": 2, "NORMAL": 3}
 """What is sent first, by urgency."""
+AT_ONCE = frozenset({"FLASH", "FLASH_TIMED", "VERY_URGENT"})
+"""What devices show at once, and mail programs as important."""
 
 
 class Tie(StrEnum):

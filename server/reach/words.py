@@ -8,7 +8,7 @@ import msgspec
 
 from server.http.formats import Formats
 from server.http.i18n import _, translator
-from server.reach.notice import FOR_KNOWLEDGE, Notice, NoticeKind, Tie
+from server.reach.notice import AT_ONCE, FOR_KNOWLEDGE, Notice, NoticeKind, Tie
 from server.reach.rules import CODE_MINUTES, Alphabet
 from server.reach.sms import fitted
 
@@ -64,7 +64,12 @@ _TIES = {
     Tie.CORRECTS: _("Đính chính văn bản số {value}"),
     Tie.REPLACED_BY: _("Văn bản thay thế: {value}"),
 }
-_URGENCY = {"URGENT": _("Khẩn"), "VERY_URGENT": _("Thượng khẩn"), "FLASH": _("Hỏa tốc")}
+_URGENCY = {
+    "URGENT": _("Khẩn"),
+    "VERY_URGENT": _("Thượng khẩn"),
+    "FLASH": _("Hỏa tốc"),
+    "FLASH_TIMED": _("Hỏa tốc hẹn giờ"),
+}
 _PUSH_SUBJECT = 120
 
 
@@ -178,9 +183,6 @@ class Words:
         if len(subject) > _PUSH_SUBJECT:
             subject = subject[: _PUSH_SUBJECT - 1].rstrip() + "…"
         body = " · ".join(part for part in (notice.number, subject, self.tied(notice), self.due(notice)) if part)
-        urgent = notice.kind in (NoticeKind.ESCALATION, NoticeKind.PRESSED) or notice.urgency in (
-            "FLASH",
-            "VERY_URGENT",
-        )
+        urgent = notice.kind in (NoticeKind.ESCALATION, NoticeKind.PRESSED) or notice.urgency in AT_ONCE
         tag = f"directive-{notice.directive}"
         return Push(title=self.title(notice), body=body, href=notice.href, tag=tag, urgent=urgent)

@@ -6,6 +6,7 @@ import server.directives.model
 import server.meetings.model
 import server.reach.model
 import server.records.model
+import server.refusals.model
 import server.store.events
 import server.units.model
 from server.store.tables import metadata

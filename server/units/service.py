@@ -227,15 +227,43 @@ def ancestors(tx: Transaction, unit_id: int, on: dt.date | None = None) -> list[
     return found
 
 
-def is_below(tx: Transaction, unit_id: int, ancestor_id: int, on: dt.date | None = None) -> bool:
-    """Whether a unit is somewhere under another; a unit is not below itself."""
-    return any(above.id == ancestor_id for above in ancestors(tx, unit_id, on))
+def heirs(tx: Transaction) -> dict[int, tuple[int, ...]]:
+    """Units that have ended and handed their open work over, each with those that have it today, in their order.
+
+    An heir that has ended since stands for its own heirs.
+    """
+    if _HEIRS not in tx.known:
+        tx.known[_HEIRS] = _heirs(tx)
+    found: dict[int, tuple[int, ...]] = tx.known[_HEIRS]
+    return found
 
 
-def successors(tx: Transaction, unit_id: int) -> list[int]:
-    """The units that took over the open work of one that ended."""
-    query = sa.select(successor_table.c.successor_id).where(successor_table.c.unit_id == unit_id)
-    return [row.successor_id for row in tx.all(query)]
+def inherited(tx: Transaction, unit_id: int) -> tuple[int, ...]:
+    """The units that have ended and whose open work this one has today."""
+    return tuple(ended for ended, found in heirs(tx).items() if unit_id in found)
+
+
+_HEIRS = ("unit_heirs",)
+
+
+def _heirs(tx: Transaction) -> dict[int, tuple[int, ...]]:
+    s = successor_table.c
+    links: dict[int, list[int]] = {}
+    for row in tx.all(sa.select(successor_table).where(s.since <= day_of(tx.now)).order_by(s.unit_id, s.successor_id)):
+        links.setdefault(row.unit_id, []).append(row.successor_id)
+    if not links:
+        return {}
+    named = {*links, *(heir for found in links.values() for heir in found)}
+    rows = tx.all(select_versions(tx, None).where(unit_table.c.id.in_(named)))
+    today = {row.id: _info(row) for row in rows}
+
+    def living(unit_id: int, seen: frozenset[int]) -> set[int]:
+        if unit_id in today:
+            return {unit_id}
+        return {one for heir in links.get(unit_id, ()) if heir not in seen for one in living(heir, seen | {heir})}
+
+    found = {ended: living(ended, frozenset({ended})) for ended in links if ended not in today}
+    return {ended: tuple(sorted(those, key=lambda one: _order(today[one]))) for ended, those in found.items() if those}
 
 
 def changed_since(tx: Transaction, moment: dt.datetime) -> bool:

@@ -42,6 +42,12 @@ def plain(parts: list[str]) -> list[str]:
     return [f"“{part}”" if isinstance(part, Text) else part for part in parts]
 
 
+def test_what_names_an_hour_is_greeted_as_flash_and_read_with_its_hour() -> None:
+    timed = reading(urgency=Urgency.FLASH_TIMED)
+    assert greeting(NoticeKind.ISSUED, timed) == greeting(NoticeKind.ISSUED, reading())
+    assert DUE[0] in script(timed, ZONE, speaks=False)
+
+
 DUE = ["n14", "hour", "n30", "minute", "day", "n15", "month", "n11"]
 
 

@@ -21,7 +21,7 @@ from server.directives.model import addressee_table, alarm_table, delivery_table
 from server.directives.posts import Post, choose
 from server.directives.running import alarms
 from server.directives.service.access import BOTH
-from server.directives.shapes import PostsInput, RecallInput, ReportInput
+from server.directives.shapes import ExtensionInput, PostsInput, RecallInput, ReportInput, SendBackInput
 from server.directives.sweeper import Sweeper
 from server.errors import NotAllowedError, UserError
 from server.store import Store
@@ -111,6 +111,26 @@ def test_all_four_clocks(store: Store, people: dict[str, Principal], clock: Cloc
     clock.advance(days=30)
     assert sweep(store) == []
     assert store.read_now(service.my_alarms, people["vanthu"], POLICY) == []
+
+
+def test_more_that_is_asked_for_after_the_deadline_is_not_late_at_once(
+    store: Store, people: dict[str, Principal], clock: Clock
+) -> None:
+    """Judged late and sent back with a new deadline: no alarm of the old one is raised, and more time can be asked."""
+    due = WEDNESDAY + timedelta(days=2, hours=9)  # Friday 17:00
+    done = issue(store, people["chutich"], [people["camthuy"].unit_id], deadline=due)
+    answer = store.write_now(service.register, people["camthuy"], POLICY, done.id)
+    store.write_now(service.report, people["camthuy"], POLICY, done.id, ReportInput(text="Xong."))
+    clock.set(due + timedelta(days=3))  # Monday 17:00
+    assert sweep(store) == [("escalation", "review", "issuer_clerk")]
+    until = due + timedelta(days=7)
+    more = SendBackInput(note="Thiếu số liệu", deadline=until)
+    store.write_now(service.send_back, people["vanthu"], POLICY, answer.id, more)
+    assert sweep(store) == []
+    ask = ExtensionInput(reason="Mưa to", until=until + timedelta(days=1))
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, done.id, ask)
+    clock.set(until)
+    assert ("escalation", "respond", "chair") in sweep(store)
 
 
 def test_what_came_due_in_a_downtime_is_raised_at_once_and_only_once(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.directives.ball import Holder, held, pieces
+from server.directives.ball import Holder, pieces
 from server.directives.documents import Urgency
 from server.directives.rules import CLOSED, Event, IllegalStepError, Position, State, advance
 from tests.directives.helpers import POLICY
@@ -125,6 +125,21 @@ def test_rework_has_its_own_deadline() -> None:
     ]
 
 
+def test_what_was_judged_after_the_deadline_charges_nobody_but_the_judge() -> None:
+    lines = [
+        ("register", "2026-11-25T09:00"),
+        ("start", "2026-11-25T09:00"),
+        ("report", "2026-11-27T09:00"),
+        Line("send_back", at("2026-12-03T09:00"), at("2026-12-07T17:00")),  # T4 was 2 December, 17:00
+    ]
+    assert story(*lines, now="2026-12-07T17:00")[1:] == [
+        ("assignee", "11-27 09:00", False),
+        ("issuer", "12-02 17:00", False),
+        ("issuer", "12-03 09:00", True),
+        ("assignee", "12-07 17:00", False),
+    ]
+
+
 @given(st.lists(st.tuples(st.sampled_from(Event), st.integers(0, 3000), st.booleans()), max_size=25), st.booleans())
 def test_no_minute_is_lost_or_counted_twice(events: list[tuple[Event, int, bool]], assigns: bool) -> None:
     position, now, lines, closed_at = Position(State.SENT), SENT, [], None
@@ -143,8 +158,7 @@ def test_no_minute_is_lost_or_counted_twice(events: list[tuple[Event, int, bool]
     found = pieces(POLICY, Urgency.NORMAL, SENT, DUE, lines, now, assigns=assigns)
     assert all(piece.begin < piece.end for piece in found)
     assert all(one.end <= two.begin for one, two in pairwise(found))
-    whole = sum((together for together, _late in held(found).values()), timedelta(0))
-    assert whole == sum((piece.length for piece in found), timedelta(0))
+    whole = sum((piece.length for piece in found), timedelta(0))
     if closed_at is None and not any(line.event == "register_info" for line in lines):
         assert whole == now - SENT
-    assert set(held(found)) <= set(Holder)
+    assert {piece.holder for piece in found} <= set(Holder)

@@ -10,6 +10,7 @@ from server.directives.documents import (
     ABBREVIATIONS,
     DocumentType,
     DraftFacts,
+    Urgency,
     bears_secrecy_mark,
     check_draft,
     check_issue,
@@ -48,6 +49,8 @@ def test_there_are_29_types_with_their_abbreviations() -> None:
 def test_a_good_draft_has_no_problems() -> None:
     assert codes() == []
     assert codes(deadline=None) == []
+    assert codes(deadline=None, urgency=Urgency.FLASH) == []
+    assert codes(urgency=Urgency.FLASH_TIMED) == []
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,7 @@ def test_a_good_draft_has_no_problems() -> None:
         ({"recipients": [(n, E) for n in range(5001)]}, ("recipients", "too_many_recipients")),
         ({"deadline": NOW}, ("deadline", "past_deadline")),
         ({"deadline": NOW - timedelta(days=1)}, ("deadline", "past_deadline")),
+        ({"deadline": None, "urgency": Urgency.FLASH_TIMED}, ("deadline", "no_hour")),
         ({"secrecy": "Mật"}, ("secrecy", "secret")),
         ({"subject": "TỐI MẬT về phương án"}, ("subject", "secret")),
     ],

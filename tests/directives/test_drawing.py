@@ -43,8 +43,8 @@ def test_every_event_stands_in_the_table() -> None:
 
 def test_the_clock_table_has_every_urgency_and_span() -> None:
     table = drawing.clock_table(POLICY)
-    assert table.startswith("| | NORMAL | URGENT | VERY_URGENT | FLASH |")
-    assert "| T1, register by | 1wd | 2wh | 60m | 15m |" in table
+    assert table.startswith("| | NORMAL | URGENT | VERY_URGENT | FLASH | FLASH_TIMED |")
+    assert "| T1, register by | 1wd | 2wh | 60m | 15m | 15m |" in table
     assert "chair +5m, issuer_deputy +10m, issuer_chair +15m" in table
 
 

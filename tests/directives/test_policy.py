@@ -26,10 +26,25 @@ MONDAY = datetime(2026, 11, 30, 8, 0, tzinfo=ZONE)
         (Urgency.URGENT, MONDAY.replace(hour=10)),
         (Urgency.VERY_URGENT, MONDAY.replace(hour=9)),
         (Urgency.FLASH, MONDAY.replace(minute=15)),
+        (Urgency.FLASH_TIMED, MONDAY.replace(minute=15)),
     ],
 )
 def test_until_when_a_unit_registers(urgency: Urgency, due: datetime) -> None:
     assert POLICY.register_due(MONDAY, urgency) == due
+
+
+def test_what_names_an_hour_has_the_rules_of_flash_unless_it_has_its_own(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path, dirs_exist_ok=True)
+    assert POLICY.file.clocks[Urgency.FLASH_TIMED] == POLICY.file.clocks[Urgency.FLASH]
+    assert POLICY.file.reach[Urgency.FLASH_TIMED] == POLICY.file.reach[Urgency.FLASH]
+    file = tmp_path / "directives.toml"
+    text = file.read_text("utf-8")
+    own = text[text.index("[clocks.FLASH]") : text.index("# People who look at no page")]
+    own = own.replace("[clocks.FLASH]", "[clocks.FLASH_TIMED]").replace('register_by = "15m"', 'register_by = "10m"')
+    file.write_text(f"{text}\n{own}", "utf-8")
+    policy = load_policy(tmp_path, ZONE, 0)
+    assert policy.register_due(MONDAY, Urgency.FLASH_TIMED) == MONDAY.replace(minute=10)
+    assert policy.register_due(MONDAY, Urgency.FLASH) == MONDAY.replace(minute=15)
 
 
 def test_suggestions() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from server.accounts import service as accounts
@@ -20,6 +23,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.model import change_table, command_table, delivery_table, directive_table
 from server.directives.rules import (
+    CLOSED,
     FINAL,
     UNREGISTERED,
     Position,
@@ -45,8 +49,8 @@ from server.directives.shapes import (
     WaiveInput,
 )
 from server.errors import GiaoBanError
-from server.store import Store
-from server.store.events import since
+from server.store import Store, Transaction
+from server.store.events import StoredEvent, since
 from server.units.service import by_code
 from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import POLICY, draft, issue
@@ -54,7 +58,9 @@ from tests.directives.helpers import POLICY, draft, issue
 ACTIONS = (
     *("wait", "arrived", "see", "register", "return", "report", "accept", "send_back"),
     *("recall", "agree", "refuse", "waive", "replace", "assign", "start", "ask", "grant", "deny"),
+    *("forward", "child_done", "child_recall"),
 )
+drops = st.lists(st.booleans(), min_size=1, max_size=12)
 steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 4)), max_size=14)
 roles = st.sampled_from([role for role in RecipientRole if role is not RecipientRole.ASSIST])  # who assists assists one
 UNNAMED = ("wait", "arrived", "see")  # those without a command's id
@@ -62,8 +68,30 @@ CHANGED = "delivery.changed"
 v = delivery_table.c
 
 
+class Listener:
+    """A device on a bad line: it loses what `drops` says, and asks for what it misses (DOMAIN, invariant 4)."""
+
+    def __init__(self, store: Store, unit: int, drops: list[bool]) -> None:
+        self.store, self.unit, self.drops = store, unit, itertools.cycle(drops)
+        self.heard: list[int] = []
+        store.listeners.append(self.hear)
+
+    def hear(self, events: Sequence[StoredEvent], _notes: Any) -> None:
+        for event in events:
+            if event.unit_id != self.unit or next(self.drops):
+                continue
+            if event.seq == len(self.heard) + 1:
+                self.heard.append(event.seq)
+            elif event.seq > len(self.heard):
+                self.catch_up()
+
+    def catch_up(self) -> None:
+        missed = self.store.read_now(lambda tx: since(tx.connection, self.unit, len(self.heard)))
+        self.heard += [event.seq for event in missed]
+
+
 class World:
-    """One directive to one unit, and its people; there may be others in the store."""
+    """One directive to one unit, its people, and a village that it is handed on to; there may be others."""
 
     def __init__(self, store: Store, clock: Clock, role: RecipientRole = RecipientRole.EXECUTE) -> None:
         self.store, self.clock = store, clock
@@ -71,6 +99,7 @@ class World:
         self.leader, self.clerk, self.cadre = who["chutich"], who["vanthu"], who["camthuy"]
         self.unit = self.cadre.unit_id
         self.boss = store.read_now(accounts.principal_of, "chutich.camthuy")
+        self.head = store.read_now(accounts.principal_of, "thon1.camthuy")
         self.other = store.read_now(accounts.principal_of, "camhieu").unit_id
         self.directive = issue(store, self.leader, [self.unit], role=role).id
         self.delivery, self.seq = self.row().id, self.row().seq
@@ -120,14 +149,38 @@ class World:
                 return write(
                     service.waive, self.leader, POLICY, self.delivery, WaiveInput(note="x", command_id=command)
                 )
+            case "forward":
+                values = {"relation": Relation.FORWARDS, "related": directive, "command_id": command}
+                return write(service.create_and_issue, self.boss, POLICY, draft([self.head.unit_id], **values))
+            case "child_done" | "child_recall":
+                return self.end_child(action, command)
             case "replace":
                 values = {"deadline": self.clock() + timedelta(days=7), "command_id": command}
                 made = draft([self.other], relation=Relation.REPLACES, related=directive, **values)
                 return write(service.create_and_issue, self.leader, POLICY, made)
             case _:
-                return write(
-                    service.send_back, self.clerk, POLICY, self.delivery, SendBackInput(note="x", command_id=command)
-                )
+                more = self.clock() + timedelta(days=5)
+                data = SendBackInput(note="x", deadline=more, command_id=command)
+                return write(service.send_back, self.clerk, POLICY, self.delivery, data)
+
+    def end_child(self, action: str, command: str) -> Any:
+        """The newest child is answered and accepted, or recalled and given up."""
+        write, (child, delivery) = self.store.write_now, max(self.children(), default=(0, 0))
+        if action == "child_recall":
+            write(service.recall, self.boss, POLICY, child, RecallInput(note="x", command_id=f"{command}-ask"))
+            return write(service.answer_recall, self.head, child, RecallAnswer(agree=True, command_id=command))
+        write(service.register, self.head, POLICY, child, f"{command}-register")
+        write(service.report, self.head, POLICY, child, ReportInput(text="x", command_id=f"{command}-report"))
+        return write(service.accept, self.boss, delivery, AcceptInput(command_id=command))
+
+    def children(self, *, open_only: bool = False) -> list[tuple[int, int]]:
+        """Directives by which the unit has handed it on, and their deliveries."""
+        d = directive_table.c
+        query = sa.select(d.id, v.id).join(delivery_table, v.directive_id == d.id).where(d.related_id == self.directive)
+        query = query.where(d.relation == Relation.FORWARDS.value)
+        if open_only:
+            query = query.where(v.state.not_in([state.value for state in CLOSED]))
+        return [(one, other) for one, other in self.store.read_now(lambda tx: tx.all(query))]
 
     def history(self) -> list[Any]:
         query = sa.select(change_table).where(change_table.c.delivery_id == self.delivery).order_by(change_table.c.id)
@@ -138,15 +191,29 @@ class World:
 
 
 @pytest.mark.sqlite_only
-@given(steps, roles)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_invariants(_seeded_file: Path, commands: list[tuple[str, int]], role: RecipientRole) -> None:
+@given(steps, roles, drops)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([("register", 0), ("forward", 0), ("report", 0), ("accept", 0)], RecipientRole.EXECUTE, [True, False])
+@example(
+    [(one, 0) for one in ("register", "forward", "report", "child_done", "accept", "forward")],
+    RecipientRole.LEAD,
+    [False, True, True],
+)
+@example([(one, 0) for one in ("register", "forward", "report", "child_recall", "accept")], RecipientRole.LEAD, [True])
+def test_invariants(
+    _seeded_file: Path, commands: list[tuple[str, int]], role: RecipientRole, drops: list[bool]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(_seeded_file, f"{folder}/t.db")
         clock = Clock(START)
         store = Store(f"sqlite:///{folder}/t.db", clock=clock)
         try:
-            check(World(store, clock, role), commands)
+            world = World(store, clock, role)
+            listeners = [Listener(store, unit, drops) for unit in (world.unit, world.leader.unit_id)]
+            check(world, commands)
+            for one in listeners:
+                one.catch_up()
+                assert one.heard == list(range(1, len(world.events(one.unit)) + 1))
         finally:
             store.close()
 
@@ -189,7 +256,8 @@ def fits(world: World, before: Position) -> None:
     bodies = [msgspec.json.decode(e.body) for e in world.events(world.leader.unit_id) if e.kind == CHANGED]
     told = [body["state"] for body in bodies if body["directive"] == world.directive]
     assert told == [change.after for change in history]
-    for unit in (world.unit, world.leader.unit_id):
+    assert not (row.state == State.COMPLETED and world.children(open_only=True))
+    for unit in (world.unit, world.leader.unit_id, world.head.unit_id):
         assert [event.seq for event in world.events(unit)] == list(range(1, len(world.events(unit)) + 1))
 
 
@@ -264,3 +332,29 @@ def test_one_command_from_many_hands_is_done_once(store: Store, people: tuple[Pr
         )
     assert len({msgspec.json.encode(answer) for answer in answers}) == 1
     assert len(store.read_now(lambda tx: tx.all(sa.select(command_table)))) == 1
+
+
+@pytest.mark.usefixtures("district")
+def test_what_is_being_completed_is_not_handed_on_meanwhile(store: Store, clock: Clock) -> None:
+    """Invariant 5: whoever hands it on waits for who completes it, and then may not any more."""
+    world = World(store, clock)
+    for action in ("register", "report"):
+        world.do(action, action)
+    accepted, go_on = Event(), Event()
+
+    def accept(tx: Transaction) -> None:
+        service.accept(tx, world.clerk, world.delivery)
+        accepted.set()
+        assert go_on.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.write_now, accept)
+        assert accepted.wait(10)
+        second = pool.submit(world.do, "forward", "forward")
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        first.result()
+        with pytest.raises(GiaoBanError, match="not_forwardable"):
+            second.result()
+    assert (world.row().state, world.children()) == (State.COMPLETED, [])

@@ -1,4 +1,4 @@
-"""What must not be, over HTTP: a clear error with its code, no row changed, a line that says who was refused what."""
+"""What must not be, over HTTP: a clear error with its code, no row changed, and who was refused what is kept."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from aiohttp import ClientResponse
 
 from server.config import Settings
+from server.refusals.model import refusal_table
 from server.store import Store
 from server.store.schema import metadata
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs
@@ -21,7 +22,10 @@ from tests.directives.files import DOCUMENT, SHEET, office
 from tests.directives.test_api import ROOT, body, form
 
 Refused = Callable[[ApiClient, Awaitable[ClientResponse], int, str, str], Awaitable[dict[str, Any]]]
-PARTS = ("directive", "delivery", "response", "attachment", "extension", "register_counter", "number_gap", "event")
+PARTS = (
+    *("directive", "delivery", "response", "attachment", "extension", "register_counter", "number_gap", "event"),
+    *("message", "alarm", "assignment"),
+)
 
 
 def rows(store: Store) -> dict[str, list[Any]]:
@@ -33,6 +37,12 @@ def rows(store: Store) -> dict[str, list[Any]]:
     assert len(tables) >= len(PARTS)
     queries = {table.name: sa.select(*(one for one in table.c if one.name != "alarm_at")) for table in tables}
     return store.read_now(lambda tx: {name: sorted(tx.all(query), key=repr) for name, query in queries.items()})
+
+
+def kept(store: Store) -> list[Any]:
+    """The refusals that are kept, oldest first."""
+    query = sa.select(refusal_table).order_by(refusal_table.c.id)
+    return store.read_now(lambda tx: tx.all(query))
 
 
 @pytest.fixture
@@ -53,6 +63,10 @@ def refused(store: Store, caplog: pytest.LogCaptureFixture) -> Refused:
         assert client.who is not None
         line = rf"refused (POST|PUT) {re.escape(answer.url.path)} to {client.who.username}: {code}: "
         assert [one for one in caplog.messages if re.match(line, one)], caplog.messages
+        entry = kept(store)[-1]
+        assert (entry.account_id, entry.unit_id) == (client.who.account_id, client.who.unit_id)
+        assert (entry.code, entry.status, entry.field) == (code, status, problem.get("field", ""))
+        assert re.fullmatch(entry.route.replace("{id}", r"\d+"), answer.url.path)
         return problem
 
     return send
@@ -192,6 +206,7 @@ async def test_a_refused_form_leaves_a_line_too(
         assert [one for one in caplog.messages if one.startswith(f"refused POST {address} to chutich: {code}: ")], (
             address
         )
+        assert kept(store)[-1].code == code
     assert rows(store) == before
 
 

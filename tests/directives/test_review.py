@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.shapes import AcceptInput, Delivery, ReportInput, SendBackInput
-from server.errors import ConflictError
+from server.errors import ConflictError, UserError
 from server.store import Store
-from tests.conftest import As, DistrictIds, PageAs
+from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
 
 
@@ -93,6 +95,63 @@ async def test_a_page_that_shows_an_older_answer_judges_nothing(
     assert read(store, people, reported).state == "REPORTED"
     now = version_in(text, f"{place}/{step}")
     assert (await clerk.post(f"{place}/{step}", more | {"version": now})).status == 303
+
+
+# ---- until when more is to come
+
+
+def test_after_the_deadline_more_needs_a_new_one(
+    store: Store, people: dict[str, Principal], reported: int, clock: Clock
+) -> None:
+    clock.advance(days=8)
+    before = read(store, people, reported)
+    more, clerk = SendBackInput(note="Thiếu"), people["vanthu"]
+    with pytest.raises(UserError, match="no_deadline") as refused:
+        store.write_now(service.send_back, clerk, POLICY, reported, more)
+    assert (refused.value.field, read(store, people, reported).changes) == ("deadline", before.changes)
+    until = clock() + timedelta(days=2)
+    store.write_now(service.send_back, clerk, POLICY, reported, msgspec.structs.replace(more, deadline=until))
+    found = read(store, people, reported)
+    assert (found.state, found.deadline, found.timeliness) == ("REWORK", until, "ON_TIME")
+    assert [(one.holder, one.late) for one in found.held[-2:]] == [("issuer", False), ("issuer", True)]
+
+
+def test_before_it_the_old_one_holds(store: Store, people: dict[str, Principal], reported: int) -> None:
+    old = read(store, people, reported).deadline
+    store.write_now(service.send_back, people["vanthu"], POLICY, reported, SendBackInput(note="Thiếu"))
+    assert (read(store, people, reported).state, read(store, people, reported).deadline) == ("REWORK", old)
+
+
+async def test_the_page_suggests_one_after_the_deadline(reported: int, page_as: PageAs, clock: Clock) -> None:
+    place = f"/deliveries/{reported}"
+    assert field_in(await (await (await page_as("vanthu")).get(place)).text()) == ""
+    clock.advance(days=8)
+    clerk = await page_as("vanthu")
+    text = await (await clerk.get(place)).text()
+    suggested = field_in(text)
+    assert suggested > f"{clock():%Y-%m-%d}"
+    form = {"note": "Thiếu số liệu", "version": version_in(text, f"{place}/send-back")}
+    for typed, code in (("", "phải có hạn mới"), ("2026-11-30T08:00", "Hạn mới phải sau lúc này")):
+        answer = await clerk.post(f"{place}/send-back", form | {"deadline": typed})
+        text = await answer.text()
+        assert (answer.status, code in text, "Thiếu số liệu" in text) == (422, True, True)
+        assert field_in(text) == (typed or suggested)
+    assert (await clerk.post(f"{place}/send-back", form | {"deadline": suggested})).status == 303
+
+
+@pytest.mark.parametrize("too_long", [{"note": "x" * 1001}, {"command_id": "x" * 65}])
+async def test_a_form_that_is_too_long_is_refused_and_not_cut(
+    store: Store, people: dict[str, Principal], reported: int, page_as: PageAs, too_long: dict[str, str]
+) -> None:
+    clerk, form = await page_as("vanthu"), {"note": "Thiếu", "version": "1"} | too_long
+    assert (await clerk.post(f"/deliveries/{reported}/send-back", form)).status == 422
+    assert read(store, people, reported).state == "REPORTED"
+
+
+def field_in(text: str) -> str:
+    found = re.search(r'type="datetime-local" value="([^"]*)" id="f-deadline"', text)
+    assert found is not None
+    return found[1]
 
 
 def version_in(text: str, action: str) -> str:

@@ -185,9 +185,15 @@ def test_who_signed_must_still_be_in_office(
     assert (back.state, back.schedule_problem) == (DirectiveState.WAITING, "signer_left")
 
 
-def test_one_that_breaks_holds_up_no_other(
-    store: Store, people: dict[str, Principal], clock: Clock, monkeypatch: pytest.MonkeyPatch
+async def test_one_that_breaks_holds_up_no_other(
+    store: Store,
+    people: dict[str, Principal],
+    clock: Clock,
+    page_as: PageAs,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """And who signed it can tell the administrator a code that stands in the log beside the mistake."""
     bad, good = sign(store, people), sign(store, people, subject="Việc khác")
     honest = scheduling.release
 
@@ -200,7 +206,12 @@ def test_one_that_breaks_holds_up_no_other(
     monkeypatch.setattr(scheduling, "release", release)
     clock.set(MORNING)
     assert sweep(store) == 2
-    assert (read(store, people, bad).schedule_problem, deliveries(store, bad)) == ("failed", [])
+    code, _colon, incident = read(store, people, bad).schedule_problem.partition(":")
+    assert (code, len(incident), deliveries(store, bad)) == ("failed", 8, [])
+    (said,) = [record for record in caplog.records if record.exc_info]
+    assert incident in said.getMessage()
+    text = await (await (await page_as("chutich")).get(f"/directives/{bad}")).text()
+    assert f"báo quản trị mã {incident}" in text
     assert read(store, people, good).number_text == "01/KH-UBND"
 
 

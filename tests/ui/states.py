@@ -252,6 +252,7 @@ STATES = (
     State("village", "camthuy", "/units", ("Xã Cam Thủy", "Thôn 1")),
     State("account", "camthuy", "/account"),
     State("messages", "quantri", "/reach"),
+    State("refusals", "quantri", "/refusals"),
     State("offline", STRANGER, "/offline"),
     State(
         "compose-warned",

@@ -183,8 +183,8 @@ def test_the_urgency_suggests_the_deadline_until_one_is_chosen(app: DemoApp, bro
     page.goto(app.url + "/directives/new")
     deadline = page.locator("#f-deadline")
     suggested = page.evaluate("JSON.parse(document.getElementById('f-deadline').dataset.suggestions)")
-    assert len(set(suggested.values())) == 4
-    for urgency in ("FLASH", "URGENT", "VERY_URGENT"):
+    assert len(set(suggested.values())) == 5
+    for urgency in ("FLASH", "URGENT", "FLASH_TIMED", "VERY_URGENT"):  # for FLASH_TIMED nothing: it names its hour
         page.check(f"[name=urgency][value={urgency}]", force=True)
         expect(deadline).to_have_value(suggested[urgency])
     page.locator("button[data-fill=f-deadline]").last.click()

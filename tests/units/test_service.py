@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -40,11 +40,6 @@ def test_the_demo_tree(store: Store, district: DistrictIds) -> None:
 
 def test_who_is_below_whom(store: Store, district: DistrictIds) -> None:
     village, commune, ours = district.unit("19606.01"), district.unit("19606"), district.unit("468")
-    assert store.read_now(service.is_below, village, commune)
-    assert store.read_now(service.is_below, village, ours)
-    assert not store.read_now(service.is_below, commune, commune)
-    assert not store.read_now(service.is_below, commune, village)
-    assert not store.read_now(service.is_below, village, district.unit("19612"))
     assert {u.id for u in store.read_now(service.children, commune)} == {
         u.id for u in store.read_now(service.descendants, commune)
     }
@@ -107,15 +102,36 @@ def test_a_reform_keeps_the_old_names_for_old_days(store: Store, district: Distr
     assert store.read_now(service.unit, tuyen, date(2025, 6, 30)).name == "Xã Cam Tuyền"
     assert store.read_now(service.by_code, "19606") is None
     assert store.read_now(service.unit, thuy).name == "Xã Cam Thủy"
-    assert store.read_now(service.successors, thuy) == [tuyen]
-    assert store.read_now(service.successors, old_town) == [new_town]
+    assert store.read_now(service.heirs) == {thuy: (tuyen,), old_town: (new_town,)}
+    assert store.read_now(service.inherited, tuyen) == (thuy,)
+    assert store.read_now(service.inherited, thuy) == ()
 
     known_then = store.read_now(service.tree, None, before_reform)
     assert known_then.units[tuyen].name == "Xã Cam Tuyền"
     assert thuy in known_then.units
     again = store.write_now(import_tree, reform())
     assert (again.added, again.changed, again.ended) == (0, 0, 0)
-    assert store.read_now(service.successors, old_town) == [new_town]
+    assert store.read_now(service.heirs) == {thuy: (tuyen,), old_town: (new_town,)}
+
+
+def test_an_heir_that_ends_stands_for_its_own_heirs(store: Store, district: DistrictIds, clock: Clock) -> None:
+    """And a unit hands nothing over before its day."""
+    thuy, tuyen, hieu, chinh = (district.unit(code) for code in ("19606", "19600", "19615", "19618"))
+    today = clock().date()
+    first = District(name="1", valid_from=today, units=[], ended=["19606"], successors={"19606": ["19600"]})
+    second = District(
+        name="2",
+        valid_from=today + timedelta(days=1),
+        units=[],
+        ended=["19600"],
+        successors={"19600": ["19615", "19618"]},
+    )
+    store.write_now(import_tree, first)
+    store.write_now(import_tree, second)
+    assert store.read_now(service.heirs) == {thuy: (tuyen,)}
+    clock.advance(days=1)
+    assert store.read_now(service.heirs) == {thuy: (chinh, hieu), tuyen: (chinh, hieu)}
+    assert set(store.read_now(service.inherited, hieu)) == {thuy, tuyen}
 
 
 def test_wrong_files_are_refused_whole(store: Store, tmp_path: Path, demo_file: District) -> None:

@@ -92,8 +92,8 @@ REACHED: dict[StatusCode, frozenset[State]] = {
 }
 """Where a delivery has what a status says behind it: said late or twice it moves nothing, and never back."""
 
-PRIORITIES = (Urgency.NORMAL, Urgency.URGENT, Urgency.VERY_URGENT, Urgency.FLASH, Urgency.FLASH)
-"""Urgency by `Priority`: 3 is hỏa tốc, 4 hỏa tốc hẹn giờ."""
+PRIORITIES = (Urgency.NORMAL, Urgency.URGENT, Urgency.VERY_URGENT, Urgency.FLASH, Urgency.FLASH_TIMED)
+"""Urgency by `Priority`: 3 is hỏa tốc, 4 hỏa tốc hẹn giờ. The hour itself has no place there: deadlines are days."""
 
 _TYPES = (
     *("Nghị quyết", "Quyết định", "Chỉ thị", "Quy chế", "Quy định", "Thông cáo", "Thông báo", "Hướng dẫn"),

@@ -14,6 +14,7 @@ from server.directives.service.problems import no_directive
 from server.errors import ConflictError
 from server.http.i18n import _
 from server.store import Transaction
+from server.units import service as units
 
 d, v = directive_table.c, delivery_table.c
 BOTH = sa.select(delivery_table, d.urgency, d.deadline.label("directive_deadline")).join(
@@ -28,9 +29,27 @@ _OURS = sa.select(directive_table).where(d.id == sa.bindparam("directive"), d.un
 _OURS_LOCKED = _OURS.with_for_update()
 
 
+def issued_by(tx: Transaction, unit_id: int) -> sa.ColumnElement[bool]:
+    """Directives of a unit, drafts among them, and what was issued by units that it took over from."""
+    ended = units.inherited(tx, unit_id)
+    if not ended:
+        return d.unit_id == unit_id
+    return sa.or_(d.unit_id == unit_id, sa.and_(d.unit_id.in_(ended), d.state == DirectiveState.ISSUED.value))
+
+
+def is_ours(tx: Transaction, who: Principal, directive: Any) -> bool:
+    """Whether a directive (its row) is of the person's unit, or of one that it took over from."""
+    if directive.unit_id == who.unit_id:
+        return True
+    return directive.state == DirectiveState.ISSUED and directive.unit_id in units.inherited(tx, who.unit_id)
+
+
 def directive_of_ours(tx: Transaction, who: Principal, directive_id: int, *, lock: bool = False) -> Any:
-    """A directive of the person's own unit, draft or issued."""
+    """A directive of the person's own unit, draft or issued, or one that a unit issued which it took over from."""
     row = tx.one(_OURS_LOCKED if lock else _OURS, {"directive": directive_id, "ours": who.unit_id})
+    if row is None and units.inherited(tx, who.unit_id):
+        query = sa.select(directive_table).where(d.id == directive_id, issued_by(tx, who.unit_id))
+        row = tx.one(query.with_for_update() if lock else query)
     if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
         raise no_directive()
     return row
@@ -91,8 +110,8 @@ def deliveries_of(tx: Transaction, directive_id: int) -> list[Any]:
 
 
 def delivery_of_ours(tx: Transaction, who: Principal, delivery_id: int) -> Any:
-    """A delivery, locked, of a directive that the person's own unit issued."""
-    row = tx.one(BOTH.where(v.id == delivery_id, d.unit_id == who.unit_id).with_for_update(of=delivery_table))
+    """A delivery, locked, of a directive that the person's own unit issued, or a unit that it took over from."""
+    row = tx.one(BOTH.where(v.id == delivery_id, issued_by(tx, who.unit_id)).with_for_update(of=delivery_table))
     if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
         raise no_directive()
     return row

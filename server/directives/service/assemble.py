@@ -23,10 +23,11 @@ from server.directives.service.drafts import recipients_of
 from server.directives.service.extensions import extensions_of
 from server.directives.service.forward import children_of
 from server.directives.service.hand_back import returns_of
+from server.directives.service.inherited import NO_HANDOVERS, Handovers, handovers_of
 from server.directives.service.kept import kept_spoken
 from server.directives.service.recipients import recipients_now
 from server.directives.service.sources import source_of
-from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, Held, Response
+from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, HandedOver, Held, Response
 from server.store import Transaction
 from server.units import service as units
 
@@ -97,13 +98,17 @@ def delivery_shape(
     called: Sequence[Called] = (),
     unreachable: bool = False,
     pressed_at: datetime | None = None,
+    handovers: Handovers | None = None,
 ) -> Delivery:
     """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when.
 
-    `called` are the calls to the unit about it, `unreachable` says that there can be none and nobody sees it either.
+    `handovers` are those that it had part in, found by themselves with the history. `called` are the calls to the unit
+    about it, `unreachable` says that there can be none and nobody sees it either.
     """
     due, timeliness = standing.of(policy, row, tx.now)
     rows = changes_of(tx, [row.id]).get(row.id, []) if history else changes
+    handed = handovers_of(tx, [row.id]) if history else handovers or NO_HANDOVERS
+    before = handed.taken_over.get(row.id, [])
     return Delivery(
         id=row.id,
         unit=row.unit_id,
@@ -129,7 +134,7 @@ def delivery_shape(
         assigned=assigned(tx, [row.id]).get(row.id, []) if history else [],
         asking=standing.asking(row),
         children=children_of(tx, [row]).get(row.id) if history else None,
-        held=_held(tx, policy, row, rows) if rows is not None else [],
+        held=_held(tx, policy, row, rows, before) if rows is not None else [],
         extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],
         changes=[_change(one) for one in rows or ()] if history else [],
@@ -137,11 +142,20 @@ def delivery_shape(
         unreachable=unreachable,
         pressed_at=pressed_at,
         spoken=kept_spoken(tx, row.id) if history else [],
+        taken_over=[_with_responses(tx, one) for one in before] if history else before,
+        handed_to=handed.handed_to.get(row.id, []),
     )
 
 
-def _held(tx: Transaction, policy: Policy, row: Any, changes: Sequence[Any]) -> list[Held]:
-    first = None if row.role == RecipientRole.INFO else row.directive_deadline
+def _with_responses(tx: Transaction, one: HandedOver) -> HandedOver:
+    return msgspec.structs.replace(one, responses=_responses(tx, one.delivery))
+
+
+def _held(
+    tx: Transaction, policy: Policy, row: Any, changes: Sequence[Any], before: Sequence[HandedOver]
+) -> list[Held]:
+    first = before[0].deadline if before else row.directive_deadline
+    first = None if row.role == RecipientRole.INFO else first
     assigns = row.registry_number is not None
     found = pieces(policy, Urgency(row.urgency), row.sent_at, first, changes, tx.now, assigns=assigns)
     return [Held(holder=piece.holder, begin=piece.begin, end=piece.end, late=piece.late) for piece in found]

@@ -14,7 +14,7 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.model import delivery_table, directive_table
 from server.directives.rules import FINAL, DirectiveState, Relation
-from server.directives.service.access import d, v
+from server.directives.service.access import d, issued_by, v
 from server.directives.shapes import CarriedOn
 from server.errors import ConflictError
 from server.http.i18n import _
@@ -78,7 +78,7 @@ def _counting(held: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _made_of(tx: Transaction, unit_id: int, directive_id: int) -> dict[int, Any]:
     """Rows of what the unit carries it on by, and of what came after those; issued ones first."""
     forwards = sa.and_(d.related_id == directive_id, d.relation == Relation.FORWARDS.value)
-    query = sa.select(*_COLUMNS).select_from(directive_table).where(d.unit_id == unit_id)
+    query = sa.select(*_COLUMNS).select_from(directive_table).where(issued_by(tx, unit_id))
     near, found = tx.all(query.where(forwards)), dict[int, Any]()
     while near:
         found.update((row.id, row) for row in near)

@@ -77,6 +77,7 @@ def facts_of(draft: DraftInput) -> DraftFacts:
         recipients=[(recipient.unit, recipient.role) for recipient in draft.recipients],
         deadline=draft.deadline,
         secrecy=draft.secrecy,
+        urgency=draft.urgency,
     )
 
 

@@ -25,7 +25,9 @@ def check_forward(
     tx: Transaction, who: Principal, related: int | None, draft_deadline: Any, exercise: bool
 ) -> list[Problem]:
     """What is wrong with a draft that is to carry on the directive `related`: it must be the unit's duty still."""
-    row = tx.one(BOTH.where(v.directive_id == related, v.unit_id == who.unit_id)) if related else None
+    mine = BOTH.where(v.directive_id == related, v.unit_id == who.unit_id)
+    # shared: who completes the parent meanwhile waits and sees the child, or this waits and sees it completed
+    row = tx.one(mine.with_for_update(read=True, of=delivery_table)) if related else None
     if row is None or State(row.state) in _NOT_FORWARDED:
         return [Problem("related", "not_forwardable")]
     if row.exercise != exercise:
@@ -44,14 +46,17 @@ def copy_attachments(tx: Transaction, who: Principal, draft: DraftInput, directi
 
 
 def children_of(tx: Transaction, parents: Iterable[Any]) -> dict[int, ChildCounts]:
-    """Counts of the child deliveries of some deliveries (rows of `BOTH`), by the parent's id."""
+    """Counts of the child deliveries of some deliveries (rows of `BOTH`), by the parent's id.
+
+    Those of a unit that has ended are with whoever took over from it.
+    """
     rows, c = list(parents), _CHILD.c
     closed = [state.value for state in CLOSED]
     must = v.role != RecipientRole.INFO.value
     query = (
         sa.select(
             c.related_id,
-            c.unit_id,
+            v.issuer_id,
             sa.func.max(c.id).label("directive"),
             sa.func.count().label("sent"),
             sa.func.sum(sa.case((must & v.state.not_in(closed), 1), else_=0)).label("open"),
@@ -62,16 +67,16 @@ def children_of(tx: Transaction, parents: Iterable[Any]) -> dict[int, ChildCount
         .join(_CHILD, c.id == v.directive_id)
         .where(
             c.related_id.in_([row.directive_id for row in rows]),
-            c.unit_id.in_([row.unit_id for row in rows]),
+            v.issuer_id.in_([row.unit_id for row in rows]),
             c.relation == Relation.FORWARDS.value,
             c.state == DirectiveState.ISSUED.value,
         )
-        .group_by(c.related_id, c.unit_id)
+        .group_by(c.related_id, v.issuer_id)
     )
     keys = {(row.directive_id, row.unit_id): row.id for row in rows}
     found = {}
     for row in tx.all(query):
-        parent = keys.get((row.related_id, row.unit_id))
+        parent = keys.get((row.related_id, row.issuer_id))
         if parent is not None:
             counts = {name: int(getattr(row, name)) for name in ("directive", "sent", "open", "registered", "reported")}
             found[parent] = ChildCounts(**counts)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import DocumentType, DraftFacts, Problem, check_issue
+from server.directives.documents import DocumentType, DraftFacts, Problem, Urgency, check_issue
 from server.directives.model import delivery_table, recipient_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, DraftEvent, RecipientRole, Relation, Stage, State
@@ -126,7 +126,8 @@ def release(
 def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipients:
     """The recipients of a draft. Raises DraftError with all that keeps it from being issued at a moment."""
     recipients = [(one.unit, one.role) for one in recipients_now(tx, row)]
-    problems = check_issue(DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline), at)
+    facts = DraftFacts(row.notation, row.subject, row.body, recipients, row.deadline, urgency=Urgency(row.urgency))
+    problems = check_issue(facts, at)
     if not may_send_to(tx, who.unit_id, [unit for unit, _role in recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     relation = Relation(row.relation) if row.relation else None
@@ -136,9 +137,9 @@ def check_fit(tx: Transaction, who: Principal, row: Any, at: datetime) -> Recipi
     return recipients
 
 
-def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
-    """One delivery and one event for each recipient, the delivery holding the event's number."""
-    body = {
+def event_body(row: Any) -> dict[str, Any]:
+    """What a recipient's devices are told of a directive (its row)."""
+    return {
         "directive": row.id,
         "document_type": DocumentType(row.kind).value,
         "subject": row.subject,
@@ -146,8 +147,12 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
         "exercise": row.exercise,
         "deadline": row.deadline,
         "href": f"/directives/{row.id}",
-        **names,
     }
+
+
+def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
+    """One delivery and one event for each recipient, the delivery holding the event's number."""
+    body = {**event_body(row), **names}
     bodies = {role: {**body, "role": role.value} for role in {role for _unit, role in recipients}}
     tx.emit_each("directive.issued", {unit: bodies[role] for unit, role in recipients})
     for role in bodies:

@@ -14,7 +14,7 @@ from server.directives.model import directive_table, directive_words
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState
 from server.directives.service import standing
-from server.directives.service.access import d
+from server.directives.service.access import d, issued_by
 from server.directives.service.late_lists import has_late
 from server.directives.service.registers import said
 from server.directives.shapes import Counts, Outbox, OutboxQuery, SentLine
@@ -42,7 +42,7 @@ def drafts(tx: Transaction, who: Principal) -> list[SentLine]:
 def issued(tx: Transaction, who: Principal, policy: Policy, most: int = PAGE) -> list[SentLine]:
     """The newest that the unit issued with its counts."""
     who.require(Permission.FOLLOW_DIRECTIVE)
-    return _issued(tx, policy, [_of(who)], most)
+    return _issued(tx, policy, [_of(tx, who)], most)
 
 
 def outbox(tx: Transaction, who: Principal, policy: Policy, query: OutboxQuery = ALL) -> Outbox:
@@ -51,7 +51,7 @@ def outbox(tx: Transaction, who: Principal, policy: Policy, query: OutboxQuery =
     A page behind the last one is the last one.
     """
     who.require(Permission.FOLLOW_DIRECTIVE)
-    wanted = [_of(who), *_found(tx, who, policy, query)]
+    wanted = [_of(tx, who), *_found(tx, who, policy, query)]
     total = int(tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(*wanted)).scalar_one())
     pages = max(1, -(-total // PAGE))
     page = min(query.page, pages)
@@ -64,8 +64,8 @@ def outbox(tx: Transaction, who: Principal, policy: Policy, query: OutboxQuery =
     )
 
 
-def _of(who: Principal) -> sa.ColumnElement[bool]:
-    return sa.and_(d.unit_id == who.unit_id, d.state == DirectiveState.ISSUED.value)
+def _of(tx: Transaction, who: Principal) -> sa.ColumnElement[bool]:
+    return sa.and_(issued_by(tx, who.unit_id), d.state == DirectiveState.ISSUED.value)
 
 
 def _found(tx: Transaction, who: Principal, policy: Policy, query: OutboxQuery) -> list[sa.ColumnElement[bool]]:

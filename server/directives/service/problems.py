@@ -28,6 +28,7 @@ MESSAGES = {
     "no_subject": _("Xin nhập trích yếu."),
     "no_notation": _("Xin nhập ký hiệu văn bản."),
     "no_recipients": _("Xin chọn ít nhất một nơi nhận."),
+    "no_hour": _("Văn bản hỏa tốc hẹn giờ phải ghi giờ, ngày hẹn ở hạn trả lời."),
     "past_deadline": _("Hạn trả lời phải sau lúc ban hành."),
     "unknown_recipient": _("Có nơi nhận không thuộc phạm vi gửi của đơn vị."),
     "not_forwardable": _("Chỉ triển khai tiếp được văn bản mà đơn vị đã tiếp nhận và chưa kết thúc."),
@@ -63,8 +64,14 @@ _LATER = (
 )
 
 
+FAILED = "failed"
+"""A mistake of ours, followed by a colon and the code of the incident in the log."""
+
+
 def schedule_problem(code: str) -> str:
-    """Why a signed document was not issued at its moment, by the code that is stored."""
+    """Why a signed document was not issued at its moment, by the code that is stored; a failure has an `{incident}`."""
+    if code.startswith(FAILED):
+        return _("Hệ thống gặp lỗi khi ban hành. Xin ban hành lại; nếu vẫn lỗi, báo quản trị mã {incident}.")
     if code == "signer_left":
         return _("Người ký không còn quyền ban hành của đơn vị.")
     if code == "past_deadline":

@@ -18,12 +18,13 @@ from server.directives.model import (
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State, Timeliness
 from server.directives.service import standing
-from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
+from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, is_ours, issued_by, v
 from server.directives.service.addressees import addressees
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.branches import View, branches_of, units_read
 from server.directives.service.called import calls_about
+from server.directives.service.inherited import goes_on_with, handovers_of
 from server.directives.service.pressing import pressed_at
 from server.directives.service.problems import no_directive
 from server.directives.service.relations import chain
@@ -53,7 +54,7 @@ def open_directive(
     row = tx.one(sa.select(directive_table).where(d.id == directive_id))
     if row is None:
         raise no_directive()
-    if row.unit_id != who.unit_id:
+    if _came_to_us(tx, who, row):
         delivery = delivery_to_us(tx, who, directive_id)
         own = delivery_shape(tx, policy, delivery, who.acting.unit_name, history=True)
         shown = directive_shape(tx, row)
@@ -67,6 +68,14 @@ def open_directive(
             raise no_directive()
         return Opened(directive=directive_shape(tx, row))
     return _opened_board(tx, who, policy, row, view or View())
+
+
+def _came_to_us(tx: Transaction, who: Principal, directive: Any) -> bool:
+    """Whether the person reads it as a recipient, also where their unit follows it up for one that has ended."""
+    if directive.unit_id == who.unit_id:
+        return False
+    received = sa.select(v.id).where(v.directive_id == directive.id, v.unit_id == who.unit_id)
+    return not is_ours(tx, who, directive) or tx.one(received) is not None
 
 
 def _opened_board(tx: Transaction, who: Principal, policy: Policy, row: Any, view: View) -> Opened:
@@ -103,7 +112,7 @@ def _in_order(tx: Transaction, tree: units.Tree, unit_ids: Iterable[int], day: A
 
 def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: int) -> tuple[Directive, Delivery]:
     """One delivery of a directive of ours, with its answers and its history."""
-    row = tx.one(BOTH.where(v.id == delivery_id, d.unit_id == who.unit_id))
+    row = tx.one(BOTH.where(v.id == delivery_id, issued_by(tx, who.unit_id)))
     if row is None or not who.may(Permission.FOLLOW_DIRECTIVE):
         raise no_directive()
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
@@ -116,7 +125,7 @@ def open_delivery(tx: Transaction, who: Principal, policy: Policy, delivery_id: 
 
 def may_watch_board(tx: Transaction, who: Principal, directive_id: int) -> bool:
     """Whether the live board of a directive is this person's to see."""
-    mine = sa.select(d.id).where(d.id == directive_id, d.unit_id == who.unit_id)
+    mine = sa.select(d.id).where(d.id == directive_id, issued_by(tx, who.unit_id))
     return who.may(Permission.FOLLOW_DIRECTIVE) and tx.one(mine) is not None
 
 
@@ -130,11 +139,14 @@ def download(tx: Transaction, who: Principal, attachment_id: int) -> Attachment:
     if row.response_id is not None:
         pair = BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id)
         delivery = tx.one(pair)
-        if delivery is None or who.unit_id not in (delivery.unit_id, delivery.issuer_id):
+        if delivery is None:
+            raise found
+        between = who.unit_id in (delivery.unit_id, delivery.issuer_id)
+        if not between and not goes_on_with(tx, delivery.id, who.unit_id):
             raise found
         return attachment_shape(row)
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
-    if directive.unit_id == who.unit_id:
+    if is_ours(tx, who, directive):
         if directive.state != DirectiveState.ISSUED and not who.may(Permission.DRAFT_DIRECTIVE):
             raise found
     else:
@@ -150,8 +162,8 @@ def place_of_file(tx: Transaction, who: Principal, attachment_id: int) -> FilePl
     row: Any = tx.one(sa.select(attachment_table).where(a.id == attachment_id))
     delivery = tx.one(BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id))
     mine = d.id == (delivery.directive_id if delivery is not None else row.directive_id)
-    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.number_text, d.subject).where(mine))
-    ours = directive.unit_id == who.unit_id
+    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.state, d.number_text, d.subject).where(mine))
+    ours = is_ours(tx, who, directive)
     answered = delivery if ours else None
     return FilePlace(
         directive=directive.id,
@@ -177,6 +189,7 @@ def _board(
     bars = len(rows) <= MOST_BARS
     history = changes_of(tx, [row.id for row in rows]) if bars else {}
     called, pressed = calls_about(tx, directive.id), pressed_at(tx, [row.id for row in rows])
+    handovers = handovers_of(tx, [row.id for row in rows])
     board = [
         delivery_shape(
             tx,
@@ -187,6 +200,7 @@ def _board(
             called=called.get(row.unit_id, ()),
             unreachable=row.unit_id in lost,
             pressed_at=pressed.get(row.id),
+            handovers=handovers,
         )
         for row in rows
     ]

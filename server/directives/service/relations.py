@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Problem
 from server.directives.rules import DirectiveState, Relation
-from server.directives.service.access import d, v
+from server.directives.service.access import d, issued_by, v
 from server.directives.service.forward import check_forward
 from server.directives.shapes import Link
 from server.store import Transaction
@@ -37,7 +37,7 @@ def check_relation(
     if relation is Relation.FORWARDS:
         return check_forward(tx, who, related, deadline, exercise)
     row = (
-        tx.one(sa.select(d.kind, d.exercise).where(d.id == related, d.unit_id == who.unit_id, _ISSUED))
+        tx.one(sa.select(d.kind, d.exercise).where(d.id == related, issued_by(tx, who.unit_id), _ISSUED))
         if related
         else None
     )
@@ -55,7 +55,7 @@ def check_relation(
 def number_texts(tx: Transaction, who: Principal, directive_ids: Iterable[int]) -> dict[int, str]:
     """Numbers of directives that the person's unit issued or received, by id."""
     wanted = d.id.in_(sorted(set(directive_ids)))
-    rows = tx.all(sa.select(d.id, d.number_text).where(wanted, _visible(who)))
+    rows = tx.all(sa.select(d.id, d.number_text).where(wanted, _visible(tx, who)))
     return {row.id: row.number_text for row in rows}
 
 
@@ -64,7 +64,7 @@ def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
 
     Empty for a document that stands alone.
     """
-    visible = _visible(who)
+    visible = _visible(tx, who)
     found: dict[int, Any] = {}
     near, looked_at = {directive_id}, {directive_id}
     while near and len(found) < MOST_LINKS:
@@ -79,9 +79,9 @@ def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
     return [_link(row, names[row.unit_id].name) for row in sorted(found.values(), key=lambda r: (r.issued_at, r.id))]
 
 
-def _visible(who: Principal) -> sa.ColumnElement[bool]:
+def _visible(tx: Transaction, who: Principal) -> sa.ColumnElement[bool]:
     received = sa.select(v.directive_id).where(v.unit_id == who.unit_id)
-    return sa.and_(_ISSUED, sa.or_(d.unit_id == who.unit_id, d.id.in_(received)))
+    return sa.and_(_ISSUED, sa.or_(issued_by(tx, who.unit_id), d.id.in_(received)))
 
 
 def _link(row: Any, unit_name: str) -> Link:

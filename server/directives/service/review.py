@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -46,7 +47,10 @@ def accept(
 
 
 def send_back(tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: SendBackInput) -> DeliveryDone:
-    """More is needed. Without a new deadline the old one holds. Raises ConflictError, UserError."""
+    """More is needed, until a new deadline; the old one holds only as long as it lies ahead.
+
+    Raises ConflictError, UserError.
+    """
     who.require(Permission.REVIEW_RESPONSE)
 
     def work() -> DeliveryDone:
@@ -55,15 +59,27 @@ def send_back(tx: Transaction, who: Principal, policy: Policy, delivery_id: int,
         note = note_of(data.note)
         if note is None:
             raise UserError("no_note", _("Xin ghi rõ cần bổ sung gì."), field="note")
-        if data.deadline is not None and data.deadline <= tx.now:
-            raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")
-        state = step(tx, row, Event.SEND_BACK, who, note=note, deadline=data.deadline or row.deadline)
+        deadline = _deadline_of_rework(tx, row, data.deadline)
+        state = step(tx, row, Event.SEND_BACK, who, note=note, deadline=deadline)
         _judge(tx, who, row, accepted=False, note=note)
-        tell_rework(tx, policy, who, row, data.deadline or row.deadline)
+        tell_rework(tx, policy, who, row, deadline)
         return DeliveryDone(id=row.id, directive=row.directive_id, state=state)
 
     content = ["send_back", delivery_id, msgspec.to_builtins(data)]
     return once(tx, who, data.command_id, content, work, DeliveryDone)
+
+
+def _deadline_of_rework(tx: Transaction, delivery: Any, wanted: datetime | None) -> datetime | None:
+    """Until when more is to come: nobody is asked for what would be late at once. Raises UserError."""
+    if wanted is None:
+        old: datetime | None = delivery.deadline
+        if old is not None and old <= tx.now:
+            text = _("Hạn cũ đã qua, nên yêu cầu bổ sung phải có hạn mới.")
+            raise UserError("no_deadline", text, field="deadline")
+        return old
+    if wanted <= tx.now:
+        raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")
+    return wanted
 
 
 def _require_version(tx: Transaction, delivery: Any, version: int | None) -> None:

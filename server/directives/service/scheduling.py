@@ -7,6 +7,7 @@ then. What must not be issued any more goes back to the leader with the reason, 
 from __future__ import annotations
 
 import logging
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from server.directives.service.access import d, directive_of_ours, draft_after, 
 from server.directives.service.commands import once
 from server.directives.service.issue import check_fit, release
 from server.directives.service.news import HANDED_BACK, TO_SIGN
+from server.directives.service.problems import FAILED
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.signature import UNSIGNED, signature
 from server.directives.service.telling import MOMENT, tell_moment
@@ -89,7 +91,10 @@ def issue_due(tx: Transaction, policy: Policy) -> bool:
 
 
 def _try(tx: Transaction, policy: Policy, row: Any) -> str:
-    """Issue it, all or nothing; gives the code of what keeps it from being issued."""
+    """Issue it, all or nothing; gives the code of what keeps it from being issued.
+
+    A mistake of ours has a code that stands in the log beside what it was, for who tells the administrator.
+    """
     who = _signer(tx, row)
     if who is None:
         return "signer_left"
@@ -103,8 +108,9 @@ def _try(tx: Transaction, policy: Policy, row: Any) -> str:
         log.warning("directive %d was not issued at its moment: %s", row.id, error.code)
         return error.code[:40]
     except Exception:
-        log.exception("directive %d could not be issued at its moment", row.id)
-        return "failed"
+        incident = secrets.token_hex(4)
+        log.exception("directive %d could not be issued at its moment (incident %s)", row.id, incident)
+        return f"{FAILED}:{incident}"
     return ""
 
 

@@ -23,7 +23,7 @@ def step(
     tx: Transaction,
     delivery: Any,
     event: Event,
-    who: Principal,
+    who: Principal | None,
     *,
     note: str | None = None,
     through: Through | None = None,
@@ -31,7 +31,7 @@ def step(
 ) -> State:
     """Move a locked delivery by `event` and set `values`. Raises ConflictError; a late receipt changes nothing.
 
-    Its clocks may be others now, so the sweeper looks at it again.
+    Without a person the system does it. Its clocks may be others now, so the sweeper looks at it again.
     """
     before = position_of(delivery)
     try:
@@ -51,8 +51,8 @@ def step(
         before=before.state.value,
         after=after.state.value,
         at=tx.now,
-        account_id=who.account_id,
-        account_name=who.name,
+        account_id=who and who.account_id,
+        account_name=who and who.name,
         note=note,
         deadline=values.get("deadline"),
         through=through,

@@ -31,9 +31,15 @@ MOMENT = "moment"
 
 
 def tell_issued(
-    tx: Transaction, policy: Policy, directive: Any, units: Sequence[int], number_text: str, sender: str
+    tx: Transaction,
+    policy: Policy,
+    directive: Any,
+    units: Sequence[int],
+    number_text: str,
+    sender: str,
+    deadline: datetime | None = None,
 ) -> None:
-    """A directive (row of the draft) has just been issued to units."""
+    """A directive (row of the draft) has just been issued to units; `deadline` is another than its own."""
     urgency = Urgency(directive.urgency)
     plan = in_writing(policy, "issued", urgency, tx.now)
     written = bool(plan) and reach.anybody(tx)
@@ -47,7 +53,7 @@ def tell_issued(
         subject=directive.subject,
         urgency=urgency.value,
         sender=sender,
-        due=directive.deadline or policy.register_due(tx.now, urgency),
+        due=deadline or directive.deadline or policy.register_due(tx.now, urgency),
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
         tie=tie,

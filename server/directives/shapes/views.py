@@ -133,13 +133,29 @@ class CarriedOn(msgspec.Struct, frozen=True, kw_only=True):
     held: int
 
 
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """The delivery to another unit that this one goes on with, or by which it is gone on with, as a unit has ended.
+
+    `state` and `deadline` are those of the work when it was handed over; `responses` what was answered before.
+    """
+
+    delivery: int
+    unit: int
+    unit_name: str
+    state: State
+    deadline: datetime | None
+    at: datetime
+    responses: list[Response] = []
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One directive × one recipient unit. `due` is the deadline of what the unit has to do next.
 
     `first_deadline` is the one that it was issued with. History and the rest below are there when one delivery is asked
     for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
     `pressed_at`, on the board: when the issuer last pressed the unit. `unreachable`: it has not arrived, nobody of the
-    unit has signed in for long, and nobody has a telephone number.
+    unit has signed in for long, and nobody has a telephone number. `taken_over` and `handed_to` are there once a unit
+    has ended.
     """
 
     id: int
@@ -174,6 +190,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: bool = False
     pressed_at: datetime | None = None
     spoken: list[SpokenAnswer] = []
+    taken_over: list[HandedOver] = []
+    handed_to: list[HandedOver] = []
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +277,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """A directive without its deliveries; `scheduled_at` is the moment that it was signed for.
 
     `signer_authority` is the line over the signer's position that the capacity makes: “KT. CHỦ TỊCH”.
-    `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then.
+    `revision` is to be named by who signs it. `schedule_problem` is the code of what kept it from being issued then; in
+    `failed:1f2e3d4c` the part behind the colon is that of the incident in the server's log.
     `returns` are there as long as it is a draft, newest first.
     """
 

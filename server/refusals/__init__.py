@@ -1,0 +1,1 @@
+"""What people asked for and were refused, kept for the administrator: who, when, what, and by which code."""
