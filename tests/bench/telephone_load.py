@@ -14,6 +14,7 @@ from server.media.phone.codecs import codec
 from server.media.phone.g711 import ALAW
 from server.media.wire.rtp import build_header
 from tests.media.driving import NodeProcess
+from tests.sounds import tone
 
 HOST = "127.0.0.1"
 TONE, BEEP = 400.0, 1_000.0  # Hz; both have whole periods in a piece, so that neither is taken for the other
@@ -29,8 +30,7 @@ _WAVES = {hertz: np.exp(-2j * np.pi * hertz * np.arange(_PIECE) / 8_000) / _PIEC
 
 
 def _tone(hertz: float, packets: int) -> list[bytes]:
-    at = np.arange(packets * _SIZE) / 8_000
-    encoded = codec("PCMA").encode((8_000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16))
+    encoded = codec("PCMA").encode(tone(hertz, packets * FRAME))
     return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
 
 

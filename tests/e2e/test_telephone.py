@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.e2e.harness import App, chromium, free_port, running, until
 from tests.e2e.hearing import beeps, hears_tone
 from tests.e2e.rooms import action, enter, figures, says, start_meeting
 from tests.e2e.telephone import Telephone, give_pin, seat
+from tests.sounds import loud
 
 pytestmark = pytest.mark.timeout(240)
 TONE = 620.0
@@ -43,7 +43,7 @@ def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Tel
     with chromium() as browser:
         page = enter(app, browser, meeting, "chutich")
         call = telephone.dial(app.telephone_port)
-        assert np.abs(telephone.listen(1.5)).max() > 2_000, "it is greeted"
+        assert loud(telephone.listen(1.5)), "it is greeted"
         telephone.press(pin)
         until(lambda: seat(page), 20, "the telephone sits in the roster")
         row = page.locator(f"[data-list=people] [data-participant='{seat(page)['id']}']")  # type: ignore[index]
@@ -81,7 +81,7 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
         telephone.wait(lambda: len(telephone.incoming) > before)
         call = telephone.incoming[-1]
         assert call.dialled == "0901234567"
-        assert np.abs(telephone.listen(2)).max() > 2_000, "the invitation is read"
+        assert loud(telephone.listen(2)), "the invitation is read"
         assert seat(page) is None, "who has pressed nothing is not there"
         telephone.press("1")
         found = until(lambda: seat(page), 20, "the telephone sits in the roster")
@@ -122,7 +122,7 @@ def test_who_hardly_hears_anything_is_called_and_goes_on_by_telephone(
         telephone.wait(lambda: len(telephone.incoming) > before)
         call = telephone.incoming[-1]
         assert call.dialled == "0901234567", "the number that is noted for the person, and no other"
-        assert np.abs(telephone.listen(2)).max() > 2_000, "it is asked whether it comes"
+        assert loud(telephone.listen(2)), "it is asked whether it comes"
         telephone.press("1")
         found = until(lambda: (seat(chair) or {}).get("present") and seat(chair), 20, "the telephone in the roster")
         assert found["id"] == me, "in the same seat"

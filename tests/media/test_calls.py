@@ -18,8 +18,8 @@ from server.media.wire.opus import RATE
 from tests.media.driving import NodeProcess, node_process
 from tests.media.endpoint import Endpoint, meeting
 from tests.media.phone.test_bridge import Handset
-from tests.media.phone.test_codecs import tone
 from tests.media.phone.test_conference import heard, sound_of_telephone
+from tests.sounds import tone
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def beep(tmp_path: Path) -> str:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(tone(RATE, 0.5, 850).astype("<i2").tobytes())
+        file.writeframes(tone(850, 0.5, RATE).astype("<i2").tobytes())
     return str(tmp_path / "beep.wav")
 
 

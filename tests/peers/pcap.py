@@ -11,6 +11,7 @@ import numpy as np
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.wire.rtp import build_header
+from tests.sounds import tone
 
 RATE, FRAME = 8_000, 160
 SOUND, EVENTS = 8, 96
@@ -21,11 +22,6 @@ _PAD = "123A456B789C*0#D"
 
 Spoken = Iterable[tuple[int, bytes, int]]
 """Packets of 20 ms: payload type, payload, and how many packets before this one its timestamp is from."""
-
-
-def tone(hertz: float, seconds: float) -> np.ndarray:
-    """A tone."""
-    return 8_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)
 
 
 def tones_of_keys(keys: str, length: float = 0.1, pause: float = 0.1) -> np.ndarray:

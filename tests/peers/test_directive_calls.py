@@ -29,6 +29,7 @@ from tests.peers.baresip import Baresip
 from tests.peers.pjsip import RATE, Pjsip
 from tests.peers.test_sipp import SCENARIOS
 from tests.reach.helpers import messages, reach
+from tests.sounds import pitch, tone
 
 pytestmark = pytest.mark.timeout(180)
 VILLAGES = {"baresip": ("19606.01", "thon1.camthuy"), "pjsip": ("19606.02", "thon2.camthuy")}
@@ -152,8 +153,7 @@ def test_pjsip_is_called_and_speaks_an_answer_that_the_issuer_s_page_plays(place
     (sound,) = response["attachments"]
     stored = place.app.folder / "data" / "files" / sound["sha256"][:2] / sound["sha256"]
     samples = read(str(stored)).at(8_000)[8_000:16_000]
-    peak = np.argmax(np.abs(np.fft.rfft(samples * np.hanning(samples.size)))) * 8_000 / samples.size
-    assert abs(peak - PJSIP_TONE) < 5, "what was said, at its pitch"
+    assert abs(pitch(samples) - PJSIP_TONE) < 5, "what was said, at its pitch"
     with chromium() as browser:
         page = place.app.page(browser, "vanthu.camthuy", f"/deliveries/{delivery}")
         assert page.evaluate(PLAYS) is None
@@ -162,7 +162,7 @@ def test_pjsip_is_called_and_speaks_an_answer_that_the_issuer_s_page_plays(place
 @contextmanager
 def answering_machine(place: Place, folder: Path) -> Iterator[None]:
     """By sipp; it says its greeting and a beep, and hangs up after six seconds."""
-    greeting = np.concatenate([pcap.tone(440, 2) * np.linspace(0.2, 1, 16_000), pcap.tone(BEEP, 0.5)])
+    greeting = np.concatenate([tone(440, 2) * np.linspace(0.2, 1, 16_000), tone(BEEP, 0.5)])
     pcap.write(folder / "said.pcap", pcap.sound(greeting))
     options = ["-i", place.line.there, "-mi", place.line.there, "-p", "5060"]
     scenario = str(SCENARIOS / "answering_machine.xml")

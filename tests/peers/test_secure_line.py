@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page
 
@@ -20,6 +19,7 @@ from tests.e2e.network import link
 from tests.e2e.rooms import enter, start_meeting
 from tests.e2e.telephone import give_pin, seat
 from tests.peers.baresip import SECURE_RATE, Baresip
+from tests.sounds import loud
 
 pytestmark = pytest.mark.timeout(240)
 HEAD = "thon1.camthuy"
@@ -51,11 +51,6 @@ def seated(tmp_path: Path) -> Iterator[tuple[Baresip, Page]]:
                 yield baresip, page
             finally:
                 baresip.close()
-
-
-def loud(sound: np.ndarray) -> bool:
-    """Whether there is more than the noise of a line."""
-    return bool(np.abs(sound, dtype=np.int32).max(initial=0) > 2_000)
 
 
 def received(log: str) -> int:

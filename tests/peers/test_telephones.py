@@ -25,6 +25,7 @@ from tests.peers.baresip import Baresip
 from tests.peers.pjsip import RATE, Pjsip
 from tests.peers.strangers import flood
 from tests.peers.test_sipp import SCENARIOS
+from tests.sounds import loud, tone
 
 pytestmark = pytest.mark.timeout(240)
 HEAD, OTHER = "thon1.camthuy", "thon2.camthuy"
@@ -82,7 +83,7 @@ def test_baresip_dials_in_and_speaks_when_it_has_the_floor(place: Place, baresip
     page = place.page
     baresip.do("dial", place.number)
     baresip.told("CALL_ESTABLISHED")
-    until(lambda: np.abs(baresip.heard(), dtype=np.int32).max(initial=0) > 2_000, 20, "it is greeted")
+    until(lambda: loud(baresip.heard()), 20, "it is greeted")
     baresip.press(place.pins[HEAD])
     until(lambda: sits(page), 30, "it sits in the roster")
     before = baresip.heard().size
@@ -136,7 +137,7 @@ def test_baresip_is_called_and_only_a_key_counts(place: Place, baresip: Baresip)
     baresip.told("CALL_INCOMING")
     baresip.do("accept")
     baresip.told("CALL_ESTABLISHED")
-    until(lambda: np.abs(baresip.heard(), dtype=np.int32).max(initial=0) > 2_000, 20, "the invitation is read")
+    until(lambda: loud(baresip.heard()), 20, "the invitation is read")
     assert not sits(page), "who has pressed nothing is not there"
     baresip.press("1")
     until(lambda: sits(page), 20, "it sits in the roster")
@@ -148,7 +149,7 @@ def test_pjsip_dials_in_by_g722(place: Place, pjsip: Pjsip) -> None:
     page = place.page
     pjsip.do("call", place.number)
     pjsip.told("CONFIRMED")
-    until(lambda: np.abs(pjsip.heard(), dtype=np.int32).max(initial=0) > 2_000, 20, "it is greeted")
+    until(lambda: loud(pjsip.heard()), 20, "it is greeted")
     pjsip.do("press", place.pins[OTHER])
     until(lambda: sits(page), 30, "it sits in the roster")
     before = pjsip.heard().size
@@ -177,7 +178,7 @@ def sipp(place: Place, scenario: str, folder: Path, *options: str) -> Iterator[N
 
 def test_sipp_dials_in_and_is_heard(place: Place, tmp_path: Path) -> None:
     """Its SIP and the keys of the PIN are its own; the rest is a capture that it plays."""
-    pcap.write(tmp_path / "said.pcap", pcap.events("*6"), pcap.sound(pcap.tone(SIPP_TONE, 8)))
+    pcap.write(tmp_path / "said.pcap", pcap.events("*6"), pcap.sound(tone(SIPP_TONE, 8)))
     with sipp(place, "dials_pin.xml", tmp_path, "-d", "8000", "-key", "pin", place.pins[HEAD]):
         until(lambda: sits(place.page), 30, "it sits in the roster")
         until(lambda: hears_tone(place.page, SIPP_TONE), 30, "its tone in Chromium")
@@ -186,7 +187,7 @@ def test_sipp_dials_in_and_is_heard(place: Place, tmp_path: Path) -> None:
 def test_keys_that_are_nothing_but_sound(place: Place, tmp_path: Path) -> None:
     """Where the telephone has no other way (RFC 4733 is not offered); nobody hears them."""
     pin, microphone = pcap.tones_of_keys(place.pins[HEAD]), pcap.tones_of_keys("*6")
-    said = [np.zeros(8_000), pin, np.zeros(40_000), microphone, np.zeros(12_000), pcap.tone(SIPP_TONE, 8)]
+    said = [np.zeros(8_000), pin, np.zeros(40_000), microphone, np.zeros(12_000), tone(SIPP_TONE, 8)]
     pcap.write(tmp_path / "said.pcap", pcap.sound(np.concatenate(said)))
     with sipp(place, "says.xml", tmp_path, "-d", "17000", "-key", "formats", "8"):
         until(lambda: sits(place.page), 30, "it sits in the roster")
