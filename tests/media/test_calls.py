@@ -105,6 +105,7 @@ async def test_a_seated_call_is_heard_when_it_may_be_and_keys_name_its_room(node
     assert figures["c1"].packets_in > 50 and figures["c2"].packets_out > 50
     assert figures["c1"].strangers == 0 and figures["c1"].silent_for is not None
     assert stats.calls_tick_ms >= stats.calls_tick_p99_ms > 0
+    assert max(stats.calls_ticks) == int(stats.calls_tick_ms / 0.05)
     one.socket.close()
     other.socket.close()
 
