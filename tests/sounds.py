@@ -8,7 +8,7 @@ from server.media.wire.opus import Samples
 
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
 _PAD = "123A456B789C*0#D"
-_ALIKE = 0.7  # correlation of a sound with itself through G.711; of others 0.2
+_ALIKE = 0.7  # correlation from which two sounds are one; no two prompts of other words have as much
 _LOUD = 2_000  # of 16-bit samples; a line on which nobody speaks has noise of 8
 
 

@@ -41,5 +41,5 @@ def test_another_pitch_another_rhythm_and_a_tone_that_stays_are_none() -> None:
 
 @pytest.mark.parametrize("name", [*spoken_prompts(), prompts.ENTER, prompts.MUSIC])
 def test_no_prompt_is_taken_for_beeps(name: str) -> None:
-    """Nor any two of them one after the other: there are pauses between."""
+    """One alone may look like it, in a syllable; never two when they are due."""
     assert beeps(read(prompts.prompt(name)).at(8_000)) <= 1
