@@ -24,7 +24,6 @@ from server.directives.shapes import (
     Inbox,
     IssueInput,
     Opened,
-    Outbox,
     RegisterInput,
     ReportInput,
     ReturnInput,
@@ -48,12 +47,6 @@ class InboxQuery(msgspec.Struct, frozen=True, kw_only=True):
     done: bool = False
     mine: bool = False
     after: Annotated[str, msgspec.Meta(pattern=r"^(\d{1,18}\.\d{1,9})?$")] = ""
-
-
-class OutboxQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of what was issued, 50 each."""
-
-    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class CreateQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +82,6 @@ async def inbox_page(request: web.Request, query: InboxQuery) -> Inbox:
 async def get_day(request: web.Request) -> web.Response:
     """What is late, due today and this week, by person and by unit."""
     return json_reply(await request.app[STORE].read(service.unit_day, principal(request), request.app[POLICY]))
-
-
-async def list_sent(request: web.Request) -> web.Response:
-    """Drafts and issued directives of the unit, with counts."""
-    page = read_query(request, OutboxQuery).page
-    return json_reply(await request.app[STORE].read(service.outbox, principal(request), request.app[POLICY], page))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -226,7 +213,6 @@ _READ, _DRAFT, _FOLLOW = Permission.READ_DIRECTIVES, Permission.DRAFT_DIRECTIVE,
 ROUTES = [
     Route("GET", "/api/v1/deliveries", list_received, _READ, query=InboxQuery, answer=Inbox),
     Route("GET", "/api/v1/day", get_day, _READ, answer=UnitDay),
-    Route("GET", "/api/v1/directives", list_sent, _FOLLOW, query=OutboxQuery, answer=Outbox),
     Route("POST", "/api/v1/directives", create, _DRAFT, query=CreateQuery, body=DraftInput, answer=DirectiveDone),
     Route("POST", "/api/v1/directives/check", check, _DRAFT, body=DraftInput, answer=CheckResult),
     Route("GET", f"{_D}/check", check_draft, _DRAFT, answer=CheckResult),

@@ -126,6 +126,12 @@ def schedule_offer(request: web.Request, directive: Directive) -> dict[str, Any]
     }
 
 
+def kind_options(request: web.Request) -> list[tuple[str, str]]:
+    """The types of documents as a form offers them, common ones first."""
+    kinds = [*COMMON, *(kind for kind in DocumentType if kind not in COMMON)]
+    return [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds]
+
+
 async def show_form(
     request: web.Request,
     offered: Choices,
@@ -145,7 +151,6 @@ async def show_form(
     problems = problem_texts(request, error) if error else []
     earlier = int(values["related"] or 0)
     related = await request.app[STORE].read(service.number_texts, who, [earlier]) if earlier else {}
-    kinds = [*COMMON, *(kind for kind in DocumentType if kind not in COMMON)]
     groups = [
         {
             "id": group.key,
@@ -163,7 +168,7 @@ async def show_form(
         "found": found,
         "errors": dict(reversed(problems)),
         "related_number": related.get(earlier, ""),
-        "kind_options": [(kind.value, translate(request, in_context("document type", kind.value))) for kind in kinds],
+        "kind_options": kind_options(request),
         "notations": msgspec.json.encode(offered.notations).decode(),
         "asks_notation": not any(offered.notations.values()),
         "tree": offered.nodes(),

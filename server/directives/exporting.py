@@ -1,4 +1,4 @@
-"""Files to keep or to print: registers as Excel and PDF, the answers to a directive's questions as Excel.
+"""Files to keep or to print: registers as Excel and PDF, a directive as PDF, the answers to its questions as Excel.
 
 What makes them (reportlab, openpyxl) is imported when somebody asks for the first: it takes 40 MB.
 """
@@ -22,6 +22,7 @@ from server.directives.shapes.registers import RegisterLine, RegisterQuery
 from server.errors import NotFoundError
 from server.http import STORE, Route, principal, read_query
 from server.http.i18n import _, translate
+from server.http.pages import now_of
 from server.http.reading import path_id
 from server.store import Transaction
 from server.units import service as units
@@ -49,6 +50,20 @@ async def get_answers(request: web.Request) -> web.Response:
 
     content = await asyncio.to_thread(answers_workbook, title, opened.answers, lambda text: translate(request, text))
     return _file(content, EXCEL, f"tra-loi-{opened.directive.id}.xlsx")
+
+
+async def print_directive(request: web.Request) -> web.Response:
+    """A directive as PDF, ready to print, with how its recipients stand as far as the reader may know."""
+    policy = request.app[POLICY]
+    opened = await request.app[STORE].read(service.open_directive, principal(request), policy, path_id(request))
+    if opened.board is None and opened.delivery is None:
+        raise NotFoundError("not_issued", _("Bản nháp chưa ban hành nên chưa in được."))
+    from server.directives.paper import directive_pdf
+
+    content = await asyncio.to_thread(
+        directive_pdf, opened, now_of(request), policy.zone, lambda text: translate(request, text)
+    )
+    return _file(content, PDF, f"van-ban-{opened.directive.id}.pdf")
 
 
 async def export_register(request: web.Request) -> web.Response:
@@ -124,5 +139,6 @@ _FOLLOW = Permission.FOLLOW_DIRECTIVE
 ROUTES = [
     Route("GET", "/registers/export", export_register, _FOLLOW),
     Route("GET", "/registers/print", print_register, _FOLLOW),
+    Route("GET", "/directives/{id:\\d+}/print", print_directive, Permission.READ_DIRECTIVES),
     Route("GET", "/directives/{id:\\d+}/answers", get_answers, _FOLLOW),
 ]

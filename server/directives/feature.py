@@ -12,12 +12,14 @@ from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.config import ROOT
 from server.directives import (
+    accepting,
     api,
     downloads,
     exchange,
     exchange_answers,
     exporting,
     home,
+    outgoing,
     pages,
     posting,
     registering,
@@ -88,7 +90,9 @@ def set_up(app: web.Application, channel: Channel) -> None:
     parts = (
         api,
         downloads,
+        outgoing,
         pages,
+        accepting,
         withdrawing,
         timing,
         posting,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from collections.abc import Collection
 
+import msgspec
 from aiohttp import web
 
 from server.accounts.permissions import Permission, Role
 from server.directives import service
 from server.directives.keys import POLICY
 from server.directives.rules import UNREGISTERED, State
+from server.directives.running import ClockName
 from server.directives.shapes import AlarmLine, ReceivedLine
 from server.home.cards import HomeCard, NextThing
 from server.http import STORE, principal
 from server.http.i18n import _, translate
 
 MOST_LINES = 6
-AT_WORK = (State.REGISTERED, State.IN_PROGRESS)
+LISTS = {"/directives/in": _("Chỉ đạo đến"), "/directives/late": _("Quá hạn"), "/directives/decide": _("Cần quyết")}
 
 
 async def late_card(request: web.Request) -> HomeCard | None:
@@ -50,8 +54,23 @@ async def alarm_card(request: web.Request) -> HomeCard | None:
     groups: dict[tuple[int, str, bool], list[AlarmLine]] = {}
     for line in lines:
         groups.setdefault((line.directive, line.clock, line.duty.of_issuer), []).append(line)
-    context = {"groups": list(groups.values())[:MOST_LINES], "ids": [line.id for line in lines]}
+    listed = list(groups.values())
+    shown, hidden = listed[:MOST_LINES], listed[MOST_LINES:]
+    elsewhere = Counter(_list_of(group[0]) for group in hidden)
+    context = {
+        "groups": shown,
+        "ids": [line.id for group in shown for line in group],  # nobody acknowledges what they have not been shown
+        "more": len(hidden),
+        "elsewhere": [(href, translate(request, LISTS[href]), number) for href, number in elsewhere.items()],
+    }
     return HomeCard(template="directives/home_alarms.html", order=11, context=context)  # after a leader's one click
+
+
+def _list_of(line: AlarmLine) -> str:
+    """The page that lists what an alarm is about."""
+    if not line.duty.of_issuer:
+        return "/directives/in"
+    return "/directives/decide" if line.clock in (ClockName.REVIEW, ClockName.EXTENSION) else "/directives/late"
 
 
 async def day_card(request: web.Request) -> HomeCard | None:
@@ -84,35 +103,56 @@ async def due_card(request: web.Request) -> HomeCard | None:
     return HomeCard(template="directives/home_due.html", order=20, context=context, next_thing=next_thing)
 
 
+class _Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a village head is asked to do with a delivery in one of `states`, in the largest letters."""
+
+    states: Collection[State]
+    lead: str
+    button: str
+    icon: str
+
+
+CONFIRM = _Ask(states=UNREGISTERED, lead=_("Có chỉ đạo mới"), button=_("ĐÃ NHẬN"), icon="check")
+ASKS = (
+    CONFIRM,
+    _Ask(
+        states=(State.RECALL_PENDING,),
+        lead=_("Cấp trên xin thu hồi văn bản"),
+        button=_("XEM VÀ TRẢ LỜI"),
+        icon="undo-2",
+    ),
+    _Ask(states=(State.REWORK,), lead=_("Cấp trên yêu cầu bổ sung"), button=_("XEM VÀ BỔ SUNG"), icon="rotate-ccw"),
+    _Ask(
+        states=(State.REGISTERED, State.ASSIGNED, State.IN_PROGRESS),
+        lead=_("Việc đang làm"),
+        button=_("XEM VÀ BÁO XONG"),
+        icon="check",
+    ),
+)
+"""All that is open is of one of these; the first that there is any of is the one thing to do."""
+
+
 async def _one_button(request: web.Request) -> NextThing | None:
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
-    line = await store.read(service.due_first, who, policy, UNREGISTERED)
-    if line is None:
-        return _done_button(request, await store.read(service.due_first, who, policy, AT_WORK))
-    return NextThing(
-        lead=translate(request, _("Có chỉ đạo mới")),
-        what=line.subject,
-        when=f"{line.number_text} · {line.unit_name}",
-        button=translate(request, _("ĐÃ NHẬN")),
-        href=f"/directives/{line.directive}/register",
-        icon="check",
-        post=True,
-        fields={"command_id": secrets.token_hex(16)},
-        exercise=line.exercise,
-    )
+    for ask in ASKS:
+        line = await store.read(service.due_first, who, policy, ask.states)
+        if line is not None:
+            return _next_thing(request, ask, line)
+    return None
 
 
-def _done_button(request: web.Request, line: ReceivedLine | None) -> NextThing | None:
-    """What was confirmed and has a deadline: it is done with one more tap."""
-    if line is None or line.delivery.deadline is None:
-        return None
+def _next_thing(request: web.Request, ask: _Ask, line: ReceivedLine) -> NextThing:
+    """The button confirms at once; all else is done on the directive's page."""
+    at_once = ask is CONFIRM
     return NextThing(
-        lead=translate(request, _("Việc đang làm")),
+        lead=translate(request, ask.lead),
         what=line.subject,
         when=f"{line.number_text} · {line.unit_name}",
-        button=translate(request, _("XEM VÀ BÁO XONG")),
-        href=f"/directives/{line.directive}",
-        icon="check",
+        button=translate(request, ask.button),
+        href=f"/directives/{line.directive}/register" if at_once else f"/directives/{line.directive}",
+        icon=ask.icon,
+        post=at_once,
+        fields={"command_id": secrets.token_hex(16)} if at_once else {},
         exercise=line.exercise,
     )
 

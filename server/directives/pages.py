@@ -1,4 +1,4 @@
-"""Pages of directives: what came, what went out, one directive for its reader, one delivery for the issuer."""
+"""Pages of directives: what came, one directive for its reader, one delivery for the issuer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aiohttp import web
 from server.accounts.permissions import Permission, Role
 from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
-from server.directives import compose, service
-from server.directives.api import InboxQuery, OutboxQuery, inbox_page
+from server.directives import compose, deciding, service
+from server.directives.api import InboxQuery, inbox_page
 from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
@@ -122,21 +122,6 @@ async def get_inbox(request: web.Request) -> web.Response:
     return await render(request, "directives/inbox.html", context)
 
 
-async def get_outbox(request: web.Request) -> web.Response:
-    """Drafts, and what was issued with its counts."""
-    page = read_query(request, OutboxQuery).page
-    who, store = principal(request), request.app[STORE]
-    found = await store.read(service.outbox, who, request.app[POLICY], page)
-    decisions = await store.read(service.decisions, who) if who.may(Permission.REVIEW_RESPONSE) else None
-    return await render(request, "directives/outbox.html", {"outbox": found, "page": page, "decisions": decisions})
-
-
-async def get_decisions(request: web.Request) -> web.Response:
-    """Directives of ours about whose recipients something is to be decided."""
-    found = await request.app[STORE].read(service.decisions, principal(request))
-    return await render(request, "directives/decide.html", {"decisions": found})
-
-
 async def get_directive(request: web.Request) -> web.Response:
     """One directive: its draft, its board, or the own unit's copy, which is seen from now on."""
     who, policy, store = principal(request), request.app[POLICY], request.app[STORE]
@@ -156,14 +141,20 @@ async def show_directive(
     error: UserError | None = None,
     typed: str = "",
     answers: Mapping[int, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+    status: int = 200,
 ) -> web.Response:
-    """The page of a directive, with what is wrong and what was typed; `answers` by their questions."""
+    """The page of a directive, with what is wrong and what was typed; `answers` by their questions.
+
+    `more` is for its template, and `status` for a page without an error.
+    """
     problems = problem_texts(request, error) if error else []
     context: dict[str, Any] = {
         **call_words(request),
-        **_board_context(opened, read_query(request, BoardQuery)),
+        **await _board_context(request, opened),
         "delivery": opened.delivery,
         "carried_on": [],
+        "addressees": opened.addressees,
         "chain": opened.chain,
         "can": _possible(opened.delivery),
         "may_recall": any(Event.RECALL in possible(state) for state in opened.states),
@@ -171,11 +162,11 @@ async def show_directive(
         "reason_texts": {reason.value: translate(request, text) for reason, text in RETURN_REASONS.items()},
         "limit": request.app[POLICY].attachment_limit,
         "quick": compose.quick_days(request),
-        "command_id": secrets.token_hex(16),
         "problems": problems,
         "problem": problems[0] if problems else None,
         "typed": typed,
         "answered": _answered(opened.delivery) if answers is None else answers,
+        **(more or {}),
     }
     if opened.delivery is not None:
         template = "directives/received.html"
@@ -193,7 +184,7 @@ async def show_directive(
             context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
         context["recipients"] = [units[to.unit].name for to in opened.directive.recipients]
-    return await render(request, template, context, status=error.status if error else 200)
+    return await render(request, template, context, status=error.status if error else status)
 
 
 async def show_again(request: web.Request, error: UserError, typed: str = "") -> web.Response:
@@ -235,13 +226,19 @@ async def get_board(request: web.Request) -> web.Response:
     opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request), view)
     if opened.board is None:  # a draft, or the unit only received it
         raise NotFoundError("no_board", _("Văn bản này không có bảng theo dõi của đơn vị đồng chí."))
-    context = {**call_words(request), **_board_context(opened, query)}
+    context = {**call_words(request), **await _board_context(request, opened)}
     return await render(request, "directives/board_part.html", context)
 
 
-def _board_context(opened: Opened, query: BoardQuery) -> dict[str, Any]:
+async def _board_context(request: web.Request, opened: Opened) -> dict[str, Any]:
     """What the board's template takes."""
+    query, to_judge = read_query(request, BoardQuery), dict[int, service.ToJudge]()
+    judges = principal(request).may(Permission.REVIEW_RESPONSE)
+    if query.show is service.Show.REVIEW and opened.board is not None and judges:
+        to_judge = await request.app[STORE].read(service.answers_to_judge, opened.directive.id)
     return {
+        "to_judge": to_judge,
+        "command_id": secrets.token_hex(16),
         "directive": opened.directive,
         "states": opened.states,
         "lines": {one.unit: one for one in opened.board or ()},
@@ -295,6 +292,7 @@ async def show_delivery(request: web.Request, error: GiaoBanError | None = None,
     context = {
         **call_words(request),
         "chain": await request.app[STORE].read(service.chain, who, directive.id),
+        "further": await deciding.further(request, directive.id, delivery.id),
         "can": _possible(delivery),
         "directive": directive,
         "delivery": delivery,
@@ -323,7 +321,7 @@ async def post_accept(request: web.Request) -> web.Response:
         if error.code != "answer_changed":
             raise
         return await show_delivery(request, error)
-    return see_other(f"/directives/{done.directive}")
+    return await deciding.go_on(request, done.directive, done.id, f"/directives/{done.directive}")
 
 
 async def post_send_back(request: web.Request) -> web.Response:
@@ -344,14 +342,12 @@ async def post_send_back(request: web.Request) -> web.Response:
     except ValueError:
         wrong = UserError("bad_deadline", _("Hạn trả lời không đúng dạng ngày giờ."), field="deadline")
         return await show_delivery(request, wrong, form.note)
-    return see_other(f"/directives/{done.directive}")
+    return await deciding.go_on(request, done.directive, done.id, f"/directives/{done.directive}")
 
 
 _READ, _FOLLOW, _ID = Permission.READ_DIRECTIVES, Permission.FOLLOW_DIRECTIVE, "{id:\\d+}"
 ROUTES = [
     Route("GET", "/directives/in", get_inbox, _READ),
-    Route("GET", "/directives/out", get_outbox, _FOLLOW),
-    Route("GET", "/directives/decide", get_decisions, Permission.REVIEW_RESPONSE),
     Route("GET", f"/directives/{_ID}", get_directive, _READ),
     Route("GET", f"/directives/{_ID}/board", get_board, _FOLLOW),
     Route("POST", f"/directives/{_ID}/register", post_register, Permission.REGISTER_DELIVERY),

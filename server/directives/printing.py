@@ -84,7 +84,7 @@ def register_pdf(
         author=heading.unit,
         lang="vi",
     )
-    document.build(story, canvasmaker=_Numbered)
+    document.build(story, canvasmaker=Numbered)
     return out.getvalue()
 
 
@@ -153,7 +153,7 @@ def _lines(text: str, width: float) -> int:
     return int(1 + 1.25 * pdfmetrics.stringWidth(text, style.fontName, style.fontSize) / (width - 2 * PADDING))
 
 
-class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
+class Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
     """Writes “2/7” below each page when all are known."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
@@ -170,7 +170,7 @@ class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
         for number, page in enumerate(self._kept, 1):
             self.__dict__.update(page)
             self.setFont("Tinos", 10)
-            self.drawCentredString(landscape(A4)[0] / 2, 8 * mm, f"{number}/{len(self._kept)}")
+            self.drawCentredString(self._pagesize[0] / 2, 8 * mm, f"{number}/{len(self._kept)}")
             super().showPage()
         super().save()
 

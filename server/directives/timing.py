@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from server.accounts.permissions import Permission
-from server.directives import service
+from server.directives import deciding, service
 from server.directives.keys import POLICY
 from server.directives.pages import show_delivery, show_directive
 from server.directives.shapes import (
@@ -111,14 +111,14 @@ async def post_decide(request: web.Request) -> web.Response:
         data = ExtensionDecision(
             grant=form.grant, note=form.decision_note, until=_local(request, form.until), command_id=form.command_id
         )
-        await request.app[STORE].write(
+        done = await request.app[STORE].write(
             service.decide_extension, principal(request), request.app[POLICY], path_id(request), data
         )
     except ConflictError:
         raise
     except UserError as error:
         return await show_delivery(request, error.at(note="decision_note"), form.decision_note)
-    return see_other(f"/deliveries/{path_id(request)}")
+    return await deciding.go_on(request, done.directive, done.id, f"/deliveries/{done.id}")
 
 
 async def post_acknowledge(request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from server.media import protocol as p
 from server.media import telling
 from server.media.calls import Calls
 from server.media.figures import node_stats
+from server.media.joining.bounds import Bounds
 from server.media.joining.negotiation import Negotiation
 from server.media.participant import Participant
 from server.media.recording.recorder import CannotRecordError
@@ -25,7 +26,6 @@ from server.media.refusal import CannotError
 from server.media.room import Room
 from server.media.switch import Switch
 from server.media.transport.dtls import new_certificate
-from server.media.transport.policing import Bounds
 
 log = logging.getLogger(__name__)
 

@@ -28,13 +28,13 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
             case rtcp.TransportFeedback(fci=fci):
                 participant.downlink.catch_up()
                 if participant.downlink.bandwidth.feedback(fci, now):
-                    participant.judge_link(room.voice.form, now)
+                    participant.judge_link(room.voice_form.present, now)
                     room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
                 back.nacks += 1
                 slot = participant.by_ssrc.get(ssrc)
                 if slot is not None:
-                    forwarder.retransmit(slot, lost, now)
+                    forwarder.rtx.answer(slot, lost, now)
             case rtcp.Pli(ssrc=ssrc) | rtcp.Fir(ssrc=ssrc):
                 back.plis += 1
                 slot = participant.by_ssrc.get(ssrc)

@@ -70,8 +70,8 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         plis_out=up.plis,
         retransmitted=down.retransmitted,
         dropped=down.dropped,
-        rung=participant.ladder.rung,
-        quality=participant.ladder.quality,
+        rung=participant.view.ladder.rung,
+        quality=participant.view.ladder.quality,
         sent=[_layer(source) for source in up.sources.values() if layers and source.is_video and source.live(now)],
         shown=[
             _layer(slot.segment.source, slot.number, STILL if slot.still else slot.segment.cap)

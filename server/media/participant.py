@@ -12,27 +12,26 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from server.media.allocation.allocator import STILL, Allocation, Demand
 from server.media.allocation.dynacast import LayerSwitch
-from server.media.allocation.ladder import Ladder, rung
+from server.media.allocation.ladder import rung
+from server.media.allocation.view import View
+from server.media.bandwidth import QUEUED, BandwidthEstimator
 from server.media.inward.uplink import Uplink
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Slot
-from server.media.protocol import Kind, Picture, Rung, SessionState, Want
+from server.media.protocol import Picture, Rung, SessionState
 from server.media.red import Redundancy
+from server.media.terms import ALL_KINDS, PICTURES
 from server.media.transport.dtls import DtlsLink
-from server.media.transport.ice import Address, Consent, Credentials, Presence, SeenChecks
+from server.media.transport.ice import Address, Presence
+from server.media.transport.paths import Path
 from server.media.transport.policing import Allowance
 from server.media.voices import USUAL, Form, copies
 
 log = logging.getLogger(__name__)
 
-ALL_KINDS: frozenset[Kind] = frozenset(("microphone", "camera", "screen"))
-PICTURES: tuple[Picture, ...] = ("camera", "screen")
-
 RTCP_BYTES = 1_200  # of one datagram
-JUDGED_EVERY = 0.2  # s
-QUEUED = 40.0  # ms
+COPIES_JUDGED_EVERY = 0.2  # s
 NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
@@ -54,12 +53,39 @@ class HeardBack:
     times: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
-class Participant:
-    """One session. `voices` and `pictures` are its slots, `wants` what the pictures should show.
+class Copying:
+    """How many copies of voices the subscriber gets (`redundancy`), as its feedback comes in.
 
-    `demands` are the wishes that can be served; `allocation` and `ladder` hold what its link carries of them.
-    `switches` say which layers it was asked to send, `stills` when a slot got its last still picture, `missed` which
-    slots go without a picture or with a still one, as last told.
+    What a full queue drops tells nothing of that: there copies would only add to the queue.
+    """
+
+    def __init__(self) -> None:
+        self.redundancy = Redundancy()
+        self._came = self._missing = 0
+        self._queued_since: float | None = None
+
+    def judge(self, known: BandwidthEstimator, room_for: int, now: float) -> bool:
+        """Take note of what came of all that was sent, on a link with room for so many copies; whether that is new."""
+        came, missing = known.received - self._came, max(0, known.lost - self._missing)
+        self._came, self._missing = known.received, known.lost
+        if self._is_queued(known.queueing_ms, now):
+            came, missing = 0, 0
+        self.redundancy.most = room_for
+        return self.redundancy.note(came, missing, now)
+
+    def _is_queued(self, queue: float, now: float) -> bool:
+        """Whether packets wait in the link's queue, and have not done so for long: then it is not of our making."""
+        if queue < QUEUED:
+            self._queued_since = None
+        elif self._queued_since is None:
+            self._queued_since = now
+        return self._queued_since is not None and now - self._queued_since < NOT_OURS_AFTER
+
+
+class Participant:
+    """One session. What it sends comes by `uplink`, in layers that `switches` ask for, as far as it is `allowed`.
+
+    What it gets goes by `downlink` through its slots, `voices` and `pictures`, as is arranged for its `view`.
     """
 
     def __init__(
@@ -67,7 +93,7 @@ class Participant:
         name: str,
         session: str,
         room: str,
-        credentials: Credentials,
+        path: Path,
         link: DtlsLink,
         uplink: Uplink,
         downlink: Downlink,
@@ -75,47 +101,30 @@ class Participant:
         send: Callable[[bytes, Address], object],
         now: float,
         allowance: Allowance | None = None,
-        consent: Consent | None = None,
     ) -> None:
-        self.name = name
-        self.session = session
-        self.room = room
-        self.credentials = credentials
-        self.link = link
+        self.name, self.session, self.room = name, session, room
+        self.state: SessionState = "connecting"
+        self.changed: Changed = lambda participant, state, reason: None
+        self._began = now
+
+        self.path, self.link = path, link
+        self.allowance = allowance or Allowance(now)
+        self._send = send
+        self._moves = 0
+
         self.uplink = uplink
+        self.allowed = ALL_KINDS
+        self.switches: dict[Picture, LayerSwitch] = {kind: LayerSwitch(uplink.offered(kind), now) for kind in PICTURES}
+        self.told_form = USUAL  # of its voice
+
         self.downlink = downlink
         self.voices, self.pictures = slots
         self.by_ssrc = {slot.ssrc: slot for slot in self.voices + self.pictures}
-        self.wants: dict[int, Want] = {}
-        self.demands: list[Demand] = []
-        self.arranged_for = 0.0  # the estimate of its link for which its slots were arranged, in bit/s
-        self.arranged_at = float("-inf")
-        self.content = False  # whether its link was known, a moment ago, to carry all that it wishes for
-        self.watched: frozenset[tuple[str, Picture, str]] = frozenset()  # whose picture, its kind, its layer
-        self.allocation = Allocation()
-        self.ladder = Ladder()
-        self.switches = {kind: LayerSwitch(uplink.offered(kind), now) for kind in PICTURES}
-        self.stills: dict[int, float] = {}
-        self.missed: tuple[list[int], list[int]] = ([], [])
-        self.allowed = ALL_KINDS
-        self.state: SessionState = "connecting"
-        self.address: Address | None = None
-        self.path_heard = now  # when the last check came from `address`
-        self.addresses: list[Address] = []  # all that proved to be its own; `address` is one of them
-        self.consent = consent or Consent(now)
-        self.seen_checks = SeenChecks()
-        self.allowance = allowance or Allowance(now)
+        self.view = View()
         self.heard_back = HeardBack()
-        self.redundancy = Redundancy()
-        self.voice = USUAL  # the form of its voice, as it was last told
-        self._came = self._missing = 0
-        self._returns = 0
+        self.copying = Copying()
         self._judged = float("-inf")
-        self._queued_since: float | None = None
-        self._began = now
-        self._moves = 0
-        self._send = send
-        self.changed: Changed = lambda participant, state, reason: None
+        self._returns = 0
 
     def __str__(self) -> str:
         return f"{self.room}/{self.name}"
@@ -127,14 +136,14 @@ class Participant:
 
     def move(self, address: Address, now: float) -> None:
         """Its path leads here from now on (first check, or another network, of which nothing is known yet)."""
-        if self.address is not None:
+        if self.path.address is not None:
             self._moves += 1
             level = logging.INFO if self._moves <= LOGGED_MOVES else logging.DEBUG
-            log.log(level, "%s moved from %s:%d to %s:%d", self, *self.address, *address)
+            log.log(level, "%s moved from %s:%d to %s:%d", self, *self.path.address, *address)
             self.downlink.catch_up()
             self.downlink.bandwidth.moved(now)
-            self.allocation.anew()
-        self.address = self.downlink.address = address
+            self.view.allocation.anew()
+        self.path.address = self.downlink.address = address
         self._renew_slots()
 
     def secured(self) -> None:
@@ -143,7 +152,7 @@ class Participant:
 
     def look(self, now: float) -> None:
         """Draw the consequences of the time since its last check."""
-        presence = self.consent.presence(now)
+        presence = self.path.consent.presence(now)
         if presence is Presence.GONE:
             self.close("no_answer" if self.state == "connecting" else "lost")
         elif self.state == "connecting" and now - self._began > NEVER_SECURED_AFTER:
@@ -159,10 +168,10 @@ class Participant:
 
     def send_rtcp(self, packets: list[bytes]) -> None:
         """Protect and send RTCP packets in as few datagrams as fit."""
-        if self.address is None or not self.receiving:
+        if self.path.address is None or not self.receiving:
             return
         for datagram in _joined(packets):
-            self._send(self.link.protect_rtcp(datagram), self.address)
+            self._send(self.link.protect_rtcp(datagram), self.path.address)
 
     def send_requests(self, now: float) -> None:
         """Send the NACKs and PLIs that are due about what it sends."""
@@ -171,45 +180,25 @@ class Participant:
     def judge_link(self, voice: Form, now: float) -> None:
         """New feedback about its downlink: on one that loses, voices of this form get copies as far as there is room.
 
-        What a full queue drops tells nothing of that: there copies would only add to the queue. Five looks a second are
-        enough.
+        Five looks a second are enough.
         """
-        if now - self._judged < JUDGED_EVERY:
+        if now - self._judged < COPIES_JUDGED_EVERY:
             return
         self._judged = now
-        known, told = self.downlink.bandwidth, self.redundancy
-        came, missing = known.received - self._came, max(0, known.lost - self._missing)
-        self._came, self._missing = known.received, known.lost
+        known = self.downlink.bandwidth
         if known.returns != self._returns:
             self._returns = known.returns
-            self.allocation.anew()
-        if self._is_queued(known.queueing_ms, now):
-            came, missing = 0, 0
-        told.most = copies(self.downlink.estimate, voice)
-        if told.note(came, missing, now):
+            self.view.allocation.anew()
+        if self.copying.judge(known, copies(self.downlink.estimate, voice), now):
+            told = self.copying.redundancy
             log.info("%s: voices with %d copies at %.1f %% loss", self, told.copies, 100 * told.loss)
             for slot in self.voices:
                 slot.protect(told.copies)
 
-    def _is_queued(self, queue: float, now: float) -> bool:
-        """Whether packets wait in the link's queue, and have not done so for long: then it is not of our making."""
-        if queue < QUEUED:
-            self._queued_since = None
-        elif self._queued_since is None:
-            self._queued_since = now
-        return self._queued_since is not None and now - self._queued_since < NOT_OURS_AFTER
-
     def rung(self) -> Rung:
         """Where it stands on the ladder, as its slots were arranged last."""
         known = self.downlink.bandwidth
-        return rung(self.demands, self.allocation.choice, self.downlink.estimate, known.loss)
-
-    def now_missed(self) -> tuple[list[int], list[int]]:
-        """Of its wishes: slots that get nothing, for whatever reason, and slots that get a still picture."""
-        choice = self.allocation.choice
-        wished = sorted(demand.slot for demand in self.demands)
-        paused = [slot for slot in wished if slot not in choice]
-        return paused, [slot for slot in wished if slot in choice and choice[slot].cap == STILL]
+        return rung(self.view.demands, self.view.allocation.choice, self.downlink.estimate, known.loss)
 
     def clear_slots(self) -> None:
         """Show nothing; the numbers of the slots stay."""
@@ -230,8 +219,8 @@ class Participant:
             return
         log.info("%s: %s -> %s %s", self, self.state, state, reason)
         self.state = state
-        if state == "connected" and self.address is not None:
-            self.downlink.open(self.address, self.link.session, self.link.tag_bytes)
+        if state == "connected" and self.path.address is not None:
+            self.downlink.open(self.path.address, self.link.session, self.link.tag_bytes)
         else:
             self.downlink.close()
         self._renew_slots()

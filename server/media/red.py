@@ -32,8 +32,8 @@ LONGEST_BACK = (1 << 14) - 1  # 48 kHz ticks: a third of a second, less than a p
 LARGEST_PAYLOAD = 1_200  # bytes with all copies, so that the datagram fits every path
 
 BEGIN = (0.02, 0.15)  # loss from which one copy, and two, are sent
-END = (0.01, 0.08)  # loss below which, for `CALM`, there is one copy less
-CALM = 10.0  # s
+END = (0.01, 0.08)  # loss below which, for `ONE_LESS_AFTER`, there is one copy less
+ONE_LESS_AFTER = 10.0  # s
 MEMORY = 3.0  # s after which a loss counts half
 FEWEST = 50  # packets that say how much is lost
 
@@ -175,7 +175,7 @@ class Redundancy:
             self.copies = wanted
         if before == 0 or self.loss >= END[before - 1]:
             self._calm_since = now
-        elif now - self._calm_since >= CALM:
+        elif now - self._calm_since >= ONE_LESS_AFTER:
             self.copies, self._calm_since = before - 1, now
         self.copies = min(self.copies, self.most)
         return self.copies != before

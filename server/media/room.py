@@ -13,13 +13,12 @@ from server.media import protocol, telling
 from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
 from server.media.inward.source import PAYLOAD, Packet, Source
-from server.media.outward.downlink import UNTOLD, Downlink
-from server.media.outward.forward import Forwarder, rewritten_payload
+from server.media.outward.downlink import UNTOLD
+from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
-from server.media.outward.slots import Slot
-from server.media.participant import ALL_KINDS, PICTURES, Participant
-from server.media.phone.telephone import Telephone
+from server.media.participant import Participant
+from server.media.programme import Programme, Screening
 from server.media.protocol import (
     AUDIO_SLOTS,
     Kind,
@@ -30,13 +29,13 @@ from server.media.protocol import (
     TrackChanged,
     Want,
 )
-from server.media.sides import Member, RoomSink, VoiceSink
-from server.media.speakers import SPEAKING, Programme, Speakers
+from server.media.sides import Caller, Member, RoomSink, VoiceSink
+from server.media.speakers import SPEAKING, Speakers
+from server.media.terms import ALL_KINDS, PICTURES
 from server.media.voices import VoiceForm
 
 log = logging.getLogger(__name__)
 
-KEY_FRAME_EVERY = 10.0  # s between key frames of a recorded picture, so that a player can seek
 FOLLOW_EVERY = 0.5  # s
 ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
 
@@ -47,14 +46,15 @@ class Room:
     def __init__(self, name: str, forwarder: Forwarder, tell: Callable[[protocol.Event], None]) -> None:
         self.name = name
         self.participants: dict[str, Participant] = {}
-        self.telephones: dict[str, Telephone] = {}
+        self.telephones: dict[str, Caller] = {}
         self.sinks: list[RoomSink] = []
         self.voice_sinks: list[VoiceSink] = []
         self.audible: frozenset[str] = frozenset()  # who may be heard; another object when that has changed
         self.speakers = Speakers(AUDIO_SLOTS)
         self.programme = Programme()
-        self.voice = VoiceForm()
+        self.voice_form = VoiceForm()
         self.pictures = Pictures(self.participants, self._rank)
+        self.screening = Screening(self.programme, self.sinks, self.pictures.best, self.ask_for_key_frames)
         self._forwarder = forwarder
         self._ledger = Ledger()
         self._tell = tell
@@ -62,9 +62,7 @@ class Room:
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
         self._busy: dict[Source, None] = {}  # an ordered set
         self._live: set[tuple[str, Kind]] = set()
-        self._picture = Slot(0, 96, 90_000, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
         self._told: list[Level] = []
-        self._key_frame_at = 0.0
         self._followed_at = float("-inf")
 
     # ---- commands --------------------------------------------------------------------------------------------------
@@ -91,7 +89,7 @@ class Room:
         self._recount(now)
         self._choose_programme(now)
 
-    def enter_telephone(self, telephone: Telephone, now: float) -> None:
+    def enter_telephone(self, telephone: Caller, now: float) -> None:
         """A telephone is a participant from now on; a browser or telephone of that name is not any more."""
         before = self.participants.get(telephone.name)
         if before is not None:
@@ -126,7 +124,7 @@ class Room:
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
         """The subscriber's whole wish for its video slots."""
-        participant.wants = {want.slot: want for want in wants}
+        participant.view.wants = {want.slot: want for want in wants}
         self.arrange(participant, now)
 
     # ---- packets ---------------------------------------------------------------------------------------------------
@@ -162,29 +160,15 @@ class Room:
         return 1 + self._rank(source.owner, source.kind) if source.kind != "microphone" else VOICE
 
     def pass_on(self, source: Source, now: float) -> None:
-        """Send what the burst brought of it."""
+        """Send what came of it: of pictures a piece, after which it is asked whether it may go on."""
         packets = self._forwarder.forward(source, now)
-        if self.sinks and self._picture.showing is source:
-            self._feed_sinks(packets)
+        if self.sinks:
+            self.screening.pass_on(source, packets)
 
     @property
     def busy(self) -> bool:
         """Whether a burst waits to be passed on."""
         return bool(self._busy)
-
-    def _feed_sinks(self, packets: list[Packet]) -> None:
-        segment = self._picture.segment
-        if segment is None:
-            return
-        source = segment.source
-        for packet in packets:
-            if packet.index < segment.first or packet.padding:
-                continue
-            payload = rewritten_payload(segment, packet)
-            timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
-            sequence = packet.index + segment.sequence & 0xFFFF
-            for sink in self.sinks:
-                sink.on_video(payload, timestamp, bool(packet.marker), sequence, source.placed(packet), source.codec)
 
     # ---- voices ----------------------------------------------------------------------------------------------------
 
@@ -220,13 +204,13 @@ class Room:
     def arrange(self, participant: Participant, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
         self._arrange_voices(participant)
-        participant.arranged_for, participant.arranged_at = participant.downlink.estimate, now
+        participant.view.arranged_for, participant.view.arranged_at = participant.downlink.estimate, now
         participant.pace()
         self.pictures.arrange(participant, self._budget(participant, now), now)
         if self.pictures.urgent:
             self._switch_layers(now)
         self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
-        participant.content = participant.downlink.estimate >= self.needed(participant)
+        participant.view.content = participant.downlink.estimate >= self.needed(participant)
 
     def _budget(self, participant: Participant, now: float) -> float:
         """What is left for pictures after the voices: at least one may begin at any moment.
@@ -240,21 +224,21 @@ class Room:
 
     def _voice_rate(self, participant: Participant) -> float:
         """bit/s that one voice takes of a subscriber's link."""
-        return self.voice.form.rate(participant.redundancy.copies)
+        return self.voice_form.present.rate(participant.copying.redundancy.copies)
 
     def needed(self, participant: Participant) -> float:
         """bit/s that the link must be known to carry for all that the subscriber wishes for."""
         loss = participant.downlink.bandwidth.inherent_loss
-        return (participant.allocation.wanted / HEADROOM + self._voice_rate(participant)) / (1 - min(loss, 0.5))
+        return (participant.view.allocation.wanted / HEADROOM + self._voice_rate(participant)) / (1 - min(loss, 0.5))
 
     def follow(self, participant: Participant, now: float) -> None:
         """Its link was found to carry less: what is too much for it is lowered now."""
-        if participant.ladder.waits_to_tell:
+        if participant.view.ladder.waits_to_tell:
             self._tell_link(participant, now)
-        if participant.downlink.estimate >= participant.arranged_for and not participant.allocation.waits:
+        if participant.downlink.estimate >= participant.view.arranged_for and not participant.view.allocation.waits:
             return
-        participant.content = False
-        if cost(participant.allocation.choice) > TOLERANCE * self._budget(participant, now):
+        participant.view.content = False
+        if cost(participant.view.allocation.choice) > TOLERANCE * self._budget(participant, now):
             self.arrange(participant, now)
             self._tell_link(participant, now)
 
@@ -268,15 +252,14 @@ class Room:
     def _rearrange(self, owner: str, now: float) -> None:
         """What `owner` sends has changed: all who wish to see it are arranged anew."""
         for participant in self.participants.values():
-            if any(want.source == owner for want in participant.wants.values()):
+            if any(want.source == owner for want in participant.view.wants.values()):
                 self.arrange(participant, now)
         self._choose_programme(now)
 
     def _switch_layers(self, now: float) -> None:
         """Tell senders which layers somebody watches."""
-        recorded = (self.programme.source, self.programme.kind) if self.sinks and self.programme.source else None
-        for participant, kind in self.pictures.switch_layers(recorded, now):
-            self._tell(telling.layers_wanted(participant, kind))
+        for name, kind in self.pictures.switch_layers(self.screening.shown, now):
+            self._tell(telling.layers_wanted(self.participants[name], kind))
 
     def ask_for_key_frames(self, sources: Iterable[Source | None], now: float) -> None:
         """Send the PLIs that are due to who sends these sources."""
@@ -293,43 +276,13 @@ class Room:
         loudest = self.speakers.levels(now)
         speaker = loudest[0][0] if loudest else None
         if self.programme.choose(screens, cameras, speaker, now):
-            source, kind = self.programme.source, self.programme.kind
-            self._tell(ProgrammeChanged(room=self.name, source=source, kind=kind))
-            for sink in self.sinks:
-                sink.on_programme(source, kind)
-        self._show_programme(now)
+            self._tell(ProgrammeChanged(room=self.name, source=self.programme.source, kind=self.programme.kind))
+            self.screening.changed()
+        self.screening.show(now)
 
     def _published(self, name: str, kind: Kind) -> bool:
         participant = self.participants.get(name)
         return participant is not None and kind in participant.allowed
-
-    def _show_programme(self, now: float) -> None:
-        owner = self.programme.source if self.sinks else None
-        source = self.pictures.best(owner, self.programme.kind, now) if owner else None
-        self._picture.show(source)
-        vp8 = source is not None and source.codec == "vp8"  # of VP9 the recorder makes key frames itself (`translator`)
-        if vp8 and now - self._key_frame_at >= KEY_FRAME_EVERY:
-            self.refresh_programme(now)
-
-    def refresh_programme(self, now: float) -> None:
-        """Ask for a key frame of what is recorded."""
-        source = self._picture.awaiting or self._picture.showing
-        if source is not None:
-            self._key_frame_at = now
-            source.want_key_frame()
-            self.ask_for_key_frames([source], now)
-
-    def add_sink(self, sink: RoomSink, now: float) -> None:
-        """From now on `sink` gets the voices and the programme, which begins with a key frame."""
-        self.sinks.append(sink)
-        self._key_frame_at = 0.0
-        sink.on_programme(self.programme.source, self.programme.kind)
-        self._show_programme(now)
-
-    def remove_sink(self, sink: RoomSink, now: float) -> None:
-        """`sink` gets nothing more."""
-        self.sinks.remove(sink)
-        self._show_programme(now)
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
@@ -341,7 +294,7 @@ class Room:
         if now - self._followed_at >= FOLLOW_EVERY:
             self._follow_weakest(now)
         for participant in self.participants.values():
-            if participant.stills:
+            if participant.view.stills:
                 self.arrange(participant, now)
         loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
         if telling.differs(loudest, self._told):
@@ -352,7 +305,8 @@ class Room:
         """The form of voices goes by the link that carries least; one that is interrupted tells nothing."""
         self._followed_at = now
         links = (person.downlink for person in self.participants.values() if person.receiving)
-        self.voice.step(min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD), now)
+        weakest = min((link.estimate for link in links if not link.bandwidth.interrupted), default=UNTOLD)
+        self.voice_form.step(weakest, now)
 
     def look_after(self, participant: Participant, now: float) -> None:
         """Once a second for each: what no longer arrives, and layers that came, went or now fit better."""
@@ -364,8 +318,8 @@ class Room:
         if not self._stays(participant, now):
             self.arrange(participant, now)
         self._tell_link(participant, now)
-        if participant.state == "connected" and participant.voice != self.voice.form:
-            participant.voice = self.voice.form
+        if participant.state == "connected" and participant.told_form != self.voice_form.present:
+            participant.told_form = self.voice_form.present
             self._tell(telling.voice_wanted(participant))
 
     def _stays(self, participant: Participant, now: float) -> bool:
@@ -374,18 +328,18 @@ class Room:
         In a large room that is so for most, most of the time, and arranging is what costs most of all that is not
         forwarding.
         """
-        participant.content = participant.downlink.estimate >= self.needed(participant)
-        if now - participant.arranged_at > ARRANGED_EVERY or not participant.content:
+        participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        if now - participant.view.arranged_at > ARRANGED_EVERY or not participant.view.content:
             return False
         return self.pictures.settled(participant, now)
 
     def _tell_link(self, participant: Participant, now: float) -> None:
         """Tell how well the participant takes part, when that or what it misses has changed."""
-        missed, told = participant.now_missed(), participant.missed
-        stepped = participant.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missed != told)
-        if participant.state != "connected" or not (stepped or missed != told):
+        missing, told = participant.view.missing, participant.view.told_missing
+        stepped = participant.view.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missing != told)
+        if participant.state != "connected" or not (stepped or missing != told):
             return
-        participant.missed = missed
+        participant.view.told_missing = missing
         self._tell(telling.link_changed(participant))
 
     def live_tracks(self) -> list[tuple[str, Kind]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from server.media.inward.source import Source
 from server.media.protocol import Codec, Kind, Picture
 
 
@@ -34,3 +35,10 @@ class Member(Protocol):
 
     name: str
     allowed: frozenset[Kind]
+
+
+class Caller(Member, Protocol):
+    """A telephone, whose voice is a source as a browser's is; `call` is its name where it comes from."""
+
+    call: str
+    source: Source

@@ -1,4 +1,4 @@
-"""Who is heard and who is shown: audio slots by loudness, and the programme, both slow to change their mind.
+"""Who is heard: audio slots by loudness, slow to change their mind.
 
 Pure: levels and `now` go in, choices come out. Levels here are 0 (silence) to 127, that is 127 less the level of
 RFC 6464, which counts downwards from full scale in dB.
@@ -6,16 +6,13 @@ RFC 6464, which counts downwards from full scale in dB.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-
-from server.media.protocol import Picture
 
 SPEAKING = 77  # -50 dBov: above the noise of a room, below a soft voice
 LOUDER_BY = 10  # dB of loudness by which a newcomer must top who is in a slot and still speaking
 PAUSE = 1.0  # s of silence after which a slot may go to somebody who speaks
 STALE = 5.0  # s without a packet after which a microphone is off (DTX sends every 0.4 s)
-SHOWN_AT_LEAST = 2.0  # s between two changes of the programme's speaker
 
 _TICK = 0.02  # s
 _RISE, _FALL = 0.5, 0.1  # share of the difference that `level` takes each tick: follows syllables
@@ -23,7 +20,7 @@ _GROW, _FADE = 0.05, 0.007  # and `loudness`: of phrases; neither a slam nor a b
 
 
 @dataclass
-class _Voice:
+class _Talker:
     level: float
     packet_at: float
     spoke_at: float
@@ -47,13 +44,13 @@ class Speakers:
 
     def __init__(self, slots: int) -> None:
         self.slots: list[str | None] = [None] * slots
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Talker] = {}
 
     def heard(self, participant: str, level: int, now: float) -> bool:
         """A voice packet of this level (0..127) came; true when it is worth choosing again at once."""
         voice = self._voices.get(participant)
         if voice is None:
-            self._voices[participant] = _Voice(level, now, now if level >= SPEAKING else now - PAUSE)
+            self._voices[participant] = _Talker(level, now, now if level >= SPEAKING else now - PAUSE)
             return True
         silent = voice.level < SPEAKING
         voice.follow(level, now)
@@ -78,7 +75,7 @@ class Speakers:
                 self.slots[number] = newcomer
         return self.slots != before
 
-    def _slot_for(self, audible: dict[str, _Voice], newcomer: str, now: float) -> int | None:
+    def _slot_for(self, audible: dict[str, _Talker], newcomer: str, now: float) -> int | None:
         if None in self.slots:
             return self.slots.index(None)
         if audible[newcomer].level < SPEAKING:
@@ -98,35 +95,3 @@ class Speakers:
             if p is not None and p in self._voices and now - self._voices[p].spoke_at < PAUSE
         ]
         return sorted(speaking, key=lambda item: (-item[1], item[0]))
-
-
-class Programme:
-    """What one screen should show: the shared screen first, else who speaks, else who spoke last."""
-
-    def __init__(self) -> None:
-        self.source: str | None = None
-        self.kind: Picture = "camera"
-        self._candidate: str | None = None
-        self._candidate_since = 0.0
-
-    def choose(self, screens: Sequence[str], cameras: Collection[str], speaker: str | None, now: float) -> bool:
-        """Decide from who shares, who has a camera on and who speaks loudest; true when the programme changed."""
-        before = (self.source, self.kind)
-        if screens:
-            if not (self.kind == "screen" and self.source in screens):
-                self.source, self.kind = screens[0], "screen"
-        else:
-            self._choose_camera(cameras, speaker, now)
-        return (self.source, self.kind) != before
-
-    def _choose_camera(self, cameras: Collection[str], speaker: str | None, now: float) -> None:
-        if speaker is None or speaker not in cameras:
-            self._candidate = None
-        elif speaker != self._candidate:
-            self._candidate, self._candidate_since = speaker, now
-        showing = self.kind == "camera" and self.source in cameras
-        steady = self._candidate is not None and now - self._candidate_since >= SHOWN_AT_LEAST
-        if showing and not steady:
-            return
-        self.kind = "camera"
-        self.source = self._candidate or (self.source if self.source in cameras else min(cameras, default=None))

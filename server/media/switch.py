@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator
 
 from server.errors import ProtocolError
 from server.media import feedback
 from server.media.inward.source import Source
 from server.media.outward.forward import Forwarder
-from server.media.outward.overload import Overload, fate, steps
+from server.media.outward.overload import TURN, Overload, fate, steps
 from server.media.participant import Participant
 from server.media.protocol import Event, SessionChanged, SessionState
 from server.media.room import Room
@@ -40,13 +39,14 @@ class Switch:
         self.port = port
         self._clock = clock
         self._unix_time = 0.0  # when the clock showed 0, by the last tick
-        self.paths = Paths(port, self._media, self._burst_ended)
+        self.paths: Paths[Participant] = Paths(port, self._media, self._burst_ended)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
         self.forwarder = Forwarder(port)
         self.past_bytes_in = self.past_bytes_out = self.past_retransmitted = 0  # of sessions that are over
         self.overload = Overload()
         self._busy: set[Room] = set()
+        self._queue: dict[Source, Room] = {}  # that have packets to pass on, in the order of their coming
         self._asking: set[Participant] = set()
         self._reports: deque[tuple[Participant, bytes]] = deque()  # genuine RTCP that is not yet heard
         self._ticks = 0
@@ -144,7 +144,7 @@ class Switch:
         """Media first: ninety reports that come at once would hold up a word by milliseconds."""
         self._pass_on(now)
         self._hear_reports(now)
-        return bool(self._reports)
+        return bool(self._reports or self._queue)
 
     def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
@@ -159,20 +159,33 @@ class Switch:
                 self.paths.refuse(data[0], error)
 
     def _pass_on(self, now: float) -> None:
-        busy = [(room.importance(source), room, source) for room in self._busy for source in room.take_busy()]
+        """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
+        for room in self._busy:
+            self._queue.update(dict.fromkeys(room.take_busy(), room))
         self._busy.clear()
-        busy.sort(key=itemgetter(0))
-        if self.overload.note(self.port.rested, now):
-            self.overload.rise(self._steps(now), now)
+        due = sorted(self._queue.items(), key=lambda entry: entry[1].importance(entry[0]))
         if self.overload.level:
-            busy = self._without_some(busy)
-        for _importance, room, source in busy:
-            room.pass_on(source, now)
+            self._leave_out(due)
+        self._serve(due, now)
+        waiting = max((now - source.fresh[0].arrival for source in self._queue), default=0.0)
+        if self.overload.note(waiting, now):
+            self.overload.rise(self._steps(now), now)
         self.forwarder.release(now)
         for participant in list(self._asking):
             participant.send_requests(now)
             if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
+
+    def _serve(self, due: Iterable[tuple[Source, Room]], now: float) -> None:
+        """Send what is fresh of these, of which voices come first; what is done is no longer in the queue."""
+        end: float | None = None
+        for source, room in due:
+            if source.is_video and end is None:
+                end = self._clock() + TURN
+            while source.fresh and (end is None or self._clock() < end):
+                room.pass_on(source, now)
+            if not source.fresh:
+                del self._queue[source]
 
     def _steps(self, now: float) -> Iterator[int]:
         """The levels of overload that leave out something of the pictures that go out now."""
@@ -182,19 +195,14 @@ class Switch:
                 if source.is_video and source.slots and source.live(now):
                     yield from steps(room.importance(source), source.top_layer > 0)
 
-    def _without_some(self, busy: list[tuple[int, Room, Source]]) -> list[tuple[int, Room, Source]]:
-        """What is left at the present level of overload."""
-        left = []
-        for entry in busy:
-            importance, _room, source = entry
-            match fate(importance, self.overload.level):
+    def _leave_out(self, due: Iterable[tuple[Source, Room]]) -> None:
+        """What the present level of overload leaves out."""
+        for source, room in due:
+            match fate(room.importance(source), self.overload.level):
                 case "nothing":
                     self.forwarder.give_up(source)
-                    continue
                 case "base":
                     self.forwarder.thin(source)
-            left.append(entry)
-        return left
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
@@ -221,15 +229,17 @@ class Switch:
     def _probe(self, participant: Participant, now: float) -> None:
         """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""
         bandwidth = participant.downlink.bandwidth
-        if not participant.receiving or (participant.content and bandwidth.at_ease(now)):
+        if not participant.receiving or (participant.view.content and bandwidth.at_ease(now)):
             return
         participant.downlink.catch_up()
         bandwidth.tick(now)
+        if self.overload.level:
+            return  # what there is already is too much
         probe = bandwidth.probe(now, self.rooms[participant.room].needed(participant))
         if probe is not None:
-            self.forwarder.probe(participant.pictures, probe.size, now)
+            self.forwarder.rtx.probe(participant.pictures, probe.size, now)
         elif bandwidth.interrupted:
-            self.forwarder.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
+            self.forwarder.rtx.probe(participant.pictures, 1, now)  # so that there is something to give feedback on
 
     def _once_a_second(self, participant: Participant, now: float, wall: float) -> None:
         participant.look(now)

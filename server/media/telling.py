@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from server.media.participant import PICTURES, Participant
+from server.media.participant import Participant
 from server.media.protocol import Event, LayersWanted, Level, LinkChanged, Picture, VoiceWanted
+from server.media.terms import PICTURES
 
 LEVEL_STEP = 6  # dB by which a level must change to be told again
 
@@ -20,18 +21,18 @@ def layers_wanted(participant: Participant, kind: Picture) -> LayersWanted:
 
 def voice_wanted(participant: Participant) -> VoiceWanted:
     """The form of its voice."""
-    kbps, frame_ms = participant.voice
+    kbps, frame_ms = participant.told_form
     return VoiceWanted(room=participant.room, participant=participant.name, kbps=kbps, frame_ms=frame_ms)
 
 
 def link_changed(participant: Participant) -> LinkChanged:
     """How well its link carries the meeting."""
-    paused, still = participant.missed
+    paused, still = participant.view.told_missing
     return LinkChanged(
         room=participant.room,
         participant=participant.name,
-        quality=participant.ladder.quality,
-        rung=participant.ladder.rung,
+        quality=participant.view.ladder.quality,
+        rung=participant.view.ladder.rung,
         paused=paused,
         still=still,
     )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-HEADERS = 64  # bytes of each packet
+from server.media.wire.rtp import BESIDE
+
+HEADERS = BESIDE + 20  # bytes of each packet, of which RTP with its extensions takes 20
 _RED_HEAD = 1, 4  # bytes of a packet with copies, and of each copy (RFC 2198 §3)
 
 
@@ -51,20 +53,20 @@ def copies(estimate: float, form: Form) -> int:
 
 
 class VoiceForm:
-    """The form of a room's voices over time: lowered at once, raised after a while. `form` is the present one."""
+    """The form of a room's voices over time: lowered at once, raised after a while."""
 
     def __init__(self) -> None:
-        self.form = USUAL
+        self.present = USUAL
         self._since: float | None = None
 
     def step(self, weakest: float, now: float) -> None:
         """Take note of the estimate of the weakest link, in bit/s."""
         worst, best = fitting(weakest), fitting(RAISED_BY * weakest)
-        if worst.rate() < self.form.rate():
-            self.form, self._since = worst, None
-        elif best.rate() <= self.form.rate():
+        if worst.rate() < self.present.rate():
+            self.present, self._since = worst, None
+        elif best.rate() <= self.present.rate():
             self._since = None
         elif self._since is None:
             self._since = now
         elif now - self._since >= RAISED_AFTER:
-            self.form, self._since = best, None
+            self.present, self._since = best, None

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.media import protocol as p
-from server.media.transport.policing import Bounds
+from server.media.joining.bounds import Bounds
 from tests.bench.figures import Figure
 from tests.bench.flood import RATES
 from tests.bench.load import Outcome, Rate, cpu_seconds

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.media import protocol as p
-from server.media.transport.policing import Bounds
+from server.media.joining.bounds import Bounds
 from tests.bench.janus import janus_process
 from tests.bench.load import Load, Outcome, Rate, cpu_seconds
 from tests.media.driving import NodeProcess, node_process

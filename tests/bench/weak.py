@@ -13,7 +13,7 @@ import signal
 import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,19 +97,30 @@ def measured(samples: list[Sample], begin: float, end: float) -> dict[str, float
     """Frames a second, freezes, their length in seconds, and the share of the voice that was concealed, in per cent."""
     first, last = at(samples, begin), at(samples, end)
     seconds, frames = end - begin, last["frames"] - first["frames"]
-    moved = next(s["at"] for s in samples if s["frames"] == last["frames"])  # when the last frame came
-    still = end - max(begin, moved)
-    open_freeze = still > (max(STANDSTILL, 3 * seconds / frames) if frames else STANDSTILL)
-    frozen = last["frozen"] - first["frozen"] + (still if open_freeze else 0)
+    shortest = max(STANDSTILL, 3 * seconds / frames) if frames else STANDSTILL
+    stills = [(start, stop) for start, stop in _stills(samples, begin, end) if stop - start > shortest]
+    still = sum(stop - start for start, stop in stills)
+    open_still = stills[-1][1] - stills[-1][0] if stills and stills[-1][1] == end else 0.0
+    frozen = max(last["frozen"] - first["frozen"] + open_still, still)
     sound = last["sound"] - first["sound"]
     return {
         "fps": frames / seconds,
-        "freezes": last["freezes"] - first["freezes"] + open_freeze,
+        "freezes": max(last["freezes"] - first["freezes"] + (open_still > 0), len(stills)),
         "frozen_s": min(seconds, frozen),
         "concealed_pct": 100 * (last["concealed"] - first["concealed"]) / sound if sound else 100.0,
         "silent_pct": 100 * (last["silent"] - first["silent"]) / sound if sound else 100.0,
         "width": last["width"],
     }
+
+
+def _stills(samples: list[Sample], begin: float, end: float) -> Iterator[tuple[float, float]]:
+    """From when to when no frame came: a browser counts no freeze of a stream that was gone for long."""
+    came, frames = begin, at(samples, begin)["frames"]
+    for sample in samples:
+        if begin < sample["at"] <= end and sample["frames"] > frames:
+            yield came, sample["at"]
+            came, frames = sample["at"], sample["frames"]
+    yield came, end
 
 
 def recovered(samples: list[Sample], end: float) -> float:

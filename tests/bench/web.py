@@ -73,6 +73,8 @@ PAGES = {
     "inbox_done": ("camthuy", "/directives/in?done=true"),
     "outbox": ("vanthu", "/directives/out"),
     "outbox_last": ("vanthu", "/directives/out?page=220"),
+    "outbox_late": ("vanthu", "/directives/out?late=true"),
+    "late": ("chutich", "/directives/late"),
     "board": ("vanthu", "/directives/{newest}"),
     "delivery": ("vanthu", "/deliveries/{newest}"),
     "register_out": ("vanthu", "/registers?register=out"),

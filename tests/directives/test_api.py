@@ -93,7 +93,7 @@ async def test_wrong_input_is_named(
     reply = await leader.post(f"{ROOT}?issue=true", body(clock, [district.unit("19606")], **changes))
     problem = await reply.json()
     assert (reply.status, problem["code"], problem.get("field")) == (422, code, field)
-    assert (await (await leader.get(ROOT)).json()) == {"drafts": [], "issued": [], "pages": 1}
+    assert (await (await leader.get(ROOT)).json()) == {"drafts": [], "issued": [], "page": 1, "pages": 1, "total": 0}
 
 
 async def test_names_with_markup_stay_text(page_as: PageAs, as_: As, district: DistrictIds, clock: Clock) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from server.directives import service
+import re
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from server.directives import home, service
+from server.directives.model import addressee_table, delivery_table
+from server.directives.rules import RecipientRole, Stage, State, stage_of
 from server.store import Store
 from tests.conftest import Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, WEEK, draft, issue
@@ -42,3 +50,69 @@ async def test_the_village_heads_button(store: Store, district: DistrictIds, pag
 async def test_without_work_there_is_no_card(page_as: PageAs, district: DistrictIds) -> None:
     text = await (await (await page_as("camthuy")).get("/")).text()
     assert "Chỉ đạo cần làm" not in text
+
+
+IDS = re.compile(r'name="ids" value="(\d+)"')
+
+
+async def test_only_alarms_that_were_shown_are_acknowledged(
+    store: Store, district: DistrictIds, page_as: PageAs, clock: Clock
+) -> None:
+    for number in range(7):
+        issue(store, district.who("chutich"), [district.unit("19606")], subject=f"Việc số {number}")
+    clock.advance(days=20)
+    store.write_now(service.sweep, POLICY, 100)
+    page = await page_as("vanthu.camthuy")
+    text = await (await page.get("/")).text()
+    card = text[text.index("Cần xử lý ngay") : text.index("Đã biết")]
+    assert card.count("row-title") == home.MOST_LINES
+    assert 'và 1 việc khác, chưa hiện ở đây: <a href="/directives/in">Chỉ đạo đến (1)</a>' in text
+    who, ids = district.who("vanthu.camthuy"), IDS.findall(text)
+    assert (await page.post("/directives/alarms", {"ids": ids})).status == 303
+    left = {line.subject for line in store.read_now(service.my_alarms, who, POLICY)}
+    assert len(left) == 1
+    assert left.isdisjoint(re.findall(r"Việc số \d", card))
+    to = addressee_table.c
+    unknown = sa.select(to.alarm_id).where(to.account_id == who.account_id, to.acknowledged_at.is_(None))
+    assert store.read_now(lambda tx: tx.all(unknown)), "the seventh goes on"
+    text = await (await page.get("/")).text()
+    assert left.pop() in text and "chưa hiện ở đây" not in text
+
+
+async def test_where_an_issuers_further_alarms_are_listed(
+    store: Store, district: DistrictIds, page_as: PageAs, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "MOST_LINES", 1)
+    for _ in range(3):
+        issue(store, district.who("chutich"), [district.unit("19606")])
+    clock.advance(days=20)
+    store.write_now(service.sweep, POLICY, 100)
+    text = await (await (await page_as("chutich")).get("/")).text()
+    assert re.search(r'<a href="/directives/late">Quá hạn \(\d\)</a>', text)
+
+
+OPEN = {Stage.WAITING, Stage.WORKING}
+EMPTY = "Chưa có việc gì cần làm"
+
+
+@pytest.mark.parametrize("deadline", [timedelta(days=7), None])
+@pytest.mark.parametrize("state", State)
+async def test_the_largest_letters_never_contradict_the_list(
+    store: Store, district: DistrictIds, page_as: PageAs, clock: Clock, state: State, deadline: timedelta | None
+) -> None:
+    due: datetime | None = clock() + deadline if deadline else None
+    role = RecipientRole.INFO if state is State.CLOSED_INFO else RecipientRole.EXECUTE
+    made = issue(store, district.who("chutich"), [district.unit("19606.01")], deadline=due, role=role)
+    asked = {"recall_asked_at": clock()} if state is State.RECALL_PENDING else {}
+    moved = sa.update(delivery_table).values(state=state.value, stage=stage_of(state).value, **asked)
+    store.write_now(lambda tx: tx.execute(moved))
+    text = await (await (await page_as("thon1.camthuy")).get("/")).text()
+    listed = store.read_now(service.inbox, district.who("thon1.camthuy"), POLICY).deliveries
+    assert bool(listed) == (stage_of(state) in OPEN)
+    assert (EMPTY in text) != bool(listed)
+    big = re.search(r'<p class="next-thing-lead">(.*?)</p>', text)
+    assert big is not None
+    if listed:
+        assert f"/directives/{made.id}" in text[big.start() :].split("</section>")[0]
+    expected = {State.REWORK: "Cấp trên yêu cầu bổ sung", State.RECALL_PENDING: "Cấp trên xin thu hồi văn bản"}
+    assert (expected[state] in big[1]) if state in expected else not any(one in big[1] for one in expected.values())

@@ -11,17 +11,18 @@ import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
-from server.directives import service
+from server.directives import paper, service
 from server.directives.documents import DocumentType
 from server.directives.printing import Heading, register_pdf
 from server.directives.questions import Answer, Question, QuestionKind
 from server.directives.register_columns import columns
+from server.directives.rules import RecipientRole, State
 from server.directives.shapes import Gap, ReportInput
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import translator
 from server.store import Store
 from tests.conftest import START, DistrictIds, PageAs
-from tests.directives.helpers import POLICY, issue
+from tests.directives.helpers import POLICY, draft, issue
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 HEADING = Heading(unit="UBND huyện Cam Lộ", above="UBND tỉnh Quảng Trị", title="Sổ đăng ký văn bản", year=2026)
@@ -162,3 +163,36 @@ async def test_answers_to_questions_as_excel(store: Store, district: DistrictIds
     assert (await (await page_as("camthuy")).get(f"/directives/{done.id}/answers")).status == 404
     plain = issue(store, leader, [one.unit_id])
     assert (await clerk.get(f"/directives/{plain.id}/answers")).status == 404
+
+
+async def test_a_directive_on_paper(store: Store, district: DistrictIds, page_as: PageAs) -> None:
+    units = [district.unit(code) for code in ("19606", "19600")]
+    made = issue(store, district.who("chutich"), units, body=f"Một đoạn.\n\n{STACKED}\nDòng sau.", exercise=True)
+    store.write_now(service.register, district.who("vanthu.camthuy"), POLICY, made.id)
+    issuer = await (await page_as("vanthu")).get(f"/directives/{made.id}/print")
+    assert issuer.content_type == "application/pdf"
+    (text,) = read(await issuer.read())
+    for words in ("DIỄN TẬP", "KẾ HOẠCH", "Phòng, chống lụt bão", STACKED, "Dòng sau.", "1/1", "không thay bản chính"):
+        assert words in text
+    assert "Xã Cam Thủy Thực hiện Đã tiếp nhận" in text
+    assert "Xã Cam Tuyền Thực hiện Đã" in text
+    (own,) = read(await (await (await page_as("camthuy")).get(f"/directives/{made.id}/print")).read())
+    assert "Trạng thái của đơn vị: Đã tiếp nhận" in own
+    assert "Nơi nhận: Xã Cam Thủy; Xã Cam Tuyền" in own
+    assert "Xã Cam Tuyền Thực hiện" not in own, "how others stand is the issuer's to know"
+    page = await page_as("vanthu.camhieu")
+    assert (await page.get(f"/directives/{made.id}/print")).status == 404
+    for name in ("vanthu", "camthuy"):
+        shown = await (await (await page_as(name)).get(f"/directives/{made.id}")).text()
+        assert f'href="/directives/{made.id}/print"' in shown
+
+
+async def test_a_draft_is_not_printed(store: Store, district: DistrictIds, page_as: PageAs) -> None:
+    made = store.write_now(service.create_draft, district.who("vanthu"), POLICY, draft([district.unit("19606")]))
+    reply = await (await page_as("vanthu")).get(f"/directives/{made.id}/print")
+    assert (reply.status, "Bản nháp chưa ban hành" in await reply.text()) == (404, True)
+
+
+def test_every_state_has_a_word_on_paper() -> None:
+    assert set(paper.STATES) == set(State)
+    assert set(paper.ROLES) == set(RecipientRole)

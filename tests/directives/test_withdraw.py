@@ -310,3 +310,18 @@ async def test_the_page_of_a_waiver(
     assert (empty.status, "Xin ghi rõ lý do" in await empty.text()) == (422, True)
     assert (await leader.post(f"/deliveries/{delivery}/waive", {"reason": "Không có rừng"})).status == 303
     assert "Được miễn" in await (await leader.get(f"/deliveries/{delivery}")).text()
+
+
+async def test_a_corrected_document_says_so_on_its_page(
+    store: Store, people: dict[str, Principal], communes: list[int], page_as: PageAs
+) -> None:
+    old = issue(store, people["chutich"], communes)
+    told = "Văn bản này đã được đính chính"
+    pages = [await page_as(name) for name in ("vanthu", "camthuy")]
+    for page in pages:
+        assert told not in await (await page.get(f"/directives/{old.id}")).text()
+    new = issue(store, people["chutich"], communes, relation=Relation.CORRECTS, related=old.id, subject="Đính chính")
+    for page in pages:
+        text = await (await page.get(f"/directives/{old.id}")).text()
+        assert f'href="/directives/{new.id}"' in text[text.index(told) :].split("</a>")[0]
+        assert told not in await (await page.get(f"/directives/{new.id}")).text()

@@ -17,7 +17,8 @@ from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.protocol import Codec, Event, Want
 from server.media.switch import Switch
-from server.media.transport.ice import Credentials
+from server.media.transport.ice import Consent, Credentials
+from server.media.transport.paths import Path
 from server.media.wire.rtp import RtpPacket, is_rtcp
 from tests.media.memory import KEY, PROFILE, TAG, MemoryPort, session
 
@@ -98,7 +99,7 @@ class Stage:
         self.room = self.switch.open_room("r")
         self._reading: dict[Any, Any] = {}
         self.people = [self._enter(f"p{number}", number) for number in range(3)]
-        self.room.add_sink(Recorder(), self.now)
+        self.room.screening.begin(Recorder(), self.now)
         for slot in self.people[1].voices:
             slot.protect(2)
         for slot in self.people[2].pictures:
@@ -116,7 +117,8 @@ class Stage:
         slots = (voices, pictures)
         link: Any = OpenLink()
         uplink, send = Uplink(name, PLAN), self.port.send
-        person = Participant(name, name, "r", Credentials.new(), link, uplink, downlink, slots, send, self.now)
+        path = Path(Credentials.new(), Consent(self.now), self.now)
+        person = Participant(name, name, "r", path, link, uplink, downlink, slots, send, self.now)
         self.switch.admit(person, self.now)
         return person
 
@@ -125,7 +127,7 @@ class Stage:
         address = (ATTACKER[0], number + 1)
         self.switch.paths._remember(person, address)
         person.move(address, self.now)
-        person.consent.heard(self.now)
+        person.path.consent.heard(self.now)
         person.secured()
         self._reading[address] = session(Policy.SSRC_ANY_INBOUND)
         return person
@@ -148,7 +150,7 @@ class Stage:
         while self.switch.paths.burst_ended(self.now):
             pass
         for person in self.people:
-            person.consent.heard(self.now)
+            person.path.consent.heard(self.now)
         for _ in range(10):
             self.now += 0.1
             self.switch.tick(self.now, self.now)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from server.config import ROOT
 from server.media import protocol as p
-from server.media.transport.policing import Bounds
+from server.media.joining.bounds import Bounds
 from tests import witness
 
 A = TypeVar("A", bound=p.Answer)

@@ -9,8 +9,8 @@ from pylibsrtp import Policy, Session
 from server.media.outward.downlink import Downlink
 from server.media.outward.ledger import Ledger
 from server.media.outward.slots import Slot
-from server.media.outward.volley import Volley
 from server.media.transport.ice import Address
+from server.media.transport.volley import Volley
 from server.media.wire.rtp import RtpPacket, is_rtcp
 
 KEY = bytes(range(28))
@@ -32,7 +32,6 @@ class MemoryPort:
     batches: list[tuple[bytes, int, Address, bool]] = field(default_factory=list)
     number: int = 40_000
     sent: int = 0
-    rested: bool = True
 
     def send_segments(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         count = -(-len(data) // segment)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from server.media.allocation.allocator import (
     ALL,
-    CALM,
     DIP,
     DIP_LASTS,
+    FORGIVEN_AFTER,
     HOLD,
     LONGEST_HOLD,
     MUCH_MORE,
@@ -210,7 +210,7 @@ def test_what_proved_too_much_is_not_tried_again_soon_unless_the_link_carries_cl
     assert named(allocation.decide([camera(0)], 150_000, 10.0)) == {0: "q2"}
     assert named(allocation.decide([camera(0)], 90_000, 12.0)) != {0: "q2"}
     now = 12.0
-    while now < 12.0 + CALM / 2:
+    while now < 12.0 + FORGIVEN_AFTER / 2:
         now += 1
         assert named(allocation.decide([camera(0)], 160_000, now)) != {0: "q2"}
     allocation.decide([camera(0)], 600_000, now + 1)

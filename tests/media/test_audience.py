@@ -14,8 +14,8 @@ from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
-from server.media.outward.volley import MOST
 from server.media.transport.udp import UdpPort
+from server.media.transport.volley import MOST_MESSAGES
 from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import voice
 from tests.media.memory import MemoryPort, Subscriber
@@ -103,11 +103,11 @@ def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int
 
 
 def test_more_than_a_volley_holds_are_several() -> None:
-    hall = Hall(MOST + 7)
+    hall = Hall(MOST_MESSAGES + 7)
     hall.show()
     hall.frame([900], key=True)
     hall.frame([900] * 4)
-    assert [len(audience) for audience in audiences(hall.camera.source.slots)[0]] == [MOST, 7]
+    assert [len(audience) for audience in audiences(hall.camera.source.slots)[0]] == [MOST_MESSAGES, 7]
     assert {len(packets) for packets in hall.got()} == {5}
 
 

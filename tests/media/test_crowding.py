@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.media.inward.crowding import BELOW, CROWDED, LASTS, LEAST, Crowding
+from server.media.inward.crowding import CROWDED, DRAINING, LASTS, LEAST, Crowding
 
 
 def looks(
@@ -26,7 +26,7 @@ def test_a_collapse_is_told_within_half_a_second_and_settles_at_what_comes() -> 
     assert looks(crowding, 0, 5, 150, 1.0) == [] and crowding.bound is None
     told = looks(crowding, 5, 7, 150, 0.1, start=(750, 750))
     assert told[0] <= 5.5
-    assert crowding.bound == pytest.approx(BELOW * 0.1 * 150 * 8000, rel=0.1)
+    assert crowding.bound == pytest.approx(DRAINING * 0.1 * 150 * 8000, rel=0.1)
     assert crowding.crowded(7.0) and not crowding.crowded(7.0 + LASTS + 0.1)
 
 

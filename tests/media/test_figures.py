@@ -48,8 +48,8 @@ def test_where_a_session_stands_on_the_ladder() -> None:
     who = Stage("b")["b"].participant
     figures = participant_stats(who, 0.0, layers=False)
     assert (figures.rung, figures.quality) == ("full", "good")
-    who.ladder.step("sound", 0.0, 1.0)
-    assert who.ladder.step("sound", 0.0, 2.0)
+    who.view.ladder.step("sound", 0.0, 1.0)
+    assert who.view.ladder.step("sound", 0.0, 2.0)
     figures = participant_stats(who, 2.0, layers=False)
     assert (figures.rung, figures.quality) == ("sound", "poor")
 

@@ -68,7 +68,7 @@ class World:
 
     def __init__(self) -> None:
         self.stage = Stage()
-        self.stage.room.remove_sink(self.stage.room.sinks[0], self.stage.now)
+        self.stage.room.screening.end(self.stage.room.sinks[0], self.stage.now)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._ticked = 0.0
@@ -90,8 +90,8 @@ class World:
         heapq.heappush(self._due, (moment, next(self._order), what))
 
     def arrive(self, person: Participant, data: bytes) -> None:
-        assert person.address is not None
-        self.stage.switch.paths.datagram(data, person.address, self.now)
+        assert person.path.address is not None
+        self.stage.switch.paths.datagram(data, person.path.address, self.now)
 
     def show(self, person: Participant, *names: str) -> None:
         wants = [Want(slot=slot, source=name, width=960) for slot, name in enumerate(names)]
@@ -119,12 +119,12 @@ class World:
             if self.now - self._ticked >= 0.1:
                 self._ticked = self.now
                 for person in self.stage.people:
-                    person.consent.heard(self.now)
+                    person.path.consent.heard(self.now)
                 self.stage.switch.tick(self.now, self.now)
             self._deliver()
 
     def _deliver(self) -> None:
-        people = {person.address: person.name for person in self.stage.people}
+        people = {person.path.address: person.name for person in self.stage.people}
         for batch, segment, to, _ in self.stage.port.batches:
             for start in range(0, len(batch), segment):
                 self._take(people[to], batch[start : start + segment])

@@ -9,7 +9,6 @@ import pytest
 
 from server.media.inward.source import Source
 from server.media.inward.uplink import Uplink, UplinkPlan
-from server.media.outward.downlink import QUEUED
 from server.media.outward.forward import Forwarder
 from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
 from server.media.protocol import Kind
@@ -192,7 +191,7 @@ def test_packets_that_differ_by_an_octet_leave_in_one_batch_and_arrive_as_they_w
     assert len(scene.port.batches) == 1
     got = scene.subscriber.read(scene.port)
     assert [len(packet.payload) for packet in got] == [801, 800, 800, 802, 801]
-    assert scene.forwarder.retransmit(scene.subscriber.picture, [got[1].sequence], 0.2) == 1
+    assert scene.forwarder.rtx.answer(scene.subscriber.picture, [got[1].sequence], 0.2) == 1
     assert scene.subscriber.read(scene.port)[0].payload[2:] == got[1].payload
 
 
@@ -245,69 +244,6 @@ def test_a_voice_is_heard_from_its_next_packet() -> None:
 
 
 # ---- losses --------------------------------------------------------------------------------------------------------
-
-
-def test_a_nack_is_answered_over_rtx_as_far_back_as_the_key_frame_of_what_is_shown() -> None:
-    scene, a, b = Scene(), Camera("a"), Camera("b")
-    slot = scene.subscriber.picture
-    for camera in (a, b):
-        slot.show(_begun(camera))
-        camera.feed(5, 0.1, key=True)
-        scene.pass_on(camera.source, 0.1)
-    assert scene.forwarder.retransmit(slot, [packet.sequence for packet in scene.seen], 0.2) == 5
-    again, missed = scene.subscriber.read(scene.port), scene.seen[5:]
-    assert {(packet.ssrc, packet.payload_type) for packet in again} == {(0xBBBB, 97)}
-    assert [packet.payload[:2] for packet in again] == [packet.sequence.to_bytes(2, "big") for packet in missed]
-    assert [packet.payload[2:] for packet in again] == [packet.payload for packet in missed]
-    assert [packet.timestamp for packet in again] == [packet.timestamp for packet in missed]
-    assert [packet.marker for packet in again] == [packet.marker for packet in missed]
-
-
-def test_a_silent_slot_repeats_nothing_unless_it_showed_a_single_picture() -> None:
-    scene, camera = Scene(), Camera("a")
-    slot = scene.subscriber.picture
-    slot.show(_begun(camera))
-    camera.feed(5, 0.1, key=True)
-    numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
-    slot.show(None)
-    assert scene.forwarder.retransmit(slot, numbers, 0.2) == 0
-    slot.still = True
-    assert scene.forwarder.retransmit(slot, numbers, 0.2) == 5
-
-
-def test_a_link_with_a_queue_gets_few_retransmissions() -> None:
-    scene, camera = Scene(), Camera("a")
-    slot = scene.subscriber.picture
-    slot.show(_begun(camera))
-    camera.feed(10, 0.1, key=True)
-    numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
-    slot.downlink.bandwidth._delay.queue = QUEUED + 1.0
-    sent = sum(scene.forwarder.retransmit(slot, numbers, 0.2) for _ in range(100))
-    assert 9 < sent < 18  # a seventh of what the link is taken to carry, for a second
-
-
-def test_what_was_never_sent_or_is_too_old_is_not_answered() -> None:
-    scene, camera = Scene(), Camera("a")
-    slot = scene.subscriber.picture
-    slot.show(_begun(camera))
-    camera.feed(3, 0.1, key=True)
-    first = scene.pass_on(camera.source, 0.1)[0].sequence
-    assert scene.forwarder.retransmit(slot, [first + 100 & 0xFFFF, first - 1 & 0xFFFF], 0.2) == 0
-    for round_ in range(30):
-        camera.feed(20, 0.2 + round_ / 10)
-        scene.pass_on(camera.source, 0.2 + round_ / 10)
-    assert scene.forwarder.retransmit(slot, [first], 4.0) == 0
-
-
-def test_retransmissions_have_an_allowance() -> None:
-    scene, camera = Scene(), Camera("a")
-    slot = scene.subscriber.picture
-    slot.show(_begun(camera))
-    camera.feed(10, 0.1, key=True)
-    numbers = [packet.sequence for packet in scene.pass_on(camera.source, 0.1)]
-    sent = sum(scene.forwarder.retransmit(slot, numbers, 0.2) for _ in range(100))
-    assert 30 < sent < 60  # half of what the link is taken to carry, for a second
-    assert scene.forwarder.retransmit(slot, numbers, 5.0) == 10
 
 
 def test_gaps_upstream_are_asked_for_and_filled_by_rtx() -> None:

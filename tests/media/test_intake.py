@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from server.media.transport import intake
-from server.media.transport.intake import LARGEST, MOST, Intake
+from server.media.transport.intake import MOST_BYTES, MOST_DATAGRAMS, Intake
 
 HERE = "127.0.0.1"
 
@@ -40,16 +40,16 @@ def test_all_that_waits_comes_in_order_with_its_source(ours: socket.socket, peer
 
 def test_what_is_more_than_fits_waits_for_the_next_time(ours: socket.socket, peers: list[socket.socket]) -> None:
     taking = Intake()
-    for number in range(MOST + 2):
+    for number in range(MOST_DATAGRAMS + 2):
         peers[0].sendto(bytes([number]), ours.getsockname())
-    assert [data[0] for data, _ in taking.take(ours.fileno())] == list(range(MOST))
-    assert [data[0] for data, _ in taking.take(ours.fileno())] == [MOST, MOST + 1]
+    assert [data[0] for data, _ in taking.take(ours.fileno())] == list(range(MOST_DATAGRAMS))
+    assert [data[0] for data, _ in taking.take(ours.fileno())] == [MOST_DATAGRAMS, MOST_DATAGRAMS + 1]
 
 
 def test_an_empty_datagram_and_one_that_is_too_long(ours: socket.socket, peers: list[socket.socket]) -> None:
     for data in (b"", bytes(9_000), b"x"):
         peers[0].sendto(data, ours.getsockname())
-    assert [len(data) for data, _ in Intake().take(ours.fileno())] == [0, LARGEST, 1]
+    assert [len(data) for data, _ in Intake().take(ours.fileno())] == [0, MOST_BYTES, 1]
 
 
 def test_a_refused_send_is_no_end(

@@ -7,7 +7,7 @@ import hashlib
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,13 +15,10 @@ import pytest
 
 from server.media import protocol as p
 from server.media.joining.sdp import RID
-from server.media.node import ALONE_AND_EMPTY, ALONE_WITH_SESSIONS, Node
-from server.media.phone.bridge import Ports
-from server.media.recording import journal
-from server.media.transport.policing import Bounds
 from server.media.wire.rtcp_build import build_nack, build_pli
+from tests.media.attending import count, grows, join, publisher, show, stats, until, viewer
 from tests.media.driving import Control, NodeProcess, node_process
-from tests.media.endpoint import EXTENSIONS, RTX, VP8, Endpoint, meeting, picture, voice
+from tests.media.endpoint import EXTENSIONS, RTX, VP8, Endpoint, meeting, picture
 
 
 @pytest.fixture
@@ -31,79 +28,6 @@ async def node(tmp_path: Path) -> AsyncIterator[NodeProcess]:
         yield running
         await running.control.close()
     assert "Traceback" not in running.log and "ERROR" not in running.log, running.log
-
-
-class Publisher:
-    """An endpoint that speaks and shows, at `rate` packets a second of each, until stopped."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.level = 30
-        self.silent = self.dark = False
-        self.width = 640
-        audio, video = endpoint.media[0].ssrc, endpoint.media[1].ssrc
-        assert audio is not None and video is not None
-        self.audio, self.video = audio, video
-        self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        number = 0
-        while True:
-            if not self.silent:
-                self.endpoint.send_rtp(voice(self.audio, number, level=self.level, transport=2 * number))
-            if not self.dark:
-                self.endpoint.send_rtp(picture(self.video, number, number, key=number % 10 == 0, width=self.width))
-            number += 1
-            await asyncio.sleep(0.02)
-
-    def stop(self) -> None:
-        self._task.cancel()
-
-
-async def join(node: NodeProcess, name: str, endpoint: Endpoint) -> p.Joined:
-    joined = await node.control.call(p.Join(room="r", participant=name, offer=endpoint.description()), p.Joined)
-    await endpoint.connect(joined.answer)
-    return joined
-
-
-async def publisher(node: NodeProcess, name: str) -> Publisher:
-    endpoint = Endpoint(meeting(2))
-    await join(node, name, endpoint)
-    return Publisher(endpoint)
-
-
-async def viewer(node: NodeProcess, name: str, *sources: str) -> Endpoint:
-    endpoint = Endpoint(meeting(2, publish=False))
-    await join(node, name, endpoint)
-    await show(node, name, *sources)
-    return endpoint
-
-
-async def show(node: NodeProcess, name: str, *sources: str) -> None:
-    wants = [p.Want(slot=n, source=source) for n, source in enumerate(sources)]
-    await node.control.do(p.ShowSlots(room="r", participant=name, wants=wants))
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def count(endpoint: Endpoint, payload_type: int) -> int:
-    return sum(packet.payload_type == payload_type for packet in endpoint.packets)
-
-
-async def grows(endpoint: Endpoint, payload_type: int, seconds: float = 0.5) -> bool:
-    await asyncio.sleep(0.1)
-    before = count(endpoint, payload_type)
-    await asyncio.sleep(seconds)
-    return count(endpoint, payload_type) > before
-
-
-async def stats(node: NodeProcess, name: str) -> p.ParticipantStats:
-    answer = await node.control.call(p.GetStats(), p.Stats)
-    return next(entry for entry in answer.participants if entry.participant == name)
 
 
 async def test_one_speaks_and_shows_another_sees_and_hears(node: NodeProcess) -> None:
@@ -400,59 +324,3 @@ async def test_a_recording_that_cannot_begin_leaves_the_meeting_alone(node: Node
     assert (await node.control.call(start, p.Failed)).code == "cannot_write"
     assert await grows(watcher, VP8)
     speaker.stop()
-
-
-async def test_sigterm_completes_the_recording(tmp_path: Path) -> None:
-    folder = tmp_path / "recording"
-    async with node_process(tmp_path) as node:
-        await node.control.do(p.OpenRoom(room="r"))
-        speaker = await publisher(node, "a")
-        await node.control.do(p.StartRecording(room="r", recording="one", directory=str(folder)))
-        await asyncio.sleep(1)
-        speaker.stop()
-        node.process.terminate()
-        assert await asyncio.wait_for(node.process.wait(), 10) == 0
-        assert "recording one closed" in node.log
-        assert any(path.stat().st_size > 1000 for path in folder.iterdir())
-        await node.control.close()
-
-
-async def test_shutdown_is_answered_when_the_recording_is_complete(tmp_path: Path) -> None:
-    folder = tmp_path / "recording"
-    async with node_process(tmp_path) as node:
-        await node.control.do(p.OpenRoom(room="r"))
-        speaker = await publisher(node, "a")
-        await node.control.do(p.StartRecording(room="r", recording="one", directory=str(folder)))
-        await asyncio.sleep(1)
-        await node.control.do(p.Shutdown())
-        ended = journal.read(folder / "0001.journal")[-1]
-        assert isinstance(ended, journal.Ended)
-        assert {file.name for file in ended.files} == {"0001-video.webm", "0001-audio.webm"}
-        for file in ended.files:
-            assert len((folder / file.name).read_bytes()) == file.bytes
-        speaker.stop()
-        assert await asyncio.wait_for(node.process.wait(), 5) == 0
-        await node.control.close()
-
-
-async def test_a_deserted_node_ends_itself_but_not_a_meeting(tmp_path: Path) -> None:
-    node = Node(tmp_path / "node.sock", 0, ["127.0.0.1"], Bounds(), Ports("127.0.0.1", 41_200, 41_299))
-    began = node._alone_since
-    assert not node._deserted(began + ALONE_AND_EMPTY - 0.1)
-    assert node._deserted(began + ALONE_AND_EMPTY + 0.1)
-    node.switch.open_room("r").participants["a"] = object()  # type: ignore[assignment]
-    assert not node._deserted(began + ALONE_WITH_SESSIONS - 0.1)
-    assert node._deserted(began + ALONE_WITH_SESSIONS + 0.1)
-    node.port.close()
-
-
-async def test_shutdown_is_answered_and_ends_the_process(tmp_path: Path) -> None:
-    async with node_process(tmp_path) as node:
-        await node.control.do(p.OpenRoom(room="r"))
-        endpoint = Endpoint(meeting(0))
-        await join(node, "a", endpoint)
-        await node.control.do(p.Shutdown())
-        assert await asyncio.wait_for(node.process.wait(), 5) == 0
-        assert not node.socket.exists()
-        await until(lambda: endpoint.ended == "left")
-        await node.control.close()

@@ -7,7 +7,7 @@ import pytest
 from server.media.outward.forward import Forwarder
 from server.media.outward.pacing import (
     AT_ONCE,
-    BELOW,
+    CAMERAS_BELOW,
     LONGEST,
     LONGEST_SCREEN,
     LONGEST_WAIT,
@@ -67,7 +67,7 @@ def test_voices_pass_and_are_counted() -> None:
 
 def test_what_comes_after_waits_behind_also_on_a_link_that_is_no_longer_thin() -> None:
     scene, camera = held_up()
-    thin(scene, BELOW + 1)
+    thin(scene, CAMERAS_BELOW + 1)
     camera.feed(1, 1.02, size=SIZE)
     assert scene.pass_on(camera.source, 1.02) == []
     numbers = [packet.sequence for packet in released(scene, 1.02, 1.0)]
@@ -140,11 +140,11 @@ def fed(scene: Scene, camera: Camera, count: int, now: float) -> list[RtpPacket]
 
 
 def test_a_turned_page_is_spread_on_a_link_that_carries_a_key_frame_at_once() -> None:
-    scene, camera, screen = with_screen(BELOW * 2)
+    scene, camera, screen = with_screen(CAMERAS_BELOW * 2)
     assert len(fed(scene, camera, 5, 1.0)) == 5
     assert fed(scene, screen, 100, 1.0) == []
     second = released(scene, 1.0, 0.5)
-    assert len(second) == pytest.approx(BELOW * 2 / 8 * (0.5 + AT_ONCE) / (SIZE + 44), rel=0.15)
+    assert len(second) == pytest.approx(CAMERAS_BELOW * 2 / 8 * (0.5 + AT_ONCE) / (SIZE + 44), rel=0.15)
     assert len(released(scene, 1.5, 1.0)) == 100 - len(second)
 
 

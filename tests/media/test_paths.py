@@ -10,13 +10,13 @@ from aioice import stun
 
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
-from server.media.outward.forward import Forwarder
+from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
 from server.media.switch import REPORTS_AT_ONCE
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
-from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST
+from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
 from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.wire import rtcp, rtcp_build
 from server.media.wire.rtp import RtpPacket, build_header
@@ -30,10 +30,10 @@ ELSEWHERE: Address = ("192.0.2.66", 666)
 def check(person: Participant, *, nominate: bool = True) -> bytes:
     """A valid check, as the participant's browser makes it."""
     message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-    message.attributes["USERNAME"] = f"{person.credentials.ufrag}:x"
+    message.attributes["USERNAME"] = f"{person.path.credentials.ufrag}:x"
     if nominate:
         message.attributes["USE-CANDIDATE"] = None
-    message.add_message_integrity(person.credentials.password.encode())
+    message.add_message_integrity(person.path.credentials.password.encode())
     return bytes(message)
 
 
@@ -62,7 +62,7 @@ Hand = Callable[[bytes, Address], None]
 def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Hand) -> None:
     victim = stage.people[0]
     hand(check(victim), ELSEWHERE)
-    assert victim.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
+    assert victim.path.address == ELSEWHERE and answers(stage) == [ELSEWHERE]
 
 
 def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Hand) -> None:
@@ -72,13 +72,13 @@ def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Ha
         stage.now += 2.5
         hand(check(person, nominate=False), ATTACKER)
     last = stage.now
-    while person.address == ATTACKER and stage.now < last + 20:
+    while person.path.address == ATTACKER and stage.now < last + 20:
         stage.now += 0.5
         hand(check(person, nominate=False), ELSEWHERE)
-    assert person.address == ELSEWHERE
+    assert person.path.address == ELSEWHERE
     assert ADDRESS_IS_DEAD < stage.now - last <= ADDRESS_IS_DEAD + 0.5
     hand(check(person, nominate=False), ATTACKER)
-    assert person.address == ELSEWHERE, "two paths that are both alive do not take turns"
+    assert person.path.address == ELSEWHERE, "two paths that are both alive do not take turns"
 
 
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
@@ -90,7 +90,7 @@ def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
     assert answers(stage) == [ATTACKER] * 5
     for data in overheard:
         hand(data, ELSEWHERE)
-    assert victim.address == ATTACKER
+    assert victim.path.address == ATTACKER
     assert not answers(stage)
     assert stage.switch.paths.refused["replayed_stun"] == 5
     hand(voice(1, 1), ELSEWHERE)
@@ -103,27 +103,27 @@ def test_an_overheard_check_does_not_bring_an_old_address_back(stage: Stage, han
     hand(overheard, ATTACKER)
     hand(check(victim), ELSEWHERE)
     hand(overheard, ATTACKER)
-    assert victim.address == ELSEWHERE
+    assert victim.path.address == ELSEWHERE
     assert answers(stage) == [ATTACKER, ELSEWHERE, ATTACKER], "a repeat whose answer was lost is answered"
 
 
 def test_nobody_takes_another_s_live_address(stage: Stage, hand: Hand) -> None:
     """A participant with valid credentials sends a check under another's address."""
     attacker, victim = stage.people[0], stage.people[1]
-    assert victim.address is not None
-    hand(check(attacker), victim.address)
+    assert victim.path.address is not None
+    hand(check(attacker), victim.path.address)
     assert stage.switch.paths.refused["taken_address"] == 1
-    assert attacker.address == ATTACKER
+    assert attacker.path.address == ATTACKER
     before = victim.uplink.packets
-    hand(voice(1, 1), victim.address)
+    hand(voice(1, 1), victim.path.address)
     assert victim.uplink.packets == before + 1
     stage.now += LOST_AFTER + 1
-    hand(check(attacker), victim.address)
-    assert attacker.address == victim.address, "a port that a NAT gives to the next is his"
+    hand(check(attacker), victim.path.address)
+    assert attacker.path.address == victim.path.address, "a port that a NAT gives to the next is his"
     hand(check(attacker), ATTACKER)
     before = victim.uplink.packets
-    hand(check(victim), victim.address)
-    hand(voice(2, 2), victim.address)
+    hand(check(victim), victim.path.address)
+    hand(voice(2, 2), victim.path.address)
     assert victim.uplink.packets == before + 1, "and whose it is again when he comes back"
 
 
@@ -131,8 +131,8 @@ def test_the_path_in_use_is_never_forgotten(stage: Stage, hand: Hand) -> None:
     person = stage.people[0]
     for number in range(3 * KNOWN_ADDRESSES):
         hand(check(person, nominate=False), ("192.0.2.1", 1000 + number))
-    assert person.address == ATTACKER and ATTACKER in person.addresses
-    assert len(person.addresses) == KNOWN_ADDRESSES
+    assert person.path.address == ATTACKER and ATTACKER in person.path.addresses
+    assert len(person.path.addresses) == KNOWN_ADDRESSES
     hand(voice(1, 1), ATTACKER)
     assert person.uplink.packets == 1
     hand(voice(2, 2), ("192.0.2.1", 1000))
@@ -146,7 +146,7 @@ def test_ten_thousand_valid_checks_a_second_get_few_answers(stage: Stage, hand: 
         stage.now += 0.0001
     assert len(answers(stage)) <= 2 * CHECKS_PER_SECOND + 11
     assert stage.switch.paths.refused["policed_stun"] >= 1_800
-    assert person.consent.silent_for(stage.now) < 0.01, "it is there nevertheless"
+    assert person.path.consent.silent_for(stage.now) < 0.01, "it is there nevertheless"
     stage.now += 1
     hand(check(person), ATTACKER)
     assert answers(stage) == [ATTACKER]
@@ -176,17 +176,17 @@ def test_who_runs_to_and_fro_is_followed_and_does_not_fill_the_log(
         for turn in range(200):
             where = ELSEWHERE if turn % 2 == 0 else ATTACKER
             hand(check(person), where)
-            assert person.address == where
+            assert person.path.address == where
             stage.now += 0.05
     assert len(caplog.records) == participant.LOGGED_MOVES
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
 def test_giant_and_tiny_datagrams(stage: Stage, hand: Hand, first: int) -> None:
-    for size in (1, 2, 3, 4, 11, 12, 13, 19, 20, LARGEST):
+    for size in (1, 2, 3, 4, 11, 12, 13, 19, 20, LARGEST_DATAGRAM):
         hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
     assert stage.switch.paths.refused["giant"] == 0
-    for size in (LARGEST + 1, 2048):
+    for size in (LARGEST_DATAGRAM + 1, 2048):
         hand(bytes((first,)).ljust(size, b"\xff"), ATTACKER)
     assert stage.switch.paths.refused["giant"] == 2
     stage.tick()
@@ -195,12 +195,12 @@ def test_giant_and_tiny_datagrams(stage: Stage, hand: Hand, first: int) -> None:
 def test_the_largest_packets_fit_the_forwarder_s_memory(stage: Stage, hand: Hand) -> None:
     """A burst of them is laid end to end where libsrtp writes behind each: an octet too many is somebody else's."""
     for number in range(40):
-        hand(picture(number, number * 3000).ljust(LARGEST - number % 4, b"p"), ATTACKER)
+        hand(picture(number, number * 3000).ljust(LARGEST_DATAGRAM - number % 4, b"p"), ATTACKER)
     stage.switch.paths.burst_ended(stage.now)
     got = [batch for batch in stage.port.batches if batch[3]]
     assert sum(-(-len(batch[0]) // batch[1]) for batch in got) == 2 * 40
     largest = max(batch[1] for batch in got)
-    assert LARGEST < largest <= stage.switch.forwarder._sender.arena.size
+    assert LARGEST_DATAGRAM < largest <= stage.switch.forwarder._sender._arena.size
 
 
 def test_a_publisher_of_fifty_megabits_is_policed_and_the_others_are_not(stage: Stage, hand: Hand) -> None:
@@ -291,7 +291,7 @@ def test_a_word_does_not_wait_for_reports(stage: Stage, hand: Hand) -> None:
     nacks = [rtcp_build.build_nack(1, PICTURE_SLOT, [number]) for number in range(2 * REPORTS_AT_ONCE + 1)]
     asked: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Forwarder, "retransmit", lambda self, slot, lost, now: asked.extend(lost))
+        patch.setattr(Retransmission, "answer", lambda self, slot, lost, now: asked.extend(lost))
         for nack in nacks:
             hand(nack, ("10.0.0.1", 2))
         hand(voice(1, 960), ATTACKER)
@@ -353,5 +353,5 @@ def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Ha
 
 
 def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
-    assert paths.LARGEST >= 1_472, "an Ethernet frame's worth"
+    assert paths.LARGEST_DATAGRAM >= 1_472, "an Ethernet frame's worth"
     assert RtpPacket.parse(voice(1, 1)).payload

@@ -158,7 +158,7 @@ def test_a_thinner_one_a_still_picture_every_few_seconds(stage: Stage, link: Lin
     look(stage, "a", "b", width=240)
     link.carries("v", VOICE + 26_000)
     stage.run(2)
-    assert [option.cap for option in stage["v"].participant.allocation.choice.values()] == [STILL]
+    assert [option.cap for option in stage["v"].participant.view.allocation.choice.values()] == [STILL]
     seen = []
     for _ in range(round(4 * STILL_EVERY / 0.1)):
         stage.run(0.1)
@@ -267,7 +267,7 @@ def test_a_layer_that_never_comes_is_asked_for_once(stage: Stage, link: Link) ->
 def test_what_is_recorded_is_sent_in_full(stage: Stage, link: Link) -> None:
     obey(stage, UNWANTED + 1)
     sink = Sink()
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     obey(stage, 3)
     source = stage.room.programme.source
     assert source is not None

@@ -13,7 +13,7 @@ from server.media import red
 from server.media.inward.source import PAYLOAD, Packet, Source
 from server.media.inward.uplink import Arrived, Uplink, UplinkPlan
 from server.media.outward.forward import Forwarder
-from server.media.red import CALM, LARGEST_BLOCK, LARGEST_PAYLOAD, Block, Redundancy, build, parse
+from server.media.red import LARGEST_BLOCK, LARGEST_PAYLOAD, ONE_LESS_AFTER, Block, Redundancy, build, parse
 from server.media.wire.rtp import RtpPacket, build_header
 from tests.media.building import build_extensions
 from tests.media.endpoint import picture
@@ -349,9 +349,9 @@ def test_a_link_that_begins_to_lose_gets_copies_within_two_seconds() -> None:
 def test_copies_end_ten_calm_seconds_after_the_loss_and_one_at_a_time() -> None:
     link = Link()
     link.run(10, 0.3)
-    assert link.run(CALM, 0) == 2
-    assert link.run(CALM, 0) == 1
-    assert link.run(CALM, 0) == 0
+    assert link.run(ONE_LESS_AFTER, 0) == 2
+    assert link.run(ONE_LESS_AFTER, 0) == 1
+    assert link.run(ONE_LESS_AFTER, 0) == 0
     assert link.changes == 3, "up at once, down one by one"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -14,9 +13,10 @@ from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.slots import Slot
 from server.media.participant import Participant
-from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, ProgrammeChanged, Speaking, TrackChanged, Want
-from server.media.room import KEY_FRAME_EVERY, Room
-from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Credentials
+from server.media.protocol import AUDIO_SLOTS, Codec, Event, Picture, Speaking, TrackChanged, Want
+from server.media.room import Room
+from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER, Consent, Credentials
+from server.media.transport.paths import Path
 from server.media.wire.rtcp import Pli, parse
 from server.media.wire.rtp import RtpPacket
 from server.media.wire.vp8 import Vp8
@@ -85,7 +85,7 @@ class Person:
             name,
             "s",
             "r",
-            Credentials.new(),
+            Path(Credentials.new(), Consent(now), now),
             Link(),
             Uplink(name, PLAN),
             downlink,
@@ -147,7 +147,7 @@ class Stage:
             self.room.enter(person.participant, self.now)
             person.participant.changed = lambda who, state, why: self.room.arrange(who, self.now)
             person.participant.move(person.address, self.now)
-            person.participant.consent.heard(self.now)
+            person.participant.path.consent.heard(self.now)
             person.participant.secured()
 
     def __getitem__(self, name: str) -> Person:
@@ -295,86 +295,6 @@ def test_a_camera_that_stops_is_told_and_its_slot_waits_for_it() -> None:
     assert stage["b"].seen() > 20
 
 
-# ---- the first syllable --------------------------------------------------------------------------------------------
-
-HARD = [40, 95, 110, 110]  # levels of the first packets of a word after silence: "tôi"
-SOFT = [35, 45, 55, 62, 68, 74, 80, 84, 88]  # "xin"
-AUDIBLE = 57  # -70 dBov: below, there is nothing to be heard
-
-
-def _waiting_speaker() -> Stage:
-    """Three who spoke have the slots and pause; the fourth, d, has been silent all the time."""
-    stage = Stage("a", "b", "c", "d", "listener")
-    for name in "abc":
-        stage[name].level = 100
-    stage.run(2)
-    for name in "abcd":
-        stage[name].level = 0
-    stage.run(3)
-    assert "d" not in stage.room.speakers.slots
-    return stage
-
-
-@pytest.mark.parametrize("word", [HARD, SOFT])
-def test_the_first_syllable_is_heard_by_all(word: list[int]) -> None:
-    stage = _waiting_speaker()
-    for name in "abc":
-        stage[name].level = None  # their DTX sends nothing meanwhile
-    stage["d"].levels = [*word, *[100] * (50 - len(word))]
-    stage.run(1)
-    heard = stage["listener"].got
-    assert len(heard) >= 50 - sum(level < AUDIBLE for level in word)
-    assert len({packet.ssrc for packet in heard}) == 1
-    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in pairwise(heard))
-    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(heard)} == {960}
-
-
-def test_a_word_s_beginning_does_not_overlap_what_the_slot_sent_just_before() -> None:
-    """The three are silent but send on: what the slot takes over goes behind their last packet."""
-    stage = _waiting_speaker()
-    before = {packet.ssrc: packet for packet in stage["listener"].got}
-    stage["d"].levels = [*SOFT, *[100] * 41]
-    stage.run(1)
-    slot = 100 + stage.room.speakers.slots.index("d")
-    stream = [before[slot], *(packet for packet in stage["listener"].got if packet.ssrc == slot)]
-    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in pairwise(stream))
-    assert all((b.timestamp - a.timestamp) & 0xFFFFFFFF >= 960 for a, b in pairwise(stream))
-
-
-def test_what_was_said_without_the_floor_is_not_heard_afterwards() -> None:
-    stage = Stage("a", "b")
-    stage.room.set_floor(["b"], stage.now)
-    stage["a"].level = 110
-    stage.run(1)
-    stage.room.set_floor(None, stage.now)
-    stage.run(0.1)
-    assert stage["b"].heard() == 5
-
-
-def test_a_voice_that_comes_back_to_a_slot_is_not_heard_twice() -> None:
-    stage = Stage("a", "b")
-    stage["a"].level = 110
-    stage.run(1)
-    stage.room.speakers.choose([], stage.now)
-    for person in stage.people.values():
-        stage.room.arrange(person.participant, stage.now)
-    stage.run(0.2)
-    assert stage["b"].heard() == 10
-
-
-def test_who_comes_into_the_room_hears_a_speaker_from_now_on() -> None:
-    stage = Stage("a", "b")
-    stage["a"].level = 110
-    stage.run(1)
-    late = stage.people["c"] = Person("c", 9, stage.port, stage.now)
-    stage.room.enter(late.participant, stage.now)
-    late.participant.move(late.address, stage.now)
-    late.participant.secured()
-    stage.room.arrange(late.participant, stage.now)
-    stage.run(0.2)
-    assert late.heard() == 10
-
-
 # ---- cut off -------------------------------------------------------------------------------------------------------
 
 
@@ -389,7 +309,7 @@ def test_who_is_cut_off_costs_nothing_and_comes_back_with_a_key_frame_to_the_sam
     assert who.state == "lost"
     stage.run(10)
     assert stage["b"].got == []
-    who.consent.heard(stage.now)
+    who.path.consent.heard(stage.now)
     who.look(stage.now)
     assert who.state == "connected"
     stage.run(1)
@@ -432,42 +352,12 @@ def test_a_sink_hears_all_who_hold_the_floor() -> None:
     for name in "abcde":
         stage[name].level = 100
     stage.room.set_floor(["a", "b", "c", "d"], stage.now)
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     stage.run(1)
     assert {name: sink.voices.count(name) for name in "abcde"} == {"a": 50, "b": 50, "c": 50, "d": 50, "e": 0}
-    stage.room.remove_sink(sink, stage.now)
+    stage.room.screening.end(sink, stage.now)
     stage.run(1)
     assert len(sink.voices) == 200
-
-
-def test_a_sink_sees_one_unbroken_programme() -> None:
-    stage, sink = Stage("a", "b"), Sink()
-    stage["a"].camera = stage["b"].camera = True
-    stage["a"].level, stage["b"].level = 110, 0
-    stage.run(3)
-    stage.room.add_sink(sink, stage.now)
-    stage.run(3)
-    stage["a"].level, stage["b"].level = 0, 110
-    stage.run(6)
-    stage["a"].screen = True
-    stage.run(2)
-    assert sink.programme == [("a", "camera"), ("b", "camera"), ("a", "screen")]
-    assert len(sink.pictures) > 450
-    assert Vp8.parse(sink.pictures[0][0]).key_frame
-    numbers = [sequence for _, _, sequence in sink.pictures]
-    assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(numbers))
-    times = [timestamp for _, timestamp, _ in sink.pictures]
-    assert all(0 < (b - a) & 0xFFFFFFFF < 90_000 for a, b in pairwise(times))
-    told = [(e.source, e.kind) for e in stage.events if isinstance(e, ProgrammeChanged)]
-    assert told == [("a", "camera"), ("b", "camera"), ("a", "screen")]
-
-
-def test_a_recorded_picture_has_a_key_frame_every_ten_seconds() -> None:
-    stage, sink = Stage("a"), Sink()
-    stage["a"].camera = True
-    stage.room.add_sink(sink, stage.now)
-    stage.run(3 * KEY_FRAME_EVERY + 1)
-    assert sum(Vp8.parse(payload).key_frame for payload, _, _ in sink.pictures) in (4, 5)
 
 
 def test_speaking_is_told_when_it_changes_and_not_more() -> None:

@@ -98,7 +98,7 @@ def test_what_is_lost_on_the_way_down_is_sent_again_in_its_codec() -> None:
     to.picture.show(screen.feed(1, 0.0))
     forwarder.forward(screen.feed(5, 0.1, key=True), 0.1)
     sent = to.read(port)
-    assert forwarder.retransmit(to.picture, [sent[2].sequence], 0.2) == 1
+    assert forwarder.rtx.answer(to.picture, [sent[2].sequence], 0.2) == 1
     (again,) = to.read(port)
     assert (again.payload_type, again.payload[2:]) == (VP9_RTX, sent[2].payload)
 
@@ -197,7 +197,7 @@ def test_a_screen_is_shared_in_vp9_until_somebody_comes_who_cannot_be_shown_it(
     stage.room.enter(old.participant, stage.now)
     old.participant.changed = lambda who, state, why: stage.room.arrange(who, stage.now)
     old.participant.move(old.address, stage.now)
-    old.participant.consent.heard(stage.now)
+    old.participant.path.consent.heard(stage.now)
     old.participant.secured()
     stage.show("d", "a", kind="screen")
     assert obey(stage, 2)[-1:] == ["vp8"]
@@ -230,7 +230,7 @@ def test_a_recorder_gets_it_without_asking_for_key_frames_and_costs_a_link_what_
     stage["a"].screen = True
     stage.room.show(stage["b"].participant, [Want(slot=0, source="a", kind="screen", width=1920)], stage.now)
     sink = Sink()
-    stage.room.add_sink(sink, stage.now)
+    stage.room.screening.begin(sink, stage.now)
     obey(stage, 3)
     before = stage["a"].plis
     obey(stage, 25)
@@ -238,5 +238,5 @@ def test_a_recorder_gets_it_without_asking_for_key_frames_and_costs_a_link_what_
     assert len(sink.pictures) > 1000
     assert Vp9.parse(sink.pictures[0][0]).key_frame
     assert all((b[2] - a[2]) & 0xFFFF == 1 for a, b in pairwise(sink.pictures))
-    (demand,) = stage["b"].participant.demands
+    (demand,) = stage["b"].participant.view.demands
     assert [option.rate for option in demand.options] == [round(260_000 * 1.03)], "though 360 kbit/s come"

@@ -91,7 +91,7 @@ def _record(folder: Path, voice: Way, camera: Way, first_report: float, begins: 
         stage.now = now = start + at
         if tape is None and at >= begins:
             tape = Tape(Segment(folder, "r1", now, WALL), stage)
-            stage.room.add_sink(tape, now)
+            stage.room.screening.begin(tape, now)
         if isinstance(what, bytes):
             arrived = uplink.receive(what, now)
             if arrived is not None:

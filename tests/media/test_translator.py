@@ -9,10 +9,11 @@ from pathlib import Path
 import av
 import pytest
 
+from server.media.programme import SEEK_EVERY
 from server.media.protocol import Codec
 from server.media.recording.frames import Frame
 from server.media.recording.segment import Segment
-from server.media.recording.translator import EVERY, KEY_FRAME_EVERY, MOST_PIXELS, Translated, Translator
+from server.media.recording.translator import EVERY, MOST_PIXELS, Translated, Translator
 from tests.media.material import (
     BLUE,
     GREEN,
@@ -117,6 +118,6 @@ def test_it_has_places_to_seek_to_that_nobody_sent() -> None:
     made = list(_all(Translator(), vp9_pictures([GREEN] * 120), EVERY + 0.001))
     assert len(made) == 120
     keys = [one.arrival for one in made if one.frame.key_frame]
-    assert keys == pytest.approx([0.0, KEY_FRAME_EVERY, 2 * KEY_FRAME_EVERY], abs=EVERY + 0.1)
+    assert keys == pytest.approx([0.0, SEEK_EVERY, 2 * SEEK_EVERY], abs=EVERY + 0.1)
     assert {(one.frame.width, one.frame.height) for one in made if one.frame.key_frame} == {(320, 180)}
     assert all(one.frame.data[0] & 1 != one.frame.key_frame for one in made), "as VP8 itself says (RFC 6386 §9.1)"

@@ -44,11 +44,11 @@ def test_what_a_voice_takes_of_a_link() -> None:
 def test_lowered_at_once_and_raised_after_a_while() -> None:
     voice = VoiceForm()
     voice.step(60_000, 0.0)
-    assert voice.form == (16, 40)
+    assert voice.present == (16, 40)
     voice.step(5e6, 1.0)
     voice.step(5e6, RAISED_AFTER)
-    assert voice.form == (16, 40)
+    assert voice.present == (16, 40)
     voice.step(60_000, RAISED_AFTER + 0.5)
     voice.step(5e6, RAISED_AFTER + 1.0)
     voice.step(5e6, 2 * RAISED_AFTER + 1.0)
-    assert voice.form == USUAL
+    assert voice.present == USUAL

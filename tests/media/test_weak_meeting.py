@@ -97,7 +97,7 @@ def test_the_ladder_steps_down_within_two_seconds_and_up_within_fifteen(rate: fl
     """What the page is told; one picture that becomes smaller is still good (`ladder`)."""
     meeting = WeakMeeting(Link(100e6, delay=0.02))
     meeting.run(8)
-    ladder = meeting.stage.people[1].ladder
+    ladder = meeting.stage.people[1].view.ladder
     assert (ladder.rung, ladder.quality) == ("full", "good")
     meeting.link.rate, meeting.link.loss, meeting.link.queue_bytes = rate, loss, max(rate * 0.3 / 8, QUEUE)
     meeting.run(2)
@@ -119,8 +119,8 @@ def test_at_the_edge_of_one_picture_the_word_stays_and_pictures_seldom_change(ra
     words, choices = set(), []
     for _ in range(50):
         meeting.run(1)
-        words.add(person.ladder.quality)
-        choices.append([(option.rid, option.cap) for option in person.allocation.choice.values()])
+        words.add(person.view.ladder.quality)
+        choices.append([(option.rid, option.cap) for option in person.view.allocation.choice.values()])
     assert words == {"good"}
     assert sum(before != after for before, after in pairwise(choices)) <= 10, "at most one in five seconds"
     assert all(cap != STILL for choice in choices for _, cap in choice)

@@ -331,7 +331,7 @@ class WeakMeeting:
         self._random = random.Random(seed)
         self.sent = 0
         stage = self.stage
-        stage.room.remove_sink(stage.room.sinks[0], stage.now)
+        stage.room.screening.end(stage.room.sinks[0], stage.now)
         stage.people.pop().close("left")
         stage.people[0].link.protect_rtcp = bytes  # type: ignore[method-assign] # to be read here
         stage.room.show(stage.people[0], [], stage.now)
@@ -383,14 +383,14 @@ class WeakMeeting:
         stage.now += STEP
         now = stage.now
         for data in self.sender.packets(now):
-            stage.switch.paths.datagram(data, stage.people[0].address, now)
+            stage.switch.paths.datagram(data, stage.people[0].path.address, now)
         while self._answers and self._answers[0][0] <= now:
-            stage.switch.paths.datagram(self._answers.pop(0)[1], stage.people[1].address, now)
+            stage.switch.paths.datagram(self._answers.pop(0)[1], stage.people[1].path.address, now)
         stage.switch.paths.burst_ended(now)
         if now - self._ticked >= 0.1:
             self._ticked = now
             for person in stage.people:
-                person.consent.heard(now)
+                person.path.consent.heard(now)
             stage.switch.tick(now, now)
         for event in stage.events:
             if getattr(event, "participant", "") == "p0":
@@ -401,7 +401,7 @@ class WeakMeeting:
         self.receiver.step(now)
 
     def _send(self, now: float) -> None:
-        people = {person.address: person for person in self.stage.people}
+        people = {person.path.address: person for person in self.stage.people}
         for batch, segment, to, _ in self.stage.port.batches:
             for start in range(0, len(batch), segment):
                 data = batch[start : start + segment]

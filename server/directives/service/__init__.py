@@ -17,7 +17,7 @@ from server.directives.service.calling import (
 )
 from server.directives.service.carried import carried_on
 from server.directives.service.checks import before_issue, check_before_issue, check_stored
-from server.directives.service.deciding import decisions
+from server.directives.service.deciding import Further, ToJudge, answers_to_judge, decisions, further_to_decide
 from server.directives.service.drafts import attach, create_draft, delete_draft, detach, edit_draft, reachable
 from server.directives.service.edxml_answer import answer_edxml_recall, refuse_edxml
 from server.directives.service.edxml_in import check_open, take_edxml
@@ -27,21 +27,18 @@ from server.directives.service.edxml_status import status_of_delivery, status_of
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.hand_back import hand_back
 from server.directives.service.issue import create_and_issue, issue, submit
+from server.directives.service.late_lists import late, late_page
 from server.directives.service.numbers import declare_gap, gaps_of
+from server.directives.service.outbox import drafts, issued, outbox, waiting
 from server.directives.service.overview import Tile, Worst, overview
 from server.directives.service.posts import name_holders, posts_of
 from server.directives.service.problems import DraftError, schedule_problem
 from server.directives.service.reading import (
     download,
-    drafts,
-    issued,
-    late,
     may_watch_board,
     open_delivery,
     open_directive,
-    outbox,
     place_of_file,
-    waiting,
 )
 from server.directives.service.receive import arrived, questions_to_us, register, report, return_delivery, see
 from server.directives.service.received import due_first, inbox, unread
@@ -66,16 +63,19 @@ from server.directives.service.withdraw import answer_recall, recall, waive
 __all__ = [
     "Confirmed",
     "DraftError",
+    "Further",
     "Reading",
     "Show",
     "Standing",
     "Tile",
+    "ToJudge",
     "View",
     "Worst",
     "accept",
     "acknowledge_alarms",
     "answer_edxml_recall",
     "answer_recall",
+    "answers_to_judge",
     "arrived",
     "ask_extension",
     "assign",
@@ -107,6 +107,7 @@ __all__ = [
     "due_first",
     "edit_draft",
     "edxml_of",
+    "further_to_decide",
     "gaps_of",
     "hand_back",
     "inbox",
@@ -115,6 +116,7 @@ __all__ = [
     "issued",
     "keep_spoken",
     "late",
+    "late_page",
     "may_watch_board",
     "my_alarms",
     "name_holders",

@@ -7,6 +7,7 @@ late depends on working time; they are few, because they end with the registrati
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -54,29 +55,45 @@ def late_counts(tx: Transaction, who: Principal, policy: Policy) -> Counter[int]
     return late_rows(tx, who, policy, 0).by_unit
 
 
-def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> LateRows:
-    """Overdue deliveries of what the person's unit issued; at most `most` as rows."""
-    dated = sa.and_(
+def past_deadline(tx: Transaction, who: Principal) -> sa.ColumnElement[bool]:
+    """Deliveries of what the person's unit issued that were registered, and whose deadline has passed."""
+    return sa.and_(
         v.issuer_id == who.unit_id,
         at(Stage.WORKING),
         v.role != RecipientRole.INFO.value,
         v.deadline < tx.now,
         v.extension_asked_at.is_(None),
     )
+
+
+def late_to_confirm(tx: Transaction, who: Principal, policy: Policy) -> list[tuple[Any, Any]]:
+    """Overdue rows of `BOTH` with `due`, of what the person's unit issued: to be registered or given up."""
+    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, at(Stage.WAITING))
+    judged = [(row, *standing.of(policy, row, tx.now)) for row in rows]
+    return [(row, due) for row, due, timeliness in judged if timeliness is Timeliness.OVERDUE]
+
+
+def late_by_unit(
+    tx: Transaction, who: Principal, confirm: Sequence[tuple[Any, Any]]
+) -> tuple[Counter[int], Counter[int]]:
+    """How many overdue deliveries there are by unit, and how many exercises; `confirm` is `late_to_confirm`."""
     unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
-    count = sa.select(unit, v.exercise, sa.func.count().label("late")).where(dated).group_by(unit, v.exercise)
-    groups = tx.all(count)
-    by_unit = Counter({row.unit: int(row.late) for row in groups if not row.exercise})
-    exercises = sum(int(row.late) for row in groups if row.exercise)
+    count = sa.select(unit, v.exercise, sa.func.count().label("late")).where(past_deadline(tx, who))
+    real, exercises = Counter[int](), Counter[int]()
+    for row in tx.all(count.group_by(unit, v.exercise)):
+        (exercises if row.exercise else real)[row.unit] += int(row.late)
+    for row, _due in confirm:
+        (exercises if row.exercise else real)[row.unit_id] += 1
+    return real, exercises
+
+
+def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> LateRows:
+    """Overdue deliveries of what the person's unit issued; at most `most` as rows."""
+    dated, found = past_deadline(tx, who), late_to_confirm(tx, who, policy)
+    by_unit, exercises = late_by_unit(tx, who, found)
     first = rows_of(tx, v.deadline, most, dated, v.exercise.is_(False)) if most else []
     if most and exercises:
         first += rows_of(tx, v.deadline, most, dated, v.exercise.is_(True))
-    found = [(row, row.deadline) for row in first]
-    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, at(Stage.WAITING))
-    for row in rows:
-        due, timeliness = standing.of(policy, row, tx.now)
-        if timeliness is Timeliness.OVERDUE:
-            by_unit[row.unit_id] += not row.exercise
-            exercises += row.exercise
-            found.append((row, due))
-    return LateRows(sorted(found, key=lambda pair: (pair[0].exercise, pair[1]))[:most], by_unit, exercises)
+    found += [(row, row.deadline) for row in first]
+    found.sort(key=lambda pair: (pair[0].exercise, pair[1]))
+    return LateRows(found[:most], by_unit, exercises.total())

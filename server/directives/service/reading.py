@@ -1,4 +1,4 @@
-"""What people see: drafts, outbox, one directive with its delivery or its board."""
+"""What people see of one directive: its draft, its delivery to them, or its board."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import DocumentType, Urgency
 from server.directives.model import (
     attachment_table,
     directive_table,
@@ -20,13 +19,12 @@ from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, delivery_to_us, directive_of_ours, v
+from server.directives.service.addressees import addressees
 from server.directives.service.answers import tallies
 from server.directives.service.assemble import attachment_shape, changes_of, delivery_shape, directive_shape
 from server.directives.service.branches import View, branches_of, units_read
 from server.directives.service.called import calls_about
-from server.directives.service.lateness import late_rows
 from server.directives.service.problems import no_directive
-from server.directives.service.received import received_line
 from server.directives.service.relations import chain
 from server.directives.service.whom_to_call import out_of_reach
 from server.directives.shapes import (
@@ -35,10 +33,7 @@ from server.directives.shapes import (
     Delivery,
     Directive,
     FilePlace,
-    Late,
     Opened,
-    Outbox,
-    SentLine,
 )
 from server.errors import NotFoundError
 from server.http.i18n import _
@@ -46,71 +41,8 @@ from server.store import Transaction
 from server.store.many import among
 from server.units import service as units
 
-PAGE = 50
 MOST_BARS = 300
 """A board of more recipients shows who held the ball only on each delivery's own page."""
-
-
-def waiting(tx: Transaction, unit_id: int) -> int:
-    """Drafts that wait for the leader."""
-    mine = sa.and_(d.unit_id == unit_id, d.state == DirectiveState.WAITING.value)
-    return int(tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(mine)).scalar_one())
-
-
-def drafts(tx: Transaction, who: Principal) -> list[SentLine]:
-    """The unit's drafts, for those who write them, the last changed first."""
-    if not who.may(Permission.DRAFT_DIRECTIVE):
-        return []
-    mine = sa.and_(d.unit_id == who.unit_id, d.state != DirectiveState.ISSUED.value)
-    rows = tx.all(sa.select(directive_table).where(mine).order_by(d.changed_at.desc()))
-    return [_sent_line(row, Counts()) for row in rows]
-
-
-def issued(tx: Transaction, who: Principal, policy: Policy, most: int = PAGE, page: int = 1) -> list[SentLine]:
-    """What the unit issued with its counts, newest first, `most` on a page."""
-    who.require(Permission.FOLLOW_DIRECTIVE)
-    mine = sa.and_(d.unit_id == who.unit_id, d.state == DirectiveState.ISSUED.value)
-    newest = sa.select(directive_table).where(mine).order_by(d.issued_at.desc(), d.id.desc())
-    rows = tx.all(newest.limit(most).offset((page - 1) * most))
-    counts = standing.counts_of(tx, policy, {row.id: row for row in rows})
-    return [_sent_line(row, counts[row.id]) for row in rows]
-
-
-def outbox(tx: Transaction, who: Principal, policy: Policy, page: int = 1) -> Outbox:
-    """The unit's drafts, and a page of what it issued."""
-    lines = issued(tx, who, policy, page=page)
-    mine = sa.and_(d.unit_id == who.unit_id, d.state == DirectiveState.ISSUED.value)
-    total = tx.execute(sa.select(sa.func.count()).select_from(directive_table).where(mine)).scalar_one()
-    return Outbox(drafts=drafts(tx, who), issued=lines, pages=max(1, -(-total // PAGE)))
-
-
-def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
-    """Overdue deliveries of what the unit issued: `most` of them, exercises last, and counts without exercises."""
-    rows = late_rows(tx, who, policy, most)
-    names = units.units_by_ids(tx, [row.unit_id for row, _due in rows.first])
-    lines = [
-        received_line(tx, policy, row, names[row.unit_id].name, names[row.unit_id].name) for row, _due in rows.first
-    ]
-    return Late(lines=lines, more=rows.total - len(lines), by_unit=dict(rows.by_unit))
-
-
-def _sent_line(row: Any, counts: Counts) -> SentLine:
-    return SentLine(
-        directive=row.id,
-        state=DirectiveState(row.state),
-        number_text=row.number_text or "",
-        kind=DocumentType(row.kind),
-        subject=row.subject,
-        urgency=Urgency(row.urgency),
-        deadline=row.deadline,
-        issued_at=row.issued_at,
-        changed_at=row.changed_at,
-        revision=row.revision,
-        counts=counts,
-        exercise=row.exercise,
-        scheduled_at=row.scheduled_at,
-        schedule_problem=row.schedule_problem or "",
-    )
 
 
 def open_directive(
@@ -126,7 +58,8 @@ def open_directive(
         shown = directive_shape(tx, row)
         if own.state is State.RECALLED:  # the unit has destroyed its copy: it knows of the document, not what it says
             shown = msgspec.structs.replace(shown, body="", attachments=[], questions=[])
-        return Opened(directive=shown, delivery=own, chain=chain(tx, who, directive_id))
+        others = addressees(tx, policy, row, own.role)
+        return Opened(directive=shown, delivery=own, addressees=others, chain=chain(tx, who, directive_id))
     directive_of_ours(tx, who, directive_id)
     if row.state != DirectiveState.ISSUED:
         if not who.may(Permission.DRAFT_DIRECTIVE):

@@ -8,7 +8,6 @@ registration, and are looked at one by one. All others are ordered by the databa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,20 +21,15 @@ from server.directives.service import standing
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.assemble import delivery_shape
 from server.directives.service.lateness import LISTED, at, rows_of
+from server.directives.service.places import NEVER, Key, key_of, place_of
 from server.directives.shapes import Inbox, ReceivedLine
 from server.store import Transaction
 from server.units import service as units
 
 PAGE = 100
-NEVER = datetime.max.replace(tzinfo=UTC)
-"""Where the order needs a date, of what is due at no date: last."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _MOST_SEQ = 2**31 - 1
 _JUDGED = (v.id, v.state, v.role, v.deadline, v.sent_at, v.registered_at, v.recall_asked_at, v.extension_asked_at)
 _DUE = sa.select(*_JUDGED, v.reported_at, d.urgency).join(directive_table, d.id == v.directive_id)
-Key = tuple[datetime, int]
-"""When a delivery is due, and its id."""
 
 
 def inbox(
@@ -59,9 +53,9 @@ def inbox(
         rows = rows_of(tx, v.seq.desc(), most + 1, *wanted, *behind)
         places = [f"{row.seq}.{row.id}" for row in rows]
     else:
-        keys = _open(tx, policy, _wanted(who, (), mine), _key(after), most + 1)
+        keys = _open(tx, policy, _wanted(who, (), mine), key_of(after), most + 1)
         rows = _rows(tx, keys)
-        places = [_place(key) for key in keys]
+        places = [place_of(key) for key in keys]
     total = int(tx.execute(sa.select(sa.func.count()).select_from(delivery_table).where(*wanted)).scalar_one())
     following = places[most - 1] if len(rows) > most else ""
     return Inbox(deliveries=_lines(tx, who, policy, rows[:most]), total=total, next=following)
@@ -81,8 +75,15 @@ def unread(tx: Transaction, unit_id: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recipient: str) -> ReceivedLine:
-    """A row of `lateness.rows_of`, between these two units."""
+def received_line(
+    tx: Transaction,
+    policy: Policy,
+    row: Any,
+    issuer: str,
+    recipient: str,
+    changes: Sequence[Any] | None = None,
+) -> ReceivedLine:
+    """A row of `lateness.rows_of`, between these two units; with `changes`, its history, who held it when."""
     return ReceivedLine(
         directive=row.directive_id,
         number_text=row.number_text,
@@ -90,7 +91,7 @@ def received_line(tx: Transaction, policy: Policy, row: Any, issuer: str, recipi
         subject=row.subject,
         unit_name=issuer,
         urgency=Urgency(row.urgency),
-        delivery=delivery_shape(tx, policy, row, recipient),
+        delivery=delivery_shape(tx, policy, row, recipient, changes=changes),
         exercise=row.exercise,
     )
 
@@ -128,15 +129,3 @@ def _rows(tx: Transaction, keys: Sequence[Key]) -> list[Any]:
 def _lines(tx: Transaction, who: Principal, policy: Policy, rows: Sequence[Any]) -> list[ReceivedLine]:
     names = units.units_by_ids(tx, [row.issuer_id for row in rows])
     return [received_line(tx, policy, row, names[row.issuer_id].name, who.acting.unit_name) for row in rows]
-
-
-def _place(key: Key) -> str:
-    """A key as it stands in an address: microseconds since 1970."""
-    return f"{(key[0] - _EPOCH) // _MICROSECOND}.{key[1]}"
-
-
-def _key(place: str) -> Key | None:
-    if not place:
-        return None
-    moment, _dot, delivery = place.partition(".")
-    return _EPOCH + min(int(moment) * _MICROSECOND, NEVER - _EPOCH), int(delivery)

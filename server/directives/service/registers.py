@@ -82,27 +82,29 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
     if query.register == OUT:
         found = sa.select(d.number.label("entry"), d.id.label("directive"))
         found = found.where(d.unit_id == who.unit_id, d.year == year, d.number.is_not(None))
-        return found.where(d.exercise.is_(query.exercise), *_said(tx, query, directive_words, d.id, d.search_exact))
+        return found.where(
+            d.exercise.is_(query.exercise), *said(tx, query.words, directive_words, d.id, d.search_exact)
+        )
     received = sa.select(v.registry_number.label("entry"), v.id.label("delivery"), _NOTHING.label("document"))
     mine = sa.and_(v.unit_id == who.unit_id, v.registry_year == year, v.registry_number.is_not(None))
     received = received.join(directive_table, v.directive_id == d.id).where(mine, v.exercise.is_(query.exercise))
-    received = received.where(*_said(tx, query, directive_words, d.id, d.search_exact))
+    received = received.where(*said(tx, query.words, directive_words, d.id, d.search_exact))
     if query.exercise:  # the exchange knows none
         return received
     exchanged = sa.select(e.registry_number, _NOTHING, e.id).where(
         e.unit_id == who.unit_id,
         e.registry_year == year,
         e.registry_number.is_not(None),
-        *_said(tx, query, edxml_words, e.id, e.search_exact),
+        *said(tx, query.words, edxml_words, e.id, e.search_exact),
     )
     return sa.select(sa.union_all(received, exchanged).subquery())
 
 
-def _said(
-    tx: Transaction, query: RegisterQuery, index: FullText, key: sa.Column[Any], text: sa.Column[Any]
+def said(
+    tx: Transaction, typed: str, index: FullText, key: sa.Column[Any], text: sa.Column[Any]
 ) -> list[sa.ColumnElement[bool]]:
-    """That all words of the query occur; where diacritics count, they are looked for in `text`."""
-    wanted = terms(query.words)
+    """That all words that were typed occur; where diacritics count, they are looked for in `text`."""
+    wanted = terms(typed)
     matches = index.matches(tx, [word for _exactly, word in wanted])
     found: list[sa.ColumnElement[bool]] = [] if matches is None else [key.in_(matches)]
     return found + [text.like(like(word), escape="\\") for exactly, word in wanted if exactly or not words(word)]

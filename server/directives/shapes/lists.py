@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from server.directives.documents import DocumentType
 from server.directives.shapes.views import ReceivedLine, SentLine
 
 
@@ -13,6 +16,27 @@ class Late(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[ReceivedLine]
     more: int
     by_unit: dict[int, int]
+
+
+class LateUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """How many overdue deliveries a unit has, exercises aside."""
+
+    unit: int
+    name: str
+    late: int
+
+
+class LatePage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of what is overdue, the longest first, exercises last; each line with who held it when.
+
+    `total` of all pages; `units` are all that owe something, most late first. `next` asks for the following page, if
+    there is one.
+    """
+
+    lines: list[ReceivedLine]
+    total: int
+    units: list[LateUnit]
+    next: str = ""
 
 
 class ToDecide(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +101,28 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
+class OutboxQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of what was issued, 50 each: all, or what somebody is `late` with, is of a `kind`, and holds `words`.
+
+    Words are found as in the registers. With a filter there are no drafts.
+    """
+
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    late: bool = False
+    kind: DocumentType | None = None
+    words: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything may be left out."""
+        return self.late or self.kind is not None or bool(self.words)
+
+
 class Outbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Drafts and what was issued."""
+    """Drafts, on the first page, and a page of what was issued; `total` of all pages."""
 
     drafts: list[SentLine]
     issued: list[SentLine]
+    page: int = 1
     pages: int = 1
+    total: int = 0

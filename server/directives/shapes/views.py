@@ -293,6 +293,15 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     returns: list[Returned] = []
 
 
+class Addressee(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipient as the others see it: `state` is there for the lead, of those who assist it."""
+
+    unit: int
+    name: str
+    role: RecipientRole
+    state: State | None = None
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """A document of a chain: what it is to the document `related` of the same chain."""
 
@@ -342,12 +351,13 @@ class SentLine(msgspec.Struct, frozen=True, kw_only=True):
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A directive as its reader may see it: a recipient's own delivery, or the issuer's board with all answers.
 
-    `board` may be a part of the deliveries; `states` are those of all, each once. `unreachable` counts the recipients
-    whom neither a page nor a call tells.
+    `addressees` are all recipients as this one sees them. `board` may be a part of the deliveries; `states` are those
+    of all, each once. `unreachable` counts the recipients whom neither a page nor a call tells.
     """
 
     directive: Directive
     delivery: Delivery | None = None
+    addressees: list[Addressee] = []
     board: list[Delivery] | None = None
     branches: list[Branch] = []
     counts: Counts | None = None

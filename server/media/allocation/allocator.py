@@ -6,8 +6,8 @@ even one picture moves, the first wish gets a still picture every few seconds; b
 
 Lowering is done at once, raising waits: for `HOLD` after the last change, twice as long when a raise proved too much,
 and shortly while no picture moves or a new wish is young, because at first little is known of the link. What proved too
-much is not tried again for `CALM`, unless the link carries clearly more. A picture goes on moving through a `DIP`: an
-estimate that is low only until a queue has drained.
+much is not tried again until it is `FORGIVEN_AFTER` a while, unless the link carries clearly more. A picture goes on
+moving through a `DIP`: an estimate that is low only until a queue has drained.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ YOUNG = 6.0  # s
 MUCH_MORE = 4.0  # times the budget of the last change: another link
 RAISE_FAILED = 10.0  # s after a raise in which having to lower again means that it was too much
 ANOTHER_LINK = 0.5  # share of what it carried before a raise, below which that is not to blame
-CALM = 60.0  # s without such a failure after which the hold is `HOLD` again
+FORGIVEN_AFTER = 60.0  # s without such a failure after which the hold is `HOLD` again
 CLEARLY_MORE = 1.25  # times the budget of a raise that proved too much
 JUST_LESS = 0.95
 DIP = 1.7  # times the budget that the least of all moving pictures may cost
@@ -154,7 +154,7 @@ class Allocation:
                 self._raised, self._raised_with, self._carried = now, budget * HEADROOM, cost(kept)
                 self._budget = budget
                 self._set(better, now)
-            elif now - self._failed > CALM:
+            elif now - self._failed > FORGIVEN_AFTER:
                 self._hold = HOLD
         else:
             self.choice = kept
@@ -186,7 +186,7 @@ class Allocation:
 
     def _bounded(self, budget: float, now: float) -> float:
         """Of a raise's budget what has not just proved too much."""
-        known = now - self._failed < CALM and budget < CLEARLY_MORE * self._tried
+        known = now - self._failed < FORGIVEN_AFTER and budget < CLEARLY_MORE * self._tried
         return min(budget, JUST_LESS * self._too_much) if known else budget
 
     def _held(self, kept: Choice, budget: float, now: float) -> float:

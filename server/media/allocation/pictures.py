@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 from server.media.allocation import layers
 from server.media.allocation.allocator import ALL, STILL, TOLERANCE, Choice, Demand, Option, cost
+from server.media.allocation.dynacast import LayerSwitch
 from server.media.allocation.layers import Layer
+from server.media.allocation.view import View
 from server.media.inward.source import Source
+from server.media.inward.uplink import Uplink
 from server.media.outward.slots import Segment, Slot
-from server.media.participant import PICTURES, Participant
 from server.media.protocol import Picture, Want
-from server.media.terms import Codec
+from server.media.terms import PICTURES, Codec, Kind
 
 STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
 LOOK_EVERY = 0.9  # s
@@ -25,13 +28,27 @@ STILL_SHOWN = 0.08  # s from the still's key frame until the slot is silent agai
 Named = tuple[str, Picture]  # whose picture of which kind
 
 
+class Viewer(Protocol):
+    """A participant, as far as pictures go: what it sends by `uplink` and was asked for, and what its slots show."""
+
+    uplink: Uplink
+    switches: dict[Picture, LayerSwitch]
+    allowed: frozenset[Kind]
+    pictures: list[Slot]
+    view: View
+
+    @property
+    def receiving(self) -> bool:
+        """Whether media can be sent to it now."""
+
+
 class Pictures:
     """`participants` is the room's table; `rank` of a picture is 0 for what is served first.
 
     `urgent` when somebody watches a layer that its sender was not asked for: `switch_layers` should not wait.
     """
 
-    def __init__(self, participants: Mapping[str, Participant], rank: Callable[[str, Picture], int]) -> None:
+    def __init__(self, participants: Mapping[str, Viewer], rank: Callable[[str, Picture], int]) -> None:
         self._participants = participants
         self._rank = rank
         self._switched_at = float("-inf")
@@ -41,10 +58,10 @@ class Pictures:
 
     # ---- from wishes to slots --------------------------------------------------------------------------------------
 
-    def arrange(self, participant: Participant, budget: float, now: float) -> None:
+    def arrange(self, participant: Viewer, budget: float, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
-        demands = participant.demands = self.demands(participant, now)
-        choice = participant.allocation.decide(demands, budget, now)
+        demands = participant.view.demands = self.demands(participant, now)
+        choice = participant.view.allocation.decide(demands, budget, now)
         by_slot = {demand.slot: demand for demand in demands}
         spare = max(0.0, budget - cost(choice))
         for slot in participant.pictures:
@@ -59,19 +76,19 @@ class Pictures:
                     slot.leave()
         self._keep_stills(participant, by_slot, choice, now)
         watched = frozenset(_watched(demands, choice))
-        if watched != participant.watched:
-            self.urgent |= any(not self._asked(*layer) for layer in watched - participant.watched)
-            participant.watched, self._changed = watched, True
+        if watched != participant.view.watched:
+            self.urgent |= any(not self._asked(*layer) for layer in watched - participant.view.watched)
+            participant.view.watched, self._changed = watched, True
 
     def _asked(self, owner: str, kind: Picture, rid: str) -> bool:
         """Whether its sender sends this layer, or was told to."""
         return rid in self._participants[owner].switches[kind].asked
 
     @staticmethod
-    def settled(participant: Participant, now: float) -> bool:
+    def settled(participant: Viewer, now: float) -> bool:
         """Whether it is shown the best of all that it wishes for, whole, and all of it arrives."""
-        for demand in participant.demands:
-            option, slot = participant.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
+        for demand in participant.view.demands:
+            option, slot = participant.view.allocation.choice.get(demand.slot), participant.pictures[demand.slot]
             source, segment = slot.showing, slot.segment
             if option is None or source is None or segment is None or slot.awaiting is not None:
                 return False
@@ -79,11 +96,11 @@ class Pictures:
                 return False
         return True
 
-    def demands(self, participant: Participant, now: float) -> list[Demand]:
+    def demands(self, participant: Viewer, now: float) -> list[Demand]:
         """The wishes that can be served, each with the ways to do so."""
         return [
             self._demand(want.source, want, participant.pictures[want.slot], now)
-            for want in participant.wants.values()
+            for want in participant.view.wants.values()
             if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
         ]
 
@@ -131,14 +148,14 @@ class Pictures:
         cap = next((cap for cap in (2, 1, 0) if rates[cap] <= most), None)
         return (source, cap) if cap is not None else (None, ALL)
 
-    def _keep_stills(self, participant: Participant, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
+    def _keep_stills(self, participant: Viewer, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
         stills = {number: option for number, option in choice.items() if option.cap == STILL}
-        participant.stills = {number: participant.stills.get(number, float("-inf")) for number in stills}
+        participant.view.stills = {number: participant.view.stills.get(number, float("-inf")) for number in stills}
         for number, option in stills.items():
-            slot, shown_at = participant.pictures[number], participant.stills[number]
+            slot, shown_at = participant.pictures[number], participant.view.stills[number]
             if slot.showing is not None and now - slot.began >= STILL_SHOWN:
                 slot.show(None)
-                participant.stills[number] = now
+                participant.view.stills[number] = now
             elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
                 owner, kind, _ = demands[number].wish
                 slot.show(self._source(owner, kind, option, slot, float("inf"), now)[0], 0)
@@ -153,7 +170,7 @@ class Pictures:
         live = sender.uplink.layers(kind, now)
         return max(live, key=lambda source: Layer(source.rid, source.width).expected_width, default=None)
 
-    def switch_layers(self, recorded: Named | None, now: float) -> list[tuple[Participant, Picture]]:
+    def switch_layers(self, recorded: Named | None, now: float) -> list[Named]:
         """Count together what is watched; gives the pictures whose senders are to be told what to send.
 
         What is `recorded` is sent in full. Where nothing has changed, once a second is enough: for what nobody wants.
@@ -163,7 +180,7 @@ class Pictures:
         self._changed, self.urgent, self._recorded, self._switched_at = False, False, recorded, now
         wanted: defaultdict[Named, set[str]] = defaultdict(set)
         for participant in self._participants.values():
-            for owner, kind, rid in participant.watched:
+            for owner, kind, rid in participant.view.watched:
                 wanted[owner, kind].add(rid)
         changed = []
         shared_in = self._screen_codec()
@@ -173,7 +190,7 @@ class Pictures:
                 rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
                 codec = shared_in if kind == "screen" and participant.uplink.can_send(shared_in) else "vp8"
                 if switch.update(frozenset(rids), now, codec):
-                    changed.append((participant, kind))
+                    changed.append((name, kind))
         return changed
 
     def _screen_codec(self) -> Codec:

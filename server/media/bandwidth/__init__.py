@@ -11,8 +11,8 @@ Inside, `history` is what was sent, `delay` and `loss` judge what came of it, `r
 It reads `estimate` (bit/s of bytes as told to `sent`), `loss` (share), `state`, `queueing_ms`, `throughput` (bit/s).
 """
 
-from server.media.bandwidth.estimator import BandwidthEstimator
+from server.media.bandwidth.estimator import QUEUED, BandwidthEstimator
 from server.media.bandwidth.probe import Probe
 from server.media.bandwidth.rate import START
 
-__all__ = ["START", "BandwidthEstimator", "Probe"]
+__all__ = ["QUEUED", "START", "BandwidthEstimator", "Probe"]

@@ -11,6 +11,7 @@ from server.media.bandwidth.probe import Probe, Prober
 from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Throughput
 from server.media.wire.twcc import read_report
 
+QUEUED = 40.0  # ms for which packets wait in a link: more, and loss is not inherent; what can be spared is not sent
 JUDGED_EVERY = 0.08  # s: feedbacks that come more often are taken together
 CALM_EVERY = 0.35  # s: those of a link on which nothing happens, and which was not found full of late
 SILENCE = 0.8  # s and two round trips without feedback on what was sent: the link is taken to be interrupted
@@ -21,7 +22,6 @@ _UNHEARD = 3  # batches that must wait for feedback before silence means somethi
 _LONGEST_RTT = 2.0  # s
 _RTT_SMOOTHING = 0.1
 _UNUSUAL = 0.05  # share of loss above the inherent with which nothing is increased
-_QUEUED = 40.0  # ms of queue with which loss is not inherent, and no probe is sent
 _RESTLESS = 10.0  # ms: on a link like this a cut may have been a false alarm
 
 
@@ -97,7 +97,7 @@ class BandwidthEstimator:
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
         self._throughput.add(octets, heard.arrival)
         delay.judge(octets)
-        loss.update(newest_sent, octets, history.received, history.lost, delay.waiting > _QUEUED)
+        loss.update(newest_sent, octets, history.received, history.lost, delay.waiting > QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
         if delay.mistaken:
             rate.restore()
@@ -134,7 +134,7 @@ class BandwidthEstimator:
 
     def probe(self, now: float, wanted: float) -> Probe | None:
         """What to send beside the media to find out whether `wanted` bit/s would fit; None for now."""
-        if self._before is not None or self._delay.waiting > _QUEUED:
+        if self._before is not None or self._delay.waiting > QUEUED:
             return None
         wanted = min(wanted, CEILING, self._loss.bound)
         return self._prober.due(now, self.estimate, wanted, self._delay.jitter)

@@ -15,7 +15,7 @@ FEWEST = 24  # packets that must have been sent in them to tell anything
 FEWEST_AT_FIRST = 6  # in the last look, for a first suspicion
 CROWDED = 0.4  # share that is missing; the air seldom takes so much, a full queue nearly always does
 SILENCE = 0.3  # s without any packet: an outage, of which nothing follows
-BELOW = 0.85  # of what comes, so that the queue drains
+DRAINING = 0.85  # of what comes, so that the queue drains
 LEAST = 40_000  # bit/s: a thin voice with its headers
 LASTS = 2.0  # s from the last sign
 GROWTH = 1.3  # a second, from then on
@@ -59,7 +59,7 @@ class Crowding:
             self._grow(now)
             return False
         self._seen_at = self._grown_at = now
-        target = max(LEAST, BELOW * rate)
+        target = max(LEAST, DRAINING * rate)
         lower = self.bound is None or target < self.bound
         if lower:
             self.bound = target

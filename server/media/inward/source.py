@@ -11,13 +11,15 @@ without holes. So each packet carries how much was left out before it, for each 
 from __future__ import annotations
 
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from server.media.inward.asking import KeyFrames, Losses
 from server.media.inward.reception import Reception
 from server.media.protocol import Kind
 from server.media.terms import Codec
-from server.media.wire.rtp import unwrap
+from server.media.wire.opus import RATE
+from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK, unwrap
 
 if TYPE_CHECKING:
     from server.media.outward.audience import Audience
@@ -41,7 +43,6 @@ _NOTHING_SKIPPED: Skipped = ((0, 0),) * (TOP_LAYER + 1)
 RATES_EVERY = 1.0  # s over which bit rates are counted
 FIRST_RATES = 0.25  # s until the first are known
 PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
-_TAG_BYTES = 16  # what SRTP adds (RFC 7714)
 
 STOPPED = 0.5  # s
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
@@ -118,7 +119,7 @@ class Source:
         self.is_video = kind != "microphone"
         self.codec: Codec = codec  # of pictures
         self.has_numbers = self.is_video and codec == "vp8"  # in its payload, which differ between slots
-        self.clock_rate = 90_000 if self.is_video else 48_000
+        self.clock_rate = VIDEO_CLOCK if self.is_video else RATE
         self.width = self.height = 0
         self.newest: Packet | None = None
         self.passed_on: Packet | None = None  # the newest that its slots have got
@@ -127,9 +128,7 @@ class Source:
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.changing: set[Slot] = set()
-        self.audiences: tuple[list[Audience], list[Slot]] | None = (
-            None  # of `slots`, None when that is to be found anew
-        )
+        self.audiences: tuple[list[Audience], list[Slot]] | None = None  # of `slots`; None: to be found anew
         self.rates = (0.0,) * (TOP_LAYER + 1)
         self.frame_rate = 0.0
         self.resumes = False  # whether its newest packet came after a pause, or is the first
@@ -181,6 +180,15 @@ class Source:
         self.last_arrival = packet.arrival
         self.fresh.append(packet)
         return True
+
+    def take_fresh(self, most: int | None) -> list[Packet]:
+        """The oldest fresh packets, which are passed on now."""
+        taken = self.fresh[:most]
+        del self.fresh[:most]
+        newest = max(taken, key=attrgetter("index"), default=None) if self.fresh else self.newest
+        if newest is not None and (self.passed_on is None or newest.index > self.passed_on.index):
+            self.passed_on = newest
+        return taken
 
     def recent(self, index: int) -> Packet | None:
         """The packet of this number, while it is remembered."""
@@ -249,7 +257,7 @@ class Source:
             if not packet.padding:
                 self.key_frames.goes_on(now)
         else:
-            self._counted[packet.tid] += len(packet.template) + _TAG_BYTES
+            self._counted[packet.tid] += len(packet.template) + SRTP_TAG
         self._counted_pictures += packet.starts
         self.top_layer = max(self.top_layer, packet.tid)
 
@@ -263,8 +271,8 @@ class Source:
         self._counted_since = now
 
     def since(self, first: int) -> list[Packet]:
-        """What is remembered from this number on, in order."""
-        end = first if self.newest is None else self.newest.index + 1
+        """What is remembered from this number on of what was passed on, in order."""
+        end = first if self.passed_on is None else self.passed_on.index + 1
         return [packet for index in range(max(first, end - len(self._ring)), end) if (packet := self.recent(index))]
 
     def live(self, now: float) -> bool:

@@ -10,6 +10,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from server.media.inward.uplink import OUR_SSRC, Uplink, UplinkPlan
 from server.media.joining import sdp
+from server.media.joining.bounds import Bounds
 from server.media.joining.sdp import Offer, Section
 from server.media.joining.sdp_answer import SlotStream, build_answer
 from server.media.outward.downlink import Downlink
@@ -18,7 +19,10 @@ from server.media.participant import Participant
 from server.media.protocol import AUDIO_SLOTS, VIDEO_SLOTS, Kind, SlotInfo
 from server.media.transport.dtls import DtlsLink, fingerprint
 from server.media.transport.ice import Address, Consent, Credentials
-from server.media.transport.policing import Allowance, Bounds
+from server.media.transport.paths import Path
+from server.media.transport.policing import Allowance
+from server.media.wire.opus import RATE
+from server.media.wire.rtp import VIDEO_CLOCK
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Negotiation:
             name,
             secrets.token_hex(8),
             room,
-            credentials,
+            Path(credentials, Consent(now, self._bounds.lost_after, self._bounds.closed_after), now),
             DtlsLink(self._certificate, list(offer.fingerprints), lambda data: self._send_to(participant, data)),
             Uplink(name, _plan(offer)),
             downlink,
@@ -79,13 +83,12 @@ class Negotiation:
             self._send,
             now,
             Allowance(now, self._bounds.uplink_mbit),
-            Consent(now, self._bounds.lost_after, self._bounds.closed_after),
         )
         return participant, answer, _infos(offer)
 
     def _send_to(self, participant: Participant, data: bytes) -> None:
-        if participant.address is not None:
-            self._send(data, participant.address)
+        if participant.path.address is not None:
+            self._send(data, participant.path.address)
 
 
 def _extension(offer: Offer, uri: str) -> int | None:
@@ -127,7 +130,7 @@ def _slots(sections: Iterable[Section], downlink: Downlink, streams: _Streams) -
         slot = Slot(
             number=number,
             payload_type=section.payload_type or 0,
-            clock_rate=90_000 if video else 48_000,
+            clock_rate=VIDEO_CLOCK if video else RATE,
             ssrc=streams.ssrc(),
             downlink=downlink,
             rtx_ssrc=rtx,

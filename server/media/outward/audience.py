@@ -14,23 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
-from server.media.outward.volley import MOST, Names, Octets
+from server.media.transport.volley import MOST_MESSAGES, Names, Octets
 
 if TYPE_CHECKING:
     from server.media.outward.downlink import Downlink
     from server.media.outward.runs import Columns
     from server.media.outward.slots import Segment, Slot
 
-_VOICE = [
+_FIELDS = [
     ("version", "u1"), ("marker", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"),
     ("extension", ">u4"), ("element", "u1"), ("transport", ">u2"), ("end", "u1"),
 ]  # fmt: skip
-VOICE = np.dtype(_VOICE)
-VIDEO = np.dtype([*_VOICE, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
+VOICE_HEADS = np.dtype(_FIELDS)
+VIDEO_HEADS = np.dtype([*_FIELDS, ("flags", ">u2"), ("picture", ">u2"), ("tl0", "u1")])
 
 
 class Audience:
-    """At most `MOST` members with one cap, one length of tag, one ledger and a downlink of their own each.
+    """At most `MOST_MESSAGES` members with one cap, one length of tag, one ledger and a downlink of their own each.
 
     A batch to them may hold `most` bytes.
 
@@ -40,9 +40,8 @@ class Audience:
 
     __slots__ = (
         "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "most", "names",
-        "numbered",
-        "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag", "timestamps",
-        "tl0s",
+        "numbered", "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag",
+        "timestamps", "tl0s",
     )  # fmt: skip
 
     def __init__(self, members: list[tuple[Slot, Segment]]) -> None:
@@ -86,7 +85,8 @@ class Audience:
         Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
         shape = (len(self), count)
-        head: NDArray[np.void] = np.ndarray(shape, VIDEO if self.numbered else VOICE, rows, 0, (rows.shape[1], stride))
+        kind = VIDEO_HEADS if self.numbered else VOICE_HEADS
+        head: NDArray[np.void] = np.ndarray(shape, kind, rows, 0, (rows.shape[1], stride))
         before = self.ledger.tcc[self.rows]
         head["marker"] = run.markers | self.payload_types
         head["sequence"] = run.numbers + self.sequences
@@ -126,6 +126,8 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
             found[segment.cap, to.tag_bytes, wide, id(to.ledger), times[id(to)]].append((slot, segment))
             times[id(to)] += 1
     together = [
-        Audience(members[start : start + MOST]) for members in found.values() for start in range(0, len(members), MOST)
+        Audience(members[start : start + MOST_MESSAGES])
+        for members in found.values()
+        for start in range(0, len(members), MOST_MESSAGES)
     ]
     return together, apart

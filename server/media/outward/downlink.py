@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.media.bandwidth import START, BandwidthEstimator
+from server.media.bandwidth import QUEUED, START, BandwidthEstimator
 from server.media.outward.ledger import Ledger
 from server.media.outward.pacing import Pacer
 from server.media.transport.ice import Address
+from server.media.wire.rtp import IP_UDP
 
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
-QUEUED = 40.0  # ms of queue with which it gets less
-RTX_SHARE_QUEUED = 0.15
-IP_UDP = 28  # bytes of their headers
+RTX_SHARE_QUEUED = 0.15  # where packets wait in its queue
 WIDE = 5_000_000.0  # bit/s from which a link gets larger batches
 WIDE_NO_MORE = 4_000_000.0  # bit/s below which no longer: `WIDE_RUN_BYTES` are 20 ms of it
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody

@@ -10,43 +10,37 @@ This is the hot path: 90 subscribers × 170 packets a second. Work per source pa
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Iterable
 
-from server.media.inward.source import EXTENSION, PAYLOAD, Packet, Source
+from server.media.inward.source import Packet, Source
 from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
+from server.media.outward.overload import PIECE
+from server.media.outward.retransmission import Retransmission
 from server.media.outward.runs import Run, cut
-from server.media.outward.sender import VOICE, RunSender
-from server.media.outward.slots import Segment, Slot
+from server.media.outward.sender import RunSender
+from server.media.outward.slots import Slot
 from server.media.red import Copies
-from server.media.transport.dtls import srtp_protect
 from server.media.transport.udp import UdpPort
-
-_REPEATED = 64  # newest packets of a slot that a probe may send again
-_WORTH_MEDIA = 6_000  # bytes of a probe from which it may be of media: five large packets
-_BESIDE = 44  # bytes beside what is counted: IP, UDP and SRTP's tag
-_PADDING = bytes((0xB0,)) + bytes(PAYLOAD - 1) + bytes(254) + bytes((255,))  # RFC 3550 §5.1: the count comes last
-
-_PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
 
 
 class Forwarder:
     """Sends packets of sources through slots; one for the whole node.
 
-    `given_up` counts packets, each for each of its slots, that were left out on purpose.
+    `given_up` counts packets, each for each of its slots, that were left out on purpose. `rtx` repeats what was lost.
     """
 
     def __init__(self, port: UdpPort) -> None:
         self.given_up = 0
         self._held: dict[Downlink, None] = {}  # an ordered set: of whom pictures are held
         self._sender = RunSender(port)
+        self.rtx = Retransmission(self._sender)
 
     def forward(self, source: Source, now: float) -> list[Packet]:
-        """Pass on all fresh packets of `source`; they are returned for whoever else wants them."""
+        """Pass on a piece of the fresh packets of `source`, of voices all; it is returned for whoever else wants it."""
         self._sender.now = now
-        packets, source.fresh = source.fresh, []
-        source.passed_on = source.newest
+        viewers = len(source.slots) + len(source.waiting)
+        packets = source.take_fresh(max(1, PIECE // max(1, viewers)) if source.is_video else None)
         changed = self._change_caps(source, packets) if source.changing else None
         if source.slots:
             self._spread(source, packets, source.slots - changed if changed else source.slots)
@@ -145,87 +139,3 @@ class Forwarder:
                 self._sender.send(run, [(slot, segment)], source.is_video)
             if not slot.redundancy:
                 slot.renew()
-
-    # ---- retransmission --------------------------------------------------------------------------------------------
-
-    def retransmit(self, slot: Slot, sequences: Iterable[int], now: float) -> int:
-        """Answer a NACK over RTX (RFC 4588 §4) from the sources' rings; how many were sent.
-
-        Only over RTX: the same number once more under another extension would break AES-GCM, whose nonce it is.
-        """
-        to = slot.downlink
-        if slot.rtx_ssrc is None or to.session is None:
-            return 0
-        count = 0
-        for sequence in sequences:
-            found = slot.locate(sequence)
-            if found is not None and to.may_retransmit(len(found[1].template), now):
-                count += self._send_rtx(self._rtx(slot, sequence, *found), to, now)
-        to.retransmitted += count
-        return count
-
-    def probe(self, slots: Iterable[Slot], size: int, now: float) -> None:
-        """Send about `size` bytes that a subscriber can do without, to learn what its link carries.
-
-        The newest packets once more over RTX, which fills what was lost; padding where nothing is shown, or where a few
-        of them would be enough, too few for a measurement.
-        """
-        left = size
-        able = [slot for slot in slots if slot.rtx_ssrc is not None and slot.downlink.session is not None]
-        for slot in able if size >= _WORTH_MEDIA else []:
-            for sequence in slot.newest(_REPEATED):
-                found = slot.locate(sequence)
-                if found is not None and left > 0:
-                    left -= len(found[1].template) + _BESIDE
-                    self._send_rtx(self._rtx(slot, sequence, *found), slot.downlink, now)
-        while able and left > 0:
-            left -= len(_PADDING) + _BESIDE
-            self._send_rtx(self._padding(able[0]), able[0].downlink, now)
-
-    def _send_rtx(self, plain: bytearray, to: Downlink, now: float) -> bool:
-        """Protect and send one packet; whether it left."""
-        view, size = self._sender.arena.view, len(plain)
-        view[:size] = plain
-        self._sender.arena.length[0] = size
-        if srtp_protect(to.session, self._sender.arena.start, self._sender.arena.length) != 0:
-            return False
-        size += to.tag_bytes
-        if not self._sender.port.send_segments(view[:size], size, to.address, True):
-            return False
-        to.count(1, size, now)
-        return True
-
-    def _rtx(self, slot: Slot, sequence: int, segment: Segment, packet: Packet) -> bytearray:
-        to = slot.downlink
-        to.tcc = to.tcc + to.step & 0xFFFF
-        slot.rtx_sequence = slot.rtx_sequence + 1 & 0xFFFF
-        payload = rewritten_payload(segment, packet)
-        plain = bytearray(packet.template[:PAYLOAD]) + sequence.to_bytes(2, "big") + payload
-        timestamp = packet.timestamp + segment.timestamp & 0xFFFFFFFF
-        marker = packet.marker | (slot.rtx_payload_type or 0)
-        fixed = (slot.rtx_ssrc or 0) << 32 | EXTENSION
-        VOICE.pack_into(plain, 1, marker, slot.rtx_sequence, timestamp, fixed, to.element, to.tcc, 0)
-        return plain
-
-    @staticmethod
-    def _padding(slot: Slot) -> bytearray:
-        """An RTX packet that carries nothing, as browsers send them to probe."""
-        to = slot.downlink
-        to.tcc = to.tcc + to.step & 0xFFFF
-        slot.rtx_sequence = slot.rtx_sequence + 1 & 0xFFFF
-        plain, fixed = bytearray(_PADDING), (slot.rtx_ssrc or 0) << 32 | EXTENSION
-        VOICE.pack_into(plain, 1, slot.rtx_payload_type or 0, slot.rtx_sequence, 0, fixed, to.element, to.tcc, 0)
-        return plain
-
-
-def rewritten_payload(segment: Segment, packet: Packet) -> bytes:
-    """The payload of a packet with the picture id and TL0PICIDX that it has in this segment."""
-    payload = bytearray(packet.template[PAYLOAD:])
-    if segment.source.has_numbers:
-        _PICTURE.pack_into(
-            payload,
-            2,
-            packet.picture_number(segment.cap) + segment.picture & 0x7FFF | 0x8000,
-            packet.tl0 + segment.tl0 & 0xFF,
-        )
-    return bytes(payload)

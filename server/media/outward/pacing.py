@@ -1,8 +1,8 @@
 """Pictures on thin links leave no faster than the link carries them. Sans-IO: `now` is passed in.
 
 A key frame is as large as a second of its picture: sent at once it would fill the link's queue, and voices would wait
-behind it or be dropped with it. So on a link of less than `BELOW` bit/s pictures are held, in order, and let go as the
-estimate allows beside whatever else is sent; voices and retransmissions never wait here.
+behind it or be dropped with it. So on a link of less than `CAMERAS_BELOW` bit/s pictures are held, in order, and let go
+as the estimate allows beside whatever else is sent; voices and retransmissions never wait here.
 
 A shared page is larger still: a turned page full of text takes a megabit at once, and then nothing for a while. So
 screens are held on better links, too, for much longer, and leave before the cameras that are held.
@@ -14,12 +14,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from server.media.protocol import Kind
+from server.media.wire.rtp import BESIDE
 
 if TYPE_CHECKING:
     from server.media.inward.source import Packet
     from server.media.outward.slots import Segment, Slot
 
-BELOW = 500_000  # bit/s; a camera beside a turned page would take as much of them as the page
+CAMERAS_BELOW = 500_000  # bit/s; a camera beside a turned page would take as much of them as the page
 SCREENS_BELOW = 2_500_000
 AT_ONCE = 0.03  # s of the link that may leave together
 DEBT = 0.1  # s of the link that pictures wait at most for what was sent beside them
@@ -27,7 +28,6 @@ LONGEST = 2.0  # s of the link that may be held; beyond, pictures begin anew wit
 LONGEST_SCREEN = 8.0
 LONGEST_WAIT = 2.0  # s that cameras may wait behind a screen, for the same
 TAKEN_FOR_LOST = 1.0  # s
-_BESIDE = 44  # bytes beside a packet's template: IP, UDP and SRTP's tag
 
 Held = tuple["Slot", "Segment", "Packet"]
 
@@ -50,12 +50,12 @@ class _Queue:
 
     def put(self, held: Held) -> None:
         self.held.append(held)
-        self.size += len(held[2].template) + _BESIDE
+        self.size += len(held[2].template) + BESIDE
 
     def take(self) -> tuple[Held, int]:
         """The first, and its bytes."""
         held = self.held.popleft()
-        size = len(held[2].template) + _BESIDE
+        size = len(held[2].template) + BESIDE
         self.size -= size
         return held, size
 
@@ -82,7 +82,7 @@ class Pacer:
     def judge(self, estimate: float) -> bool:
         """Hold pictures back from now on, or no longer, on a link of `estimate` bit/s; whether that is new."""
         before = self.on, self.screens_on
-        self.on, self.screens_on = estimate < BELOW, estimate < SCREENS_BELOW
+        self.on, self.screens_on = estimate < CAMERAS_BELOW, estimate < SCREENS_BELOW
         return before != (self.on, self.screens_on)
 
     @property

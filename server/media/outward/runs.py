@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.media.inward.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
+from server.media.wire.rtp import SRTP_TAG
 
 RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
 WIDE_RUN_BYTES = 10_000  # the same of 4 Mbit/s (`Downlink.wide`)
 RUN_PACKETS = 64  # of one batch: the kernel takes no more (UDP_MAX_SEGMENTS)
-_LARGEST_TAG = 16  # bytes that SRTP adds (RFC 7714)
 _LEVELLED = 3  # octets of padding that a packet is given to join a batch
 
 
@@ -77,7 +77,7 @@ class Run:
         longest = max(size, self.size)
         if len(self._templates[-1]) != self.size or size > self.size + _LEVELLED or count == RUN_PACKETS:
             return False
-        if count * (longest + _LARGEST_TAG) + size + _LARGEST_TAG > self._most:
+        if count * (longest + SRTP_TAG) + size + SRTP_TAG > self._most:
             return False
         if size > self.size:
             self._templates = [_levelled(before, size) for before in self._templates]

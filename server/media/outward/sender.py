@@ -15,26 +15,27 @@ from numpy.typing import NDArray
 
 from server.media.inward.source import EXTENSION, Packet
 from server.media.outward.audience import Audience
+from server.media.outward.downlink import Downlink
 from server.media.outward.runs import RUN_PACKETS, WIDE_RUN_BYTES, Run, cut
 from server.media.outward.slots import Segment, Slot
-from server.media.outward.volley import Volley
 from server.media.transport.dtls import Arena, srtp_protect
 from server.media.transport.udp import UdpPort
+from server.media.transport.volley import Volley
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
 _LARGEST_PACKET = 1600  # bytes with the tag
 
-VOICE = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
-_VIDEO = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
+VOICE_HEAD = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
+_VIDEO_HEAD = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
 
 
 class RunSender:
     """Owns the memory that libsrtp works in; `now` is when packets count as sent."""
 
     def __init__(self, port: UdpPort) -> None:
-        self.port = port
         self.now = 0.0
-        self.arena = Arena(WIDE_RUN_BYTES + _LARGEST_PACKET)
+        self._port = port
+        self._arena = Arena(WIDE_RUN_BYTES + _LARGEST_PACKET)
         self._volley = Volley(WIDE_RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
@@ -47,7 +48,7 @@ class RunSender:
 
     def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
         """Lay the run's packets end to end once for each member, number them, and send them."""
-        laid, _ = run.laid(audience.tag, self.arena.start)
+        laid, _ = run.laid(audience.tag, self._arena.start)
         stride = run.size + audience.tag
         rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
         rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
@@ -63,7 +64,7 @@ class RunSender:
         failed: list[int] = []
         at = 0
         for number in (*refused, len(audience)):
-            failed += self.port.send_volley(volley, at, number, video)
+            failed += self._port.send_volley(volley, at, number, video)
             at = number + 1
         for number in failed:
             audience.downlinks[number].dropped += count
@@ -76,7 +77,7 @@ class RunSender:
         slot = audience.slots[number]
         for place, status in enumerate(statuses):
             packet = self._volley.packet(number, place)
-            if not status and self.port.send_segments(packet, len(packet), slot.downlink.address, video):
+            if not status and self._port.send_segments(packet, len(packet), slot.downlink.address, video):
                 slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
                 slot.packets += 1
                 slot.octets += len(packet)
@@ -93,8 +94,8 @@ class RunSender:
 
     def send(self, run: Run, members: Sequence[tuple[Slot, Segment]], video: bool) -> None:
         """For each slot lay the run's packets end to end in the arena, number and protect them, and send them."""
-        view, length, send = self.arena.view, self.arena.length, self.port.send_segments
-        protect, pack_video, pack_voice = srtp_protect, _VIDEO.pack_into, VOICE.pack_into
+        view, length, send = self._arena.view, self._arena.length, self._port.send_segments
+        protect, pack_video, pack_voice = srtp_protect, _VIDEO_HEAD.pack_into, VOICE_HEAD.pack_into
         lowest, count, tag, laid = run.lowest, len(run), 0, None
         numbered = members[0][1].source.has_numbers
         for slot, segment in members:
@@ -104,7 +105,7 @@ class RunSender:
             to = slot.downlink
             if laid is None or to.tag_bytes != tag:
                 tag = to.tag_bytes
-                laid, rows = run.laid(tag, self.arena.start)
+                laid, rows = run.laid(tag, self._arena.start)
                 total, stride = len(laid), run.size + tag
             view[:total] = laid
             sequence, timestamp, picture, tl0 = segment.sequence, segment.timestamp, segment.picture, segment.tl0
@@ -142,3 +143,16 @@ class RunSender:
             if segment is not None:
                 for run in cut([packet], segment.cap):
                     self.send(run, [(slot, segment)], video)
+
+    def send_single(self, plain: bytearray, to: Downlink, now: float) -> bool:
+        """Protect and send a packet that is numbered and belongs to no run; whether it left."""
+        view, length, size = self._arena.view, self._arena.length, len(plain)
+        view[:size] = plain
+        length[0] = size
+        if srtp_protect(to.session, self._arena.start, length) != 0:
+            return False
+        size += to.tag_bytes
+        if not self._port.send_segments(view[:size], size, to.address, True):
+            return False
+        to.count(1, size, now)
+        return True

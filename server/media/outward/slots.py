@@ -14,14 +14,16 @@ base layer alone (Y bit), one layer at a time, or a key frame. So nothing goes o
 from __future__ import annotations
 
 import secrets
+import struct
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from server.media.inward.source import TOP_LAYER, Packet, Source
+from server.media.inward.source import PAYLOAD, TOP_LAYER, Packet, Source
 from server.media.outward.downlink import Downlink
 from server.media.terms import Codec
 
+_PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
 _REMEMBERED = 16  # segments whose packets may still be asked for
 
 
@@ -41,6 +43,14 @@ class Segment:
     tl0: int
     cap: int = TOP_LAYER
     continues: bool = False
+
+    def payload(self, packet: Packet) -> bytes:
+        """The payload of a packet with the picture id and TL0PICIDX that it has here."""
+        payload = bytearray(packet.template[PAYLOAD:])
+        if self.source.has_numbers:
+            picture = packet.picture_number(self.cap) + self.picture & 0x7FFF | 0x8000
+            _PICTURE.pack_into(payload, 2, picture, packet.tl0 + self.tl0 & 0xFF)
+        return bytes(payload)
 
 
 @dataclass(eq=False, slots=True)
@@ -245,5 +255,5 @@ class Slot:
 
     @staticmethod
     def _highest(segment: Segment) -> int:
-        newest = segment.source.newest
+        newest = segment.source.passed_on
         return segment.start if newest is None else newest.number(segment.cap) + segment.sequence

@@ -237,10 +237,13 @@ class Bridge:
                 speakers[name] = samples, made.leg.rate
         heard = yield from self.hear(speakers, now)
         calls = list(self._calls.values())
-        played = {made: made.played_payload() for made in calls if made.played}
-        hearing = [made for made in calls if played.get(made) is None]
+        played = {made: payload for made in calls if made.played and (payload := made.played_payload()) is not None}
+        hearing = [made for made in calls if made not in played]
         payloads = self._mix.tick(heard, [made.listener for made in hearing])
-        giving = [(made, made.listener, played.get(made) or payloads[made.listener]) for made in calls]
+        giving = [
+            (made, made.listener, payload)
+            for made, payload in chain(played.items(), zip(hearing, payloads, strict=True))
+        ]
         yield
         for number, (made, listener, payload) in enumerate(giving, 1):
             if made.listener is listener:  # else it has another codec by now

@@ -12,11 +12,11 @@ from typing import Protocol
 import av
 import numpy as np
 
-from server.media.phone.g711 import ALAW, G711, ULAW
+from server.media.phone.g711 import ALAW, G711, LINE_RATE, ULAW
 from server.media.wire import opus
 from server.media.wire.opus import Samples
 
-FRAME_TIME = 0.02  # s
+FRAME_TIME = opus.FRAME / opus.RATE  # s
 
 Rate = int
 """Samples a second."""
@@ -44,7 +44,7 @@ class Codec(Protocol):
 class G711Codec:
     """PCMU or PCMA."""
 
-    rate = clock = 8_000
+    rate = clock = LINE_RATE
 
     def __init__(self, law: G711) -> None:
         self._law = law

@@ -20,7 +20,7 @@ ANNOUNCEMENT = "."
 FORGET_AFTER = 30.0  # s without a packet after which a browser's voice is forgotten
 
 
-class _Voice:
+class _Browser:
     """A browser's voice on its way to the telephones."""
 
     def __init__(self) -> None:
@@ -35,9 +35,10 @@ class Conference:
         self.room, self.bridge = room, bridge
         self._clock = clock
         self._by_call: dict[str, Telephone] = {}
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Browser] = {}
         self._audible: frozenset[str] | None = None
         self._announcement: Player | None = None
+        self._frames = 0  # of 20 ms since the beginning
         bridge.hear = self._hear
         room.voice_sinks.append(self)
 
@@ -90,15 +91,14 @@ class Conference:
     # ---- every 20 ms
 
     def _hear(self, said: Speakers, now: float) -> Hearing:
-        for call, telephone in list(self._by_call.items()):
-            samples, rate = said.get(call, (None, RATE))
-            made = telephone.packet(samples, rate, now)
-            if made is None:
-                continue
-            if self._is_audible(telephone):
+        self._frames += 1
+        for telephone in [one for one in self._by_call.values() if self._is_audible(one)]:
+            samples, rate = said.get(telephone.call, (None, RATE))
+            made = telephone.packet(samples, rate, self._frames, now)
+            if made is not None and self._is_audible(telephone):
                 telephone.source.accept(made[0])
                 self.room.arrived(telephone, telephone.source, *made, now)
-            yield  # a voice was encoded, which is what takes long
+                yield  # a voice was encoded, which is what takes long
         for source in self.room.take_busy():
             self.room.pass_on(source, now)
         if self._audible is not self.room.audible:
@@ -138,6 +138,6 @@ class Conference:
         voice = self._voices.get(participant)
         if voice is None:
             self._voices = {name: one for name, one in self._voices.items() if now - one.heard_at < FORGET_AFTER}
-            voice = self._voices[participant] = _Voice()
+            voice = self._voices[participant] = _Browser()
         voice.heard_at = now
         voice.playout.push(payload, rtp_timestamp, now)

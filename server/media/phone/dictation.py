@@ -13,12 +13,11 @@ import numpy as np
 from server.media.phone.codecs import FRAME_TIME
 from server.media.phone.resample import Resampler
 from server.media.recording.webm import WebmFile
-from server.media.wire.opus import FRAME, RATE, Encoder, Samples
+from server.media.wire.opus import RATE, SILENCE, Encoder, Samples
 
 BIT_RATE = 24_000
 LOUD = 250.0  # root mean square of 16-bit samples: a voice on a bad line is louder, the line's own noise is not
 _FRAME_MS = round(1000 * FRAME_TIME)
-_SILENCE = np.zeros(FRAME, np.int16)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Dictation:
             return
         if samples is not None and np.sqrt(np.mean(samples.astype(np.float32) ** 2)) > LOUD:
             self._loud += 1
-        packet = self._encoder.encode(_SILENCE if samples is None else self._at_full_rate(samples, rate))
+        packet = self._encoder.encode(SILENCE if samples is None else self._at_full_rate(samples, rate))
         at = self._frames * _FRAME_MS
         self._frames += 1
         self._writing = self._writer.submit(self._file.add, packet, at, _FRAME_MS, True)

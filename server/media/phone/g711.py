@@ -10,6 +10,7 @@ from server.media.wire.opus import Samples
 _Table = NDArray[np.int16]
 _Codes = NDArray[np.uint8]
 
+LINE_RATE = 8_000  # samples a second
 _BIAS = 132  # µ-law: what is added before the logarithm, in 16-bit samples
 
 

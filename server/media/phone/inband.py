@@ -12,10 +12,9 @@ from functools import cache
 
 import numpy as np
 
-from server.media.phone.g711 import G711
+from server.media.phone.g711 import G711, LINE_RATE
 from server.media.phone.resample import Floats
 
-RATE = 8_000
 ROWS, COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
 KEYS = ("123A", "456B", "789C", "*0#D")
 
@@ -27,7 +26,7 @@ _ALONE = 4.0  # times as strong as the next tone of its four (6 dB)
 _TWIST_UP, _TWIST_DOWN = 10 ** (4 / 10), 10 ** (8 / 10)  # power of the high to the low tone, and of the low to the high
 _BEGINS, _ENDS = 2, 2  # pieces in a row
 
-_WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / RATE)
+_WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / LINE_RATE)
 
 
 class Listening:

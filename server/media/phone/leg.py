@@ -82,6 +82,7 @@ class Leg:
         self._in: Session | None = None
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
+        self._step = round(self._codec.clock * FRAME_TIME)
         self._playout = Playout(self._codec)
         self._secure(terms.keys)
         self._listen(terms)
@@ -135,6 +136,7 @@ class Leg:
             self._secure(terms.keys, self.terms.keys)
         if terms.codec != self.terms.codec:
             self._codec = codec(terms.codec)
+            self._step = round(self._codec.clock * FRAME_TIME)
             self._playout = Playout(self._codec)
         self._listen(terms)
         self._latch.name(terms.named)
@@ -200,7 +202,7 @@ class Leg:
     def give(self, payload: bytes) -> None:
         """20 ms for its ear. Time passes for it also when nothing can be sent."""
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + round(self._codec.clock * FRAME_TIME)) & 0xFFFF_FFFF
+        self._timestamp = (self._timestamp + self._step) & 0xFFFF_FFFF
         address = self._latch.address
         if not payload or not self.terms.sends or address is None:
             return

@@ -14,7 +14,7 @@ import numpy as np
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.gain import Gain, soften
 from server.media.phone.resample import Floats, Resampler
-from server.media.wire.opus import Samples
+from server.media.wire.opus import RATE, Samples
 
 _NOISE = 8.0  # root mean square of the comfort noise (-72 dBov): a line that is open, not dead
 _NOISE_SECONDS = 3  # after which it repeats
@@ -29,7 +29,7 @@ class Listener:
     name: str
 
 
-class _Voice:
+class _Speaker:
     """One speaker: gain at the own rate, then each rate that somebody listens at."""
 
     def __init__(self, rate: int) -> None:
@@ -54,15 +54,14 @@ class Mix:
     """Encoders are kept for the shared mix and for each speaker; listeners come and go with every tick."""
 
     def __init__(self) -> None:
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Speaker] = {}
         self._shared: dict[str, Codec] = {}
         self._own: dict[Listener, Codec] = {}
-        self._noise = np.random.default_rng(7).normal(0.0, _NOISE, 48_000 * _NOISE_SECONDS).astype(np.float32)
+        self._noise = np.random.default_rng(7).normal(0.0, _NOISE, RATE * _NOISE_SECONDS).astype(np.float32)
         self._tick = 0
 
-    def tick(self, speakers: Mapping[str, tuple[Samples, int]], listeners: Iterable[Listener]) -> dict[Listener, bytes]:
+    def tick(self, speakers: Mapping[str, tuple[Samples, int]], hearing: list[Listener]) -> list[bytes]:
         """20 ms: who speaks (samples and their rate), and a payload for each who listens."""
-        hearing = list(listeners)
         names = dict.fromkeys(one.name for one in hearing)
         for name in names:
             if name not in self._shared:
@@ -71,18 +70,18 @@ class Mix:
         voices = {who: self._voice(who, rate).frame(samples, rates) for who, (samples, rate) in speakers.items()}
         totals = {rate: self._total(rate, voices) for rate in rates}
         payloads = self._shared_payloads(names, totals)
-        sent = {one: payloads[one.name] for one in hearing if one.who not in voices}
-        for one in hearing:
-            if one.who in voices:
-                sent[one] = self._own_payload(one, totals, voices[one.who])
+        sent = [
+            self._own_payload(one, totals, voices[one.who]) if one.who in voices else payloads[one.name]
+            for one in hearing
+        ]
         self._tick += 1
         self._forget(speakers, hearing)
         return sent
 
-    def _voice(self, who: str, rate: int) -> _Voice:
+    def _voice(self, who: str, rate: int) -> _Speaker:
         voice = self._voices.get(who)
         if voice is None or voice.rate != rate:
-            voice = self._voices[who] = _Voice(rate)
+            voice = self._voices[who] = _Speaker(rate)
         voice.idle = 0
         return voice
 

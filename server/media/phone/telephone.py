@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 
 import numpy as np
 
 from server.media.inward.source import BLANK_HEADER, Packet, Source
 from server.media.phone.gain import Gain, soften
+from server.media.phone.resample import Floats
 from server.media.protocol import Kind
 from server.media.speakers import SPEAKING
 from server.media.wire.opus import FRAME, QUIET, Encoder, Samples
@@ -30,39 +32,38 @@ class Telephone:
         self._index = secrets.randbits(15) + 0x10000
         self._timestamp = secrets.randbits(31)
         self._loud_until = self._sent_at = float("-inf")
-        self._talking = False
+        self._sounded = -1
 
-    def packet(self, samples: Samples | None, rate: int, now: float) -> tuple[Packet, int] | None:
-        """What the others get of these 20 ms and how loud it is (0..127); None for silence that nobody misses."""
-        self._timestamp = (self._timestamp + FRAME) & 0xFFFF_FFFF
-        loud = self._amplify(samples) if samples is not None else None
+    def packet(self, samples: Samples | None, rate: int, number: int, now: float) -> tuple[Packet, int] | None:
+        """What the others get of these 20 ms and how loud it is (0..127); None for silence that nobody misses.
+
+        They are the `number`th; one who may not be heard is not asked in each.
+        """
+        loud = soften(self._gain(samples.astype(np.float32))) if samples is not None else None
         level = _level(loud) if loud is not None else 0
         if level >= SPEAKING:
             self._loud_until = now + HANGOVER
         if now < self._loud_until:
-            return self._made(self._encode(loud, rate), now), level
-        self._talking = False
-        return (self._made(QUIET, now), 0) if now - self._sent_at >= ALIVE_EVERY else None
+            marker = 0 if number == self._sounded + 1 else 0x80  # RFC 3551 §4.1: a talkspurt begins
+            self._sounded = number
+            return self._made(self._encode(loud, rate), marker, number, now), level
+        return (self._made(QUIET, 0, number, now), 0) if now - self._sent_at >= ALIVE_EVERY else None
 
-    def _amplify(self, samples: Samples) -> Samples:
-        return soften(self._gain(samples.astype(np.float32))).astype(np.int16)
-
-    def _encode(self, sound: Samples | None, rate: int) -> bytes:
+    def _encode(self, sound: Floats | None, rate: int) -> bytes:
         encoder = self._encoder
         if encoder is None or (sound is not None and encoder.rate != rate):
             encoder = self._encoder = Encoder(BIT_RATE, rate, EFFORT)
-        return encoder.encode(sound if sound is not None else np.zeros(encoder.frame, np.int16))
+        return encoder.encode(sound.astype(np.int16) if sound is not None else np.zeros(encoder.frame, np.int16))
 
-    def _made(self, payload: bytes, now: float) -> Packet:
+    def _made(self, payload: bytes, marker: int, number: int, now: float) -> Packet:
         self._index += 1
         self._sent_at = now
-        marker = 0x80 if payload is not QUIET and not self._talking else 0  # RFC 3551 §4.1: a talkspurt begins
-        self._talking = payload is not QUIET
-        return Packet(self._index, self._timestamp, marker, BLANK_HEADER + payload, now)
+        timestamp = (self._timestamp + number * FRAME) & 0xFFFF_FFFF
+        return Packet(self._index, timestamp, marker, BLANK_HEADER + payload, now)
 
 
-def _level(samples: Samples) -> int:
+def _level(samples: Floats) -> int:
     """127 less the level of RFC 6464."""
-    power = float(np.mean(samples.astype(np.float32) ** 2))
-    decibels = 10 * np.log10(power / 32_768**2) if power > 0 else -127.0
+    power = float(np.dot(samples, samples)) / samples.size
+    decibels = 10 * math.log10(power / 32_768**2) if power > 0 else -127.0
     return int(min(max(round(127 + decibels), 0), 127))

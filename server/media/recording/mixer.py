@@ -54,7 +54,7 @@ class Mixer:
         self._start = start
         self._delay = delay
         self._at = 0
-        self._voices: dict[str, _Voice] = {}
+        self._voices: dict[str, _Track] = {}
         self.refused = 0  # packets that are not Opus
 
     def push(self, participant: str, payload: bytes, timestamp: int, now: float) -> None:
@@ -65,7 +65,7 @@ class Mixer:
             return
         voice = self._voices.get(participant)
         if voice is None:
-            voice = self._voices[participant] = _Voice(self._start)
+            voice = self._voices[participant] = _Track(self._start)
         voice.push(payload, length, timestamp, now)
 
     def mix(self, now: float) -> list[Tick]:
@@ -88,7 +88,7 @@ class Mixer:
             del self._voices[participant]
 
 
-class _Voice:
+class _Track:
     """One participant's packets on their way to the mix.
 
     `_ready` holds decoded samples that end before RTP timestamp `_cursor` (unwrapped), which is decoded next.

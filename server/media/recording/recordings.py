@@ -38,12 +38,12 @@ class Recordings:
                 directory,
                 recording,
                 lambda code, message: self._failed(room, recording, code, message),
-                lambda: room.refresh_programme(time.monotonic()),
+                lambda: room.screening.refresh(time.monotonic()),
             )
         finally:
             self._starting.discard(room.name)
         self._running[room.name] = (room, recorder)
-        room.add_sink(recorder, time.monotonic())
+        room.screening.begin(recorder, time.monotonic())
         log.info("%s: recording %s, segment %d", room.name, recording, recorder.segment)
 
     async def stop(self, room: str, recording: str | None = None) -> RecordingClosed | None:
@@ -53,7 +53,7 @@ class Recordings:
             return None
         place, recorder = self._running.pop(room)
         if recorder in place.sinks:
-            place.remove_sink(recorder, time.monotonic())
+            place.screening.end(recorder, time.monotonic())
         files = await recorder.close()
         log.info("%s: recording %s closed, %d files", room, recorder.recording, len(files))
         return RecordingClosed(room=room, recording=recorder.recording, segment=recorder.segment, files=files)
@@ -67,6 +67,6 @@ class Recordings:
         """It stays in the table until it is stopped, so that its files are told of."""
         found = self._running.get(room.name)
         if found is not None and found[1] in room.sinks:
-            room.remove_sink(found[1], time.monotonic())
+            room.screening.end(found[1], time.monotonic())
         log.error("%s: recording %s ended by itself: %s %s", room.name, recording, code, message)
         self._tell(RecordingFailed(room=room.name, recording=recording, code=code, message=message))

@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 
 import av
-import numpy as np
 
 from server.media.protocol import Codec, RecordingFile
 from server.media.recording.frames import Frame, FrameAssembler
@@ -23,7 +22,8 @@ from server.media.recording.mixer import DELAY, Mixer, Tick
 from server.media.recording.timeline import Timeline
 from server.media.recording.translator import EVERY, Translated, Translator
 from server.media.recording.webm import WebmFile
-from server.media.wire.opus import FRAME, QUIET, RATE, Encoder
+from server.media.wire.opus import FRAME, QUIET, RATE, SILENCE, Encoder
+from server.media.wire.rtp import VIDEO_CLOCK
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ SPEAKING_TICKS = 15  # of 50 in a beat, to be written down as speaking
 TICK_MS = 1000 * FRAME // RATE
 FRAME_MS = 33  # how long the last picture is taken to last
 
-_SILENCE = np.zeros(FRAME, np.int16)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -53,7 +52,7 @@ class Segment:
         self._audio = WebmFile(Path(f"{self._stem}-audio.webm"), "opus")
         self._silent = 0
         self._frames = FrameAssembler()
-        self._pictures = Timeline(90_000)
+        self._pictures = Timeline(VIDEO_CLOCK)
         self._translator: Translator | None = None
         self._video: WebmFile | None = None
         self._voices: Counter[str] = Counter()
@@ -148,7 +147,7 @@ class Segment:
         if total is None and self._silent > FADE:
             packet = QUIET
         else:
-            packet = self._encoder.encode(_SILENCE if total is None else total)
+            packet = self._encoder.encode(SILENCE if total is None else total)
         self._audio.add(packet, tick.at * 1000 // RATE, TICK_MS, True)
 
     def _beat(self, wall: dt.datetime) -> None:

@@ -13,13 +13,13 @@ from fractions import Fraction
 import av
 from av.video.frame import PictureType
 
+from server.media.programme import SEEK_EVERY
 from server.media.recording.frames import Frame
+from server.media.wire.rtp import VIDEO_CLOCK
 
 EVERY = 0.2  # s between two pictures, unless the later is a key frame
-KEY_FRAME_EVERY = 10.0  # s, so that a player can seek; nobody sends one for it
 MOST_PIXELS = 4096 * 2304
 _RATE = 1_000_000  # bit/s; a still page takes next to nothing of it
-_TICKS = 90_000
 _OPTIONS = {
     "deadline": "realtime", "cpu-used": "-12", "lag-in-frames": "0", "auto-alt-ref": "0",
     "screen-content-mode": "1", "static-thresh": "300", "qmin": "4", "qmax": "50",
@@ -64,10 +64,10 @@ class Translator:
         frame, picture, arrival = self._held
         self._held, self._encoded_at = None, arrival
         self._encoder = self._encoder or _encoder(picture.width, picture.height)
-        begins = arrival - self._began >= KEY_FRAME_EVERY
+        begins = arrival - self._began >= SEEK_EVERY
         if begins:
             self._began = arrival
-        picture.pts, picture.time_base = round(arrival * _TICKS), Fraction(1, _TICKS)
+        picture.pts, picture.time_base = round(arrival * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
         picture.pict_type = PictureType.I if begins else PictureType.NONE  # whatever it was in VP9
         (packet,) = self._encoder.encode(picture)
         size = (self._encoder.width, self._encoder.height) if begins else (0, 0)
@@ -77,7 +77,7 @@ class Translator:
 def _encoder(width: int, height: int) -> av.VideoCodecContext:
     encoder: av.VideoCodecContext = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, _TICKS), Fraction(round(1 / EVERY))
+    encoder.time_base, encoder.framerate = Fraction(1, VIDEO_CLOCK), Fraction(round(1 / EVERY))
     encoder.bit_rate, encoder.gop_size, encoder.thread_count = _RATE, _NO_KEY_FRAMES, 1
     encoder.options = _OPTIONS
     return encoder

@@ -52,6 +52,10 @@ def fingerprint(certificate: RTCCertificate) -> str:
     return next(f.value for f in certificate.getFingerprints() if f.algorithm == "sha-256")
 
 
+class SrtpError(ProtocolError):
+    """A protected datagram was forged, was replayed, or came before there were keys."""
+
+
 class Arena:
     """Memory that libsrtp works in and that a datagram is sent from without another copy.
 
@@ -171,15 +175,15 @@ class DtlsLink:
             raise ProtocolError("DTLS flood") from error
 
     def unprotect(self, data: bytes) -> bytes:
-        """SRTP to RTP. Raises ProtocolError when forged, replayed or before the handshake."""
+        """SRTP to RTP. Raises SrtpError when forged, replayed or before the handshake."""
         return _worked(self._inward, _binding.lib.srtp_unprotect, data, "SRTP")
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
-        """SRTCP to RTCP. Raises ProtocolError as `unprotect`."""
+        """SRTCP to RTCP. Raises SrtpError as `unprotect`."""
         return _worked(self._inward, _binding.lib.srtp_unprotect_rtcp, data, "SRTCP")
 
     def protect_rtcp(self, data: bytes) -> bytes:
-        """RTCP to SRTCP. Raises ProtocolError before the handshake."""
+        """RTCP to SRTCP. Raises SrtpError before the handshake."""
         return _worked(self._outward, _binding.lib.srtp_protect_rtcp, data, "SRTCP")
 
     def protect(self, data: bytes) -> bytes:
@@ -223,13 +227,13 @@ def _protecting(ssl: Any, name: bytes, role: Role) -> pylibsrtp.Session:
 def _worked(session: pylibsrtp.Session | None, call: SrtpCall, data: bytes, what: str) -> bytes:
     """What libsrtp makes of a datagram; `Session`'s own methods do the same in memory of each session."""
     if session is None:
-        raise ProtocolError(f"{what} before DTLS")
+        raise SrtpError(f"{what} before DTLS")
     size, length = len(data), _desk.length
     if size > _LARGEST:
-        raise ProtocolError(f"{what}: {size} bytes are too many")
+        raise SrtpError(f"{what}: {size} bytes are too many")
     _desk.view[:size] = data
     length[0] = size
     status = call(session._srtp[0], _desk.start, length)
     if status:
-        raise ProtocolError(f"{what}: {pylibsrtp.ERRORS[status]}")
+        raise SrtpError(f"{what}: {pylibsrtp.ERRORS[status]}")
     return bytes(_desk.view[: length[0]])

@@ -18,8 +18,8 @@ from server.media.transport.mmsg import NAME_BYTES, ffi, libc
 
 log = logging.getLogger(__name__)
 
-MOST = 128  # datagrams at a time, of the port of all browsers
-LARGEST = 2048  # bytes of a datagram, of which the rest is lost; media is below 1,500
+MOST_DATAGRAMS = 128  # datagrams at a time, of the port of all browsers
+MOST_BYTES = 2048  # of a datagram, of which the rest is lost; media is below 1,500
 _KNOWN = 4096  # addresses whose names are kept
 
 _PORT_AND_HOST = struct.Struct("!2xH4s")
@@ -28,9 +28,9 @@ _PORT_AND_HOST = struct.Struct("!2xH4s")
 class Intake:
     """Room for so many datagrams of IPv4, of one socket at a time."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST_DATAGRAMS) -> None:
         self._most = most
-        self._memory = ffi.new("char[]", most * LARGEST)
+        self._memory = ffi.new("char[]", most * MOST_BYTES)
         self._names = ffi.new("char[]", most * NAME_BYTES)
         self._parts = ffi.new("struct iovec[]", most)
         self._messages: Any = ffi.new("struct mmsghdr[]", most)
@@ -38,8 +38,8 @@ class Intake:
         self._name_bytes = ffi.buffer(self._names)
         self._addresses: dict[bytes, Address] = {}
         for number, message in enumerate(self._messages):
-            self._parts[number].iov_base = self._memory + number * LARGEST
-            self._parts[number].iov_len = LARGEST
+            self._parts[number].iov_base = self._memory + number * MOST_BYTES
+            self._parts[number].iov_len = MOST_BYTES
             message.msg_hdr.msg_iov = self._parts + number
             message.msg_hdr.msg_iovlen = 1
             message.msg_hdr.msg_name = self._names + number * NAME_BYTES
@@ -56,7 +56,7 @@ class Intake:
         return max(0, came)
 
     def _datagram(self, number: int) -> tuple[bytes, Address]:
-        start, name = number * LARGEST, number * NAME_BYTES
+        start, name = number * MOST_BYTES, number * NAME_BYTES
         data = self._bytes[start : start + self._messages[number].msg_len]
         return data, self._address(self._name_bytes[name : name + NAME_BYTES])
 

@@ -7,6 +7,7 @@ from typing import Any
 from cffi import FFI
 
 NAME_BYTES = 16  # of a sockaddr_in
+UDP_SEGMENT = 103  # the option by which the kernel cuts a message into datagrams (linux/udp.h)
 
 ffi = FFI()
 ffi.cdef("""

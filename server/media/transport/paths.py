@@ -8,26 +8,70 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from server.errors import ProtocolError
-from server.media.participant import Participant
+from server.media.terms import SessionState
 from server.media.transport import ice
-from server.media.transport.ice import LOST_AFTER, Address
+from server.media.transport.dtls import DtlsLink, SrtpError
+from server.media.transport.ice import LOST_AFTER, Address, Consent, Credentials, SeenChecks
+from server.media.transport.policing import Allowance
 from server.media.transport.udp import UdpPort
 
 ADDRESS_IS_DEAD = 3.0  # s without a check on the old path before a new one is believed without USE-CANDIDATE
 
-LARGEST = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
+LARGEST_DATAGRAM = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
 KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interfaces
 
 
-class Paths:
+@dataclass(eq=False, slots=True)
+class Path:
+    """How one participant gets here: by what it proves who it is (`credentials`), and from where.
+
+    `address` is one of its `addresses`, which are all that proved to be its own, and `heard_at` when the last check
+    came from it.
+    """
+
+    credentials: Credentials
+    consent: Consent
+    heard_at: float
+    address: Address | None = None
+    addresses: list[Address] = field(default_factory=list)
+    seen_checks: SeenChecks = field(default_factory=SeenChecks)
+
+
+class Peer(Protocol):
+    """A participant, as far as its path goes."""
+
+    path: Path
+    link: DtlsLink
+    allowance: Allowance
+    state: SessionState
+
+    def move(self, address: Address, now: float) -> None:
+        """Its path leads here from now on."""
+
+    def secured(self) -> None:
+        """DTLS is up."""
+
+    def look(self, now: float) -> None:
+        """Draw the consequences of the time since its last check."""
+
+    def close(self, reason: str) -> None:
+        """The session ends."""
+
+
+P = TypeVar("P", bound=Peer)
+
+
+class Paths(Generic[P]):
     """The table of paths. `media` gets each protected datagram of a known participant, `ended` the end of a burst."""
 
     def __init__(
         self,
         port: UdpPort,
-        media: Callable[[Participant, bytes, float], None],
+        media: Callable[[P, bytes, float], None],
         ended: Callable[[float], bool],
     ) -> None:
         self.refused: Counter[str] = Counter()
@@ -35,18 +79,18 @@ class Paths:
         self._port = port
         self._media = media
         self._ended = ended
-        self._by_ufrag: dict[str, Participant] = {}
-        self._by_address: dict[Address, Participant] = {}
+        self._by_ufrag: dict[str, P] = {}
+        self._by_address: dict[Address, P] = {}
 
-    def add(self, participant: Participant) -> None:
+    def add(self, participant: P) -> None:
         """Expect checks for this participant."""
-        self._by_ufrag[participant.credentials.ufrag] = participant
+        self._by_ufrag[participant.path.credentials.ufrag] = participant
         participant.allowance.refused = self.refused
 
-    def remove(self, participant: Participant) -> None:
+    def remove(self, participant: P) -> None:
         """Expect nothing more."""
-        self._by_ufrag.pop(participant.credentials.ufrag, None)
-        for address in participant.addresses:
+        self._by_ufrag.pop(participant.path.credentials.ufrag, None)
+        for address in participant.path.addresses:
             if self._by_address.get(address) is participant:
                 del self._by_address[address]
 
@@ -55,7 +99,7 @@ class Paths:
         self.received += 1
         first = data[0]
         try:
-            if len(data) > LARGEST:
+            if len(data) > LARGEST_DATAGRAM:
                 self.refused["giant"] += 1
             elif 128 <= first < 192:
                 participant = self._by_address.get(source)
@@ -85,52 +129,52 @@ class Paths:
         if participant is None:
             self.refused["stranger_stun"] += 1
             return
-        binding = ice.answer(data, source, participant.credentials.password)
-        seen = source != participant.address and participant.seen_checks.has(binding.transaction)
+        binding = ice.answer(data, source, participant.path.credentials.password)
+        seen = source != participant.path.address and participant.path.seen_checks.has(binding.transaction)
         if self._by_address.get(source) is not participant and not self._welcome(participant, source, seen, now):
             return
-        participant.consent.heard(now)
+        participant.path.consent.heard(now)
         if not participant.allowance.answers(now):
             return
         if not seen:
-            participant.seen_checks.add(binding.transaction)
-            if source != participant.address and self._believed(participant, binding, now):
+            participant.path.seen_checks.add(binding.transaction)
+            if source != participant.path.address and self._believed(participant, binding, now):
                 participant.move(source, now)
-        if source == participant.address:
-            participant.path_heard = now
+        if source == participant.path.address:
+            participant.path.heard_at = now
         self._port.send(binding.response, source)
         if not participant.link.started:
             participant.link.start(participant.secured, participant.close)
         elif participant.state == "lost":
             participant.look(now)
 
-    def _believed(self, participant: Participant, binding: ice.Binding, now: float) -> bool:
-        if participant.address is None or binding.nominated:
+    def _believed(self, participant: P, binding: ice.Binding, now: float) -> bool:
+        if participant.path.address is None or binding.nominated:
             return True
-        return now - participant.path_heard > ADDRESS_IS_DEAD
+        return now - participant.path.heard_at > ADDRESS_IS_DEAD
 
-    def _welcome(self, participant: Participant, source: Address, seen: bool, now: float) -> bool:
+    def _welcome(self, participant: P, source: Address, seen: bool, now: float) -> bool:
         """Whether a valid check from an unknown address opens it: not one overheard, not another's live address."""
         owner = self._by_address.get(source)
         if seen:
             self.refused["replayed_stun"] += 1
-        elif owner is not None and owner.address == source and owner.consent.silent_for(now) < LOST_AFTER:
+        elif owner is not None and owner.path.address == source and owner.path.consent.silent_for(now) < LOST_AFTER:
             self.refused["taken_address"] += 1
         else:
             self._remember(participant, source)
             return True
         return False
 
-    def _remember(self, participant: Participant, source: Address) -> None:
+    def _remember(self, participant: P, source: Address) -> None:
         """A valid check came from here, so what else comes from here is the participant's, chosen path or not."""
-        if source in participant.addresses:  # another had it meanwhile
-            participant.addresses.remove(source)
-        if len(participant.addresses) == KNOWN_ADDRESSES:
-            oldest = next(address for address in participant.addresses if address != participant.address)
-            participant.addresses.remove(oldest)
+        if source in participant.path.addresses:  # another had it meanwhile
+            participant.path.addresses.remove(source)
+        if len(participant.path.addresses) == KNOWN_ADDRESSES:
+            oldest = next(address for address in participant.path.addresses if address != participant.path.address)
+            participant.path.addresses.remove(oldest)
             if self._by_address.get(oldest) is participant:
                 del self._by_address[oldest]
-        participant.addresses.append(source)
+        participant.path.addresses.append(source)
         self._by_address[source] = participant
 
     def _dtls(self, data: bytes, source: Address) -> None:
@@ -143,5 +187,5 @@ class Paths:
 
 def _reason(first: int, error: ProtocolError) -> str:
     if first >= 128:
-        return "bad_srtp" if str(error).startswith("SRT") else "bad_rtp"
+        return "bad_srtp" if isinstance(error, SrtpError) else "bad_rtp"
     return "bad_stun" if first < 4 else "bad_dtls"

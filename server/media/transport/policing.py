@@ -8,10 +8,7 @@ participant's address cannot use up its allowance.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
-from server.media.bandwidth import START
-from server.media.transport.ice import CLOSED_AFTER, LOST_AFTER
 from server.media.wire import rtcp
 from server.media.wire.rtp import is_rtcp
 
@@ -26,18 +23,6 @@ KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Mbit/s that are taken of one participant, and that its link is taken to carry until its feedback tells; seconds
-    without a check from it after which it is lost, and for which it may be lost until its session ends.
-    """
-
-    uplink_mbit: float = UPLINK_MBIT
-    downlink_mbit: float = START / 1e6
-    lost_after: float = LOST_AFTER
-    closed_after: float = CLOSED_AFTER
 
 
 class Bucket:

@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from server.media.outward.volley import UDP_SEGMENT, Volley
 from server.media.transport.ice import Address
-from server.media.transport.intake import MOST, Intake
+from server.media.transport.intake import MOST_DATAGRAMS, Intake
+from server.media.transport.mmsg import UDP_SEGMENT
+from server.media.transport.volley import Volley
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ Clock = Callable[[], float]
 
 GATHERING = 0.001  # s between two looks at the socket while something comes
 IN_VAIN = 10  # looks in a row that found nothing, after which the kernel is asked to wake us
-RESTED = 0.0002  # s without work before a burst: the node had caught up with what came before
+MOST_TAKEN = 4 * MOST_DATAGRAMS  # datagrams of a burst: whatever waits, but not without an end
 RECEIVE_BUFFER = 1 << 20  # bytes; about a quarter second of a full uplink
 SEND_BUFFER = 2 << 20
 WAITING_VOICES = 512  # voice packets kept while the send buffer is full
@@ -41,7 +42,7 @@ class DatagramHandler(Protocol):
     """Who gets what arrives."""
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
-        """One datagram, at most `intake.LARGEST` bytes, that waited at `now`; must not raise."""
+        """One datagram, at most `intake.MOST_BYTES` bytes, that waited at `now`; must not raise."""
 
     def burst_ended(self, now: float) -> bool:
         """All that had arrived was handed over: send what came of it. True asks to be called again soon, for the rest.
@@ -51,10 +52,7 @@ class DatagramHandler(Protocol):
 
 
 class UdpPort:
-    """The bound socket. `sent`, `dropped_video` and `dropped_audio` count packets, `errors` refused sends.
-
-    `rested` says whether the loop had nothing to do before the present burst.
-    """
+    """The bound socket. `sent`, `dropped_video` and `dropped_audio` count packets, `errors` refused sends."""
 
     def __init__(self, host: str, port: int, clock: Clock = time.monotonic) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -66,8 +64,6 @@ class UdpPort:
         self.sent = self.dropped_video = self.dropped_audio = self.errors = 0
         self._clock = clock
         self._intake = Intake()
-        self.rested = True
-        self._ended = float("-inf")
         self._in_vain = 0
         self._unfinished = False  # whether the handler has left something for later
         self._next_take: asyncio.TimerHandle | None = None
@@ -96,22 +92,22 @@ class UdpPort:
     def _take(self, handler: DatagramHandler) -> None:
         """Hand over what has arrived."""
         began = self._clock()
-        self.rested = began - self._ended > RESTED
-        came = 0
+        came, more = 0, True
         try:
-            datagrams = self._intake.take(self._socket.fileno())
-            came = len(datagrams)
-            for data, source in datagrams:
-                if data:
-                    handler.datagram(data, source, began)
+            while more and came < MOST_TAKEN:
+                datagrams = self._intake.take(self._socket.fileno())
+                came += len(datagrams)
+                more = len(datagrams) == MOST_DATAGRAMS
+                for data, source in datagrams:
+                    if data:
+                        handler.datagram(data, source, began)
             if came or self._unfinished:
                 self._unfinished = handler.burst_ended(self._clock())
         finally:  # whatever went wrong with this burst, the next is read
-            self._ended = self._clock()
             if self._socket.fileno() >= 0:
-                self._look_again(handler, came, self._ended - began)
+                self._look_again(handler, came, more, self._clock() - began)
 
-    def _look_again(self, handler: DatagramHandler, came: int, took: float) -> None:
+    def _look_again(self, handler: DatagramHandler, came: int, more: bool, took: float) -> None:
         """When to take the next burst: while something comes every `GATHERING`, else when the kernel says so.
 
         To be woken costs more than a packet, and a core that has slept in between is cold: measured at 170 packets a
@@ -122,7 +118,7 @@ class UdpPort:
         if self._in_vain < IN_VAIN:
             if self._next_take is None:
                 loop.remove_reader(number)
-            pause = 0.0 if came == MOST or self._unfinished else GATHERING - took  # more waits
+            pause = 0.0 if more or self._unfinished else GATHERING - took
             self._next_take = loop.call_later(max(0.0, pause), self._take, handler)
         else:
             self._next_take = None

@@ -18,6 +18,7 @@ LONGEST = 5760  # samples in 120 ms, the most that a packet may hold (RFC 6716 Â
 QUIET = b"\xf8\xff\xfe"  # 20 ms of coded silence: full-band CELT, one frame
 
 Samples = NDArray[np.int16]
+SILENCE: Samples = np.zeros(FRAME, np.int16)  # 20 ms
 
 _SILK = (480, 960, 1920, 2880)
 _HYBRID = (480, 960)

@@ -12,6 +12,10 @@ from struct import Struct
 from server.errors import ProtocolError
 
 HEADER_BYTES = 12
+IP_UDP = 28  # bytes of their headers, which a link carries beside each packet
+SRTP_TAG = 16  # bytes that SRTP adds at most (RFC 7714)
+BESIDE = IP_UDP + SRTP_TAG
+VIDEO_CLOCK = 90_000  # ticks a second of all pictures (RFC 3551 §5); that of voices is `opus.RATE`
 
 _HEADER = Struct("!BBHII")
 _unpack_header = _HEADER.unpack_from

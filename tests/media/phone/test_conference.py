@@ -166,7 +166,7 @@ async def test_a_telephone_is_silent_until_it_may_speak_and_without_the_floor(ha
 
 async def test_the_recorder_gets_telephones_as_it_gets_browsers(hall: Hall) -> None:
     sink = Sink()
-    hall.room.add_sink(sink, hall.now)
+    hall.room.screening.begin(sink, hall.now)
     Singer(hall["a"], 1_000)
     hall.talking = {"x"}
     hall.allow("x")

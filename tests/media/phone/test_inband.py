@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from server.calls.prompts import FOLDER
-from server.media.phone.g711 import ALAW, ULAW
-from server.media.phone.inband import COLUMNS, KEYS, RATE, ROWS, Listening
+from server.media.phone.g711 import ALAW, LINE_RATE, ULAW
+from server.media.phone.inband import COLUMNS, KEYS, ROWS, Listening
 from server.media.phone.sounds import read
 from server.media.wire.opus import Samples
 
@@ -23,13 +23,13 @@ def pressed(
     low: float = 4_000,
     off: float = 0.0,
 ) -> Samples:
-    pieces = [np.zeros(round(0.1 * RATE))]
+    pieces = [np.zeros(round(0.1 * LINE_RATE))]
     for key in keys:
         row = next(n for n, names in enumerate(KEYS) if key in names)
-        at = np.arange(round(length * RATE)) / RATE
+        at = np.arange(round(length * LINE_RATE)) / LINE_RATE
         tones = ((low, ROWS[row]), (high, COLUMNS[KEYS[row].index(key)]))
         pieces.append(sum(size * np.sin(2 * np.pi * hertz * (1 + off) * at) for size, hertz in tones))
-        pieces.append(np.zeros(round(pause * RATE)))
+        pieces.append(np.zeros(round(pause * LINE_RATE)))
     return np.concatenate(pieces).astype(np.int16)
 
 
@@ -89,24 +89,24 @@ def test_a_line_on_which_nobody_speaks_is_not_looked_at(monkeypatch: pytest.Monk
         noisy = (samples + rng.normal(0, 60, samples.size)).astype(np.int16)
         return "".join(listening.hear(ULAW.encode(noisy[n : n + 160])) for n in range(0, noisy.size, 160))
 
-    assert hear(np.zeros(10 * RATE)) == "" and not looked
+    assert hear(np.zeros(10 * LINE_RATE)) == "" and not looked
     for begin in range(0, 160, 13):
         assert hear(pressed("5", low=1_100, high=1_100)[begin:]) == "5"
         looked.clear()
-        assert hear(np.zeros(RATE)) == "" and len(looked) < 5
+        assert hear(np.zeros(LINE_RATE)) == "" and len(looked) < 5
 
 
 def test_one_tone_is_no_key() -> None:
     for hertz in ROWS + COLUMNS:
-        at = np.arange(RATE) / RATE
+        at = np.arange(LINE_RATE) / LINE_RATE
         assert heard((8_000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16)) == ""
 
 
 def test_voices_and_music_are_no_keys() -> None:
     """All that is read to callers: some minutes of speech."""
     for file in sorted(FOLDER.glob("*.opus")):
-        assert heard(read(str(file)).at(RATE)) == "", file.name
+        assert heard(read(str(file)).at(LINE_RATE)) == "", file.name
 
 
 def test_noise_is_no_key() -> None:
-    assert heard(np.random.default_rng(2).normal(0, 3_000, 60 * RATE).astype(np.int16)) == ""
+    assert heard(np.random.default_rng(2).normal(0, 3_000, 60 * LINE_RATE).astype(np.int16)) == ""

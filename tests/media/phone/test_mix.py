@@ -103,7 +103,7 @@ def test_each_hears_the_others_and_not_oneself(name: str) -> None:
         speakers = {
             who: (samples[n * rate // 50 : (n + 1) * rate // 50], rate) for who, (samples, rate) in sources.items()
         }
-        payloads = mix.tick(speakers, listeners)
+        payloads = dict(zip(listeners, mix.tick(speakers, listeners), strict=True))
         for listener, payload in payloads.items():
             ears[listener].hear(payload)
     assert payloads[listeners[2]] is payloads[listeners[3]], "listeners share one encoding"
@@ -118,7 +118,7 @@ def test_each_hears_the_others_and_not_oneself(name: str) -> None:
 def test_a_line_is_never_quite_dead_and_never_loud() -> None:
     mix, ear = Mix(), Ear("PCMU")
     for _ in range(100):
-        ear.hear(mix.tick({}, [Listener("x", "PCMU")])[Listener("x", "PCMU")])
+        ear.hear(*mix.tick({}, [Listener("x", "PCMU")]))
     level = np.concatenate(ear.heard).astype(float).std()
     assert 1 < level < 20
 

@@ -16,7 +16,7 @@ def run(telephone: Telephone, samples: np.ndarray | None, seconds: float, now: f
     found = []
     for n in range(round(seconds * 50)):
         piece = None if samples is None else samples[n * 160 : n * 160 + 160]
-        made = telephone.packet(piece, 8_000, now + n * 0.02)
+        made = telephone.packet(piece, 8_000, round(50 * now) + n, now + n * 0.02)
         if made is not None:
             found.append(made)
     return found
@@ -55,7 +55,7 @@ def test_a_line_may_go_on_at_another_rate() -> None:
     telephone, decoder = Telephone("p", "c"), Decoder()
     before = run(telephone, tone(300, 1), 1, 100.0)
     wide = tone(700, 1, 16_000)
-    after = [telephone.packet(wide[n * 320 : n * 320 + 320], 16_000, 101 + n * 0.02) for n in range(50)]
+    after = [telephone.packet(wide[n * 320 : n * 320 + 320], 16_000, 50 * 101 + n, 101 + n * 0.02) for n in range(50)]
     packets = [packet for packet, _ in before] + [made[0] for made in after if made is not None]
     assert {(b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
     heard = [decoder.decode(packet.template[PAYLOAD:]) for packet in packets]

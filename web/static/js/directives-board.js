@@ -23,8 +23,22 @@ function keepLines(old, made) {
   }
 }
 
+/** What was ticked stays so, as long as the answer is the one that was read. */
+function keepTicks(old, made) {
+  for (const { value } of old.querySelectorAll("input[name=answers]:checked")) {
+    const tick = made.querySelector(`input[name=answers][value="${value}"]`);
+    if (tick) tick.checked = true;
+  }
+}
+
+function settle(old, made) {
+  keepTicks(old, made);
+  keepLines(old, made);
+}
+
 const refresh = calmly(async () => {
-  if (await renew("#board", address(), keepLines)) tick(document.getElementById("board"));
+  if (document.querySelector("#accept-many[data-sending]")) return;
+  if (await renew("#board", address(), settle)) tick(document.getElementById("board"));
 }, 250);
 
 watch([`board:${id}`]).catch((error) => console.info("board not followed:", error.code));
@@ -35,3 +49,7 @@ for (const kind of ["board.changed", "delivery.changed"]) {
 onState((state) => { if (state === "connected") refresh(); });
 // Enter and Space are clicks, too. The branch opens after the click.
 document.addEventListener("click", ({ target }) => { if (target.closest("#board .branch > summary")) setTimeout(refresh); });
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-tick-all]")) return;
+  for (const one of document.querySelectorAll(`#board [open] input[name=${target.dataset.tickAll}]`)) one.checked = target.checked;
+});

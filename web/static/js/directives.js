@@ -3,7 +3,7 @@
 import { calmly, renew } from "./renew.js";
 import { tick } from "./time.js";
 
-const busy = () => document.querySelector("main form[data-sending], main [data-undo-row][hidden], dialog[open]") !== null;
+const busy = () => document.querySelector("main form[data-sending], main form[role=search]:focus-within, main [data-undo-row][hidden], dialog[open]") !== null;
 
 const refresh = calmly(async () => {
   if (busy()) return;

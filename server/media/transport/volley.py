@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from server.media.transport.dtls import Arena, Lengths, srtp_protect
 from server.media.transport.ice import Address
-from server.media.transport.mmsg import NAME_BYTES, ffi, libc
+from server.media.transport.mmsg import NAME_BYTES, UDP_SEGMENT, ffi, libc
 
-MOST = 96  # messages at a time: as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
-UDP_SEGMENT = 103  # linux/udp.h
+MOST_MESSAGES = 96  # as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
 
 _NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in network order
 _SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
@@ -60,26 +59,26 @@ def _address(memory: Any) -> int:
 
 
 class Volley:
-    """Room for `MOST` messages of at most `packets` packets in at most `largest` bytes.
+    """Room for `MOST_MESSAGES` messages of at most `packets` packets in at most `largest` bytes.
 
     `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. Each message of `size` bytes
     is cut into datagrams of `segment` bytes, the last of which may be shorter.
     """
 
     def __init__(self, largest: int, packets: int) -> None:
-        self.arena = Arena(MOST * largest)
+        self.arena = Arena(MOST_MESSAGES * largest)
         self.memory: Octets = np.frombuffer(self.arena.view, np.uint8)
         self.size = self.segment = 0
         self._packets = self._spacing = self._step = 0
-        self._lengths = Lengths(MOST * packets)
+        self._lengths = Lengths(MOST_MESSAGES * packets)
         self._pointers: dict[int, list[Any]] = {}  # by their distance
         self.addresses: Sequence[Address] = ()
-        self._messages = ffi.new("struct mmsghdr[]", MOST)
-        self._parts = ffi.new("struct iovec[]", MOST)
+        self._messages = ffi.new("struct mmsghdr[]", MOST_MESSAGES)
+        self._parts = ffi.new("struct iovec[]", MOST_MESSAGES)
         self._control = ffi.new("char[]", _CONTROL)
         self._control_bytes = ffi.buffer(self._control)
         self._base = self.memory.ctypes.data
-        self._numbers = numbers = np.arange(MOST, dtype=np.uintp)
+        self._numbers = numbers = np.arange(MOST_MESSAGES, dtype=np.uintp)
         self._places, self._sizes = _columns(self._parts, "struct iovec", "struct iovec", ("iov_base", "iov_len"))
         names = ("msg_name", "msg_controllen", "msg_iov", "msg_iovlen", "msg_control")
         columns = _columns(self._messages, "struct mmsghdr", "struct msghdr", names)
