@@ -26,6 +26,7 @@ NEEDED = {
     ),
     "sipp": (lambda: bool(shutil.which("sipp")), "sip-tester"),
     "Redis": (lambda: bool(shutil.which("redis-server")), "redis-server"),
+    "espeak-ng": (lambda: bool(shutil.which("espeak-ng")), "espeak-ng"),
     "strace": (lambda: bool(shutil.which("strace")), "strace"),
     "PostgreSQL": (lambda: bool(glob("/usr/lib/postgresql/*/bin/initdb")), "postgresql"),
 }

@@ -1,7 +1,7 @@
 """Makes the sound files that callers hear: `python -m server.calls.make_prompts [NAME ...]`, after a change of texts.
 
 Speech by espeak-ng's Vietnamese voice (Debian package `espeak-ng`), tones and waiting music by sums of sines. The files
-are in the repository: a server needs no espeak-ng to play them.
+are in the repository: a server needs no espeak-ng to play them. `recorded.toml` says of which text each was made.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from server.calls.prompts import FOLDER, NUMBERS, speech_command, texts
+from server.calls.prompts import FOLDER, RECORDED, digest, recorded, speech_command, spoken_prompts
 
 RATE = 48_000
 BIT_RATE = 20_000
@@ -81,7 +81,7 @@ def _write(path: Path, samples: Floats, loud: float) -> None:
 
 def main(names: Collection[str] = ()) -> None:
     """Make those of these names, or all; whatever has no text any more goes."""
-    spoken = texts() | {f"n{number}": str(number) for number in range(NUMBERS + 1)}
+    spoken = spoken_prompts()
     sounds = {name: (samples, loud) for name, samples, loud in _sounds()}
     wanted = set(names) or {*spoken, *sounds}
     for old in FOLDER.glob("*.opus"):
@@ -92,6 +92,9 @@ def main(names: Collection[str] = ()) -> None:
             _write(FOLDER / f"{name}.opus", _spoken(spoken[name], Path(folder)), 1.0)
     for name in wanted & sounds.keys():
         _write(FOLDER / f"{name}.opus", *sounds[name])
+    made = {name: digest(name, spoken[name]) for name in wanted & spoken.keys()}
+    known = {name: found for name, found in recorded().items() if name in spoken}
+    RECORDED.write_text("".join(f'{name} = "{found}"\n' for name, found in sorted((known | made).items())), "utf-8")
 
 
 if __name__ == "__main__":

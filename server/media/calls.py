@@ -129,6 +129,10 @@ class Calls:
         lengths = self.lines.ticks() or [0.0]
         return max(lengths), float(np.percentile(lengths, 99))
 
+    def tick_counts(self) -> dict[int, int]:
+        """How many ticks, ever, took so many whole times `metronome.COUNTED`."""
+        return dict(self.lines.tick_counts())
+
 
 def _terms(told: c.CallTerms) -> Terms:
     """Raises ValueError."""

@@ -189,7 +189,11 @@ class Commands:
         stats = node_stats(self._switch, command.room, self.lag, now)
         slowest, usual = self.calls.ticks()
         return msgspec.structs.replace(
-            stats, calls=self.calls.stats(now), calls_tick_ms=1000 * slowest, calls_tick_p99_ms=1000 * usual
+            stats,
+            calls=self.calls.stats(now),
+            calls_tick_ms=1000 * slowest,
+            calls_tick_p99_ms=1000 * usual,
+            calls_ticks=self.calls.tick_counts(),
         )
 
     async def _shutdown(self, command: p.Shutdown, now: float) -> p.Answer:

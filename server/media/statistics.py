@@ -80,9 +80,10 @@ class Stats(Message, frozen=True, tag="stats"):
 
     `lag_ms` is how late the event loop was of late at its worst: what packets wait for an overloaded node. Dropped
     packets are those that a full send buffer did not take. `calls_tick_ms` is how much CPU the slowest 20 ms of a
-    room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most. `retransmitted` are
-    packets that were asked for again; `given_up` those of pictures that an overloaded node left out, each for each
-    slot.
+    room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most. `calls_ticks`
+    counts the ticks of rooms that are there, ever, by how many whole twentieths of a millisecond each took.
+    `retransmitted` are packets that were asked for again; `given_up` those of pictures that an overloaded node left
+    out, each for each slot.
     """
 
     participants: list[ParticipantStats]
@@ -102,3 +103,4 @@ class Stats(Message, frozen=True, tag="stats"):
     calls: list[CallStats] = msgspec.field(default_factory=list)
     calls_tick_ms: float = 0.0
     calls_tick_p99_ms: float = 0.0
+    calls_ticks: dict[int, int] = msgspec.field(default_factory=dict)

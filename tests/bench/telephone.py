@@ -2,11 +2,14 @@
 
 Every telephone sends a packet each 20 ms, as telephones do whether anybody speaks or not. One of the speakers says a
 tone without a pause, the others a short one each second, by whose beginning the way from mouth to ear is measured: from
-the first sample said, 20 ms before its packet is sent, to that sample's place in the packet in which it is heard.
+the first sample said, 20 ms before its packet is sent, to that sample's place in the packet in which it is heard. Ticks
+are all of the whole time. CPU is the media node's alone: no control process runs there, which while calls last answers
+session timers and looks at each seat every ten seconds. The same comes once more from telephones of all kinds: of each
+17 twelve by PCMA, two by G.722, two by Opus, and one by PCMA with SRTP.
 
 A browser meeting on the same node is measured by turns with the telephones' packets going to the node and, for the
-same load on our side, to nobody. At last sipp calls the whole server: twenty calls a second, and with a fifth of all
-messages lost.
+same load on our side, to nobody. Then sipp calls the whole server: twenty calls a second, and with a fifth of all
+messages lost. At last strangers call, whom nobody answers.
 """
 
 from __future__ import annotations
@@ -15,19 +18,26 @@ import argparse
 import os
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
 
 from server.media import protocol as p
+from server.media.phone.metronome import COUNTED
+from server.telephony.sip.endpoint import Endpoint, Listening
 from tests.bench import telephone_calls
 from tests.bench.figures import Figure, percentile
 from tests.bench.load import Rate, cpu_seconds
 from tests.bench.sfu_load import LOAD_CORE, SERVER_CORE, Target, ours
-from tests.bench.telephone_load import Phones
+from tests.bench.telephone_load import BEST, FRAME, HOST, PLAIN, SECRET, WIDE, Phones
 from tests.media.driving import node_process
+from tests.telephony.answering import Answering
+from tests.telephony.sip.flooding import cost_of_a_stranger
 
 WARM_UP = 5.0  # s
+MIXED_SECONDS = 60.0
+KINDS = [PLAIN, PLAIN, WIDE, BEST, SECRET, *[PLAIN] * 10, WIDE, BEST]
 SEEN = Rate(burst=3, video_size=900)  # 360p: 520 kbit/s
 
 
@@ -39,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sinks", type=int, default=90, help="browsers of the meeting beside")
     parser.add_argument("--runs", type=int, default=3, help="of the meeting beside, with telephones and without")
     parser.add_argument("--real-time", action="store_true", help="before whatever else runs here; only root may")
-    parser.add_argument("--only", choices=("alone", "beside", "calls"), help="one part alone")
+    parser.add_argument("--only", choices=("alone", "mixed", "beside", "calls", "strangers"), help="one part alone")
 
 
 def _first(options: argparse.Namespace) -> list[str]:
@@ -50,29 +60,68 @@ def _first(options: argparse.Namespace) -> list[str]:
     return ["chrt", "--rr", "1"]
 
 
-async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    phones, n = Phones(options.calls, options.speakers), options.calls
+async def _talk(options: argparse.Namespace, phones: Phones, seconds: float) -> tuple[float, Counter[int]]:
+    """All talk in a room of a node of their own; its share of a core, and its ticks as `Stats` counts them."""
     with tempfile.TemporaryDirectory() as folder:
         async with node_process(Path(folder), *_first(options), "taskset", "-c", SERVER_CORE) as node:
             await node.control.do(p.OpenRoom(room="r"))
             await phones.connect(node, "r")
             phones.talk(WARM_UP)
+            before = await node.control.call(p.GetStats(), p.Stats)
             phones.listen()
-            before = cpu_seconds(node.pid)
-            phones.talk(options.seconds)
-            share = (cpu_seconds(node.pid) - before) / options.seconds
-            stats = await node.control.call(p.GetStats(), p.Stats)
+            spent = cpu_seconds(node.pid)
+            phones.talk(seconds)
+            share = (cpu_seconds(node.pid) - spent) / seconds
+            after = await node.control.call(p.GetStats(), p.Stats)
             await node.control.close()
+    return share, Counter(after.calls_ticks) - Counter(before.calls_ticks)
+
+
+def tick_ms(ticks: Counter[int], share: float) -> float:
+    """What so many of the ticks took at most, in whole twentieths of a millisecond."""
+    wanted, seen = share * ticks.total(), 0
+    for length in sorted(ticks):
+        seen += ticks[length]
+        if seen >= wanted:
+            return 1_000 * COUNTED * (length + 1)
+    raise ValueError("no ticks")
+
+
+async def _alone(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    phones, n = Phones(options.calls, options.speakers), options.calls
+    share, ticks = await _talk(options, phones, options.seconds)
     delays = phones.delays()
     yield Figure("telephone.cpu_share", round(share, 3), "of a core", n)
-    yield Figure("telephone.tick_p99_ms", round(stats.calls_tick_p99_ms, 2), "ms", n)
-    yield Figure("telephone.tick_max_ms", round(stats.calls_tick_ms, 2), "ms", n)
+    yield Figure("telephone.tick_p99_ms", round(tick_ms(ticks, 0.99), 2), "ms", ticks.total())
+    yield Figure("telephone.tick_max_ms", round(tick_ms(ticks, 1.0), 2), "ms", ticks.total())
     yield Figure("telephone.mouth_to_ear_p50_ms", round(percentile(delays, 0.5), 1), "ms", len(delays))
     yield Figure("telephone.mouth_to_ear_p99_ms", round(percentile(delays, 0.99), 1), "ms", len(delays))
     yield Figure("telephone.longest_gap_ms", max(ear.gap for ear in phones.ears), "ms", len(phones.ears))
     yield Figure("telephone.longest_pause_ms", round(max(ear.pause for ear in phones.ears), 1), "ms", len(phones.ears))
     yield Figure("telephone.load_late_ms", round(phones.late, 1), "ms", 1)
     phones.close()
+
+
+async def _mixed(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    phones, seconds = Phones(options.calls, options.speakers, KINDS), min(options.seconds, MIXED_SECONDS)
+    share, _ticks = await _talk(options, phones, seconds)
+    fewest = min(phone.heard for phone in phones.phones)
+    if fewest < 0.95 * seconds / FRAME:
+        raise AssertionError(f"a telephone got {fewest} packets in {seconds:g} s")
+    yield Figure("telephone.mixed_cpu_share", round(share, 3), "of a core", options.calls)
+    yield Figure("telephone.mixed_longest_gap_ms", max(ear.gap for ear in phones.ears), "ms", len(phones.ears))
+    phones.close()
+
+
+async def _strangers(options: argparse.Namespace) -> AsyncIterator[Figure]:
+    phone = Answering()
+    endpoint = Endpoint(Listening(host=HOST, udp_port=0, tcp_port=0, trunks=[HOST]), phone)
+    endpoint.start()
+    costs = [1e6 * await cost_of_a_stranger(endpoint, HOST) for _ in range(5)]
+    await endpoint.close()
+    if phone.calls:
+        raise AssertionError("a stranger was let in")
+    yield Figure("telephone.stranger_us", round(median(costs), 2), "us", len(costs))
 
 
 def _measured(target: Target, phones: Phones, seconds: float, what: str) -> float:
@@ -119,9 +168,10 @@ async def _setups(options: argparse.Namespace) -> AsyncIterator[Figure]:
 
 
 async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    """Cost, delay and gaps; what a browser meeting on the same node feels of it; calls that come and go."""
+    """Cost, delay and gaps; what a browser meeting on the same node feels; calls that come and go; strangers."""
     os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
-    for name, part in {"alone": _alone(options), "beside": _beside(options), "calls": _setups(options)}.items():
+    parts = {"alone": _alone, "mixed": _mixed, "beside": _beside, "calls": _setups, "strangers": _strangers}
+    for name, part in parts.items():
         if options.only in (None, name):
-            async for figure in part:
+            async for figure in part(options):
                 yield figure

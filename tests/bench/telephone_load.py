@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import struct
 import time
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 
+import msgspec
 import numpy as np
+from pylibsrtp import Policy, Session
 
 from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.media.phone.codecs import codec
 from server.media.phone.g711 import ALAW
 from server.media.wire.rtp import build_header
+from server.telephony.sdes import SUITES
 from tests.media.driving import NodeProcess
+from tests.sounds import tone
 
 HOST = "127.0.0.1"
 TONE, BEEP = 400.0, 1_000.0  # Hz; both have whole periods in a piece, so that neither is taken for the other
@@ -28,23 +38,45 @@ _LOUD = 500.0
 _WAVES = {hertz: np.exp(-2j * np.pi * hertz * np.arange(_PIECE) / 8_000) / _PIECE for hertz in (TONE, BEEP)}
 
 
-def _tone(hertz: float, packets: int) -> list[bytes]:
-    at = np.arange(packets * _SIZE) / 8_000
-    encoded = codec("PCMA").encode((8_000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16))
-    return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
+@dataclass(frozen=True)
+class Kind:
+    """Of telephone: its codec with payload type and the ticks of a packet, and the suite of SRTP, empty without."""
+
+    codec: c.Codec
+    payload_type: int
+    ticks: int = _SIZE
+    suite: str = ""
 
 
-def _noise(packets: int) -> list[bytes]:
-    """A line on which nobody speaks: -57 dBov, as rooms and old lines have."""
-    samples = np.random.default_rng(3).normal(0, 45, packets * _SIZE).astype(np.int16)
-    encoded = codec("PCMA").encode(samples)
-    return [encoded[n * _SIZE : (n + 1) * _SIZE] for n in range(packets)]
+PLAIN = Kind("PCMA", 8)
+WIDE = Kind("G722", 9)
+BEST = Kind("OPUS", 107, 960)
+SECRET = Kind("PCMA", 8, suite="AES_CM_128_HMAC_SHA1_80")
+_KEY_SIZE = SUITES[SECRET.suite]
 
 
-PAUSE = [bytes([0xD5]) * _SIZE]
-SILENCE = _noise(50)
-STEADY = _tone(TONE, 50)
-BEEPING = _tone(BEEP, BEEP_LENGTH) + PAUSE * (BEEP_EVERY - BEEP_LENGTH)
+class Says(Enum):
+    """What a telephone says: of the speakers the first a steady tone, the others beeps, the rest nothing."""
+
+    STEADY = "steady"
+    BEEPS = "beeps"
+    NOTHING = "nothing"
+
+
+@cache
+def _said(what: Says, name: str) -> list[bytes]:
+    """A second of it as packets, which then begins anew. A line on which nobody speaks has noise of -57 dBov, as rooms
+    and old lines do.
+    """
+    encoder = codec(name)
+    if what is Says.STEADY:
+        samples = tone(TONE, 1, encoder.rate)
+    elif what is Says.BEEPS:
+        beep = tone(BEEP, BEEP_LENGTH * FRAME, encoder.rate)
+        samples = np.pad(beep, (0, encoder.rate - beep.size))
+    else:
+        samples = np.random.default_rng(3).normal(0, 45, encoder.rate).astype(np.int16)
+    return [encoder.encode(frame) for frame in samples.reshape(BEEP_EVERY, -1)]
 
 
 class Ear:
@@ -83,21 +115,41 @@ class Ear:
 
 
 class Phone:
-    """One telephone; it hears what it says itself not, so the one with the tone has no ear."""
+    """One telephone; it hears what it says itself not, so the one with the tone has no ear. `heard` counts packets."""
 
-    def __init__(self, says: list[bytes]) -> None:
+    def __init__(self, says: Says, kind: Kind = PLAIN) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
-        self.says, self.to, self.number = says, (HOST, 9), 0
+        self.says, self.kind, self.to, self.number = says, kind, (HOST, 9), 0
         self.ear: Ear | None = None
+        self.heard = 0
+        self._packets = _said(says, kind.codec)
+        self._out: Session | None = None
+        self._in: Session | None = None
+
+    def terms(self) -> c.CallTerms:
+        """What is agreed with the node, with keys of its own if it is a secret one."""
+        kind, (host, port) = self.kind, self.socket.getsockname()
+        plain = c.CallTerms(
+            codec=kind.codec, sending=kind.payload_type, receiving=kind.payload_type, host=host, port=port
+        )
+        if not kind.suite:
+            return plain
+        ours, theirs = secrets.token_bytes(_KEY_SIZE), secrets.token_bytes(_KEY_SIZE)
+        profile = Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+        self._in = Session(Policy(key=ours, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+        self._out = Session(Policy(key=theirs, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+        keys = {"our_key": b64encode(ours).decode(), "their_key": b64encode(theirs).decode()}
+        return msgspec.structs.replace(plain, suite=kind.suite, **keys)
 
     def say(self) -> None:
         """20 ms."""
         n = self.number = self.number + 1
-        header = build_header(8, 0, n & 0xFFFF, n * _SIZE, 5)
-        self.socket.sendto(header + self.says[n % len(self.says)], self.to)
+        header = build_header(self.kind.payload_type, 0, n & 0xFFFF, n * self.kind.ticks & 0xFFFF_FFFF, 5)
+        data = header + self._packets[n % BEEP_EVERY]
+        self.socket.sendto(self._out.protect(data) if self._out is not None else data, self.to)
 
     def read(self, offset: float) -> None:
         """Whatever came; `offset` is the monotonic clock less the time of day."""
@@ -106,6 +158,9 @@ class Phone:
                 data, ancillary, _flags, _source = self.socket.recvmsg(2_048, 64)
             except BlockingIOError:
                 return
+            self.heard += 1
+            if self._in is not None:
+                data = self._in.unprotect(data)
             if self.ear is not None:
                 seconds, nanoseconds = _TIME.unpack(ancillary[0][2])
                 self.ear.hear(seconds + nanoseconds / 1e9 + offset, data[12:])
@@ -116,12 +171,13 @@ class Phones:
     was at its worst, in ms.
     """
 
-    def __init__(self, calls: int, speakers: int) -> None:
-        says = [STEADY, *[BEEPING] * (speakers - 1), *[SILENCE] * (calls - speakers)]
-        self.phones = [Phone(one) for one in says]
+    def __init__(self, calls: int, speakers: int, kinds: Sequence[Kind] = (PLAIN,)) -> None:
+        """The kinds are taken by turns."""
+        says = [Says.STEADY, *[Says.BEEPS] * (speakers - 1), *[Says.NOTHING] * (calls - speakers)]
+        self.phones = [Phone(one, kinds[n % len(kinds)]) for n, one in enumerate(says)]
         self.beeps: list[float] = []
         self.late = 0.0
-        self._nobody = Phone(SILENCE)
+        self._nobody = Phone(Says.NOTHING)
         self._ports: list[int] = []
 
     async def connect(self, node: NodeProcess, room: str) -> None:
@@ -129,11 +185,9 @@ class Phones:
         for number, phone in enumerate(self.phones):
             call, who = f"c{number}", f"p{number}"
             self._ports.append((await node.control.call(c.OpenCall(call=call), c.CallOpened)).port)
-            host, port = phone.socket.getsockname()
-            terms = c.CallTerms(codec="PCMA", sending=8, receiving=8, host=host, port=port)
-            await node.control.do(c.SetTerms(call=call, terms=terms))
+            await node.control.do(c.SetTerms(call=call, terms=phone.terms()))
             await node.control.do(c.SeatCall(call=call, room=room, participant=who))
-            speaks = phone.says is not SILENCE
+            speaks = phone.says is not Says.NOTHING
             await node.control.do(p.SetPublish(room=room, participant=who, microphone=speaks))
         self.turn_to(True)
 
@@ -147,7 +201,8 @@ class Phones:
         self.beeps.clear()
         self.late = 0.0
         for phone in self.phones[1:]:
-            phone.ear = Ear()
+            phone.heard = 0
+            phone.ear = Ear() if phone.kind.codec == PLAIN.codec else None
 
     def talk(self, seconds: float) -> None:
         """All say their packets, spread over each 20 ms, and read. It blocks."""
@@ -174,7 +229,7 @@ class Phones:
         """From mouth to ear, in ms, of each beep at each ear that did not say it."""
         found = []
         for phone in self.phones[1:]:
-            if phone.ear is not None and phone.says is SILENCE:
+            if phone.ear is not None and phone.says is Says.NOTHING:
                 for beep in self.beeps:
                     heard = next((at for at in phone.ear.begins if at > beep), None)
                     if heard is not None and heard - beep < 0.5:

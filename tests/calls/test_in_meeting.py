@@ -17,7 +17,7 @@ from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.meetings.model import meeting_log
 from server.meetings.rules import FloorMode
-from server.meetings.service import attend, floor, plan, view
+from server.meetings.service import attend, floor, plan, telephone, view
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import AgendaLine
 from server.meetings.service.telephone import Standing
@@ -213,10 +213,7 @@ async def test_hold_and_resume(seated: Seated) -> None:
         await until(lambda sends=sends: seated.line.pool.of(c.SetTerms)[-1].terms.sends is sends)
 
 
-async def test_silence_and_a_restart(seated: Seated) -> None:
-    """Whoever was on the telephone when the server began anew is not shown as present."""
-    from server.meetings.service import telephone
-
+async def test_who_was_on_the_telephone_when_the_server_began_anew_is_not_shown_as_present(seated: Seated) -> None:
     seated.line.store.write_now(telephone.all_gone)
     assert seated.row.left_at is not None
 

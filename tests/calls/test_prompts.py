@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from server.calls import prompts
-from server.calls.prompts import FOLDER, NUMBERS, Voice, number, texts
+from server.calls.prompts import FOLDER, NUMBERS, Voice, number, recorded, spoken_prompts, texts
 from server.config import ROOT
 from server.media.phone.sounds import read
+from tests.sounds import loud
 
 SPEAKER = """#!/bin/sh
 while [ "$1" != "-w" ]; do shift; done
@@ -21,8 +22,13 @@ echo once >> "$0.log"
 
 
 def test_there_is_a_file_for_each_prompt_and_no_other() -> None:
-    wanted = set(texts()) | {f"n{n}" for n in range(NUMBERS + 1)} | {prompts.ENTER, prompts.MUSIC}
+    wanted = set(spoken_prompts()) | {prompts.ENTER, prompts.MUSIC}
     assert {path.stem for path in FOLDER.glob("*.opus")} == wanted
+
+
+def test_every_recording_is_of_the_text_as_it_is_now() -> None:
+    """After a change of a text run `python -m server.calls.make_prompts NAME`."""
+    assert recorded() == {name: prompts.digest(name, text) for name, text in spoken_prompts().items()}
 
 
 def test_every_prompt_that_is_said_has_a_text() -> None:
@@ -40,6 +46,19 @@ def test_every_prompt_can_be_heard(name: str) -> None:
     assert 0.3 < sound.size / 8_000 < 25
     assert np.abs(sound).max() > 3_000
     assert np.sqrt((sound**2).mean()) > 300
+
+
+async def test_a_text_is_spoken_by_the_synthesiser_of_this_machine(tmp_path: Path) -> None:
+    """espeak-ng itself; longer texts take longer."""
+    voice = Voice(tmp_path / "speech")
+    assert voice.able
+    short, long = [
+        await voice.speak(text) for text in ("Thôn Tân Trang, xã Cam Thủy", "Trực bão hai mươi tư giờ. " * 6)
+    ]
+    assert short is not None and long is not None
+    sounds = [read(file).at(8_000) for file in (short, long)]
+    assert 1.0 < sounds[0].size / 8_000 < 4.0 < sounds[1].size / 8_000 < 20.0
+    assert all(loud(sound) for sound in sounds)
 
 
 def test_numbers_are_words_or_digits() -> None:

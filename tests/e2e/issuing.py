@@ -19,18 +19,23 @@ PLAYS = """async () => {
 """Plays the sound of a page for half a second; its error, if there is one."""
 
 
-def issue_to(app: App, village: str, **changes: Any) -> tuple[int, int]:
-    """The commune sends a village (its code) a flash telegram; its id and that of the delivery."""
+def unit_of(app: App, code: str) -> int:
+    """The id of a unit."""
     store = Store(f"sqlite:///{app.folder}/giaoban.db")
-    unit = store.read_now(by_code, village)
+    unit = store.read_now(by_code, code)
     store.close()
     assert unit is not None
+    return unit.id
+
+
+def issue_to(app: App, village: str, **changes: Any) -> tuple[int, int]:
+    """The commune sends a village (its code) a flash telegram; its id and that of the delivery."""
     body = {
         "kind": "Công điện",
         "subject": "Trực bão",
         "urgency": "FLASH",
         "deadline": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
-        "recipients": [{"unit": unit.id}],
+        "recipients": [{"unit": unit_of(app, village)}],
     }
     leader = app.token("chutich.camthuy")
     directive = int(app.call(leader, "POST", "/api/v1/directives?issue=true", body | changes)["id"])

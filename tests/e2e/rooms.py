@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page
 
+from server.accounts import service as accounts
+from server.meetings.model import meeting
+from server.store import Store
 from tests.e2e.harness import App, until
 
 PEOPLE = ("chutich", "camthuy", "thon1.camthuy")
@@ -47,6 +51,15 @@ def start_meeting(app: App, title: str = "Giao ban", **plan: Any) -> int:
     token = app.token("chutich")
     units = [unit["id"] for unit in app.call(token, "GET", "/api/v1/units")["units"]]
     return int(app.call(token, "POST", "/api/v1/meetings", {"title": title, "units": units, **plan})["id"])
+
+
+def appoint(app: App, meeting_id: int, username: str) -> None:
+    """Make somebody the secretary of a meeting, which no page does."""
+    store = Store(f"sqlite:///{app.folder}/giaoban.db")
+    who = store.read_now(accounts.principal_of, username)
+    change = sa.update(meeting).where(meeting.c.id == meeting_id).values(secretary_id=who.account_id)
+    store.write_now(lambda tx: tx.execute(change))
+    store.close()
 
 
 def enter(app: App, browser: Browser, meeting: int, username: str, **options: Any) -> Page:

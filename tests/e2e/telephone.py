@@ -24,6 +24,7 @@ from server.telephony.agreement import Ours
 from server.telephony.sip.call import Call, CallState
 from tests.calls.making import Handsets
 from tests.e2e.harness import App
+from tests.sounds import tones_of
 
 HOST = "127.0.0.1"
 _KEY_PACKETS = 4
@@ -53,11 +54,14 @@ def seat(page: Page) -> dict[str, Any] | None:
 
 
 class Telephone(Handsets):
-    """`say` is the tone in Hz that it makes, 0 for silence; `heard` the samples that came, at 8 kHz."""
+    """`say` is the tone in Hz that it makes, or several at once, 0 for silence. With `sounds_keys` it sends the tones
+    of a key, too, just before and while it tells of it, as some telephones do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.say = 0.0
+        self.say: float | tuple[float, ...] = 0.0
+        self.sounds_keys = False
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind((HOST, 0))
         self.rtp.setblocking(False)
@@ -67,6 +71,7 @@ class Telephone(Handsets):
         self._to: tuple[str, int] | None = None
         self._events = 101
         self._pressed: list[str] = []
+        self._sequence = 0
         self._lock = threading.Lock()
         self._heard: list[np.ndarray] = []
         self._loop = asyncio.new_event_loop()
@@ -178,23 +183,26 @@ class Telephone(Handsets):
                 continue
             if self._pressed and held < _KEY_PACKETS + 3:
                 if held < _KEY_PACKETS:
+                    if self.sounds_keys:
+                        self._send_sound(number, tones_of(self._pressed[0]))
                     self._send_key(self._pressed[0], number, held)
                 held += 1
             elif self._pressed:
                 self._pressed.pop(0)
                 held = 0
             else:
-                self._send_sound(number)
+                self._send_sound(number, self.say)
 
     def _send_key(self, key: str, number: int, held: int) -> None:
         last = held == _KEY_PACKETS - 1
-        payload = press(key, 160 * (held + 1), last)
-        header = build_header(self._events, 0x80 if held == 0 else 0, number, (number - held) * 160, 7)
-        self.rtp.sendto(header + payload, self._to or (HOST, 9))
+        self._send(self._events, press(key, 160 * (held + 1), last), (number - held) * 160, first=held == 0)
 
-    def _send_sound(self, number: int) -> None:
+    def _send_sound(self, number: int, hertz: float | tuple[float, ...]) -> None:
         at = np.arange(number * 160, number * 160 + 160) / 8_000
-        samples = (8_000 * np.sin(2 * np.pi * self.say * at)).astype(np.int16)
-        self.rtp.sendto(
-            build_header(8, 0, number, number * 160, 7) + self._codec.encode(samples), self._to or (HOST, 9)
-        )
+        tones = np.sin(2 * np.pi * np.outer(np.atleast_1d(hertz), at))
+        self._send(8, self._codec.encode((8_000 * tones.mean(axis=0)).astype(np.int16)), number * 160)
+
+    def _send(self, kind: int, payload: bytes, timestamp: int, *, first: bool = False) -> None:
+        self._sequence += 1
+        header = build_header(kind, 0x80 if first else 0, self._sequence & 0xFFFF, timestamp, 7)
+        self.rtp.sendto(header + payload, self._to or (HOST, 9))

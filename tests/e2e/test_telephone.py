@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.e2e.harness import App, chromium, free_port, running, until
-from tests.e2e.hearing import beeps, hears_tone
-from tests.e2e.rooms import action, enter, figures, says, start_meeting
+from tests.e2e.hearing import KEYS_HEARD, KEYS_NOT_HEARD, beeps, hears_tone, listening_for_keys
+from tests.e2e.issuing import unit_of
+from tests.e2e.rooms import action, appoint, enter, figures, pressed, says, start_meeting
 from tests.e2e.telephone import Telephone, give_pin, seat
+from tests.sounds import loud, tones_of
 
 pytestmark = pytest.mark.timeout(240)
 TONE = 620.0
@@ -38,23 +40,44 @@ def pin(app: App) -> str:
     return give_pin(app, "thon1.camthuy", "0901 234 567")
 
 
+def hears_no_keys(page: Page, telephone: Telephone) -> None:
+    """Neither by their tones, which it sends; but the same tones are heard when they are no keys. It speaks."""
+    said, telephone.say = telephone.say, tones_of("5")
+    with listening_for_keys(page) as voice:
+        telephone.listen(1.5)
+    telephone.say = 0.0
+    telephone.listen(1)
+    telephone.sounds_keys = True
+    with listening_for_keys(page) as keys:
+        telephone.press("123456780")
+    telephone.say, telephone.sounds_keys = said, False
+    assert voice.loudest > KEYS_HEARD
+    assert keys.loudest < KEYS_NOT_HEARD
+
+
 def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Telephone) -> None:
     meeting = start_meeting(app)
     with chromium() as browser:
         page = enter(app, browser, meeting, "chutich")
         call = telephone.dial(app.telephone_port)
-        assert np.abs(telephone.listen(1.5)).max() > 2_000, "it is greeted"
+        assert loud(telephone.listen(1.5)), "it is greeted"
         telephone.press(pin)
         until(lambda: seat(page), 20, "the telephone sits in the roster")
         row = page.locator(f"[data-list=people] [data-participant='{seat(page)['id']}']")  # type: ignore[index]
         row.locator("[data-phone]").wait_for(state="attached")
 
-        until(lambda: beeps(telephone.listen(4)) >= 2, 40, "Chromium's beep on the telephone")
+        telephone.press("1")  # any key ends what is being said, and does nothing else
+        until(lambda: beeps(telephone.listen(5)) >= 6, 40, "Chromium's beeps on the telephone")
+        action(page, "microphone")
+        telephone.listen(1)
+        assert beeps(telephone.listen(4)) == 0, "the chair's microphone is off"
+        action(page, "microphone")
 
         telephone.say = TONE
         assert not hears_tone(page, TONE), "its microphone is off"
         telephone.press("*6")
         until(lambda: hears_tone(page, TONE), 20, "the telephone's tone in Chromium")
+        hears_no_keys(page, telephone)
 
         action(page, "floor-mode")
         until(lambda: not hears_tone(page, TONE), 20, "no floor, no tone")
@@ -81,7 +104,7 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
         telephone.wait(lambda: len(telephone.incoming) > before)
         call = telephone.incoming[-1]
         assert call.dialled == "0901234567"
-        assert np.abs(telephone.listen(2)).max() > 2_000, "the invitation is read"
+        assert loud(telephone.listen(2)), "the invitation is read"
         assert seat(page) is None, "who has pressed nothing is not there"
         telephone.press("1")
         found = until(lambda: seat(page), 20, "the telephone sits in the roster")
@@ -97,6 +120,41 @@ def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, te
         row.locator("[data-action=remove]").click()
         page.click("#ask [data-ask-yes]")
         telephone.wait(lambda: call.id in telephone.endings)
+
+
+def test_the_secretary_calls_a_unit_by_its_own_button_and_sees_it_in_the_roll_call(
+    app: App, pin: str, telephone: Telephone
+) -> None:
+    meeting = start_meeting(app)
+    appoint(app, meeting, "vanthu")
+    unit = unit_of(app, "19606.01")
+    telephone.say = 0.0
+    with chromium() as browser:
+        page = enter(app, browser, meeting, "vanthu")
+        assert pressed(page, "microphone"), "a host's page"
+        action(page, "roll-call")
+        button = page.locator(f"[data-action=dial][data-unit='{unit}']")
+        group = page.locator("[data-list=people] .panel-group", has=button)
+        expect(group).to_have_attribute("data-attendance", "absent")
+        expect(button).to_have_text("Gọi điện")
+        before = len(telephone.incoming)
+        button.click()
+        telephone.wait(lambda: len(telephone.incoming) > before)
+        call = telephone.incoming[-1]
+        assert call.dialled == "0901234567"
+        assert loud(telephone.listen(2)), "the invitation is read"
+        telephone.press("1")
+        found = until(lambda: seat(page), 20, "the telephone sits in the roster")
+        assert found["unit"] == unit
+        page.locator("[data-action=panel-close]").click()
+        action(page, "roll-call")
+        row = page.locator(f"[data-list=people] [data-participant='{found['id']}']")
+        heading = page.locator(f"[data-list=people] .panel-group:has(+ [data-participant='{found['id']}'])")
+        expect(heading).to_have_attribute("data-attendance", "present")
+        expect(row.get_by_role("img", name="Dự bằng điện thoại")).to_be_visible()
+        assert button.count() == 0, "who is there is not called"
+        telephone.hang_up(call)
+        expect(heading).to_have_count(0)
 
 
 LAST_RUNG = """() => document.querySelector("[data-room]").room.session.dispatchEvent(new CustomEvent(
@@ -122,7 +180,7 @@ def test_who_hardly_hears_anything_is_called_and_goes_on_by_telephone(
         telephone.wait(lambda: len(telephone.incoming) > before)
         call = telephone.incoming[-1]
         assert call.dialled == "0901234567", "the number that is noted for the person, and no other"
-        assert np.abs(telephone.listen(2)).max() > 2_000, "it is asked whether it comes"
+        assert loud(telephone.listen(2)), "it is asked whether it comes"
         telephone.press("1")
         found = until(lambda: (seat(chair) or {}).get("present") and seat(chair), 20, "the telephone in the roster")
         assert found["id"] == me, "in the same seat"

@@ -13,6 +13,7 @@ import numpy as np
 
 from server.media.recording.segment import Segment
 from server.media.wire.opus import FRAME, RATE, Encoder
+from tests import sounds
 
 WALL = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
 RED, GREEN, BLUE = (200, 30, 30), (30, 180, 30), (30, 30, 200)
@@ -22,9 +23,8 @@ Colour = tuple[int, int, int]
 def tone(hertz: float, seconds: float, loudness: int = 8000) -> list[bytes]:
     """Opus packets of 20 ms."""
     encoder = Encoder()
-    count = round(seconds * RATE / FRAME)
-    wave = (loudness * np.sin(2 * np.pi * hertz * np.arange(count * FRAME) / RATE)).astype(np.int16)
-    return [encoder.encode(wave[i * FRAME : (i + 1) * FRAME]) for i in range(count)]
+    wave = sounds.tone(hertz, round(seconds * RATE / FRAME) * FRAME / RATE, RATE, loudness)
+    return [encoder.encode(frame) for frame in wave.reshape(-1, FRAME)]
 
 
 def pictures(colours: list[Colour], size: tuple[int, int] = (320, 180), key_every: int = 30) -> list[bytes]:

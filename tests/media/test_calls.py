@@ -18,8 +18,8 @@ from server.media.wire.opus import RATE
 from tests.media.driving import NodeProcess, node_process
 from tests.media.endpoint import Endpoint, meeting
 from tests.media.phone.test_bridge import Handset
-from tests.media.phone.test_codecs import tone
 from tests.media.phone.test_conference import heard, sound_of_telephone
+from tests.sounds import tone
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def beep(tmp_path: Path) -> str:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(tone(RATE, 0.5, 850).astype("<i2").tobytes())
+        file.writeframes(tone(850, 0.5, RATE).astype("<i2").tobytes())
     return str(tmp_path / "beep.wav")
 
 
@@ -105,6 +105,7 @@ async def test_a_seated_call_is_heard_when_it_may_be_and_keys_name_its_room(node
     assert figures["c1"].packets_in > 50 and figures["c2"].packets_out > 50
     assert figures["c1"].strangers == 0 and figures["c1"].silent_for is not None
     assert stats.calls_tick_ms >= stats.calls_tick_p99_ms > 0
+    assert max(stats.calls_ticks) == int(stats.calls_tick_ms / 0.05)
     one.socket.close()
     other.socket.close()
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests.e2e.harness import until
+from tests.sounds import tone
 
 CONTROL_PORT = 4_444
 _RELEASED = "\x04"
@@ -49,12 +50,12 @@ _SECURE = {"parameters": ";transport=tls", "settings": ";mediaenc=srtp-mand;audi
 
 def write_tone(path: Path, hertz: float, seconds: float, rate: int = PLAIN_RATE, channels: int = 1) -> None:
     """A file with a tone, the same on each channel."""
-    samples = 8_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+    samples = tone(hertz, seconds, rate)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(np.repeat(samples.astype("<i2"), channels).tobytes())
+        file.writeframes(np.repeat(samples, channels).tobytes())
 
 
 class Baresip:

@@ -11,27 +11,20 @@ import numpy as np
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.wire.rtp import build_header
+from tests.sounds import tone, tones_of
 
 RATE, FRAME = 8_000, 160
 SOUND, EVENTS = 8, 96
 _BEGIN = 1_000_000  # of timestamps: others than those that sipp itself begins with
 _ETHERNET = bytes(12) + b"\x08\x00"
-_ROWS, _COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
-_PAD = "123A456B789C*0#D"
 
 Spoken = Iterable[tuple[int, bytes, int]]
 """Packets of 20 ms: payload type, payload, and how many packets before this one its timestamp is from."""
 
 
-def tone(hertz: float, seconds: float) -> np.ndarray:
-    """A tone."""
-    return 8_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)
-
-
 def tones_of_keys(keys: str, length: float = 0.1, pause: float = 0.1) -> np.ndarray:
     """Keys as the two tones of each (ITU-T Q.23)."""
-    row_column = [divmod(_PAD.index(key), 4) for key in keys]
-    both = [(tone(_ROWS[row], length) + tone(_COLUMNS[column], length)) / 2 for row, column in row_column]
+    both = [np.mean([tone(hertz, length) for hertz in tones_of(key)], axis=0) for key in keys]
     return np.concatenate([piece for one in both for piece in (one, np.zeros(round(pause * RATE)))])
 
 

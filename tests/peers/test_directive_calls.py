@@ -5,6 +5,7 @@ The server calls them by itself, as the urgency and the missing device have it. 
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ import pytest
 
 from server.accounts import service as accounts
 from server.calls import numbers
+from server.calls.prompts import Voice, prompt
+from server.calls.spelling import spoken
 from server.media.phone.sounds import read
 from server.reach.rules import Channel
 from server.store import Store
@@ -29,12 +32,17 @@ from tests.peers.baresip import Baresip
 from tests.peers.pjsip import RATE, Pjsip
 from tests.peers.test_sipp import SCENARIOS
 from tests.reach.helpers import messages, reach
+from tests.sounds import begin_of, pitch, tone
 
 pytestmark = pytest.mark.timeout(180)
 VILLAGES = {"baresip": ("19606.01", "thon1.camthuy"), "pjsip": ("19606.02", "thon2.camthuy")}
 NUMBERS = {"thon1.camthuy": "0901234567", "thon2.camthuy": "0907654321"}
 BARESIP_TONE, PJSIP_TONE, BEEP = 620.0, 740.0, 1_000.0  # Hz
-SPEECH, SILENCE = 300.0, 30.0  # root mean square; an open line has noise of 8
+BODY = (
+    "Các thôn kiểm tra hồ chứa, di dời các hộ ở vùng trũng trước 17 giờ ngày 20/11/2026, "
+    "chuẩn bị lương thực cho 3 ngày và báo cáo về Ủy ban nhân dân xã."
+)
+SPEECH = 300.0  # root mean square; an open line has noise of 8
 
 
 @dataclass
@@ -103,15 +111,29 @@ def hears_speech(heard: Callable[[], np.ndarray], rate: int) -> None:
     until(speech, 30, "something is said")
 
 
+def hears_the_body(heard: Callable[[], np.ndarray], folder: Path) -> None:
+    """Between the prompt before it and the menu it is read for as long as it takes to say it."""
+    before, menu = (read(prompt(name)).at(8_000) for name in ("body_is", "directive_menu"))
+    end = until(lambda: begin_of(menu[:16_000], heard()), 90, "it is read to its end")
+    begin = begin_of(before, heard()[:end])
+    assert begin is not None, "the text is announced"
+    said = asyncio.run(Voice(folder / "speech").speak(spoken(BODY)))
+    assert said is not None
+    wanted = read(said).at(8_000).size
+    assert abs(end - begin - before.size - wanted) < 0.4 * 8_000, f"{wanted / 8_000:.1f} s long"
+
+
 def by_sms(place: Place, directive: int) -> list[str]:
     """States of the messages about a directive by SMS."""
     found = messages(place.store, channel=Channel.SMS.value)
     return [row.state for row in found if f'"directive":{directive},' in row.notice]
 
 
-def test_baresip_is_called_and_a_key_confirms_and_stops_the_other_channels(place: Place, baresip: Baresip) -> None:
+def test_baresip_is_called_and_a_key_confirms_and_stops_the_other_channels(
+    place: Place, baresip: Baresip, tmp_path: Path
+) -> None:
     village, _head = VILLAGES["baresip"]
-    directive, delivery = issue_to(place.app, village)
+    directive, delivery = issue_to(place.app, village, body=BODY)
     baresip.told("CALL_INCOMING", 30)
     assert by_sms(place, directive) in (["waiting"], ["sending"]), "it is tried again and again"
     baresip.do("accept")
@@ -119,7 +141,7 @@ def test_baresip_is_called_and_a_key_confirms_and_stops_the_other_channels(place
     hears_speech(baresip.heard, 8_000)
     assert place.state(delivery) == "SENT", "who has pressed nothing has confirmed nothing"
     baresip.press("1")
-    hears_speech(baresip.heard, 8_000)
+    hears_the_body(baresip.heard, tmp_path)
     assert place.state(delivery) == "SENT"
     baresip.press("2")
     until(lambda: place.state(delivery) == "REGISTERED", 20, "it is confirmed")
@@ -152,8 +174,7 @@ def test_pjsip_is_called_and_speaks_an_answer_that_the_issuer_s_page_plays(place
     (sound,) = response["attachments"]
     stored = place.app.folder / "data" / "files" / sound["sha256"][:2] / sound["sha256"]
     samples = read(str(stored)).at(8_000)[8_000:16_000]
-    peak = np.argmax(np.abs(np.fft.rfft(samples * np.hanning(samples.size)))) * 8_000 / samples.size
-    assert abs(peak - PJSIP_TONE) < 5, "what was said, at its pitch"
+    assert abs(pitch(samples) - PJSIP_TONE) < 5, "what was said, at its pitch"
     with chromium() as browser:
         page = place.app.page(browser, "vanthu.camthuy", f"/deliveries/{delivery}")
         assert page.evaluate(PLAYS) is None
@@ -162,7 +183,7 @@ def test_pjsip_is_called_and_speaks_an_answer_that_the_issuer_s_page_plays(place
 @contextmanager
 def answering_machine(place: Place, folder: Path) -> Iterator[None]:
     """By sipp; it says its greeting and a beep, and hangs up after six seconds."""
-    greeting = np.concatenate([pcap.tone(440, 2) * np.linspace(0.2, 1, 16_000), pcap.tone(BEEP, 0.5)])
+    greeting = np.concatenate([tone(440, 2) * np.linspace(0.2, 1, 16_000), tone(BEEP, 0.5)])
     pcap.write(folder / "said.pcap", pcap.sound(greeting))
     options = ["-i", place.line.there, "-mi", place.line.there, "-p", "5060"]
     scenario = str(SCENARIOS / "answering_machine.xml")

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+RECORDED = FOLDER / "recorded.toml"
+"""By which text and file each prompt was recorded, as `digest` has it; written by `make_prompts`."""
+
 NUMBERS = 60
 """There is a file for each number up to this."""
 
@@ -26,6 +29,22 @@ def texts() -> dict[str, str]:
     """The text of each prompt by its name."""
     found: dict[str, str] = tomllib.loads((FOLDER / "texts.toml").read_text("utf-8"))["prompts"]
     return found
+
+
+def spoken_prompts() -> dict[str, str]:
+    """The same with the numbers."""
+    return texts() | {f"n{value}": str(value) for value in range(NUMBERS + 1)}
+
+
+def recorded() -> dict[str, str]:
+    """The digest of each prompt as it was recorded, by its name."""
+    found: dict[str, str] = tomllib.loads(RECORDED.read_text("utf-8"))
+    return found
+
+
+def digest(name: str, text: str) -> str:
+    """Of a text and the file that says it: changes when either does."""
+    return hashlib.sha256(text.encode() + b"\0" + Path(prompt(name)).read_bytes()).hexdigest()[:24]
 
 
 def prompt(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,9 +57,19 @@ class Lines:
 
     def ticks(self) -> list[float]:
         """How long each 20 ms of the last minute took, of every room, of the lobby and of pairs; s."""
-        rooms = (one.bridge for one in self._conferences.values())
-        bridges = (self._lobby, *self._pairs.values(), *rooms)
-        return [length for bridge in bridges for length in bridge.metronome.lengths]
+        return [length for bridge in self._bridges() for length in bridge.metronome.lengths]
+
+    def tick_counts(self) -> Counter[int]:
+        """The same as counts of `Metronome`, since each began."""
+        counts: Counter[int] = Counter()
+        for bridge in self._bridges():
+            counts.update(bridge.metronome.counts)
+        return counts
+
+    def _bridges(self) -> Iterator[Bridge]:
+        yield self._lobby
+        yield from set(self._pairs.values())
+        yield from (one.bridge for one in self._conferences.values())
 
     def infos(self) -> list[CallInfo]:
         """Every call and where it sits."""

@@ -13,7 +13,7 @@ from server.media.phone.events import press
 from server.media.phone.leg import Keys, Terms
 from server.media.phone.sounds import Player, Sound
 from server.media.wire.rtp import RtpPacket, build_header
-from tests.media.phone.test_codecs import frequency, tone
+from tests.sounds import pitch, tone
 
 HOST = "127.0.0.1"
 
@@ -28,7 +28,7 @@ class Handset:
         self.address = self.socket.getsockname()
         self.codec = codec("PCMA")
         self.port = 0
-        self._sound = tone(8_000, 10, hertz)
+        self._sound = tone(hertz, 10)
         self._number = 0
         self.heard: list[RtpPacket] = []
 
@@ -116,7 +116,7 @@ async def test_a_sound_is_played_by_every_codec(name: str, kind: int) -> None:
     bridge = Bridge(Ports(HOST, 41_140, 41_149), lambda call, key: None, clock=lambda: now, ticking=False)
     handset = Handset(400.0)
     handset.port = bridge.open("a", Terms(name, kind, kind, named=handset.address))
-    bridge["a"].play(Player([Sound(tone(48_000, 1, 850))]), lambda: ended.append(now))
+    bridge["a"].play(Player([Sound(tone(850, 1, 48_000))]), lambda: ended.append(now))
     for _ in range(60):
         now += 0.02
         bridge.step(now)
@@ -124,7 +124,7 @@ async def test_a_sound_is_played_by_every_codec(name: str, kind: int) -> None:
     there = codec(name)
     heard = [there.decode(packet.payload) for packet in handset.heard[:48]]
     sound = np.concatenate([samples for samples in heard if samples is not None])
-    assert frequency(sound[there.rate // 4 :], there.rate) == pytest.approx(850, abs=10)
+    assert pitch(sound[there.rate // 4 :], there.rate) == pytest.approx(850, abs=10)
     assert len(ended) == 1 and ended[0] == pytest.approx(1_001, abs=0.05)
     bridge.close_all()
     handset.socket.close()

@@ -5,17 +5,9 @@ import pytest
 
 from server.media.phone.codecs import Codec, codec
 from server.media.wire.opus import Samples
+from tests.sounds import pitch, tone
 
 NAMES = ["PCMU", "PCMA", "G722", "OPUS"]
-
-
-def tone(rate: int, seconds: float, hertz: float = 440.0, level: float = 8_000.0) -> Samples:
-    return (level * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)).astype(np.int16)
-
-
-def frequency(samples: Samples, rate: int) -> float:
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
-    return float(np.argmax(spectrum) * rate / samples.size)
 
 
 def through(there: Codec, back: Codec, samples: Samples) -> Samples:
@@ -29,8 +21,8 @@ def through(there: Codec, back: Codec, samples: Samples) -> Samples:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tone_comes_through_at_its_pitch_and_loudness(name: str) -> None:
     there, back = codec(name), codec(name)
-    heard = through(there, back, tone(there.rate, 1.0))[there.rate // 5 :]
-    assert abs(frequency(heard, there.rate) - 440) < 3
+    heard = through(there, back, tone(440, 1.0, there.rate))[there.rate // 5 :]
+    assert abs(pitch(heard, there.rate) - 440) < 3
     assert 0.8 < heard.astype(float).std() / (8_000 / np.sqrt(2)) < 1.2
 
 
@@ -41,8 +33,8 @@ def test_octets_from_anywhere_harm_nothing(name: str) -> None:
         one.duration(payload)
         one.decode(payload)
     there = codec(name)
-    heard = through(there, one, tone(there.rate, 1.0))[there.rate // 2 :]
-    assert abs(frequency(heard, there.rate) - 440) < 5
+    heard = through(there, one, tone(440, 1.0, there.rate))[there.rate // 2 :]
+    assert abs(pitch(heard, there.rate) - 440) < 5
 
 
 def test_another_codec() -> None:

@@ -17,8 +17,8 @@ from server.media.wire.opus import Decoder as OpusDecoder
 from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import OPUS, voice
 from tests.media.phone.test_bridge import HOST, Handset
-from tests.media.phone.test_codecs import tone
 from tests.media.test_room import Person, Sink, Stage
+from tests.sounds import tone
 
 MICROPHONE = frozenset({"microphone"})
 
@@ -27,7 +27,7 @@ class Singer:
     """Makes a person's browser send a tone."""
 
     def __init__(self, person: Person, hertz: float) -> None:
-        self._person, self._encoder, self._sound = person, Encoder(), tone(RATE, 30, hertz)
+        self._person, self._encoder, self._sound = person, Encoder(), tone(hertz, 30, RATE)
         person.packets = self.packets  # type: ignore[method-assign]
 
     def packets(self) -> list[bytes]:
@@ -190,7 +190,7 @@ async def test_a_silent_line_takes_no_place_from_those_who_speak() -> None:
 async def test_what_is_played_to_one_is_heard_by_nobody_else_and_ends(hall: Hall) -> None:
     ended: list[str] = []
     hall.talking.clear()
-    hall.bridge["call x"].play(Player([Sound(tone(RATE, 1, 850))]), lambda: ended.append("x"))
+    hall.bridge["call x"].play(Player([Sound(tone(850, 1, RATE))]), lambda: ended.append("x"))
     hall.hear(0.96)
     assert heard(sound_of_telephone(hall.handsets["x"].heard), 8_000) == {850}
     assert heard(sound_of_telephone(hall.handsets["y"].heard), 8_000) == set()
@@ -204,7 +204,7 @@ async def test_what_is_played_to_one_is_heard_by_nobody_else_and_ends(hall: Hall
 
 async def test_an_announcement_is_heard_by_all_telephones_once(hall: Hall) -> None:
     hall.talking.clear()
-    hall.conference.announce(Sound(tone(RATE, 0.5, 850)))
+    hall.conference.announce(Sound(tone(850, 0.5, RATE)))
     hall.hear(0.5)
     for name in "xyz":
         assert heard(sound_of_telephone(hall.handsets[name].heard), 8_000) == {850}

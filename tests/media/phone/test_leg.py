@@ -130,6 +130,21 @@ def test_a_telephone_that_named_no_address_is_sent_to_when_it_is_heard() -> None
     assert line.sent[0][1] == THIEF
 
 
+def test_a_telephone_that_says_nothing_for_an_hour_is_still_talked_to_and_listened_to() -> None:
+    """No packet and no key: some telephones and trunks send nothing while nobody speaks."""
+    line = Line()
+    line.leg.talk(True)
+    line.say(LOUD, 0.0)
+    for n in range(3_600 * 50):
+        assert line.leg.take(n * 0.02) is None or n < 50
+        line.leg.give(LOUD)
+    assert len(line.sent) == 3_600 * 50
+    assert {to for _, to in line.sent[-50:]} == {NAMED}
+    line.say(press("9", 160, True), 3_600.0, kind=96, at=7)
+    assert line.keys == ["9"]
+    assert line.listen(1, 3_600.5) > 45
+
+
 def test_third_parties_are_not_heard() -> None:
     line = Line()
     line.leg.talk(True)

@@ -36,6 +36,25 @@ async def test_a_tick_that_comes_late_is_due_at_its_own_time(monkeypatch: pytest
     assert len(beat.lengths) == len(due)
 
 
+async def test_every_tick_is_counted_by_its_length_and_the_newest_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metronome, "_KEPT", 5)
+
+    def step(due: float) -> Turns:
+        end = time.thread_time() + 0.002
+        while time.thread_time() < end:
+            pass
+        yield
+
+    beat = Metronome(step)
+    beat.start()
+    await until(lambda: beat.counts.total() >= 12)
+    beat.stop()
+    assert len(beat.lengths) == 5
+    assert min(beat.counts) >= 40, "whole twentieths of a millisecond"
+
+
 async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
     done: list[str] = []
 

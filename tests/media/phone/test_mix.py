@@ -10,11 +10,11 @@ from server.media.phone.gain import MOST, TARGET, Gain, soften
 from server.media.phone.mix import Listener, Mix
 from server.media.phone.resample import Resampler
 from server.media.wire.opus import Samples
+from tests.sounds import tone
 
 
-def tone(hertz: float, rate: int, frames: int, level: float = 4_000.0) -> Samples:
-    at = np.arange(frames * rate // 50) / rate
-    return (level * np.sin(2 * np.pi * hertz * at)).astype(np.int16)
+def frames_of(hertz: float, rate: int, frames: int) -> Samples:
+    return tone(hertz, frames / 50, rate, 4_000.0)
 
 
 def strength(samples: Samples, hertz: float, rate: int) -> float:
@@ -25,7 +25,7 @@ def strength(samples: Samples, hertz: float, rate: int) -> float:
 
 @pytest.mark.parametrize(("source", "target"), [(8_000, 48_000), (48_000, 8_000), (16_000, 8_000), (8_000, 16_000), (48_000, 16_000), (16_000, 48_000), (8_000, 8_000)])  # fmt: skip # noqa: E501
 def test_a_tone_keeps_pitch_and_loudness_at_another_rate(source: int, target: int) -> None:
-    resampler, samples = Resampler(source, target), tone(1_000, source, 50)
+    resampler, samples = Resampler(source, target), frames_of(1_000, source, 50)
     size = source // 50
     pieces = [resampler(samples[at : at + size].astype(np.float32)) for at in range(0, samples.size, size)]
     assert {piece.size for piece in pieces} == {target // 50}
@@ -37,7 +37,7 @@ def test_a_tone_keeps_pitch_and_loudness_at_another_rate(source: int, target: in
 
 def test_what_a_lower_rate_cannot_hold_is_left_out() -> None:
     resampler = Resampler(48_000, 8_000)
-    made = np.concatenate([resampler(tone(5_500, 48_000, 1).astype(np.float32)) for _ in range(20)])
+    made = np.concatenate([resampler(frames_of(5_500, 48_000, 1).astype(np.float32)) for _ in range(20)])
     assert made[160:].std() < 4_000 / np.sqrt(2) * 0.02
     with pytest.raises(ValueError, match="to"):
         Resampler(44_100, 8_000)
@@ -95,7 +95,7 @@ class Ear:
 def test_each_hears_the_others_and_not_oneself(name: str) -> None:
     mix = Mix()
     voices = {"a": (400.0, 8_000), "b": (700.0, 16_000), "c": (1_100.0, 48_000)}
-    sources = {who: (tone(hertz, rate, 150), rate) for who, (hertz, rate) in voices.items()}
+    sources = {who: (frames_of(hertz, rate, 150), rate) for who, (hertz, rate) in voices.items()}
     listeners = [Listener(who, name) for who in ("a", "b", "x", "y")]
     ears = {listener: Ear(name) for listener in listeners}
     payloads: dict[Listener, bytes] = {}
@@ -126,7 +126,7 @@ def test_a_line_is_never_quite_dead_and_never_loud() -> None:
 def test_nothing_is_remembered_of_who_left() -> None:
     mix = Mix()
     for n in range(600):
-        mix.tick({f"s{n % 7}": (tone(400, 8_000, 1), 8_000)} if n < 50 else {}, [Listener(f"s{n % 7}", "PCMU")])
+        mix.tick({f"s{n % 7}": (frames_of(400, 8_000, 1), 8_000)} if n < 50 else {}, [Listener(f"s{n % 7}", "PCMU")])
     for _ in range(1_000):
         mix.tick({}, [])
     assert (mix._voices, mix._own) == ({}, {})
@@ -135,7 +135,7 @@ def test_nothing_is_remembered_of_who_left() -> None:
 def test_85_telephones_and_5_speakers_take_less_than_2_ms_a_tick() -> None:
     """p99 of the process's own time; PCMA and PCMU mixed, two speakers from telephones, three from browsers."""
     mix = Mix()
-    samples = {8_000: tone(400, 8_000, 200), 48_000: tone(500, 48_000, 200)}
+    samples = {8_000: frames_of(400, 8_000, 200), 48_000: frames_of(500, 48_000, 200)}
     kinds = [("p0", 8_000), ("p1", 8_000), ("w0", 48_000), ("w1", 48_000), ("w2", 48_000)]
     listeners = [Listener(f"p{n}", "PCMA" if n % 3 else "PCMU") for n in range(85)]
     spent = []

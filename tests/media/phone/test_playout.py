@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from server.media.phone.codecs import codec
 from server.media.phone.playout import LONGEST, SHORTEST, Playout
 from server.media.wire.opus import Samples
+from tests.sounds import tone
 
 STEP = 0.02
 HERTZ = 400.0
@@ -143,7 +144,7 @@ def test_a_line_that_stands_is_played_on_where_it_is_by_then() -> None:
 def test_a_machine_that_comes_late_to_its_ticks_leaves_no_hole(stall: float) -> None:
     """Packets and ticks wait for as long; then come all packets, and each tick that is due, at its own time."""
     there, playout = codec("PCMA"), Playout(codec("PCMA"))
-    sound = (8_000 * np.sin(2 * np.pi * HERTZ * np.arange(8_000 * 20) / 8_000)).astype(np.int16)
+    sound = tone(HERTZ, 20)
     out: list[Samples | None] = []
     said = taken = 0
     for millisecond in range(20_000):

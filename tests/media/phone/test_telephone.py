@@ -9,7 +9,7 @@ from server.media.inward.source import PAYLOAD, Packet
 from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
 from server.media.speakers import SPEAKING
 from server.media.wire.opus import QUIET, RATE, Decoder
-from tests.media.phone.test_codecs import frequency, tone
+from tests.sounds import pitch, tone
 
 
 def run(telephone: Telephone, samples: np.ndarray | None, seconds: float, now: float) -> list[tuple[Packet, int]]:
@@ -24,7 +24,7 @@ def run(telephone: Telephone, samples: np.ndarray | None, seconds: float, now: f
 
 def test_a_word_is_packets_in_order_with_its_loudness() -> None:
     telephone = Telephone("p", "c")
-    packets = run(telephone, tone(8_000, 1, 300, 4_000), 1, 100.0)
+    packets = run(telephone, tone(300, 1, 8_000, 4_000), 1, 100.0)
     assert len(packets) == 50
     assert [packet.index - packets[0][0].index for packet, _ in packets] == list(range(50))
     assert {(b[0].timestamp - a[0].timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
@@ -34,11 +34,11 @@ def test_a_word_is_packets_in_order_with_its_loudness() -> None:
 
 def test_silence_costs_few_packets_and_time_goes_on() -> None:
     telephone = Telephone("p", "c")
-    spoken = run(telephone, tone(8_000, 1, 300), 1, 100.0)
+    spoken = run(telephone, tone(300, 1), 1, 100.0)
     silent = run(telephone, None, 4, 101.0)
     assert len(silent) <= HANGOVER * 50 + 4 / ALIVE_EVERY + 1
     assert silent[-1][0].template[PAYLOAD:] == QUIET and silent[-1][1] == 0
-    again = run(telephone, tone(8_000, 1, 300), 1, 105.0)
+    again = run(telephone, tone(300, 1), 1, 105.0)
     gap = (again[0][0].timestamp - spoken[0][0].timestamp) % 2**32
     assert gap == 5 * RATE
     assert again[0][0].marker
@@ -46,19 +46,19 @@ def test_silence_costs_few_packets_and_time_goes_on() -> None:
 
 def test_a_quiet_line_is_made_louder() -> None:
     telephone = Telephone("p", "c")
-    quiet = np.concatenate([tone(8_000, 0.3, 300, 600), np.zeros(800, np.int16)])
+    quiet = np.concatenate([tone(300, 0.3, 8_000, 600), np.zeros(800, np.int16)])
     levels = run(telephone, np.tile(quiet, 10), 4, 100.0)
     assert max(level for _, level in levels[-50:]) >= levels[0][1] + 6
 
 
 def test_a_line_may_go_on_at_another_rate() -> None:
     telephone, decoder = Telephone("p", "c"), Decoder()
-    before = run(telephone, tone(8_000, 1, 300), 1, 100.0)
-    wide = tone(16_000, 1, 700)
+    before = run(telephone, tone(300, 1), 1, 100.0)
+    wide = tone(700, 1, 16_000)
     after = [telephone.packet(wide[n * 320 : n * 320 + 320], 16_000, 50 * 101 + n, 101 + n * 0.02) for n in range(50)]
     packets = [packet for packet, _ in before] + [made[0] for made in after if made is not None]
     assert {(b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
     heard = [decoder.decode(packet.template[PAYLOAD:]) for packet in packets]
     sound = [samples for samples in heard if samples is not None]
-    assert frequency(np.concatenate(sound[10:50]), RATE) == pytest.approx(300, abs=10)
-    assert frequency(np.concatenate(sound[60:]), RATE) == pytest.approx(700, abs=10)
+    assert pitch(np.concatenate(sound[10:50]), RATE) == pytest.approx(300, abs=10)
+    assert pitch(np.concatenate(sound[60:]), RATE) == pytest.approx(700, abs=10)
