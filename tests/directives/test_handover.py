@@ -127,7 +127,7 @@ def test_the_heir_goes_on_with_it(reform: Reform, store: Store) -> None:
     reform.merge()
     reform.register(reform.heir)
     reform.report(reform.heir)
-    done = store.write_now(service.accept, reform.clerk, reform.row(reform.heir.unit_id).id)
+    done = store.write_now(service.accept, reform.clerk, POLICY, reform.row(reform.heir.unit_id).id)
     assert done.state is State.COMPLETED
 
 
@@ -160,7 +160,7 @@ def test_one_without_heirs_keeps_its_work(reform: Reform, store: Store) -> None:
 def test_what_is_done_stays(reform: Reform, store: Store) -> None:
     reform.register()
     reform.report()
-    store.write_now(service.accept, reform.clerk, reform.row(reform.old.unit_id).id)
+    store.write_now(service.accept, reform.clerk, POLICY, reform.row(reform.old.unit_id).id)
     assert reform.merge() == 0
     assert (reform.state(reform.old.unit_id), reform.state(reform.heir.unit_id)) == (State.COMPLETED, None)
 
@@ -247,7 +247,7 @@ def test_a_recall_and_a_request_for_time_go_along(reform: Reform, store: Store) 
     assert (row.state, row.state_before) == (State.RECALL_PENDING, State.SENT)
     assert row.recall_asked_at == reform.clock() - timedelta(minutes=5)
     assert reform.opened(heir).changes[-1].note == "Nhầm."
-    store.write_now(service.answer_recall, heir, reform.id, RecallAnswer(agree=False, note="Đang làm."))
+    store.write_now(service.answer_recall, heir, POLICY, reform.id, RecallAnswer(agree=False, note="Đang làm."))
     reform.register(heir)
     granted = ExtensionDecision(grant=True)
     store.write_now(service.decide_extension, reform.clerk, POLICY, row.id, granted)
@@ -261,7 +261,7 @@ def test_a_recall_of_what_was_only_to_be_known_goes_along(reform: Reform, store:
     reform.merge()
     assert reform.state(reform.old.unit_id) is State.CLOSED_INFO
     assert reform.state(reform.heir.unit_id) is State.RECALL_PENDING
-    done = store.write_now(service.answer_recall, reform.heir, reform.id, RecallAnswer(agree=True))
+    done = store.write_now(service.answer_recall, reform.heir, POLICY, reform.id, RecallAnswer(agree=True))
     assert done.state is State.RECALLED
 
 
@@ -317,7 +317,7 @@ def test_a_village_that_ends_keeps_the_parent(reform: Reform, store: Store, chil
     assert children(reform, reform.old.unit_id).open == 2
     reform.report()
     with pytest.raises(ConflictError, match="children_open"):
-        store.write_now(service.accept, reform.clerk, reform.row(reform.old.unit_id).id)
+        store.write_now(service.accept, reform.clerk, POLICY, reform.row(reform.old.unit_id).id)
 
 
 def test_the_heir_follows_up_what_the_commune_had_handed_on(reform: Reform, store: Store, child: int) -> None:
@@ -328,7 +328,7 @@ def test_the_heir_follows_up_what_the_commune_had_handed_on(reform: Reform, stor
     reform.report(heir)
     assert children(reform, heir.unit_id).open == 2
     with pytest.raises(ConflictError, match="children_open"):
-        store.write_now(service.accept, reform.clerk, reform.row(heir.unit_id).id)
+        store.write_now(service.accept, reform.clerk, POLICY, reform.row(heir.unit_id).id)
     boss = reform.district.who("chutich.camtuyen")
     assert child in [line.directive for line in store.read_now(service.issued, boss, POLICY)]
     opened = store.read_now(service.open_directive, boss, POLICY, child)
@@ -337,10 +337,10 @@ def test_the_heir_follows_up_what_the_commune_had_handed_on(reform: Reform, stor
     store.write_now(service.register, village, POLICY, child)
     store.write_now(service.report, village, POLICY, child, ReportInput(text="Xong."))
     assert store.read_now(service.decisions, boss).unjudged == 1
-    store.write_now(service.accept, boss, reform.row(village.unit_id, child).id)
+    store.write_now(service.accept, boss, POLICY, reform.row(village.unit_id, child).id)
     other = reform.row(reform.district.unit(f"{THUY}.02"), child)
     store.write_now(service.waive, boss, POLICY, other.id, WaiveInput(note="Thôn nhỏ."))
-    done = store.write_now(service.accept, reform.clerk, reform.row(heir.unit_id).id)
+    done = store.write_now(service.accept, reform.clerk, POLICY, reform.row(heir.unit_id).id)
     assert done.state is State.COMPLETED
     with pytest.raises(NotFoundError):
         store.read_now(service.open_directive, reform.district.who("camhieu"), POLICY, child)

@@ -168,10 +168,10 @@ class World:
         write, (child, delivery) = self.store.write_now, max(self.children(), default=(0, 0))
         if action == "child_recall":
             write(service.recall, self.boss, POLICY, child, RecallInput(note="x", command_id=f"{command}-ask"))
-            return write(service.answer_recall, self.head, child, RecallAnswer(agree=True, command_id=command))
+            return write(service.answer_recall, self.head, POLICY, child, RecallAnswer(agree=True, command_id=command))
         write(service.register, self.head, POLICY, child, f"{command}-register")
         write(service.report, self.head, POLICY, child, ReportInput(text="x", command_id=f"{command}-report"))
-        return write(service.accept, self.boss, delivery, AcceptInput(command_id=command))
+        return write(service.accept, self.boss, POLICY, delivery, AcceptInput(command_id=command))
 
     def children(self, *, open_only: bool = False) -> list[tuple[int, int]]:
         """Directives by which the unit has handed it on, and their deliveries."""
