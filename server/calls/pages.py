@@ -11,6 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from server.accounts import service as accounts
+from server.accounts.pages import AccountPart
 from server.accounts.permissions import Permission, Role
 from server.accounts.service import Member
 from server.accounts.tokens import load_key
@@ -257,6 +258,16 @@ def _sheet(person: Listed, made: Made, number: str) -> Sheet:
 async def get_guide(request: web.Request) -> web.Response:
     """How to take part by telephone, for village heads; to read or to print."""
     return await render(request, "calls/guide.html", {"numbers": request.app[SETTINGS].telephone.numbers})
+
+
+async def account_part(request: web.Request) -> AccountPart:
+    """For the page of one's own account: how to call in, and whether there is a code of one's own."""
+    with_pin = await request.app[STORE].read(pins.those_with)
+    context = {
+        "numbers": request.app[SETTINGS].telephone.numbers,
+        "pin": principal(request).account_id in with_pin,
+    }
+    return AccountPart("calls/account.html", context)
 
 
 _MAY = Permission.MANAGE_TELEPHONE
