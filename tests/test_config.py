@@ -52,6 +52,12 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         ("[telephone]\ntrunk = 'trunk.example:5060'\n", {}, "telephone.trunk"),
         ("[telephone]\ntransport = 'sctp'\n", {}, "telephone.transport"),
         ("[telephone]\nregister = true\n", {}, "telephone.register"),
+        (
+            "[telephone]\ntrunk = '203.0.113.5:5060'\nuser = '1'\nregister = true\n",
+            {},
+            "telephone.password",
+        ),
+        ("[telephone]\ndomain = 'ims.vnpt.vn:5060'\n", {}, "telephone.domain"),
         ("[telephone]\nfirst_rtp_port = 42000\nlast_rtp_port = 41000\n", {}, "telephone.first_rtp_port"),
         ("[telephone]\ntls_port = 5061\n", {}, "telephone.tls_port"),
         ("[telephone]\nmost_calls_out = 0\n", {}, "telephone.most_calls_out"),
