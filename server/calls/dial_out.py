@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from server.accounts import service as accounts
-from server.calls import in_meeting
+from server.calls import in_meeting, numbers
 from server.calls import log as call_log
 from server.calls.line import NODE_SECONDS, Line
 from server.calls.restart import Cut
@@ -86,15 +86,16 @@ class Dialler:
 
     def _dropped(self, cut: Cut) -> None:
         """Call back once, if the chair allows."""
-        if self.able and cut.meeting is not None and cut.number:
+        if self.able and cut.meeting is not None:
             self._exchange.spawn(self._call_back(cut, cut.meeting))
 
     async def _call_back(self, cut: Cut, meeting: int) -> None:
-        if not await self._exchange.store.read(_may_call_back, meeting, cut.number):
+        number = await self._exchange.store.read(_called_back_at, meeting, cut)
+        if number is None:
             return
-        log.info("%s was cut off and is called back", cut.number)
+        log.info("%s was cut off and is called back", number)
         await self._exchange.conductor.pool.wait_for(room_of(meeting), NODE_SECONDS)
-        self.call([Job(number=cut.number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
+        self.call([Job(number=number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
 
     async def _reach(self, job: Job) -> None:
         try:
@@ -190,8 +191,13 @@ def _found(tx: Transaction, job: Job) -> Found | None:
     return Found(meeting=job.meeting, who=None, unit=job.unit) if job.unit is not None else None
 
 
-def _may_call_back(tx: Transaction, meeting: int, number: str) -> bool:
-    return telephone.may_call_back(tx, meeting) and not call_log.was_called_back(tx, meeting, number)
+def _called_back_at(tx: Transaction, meeting: int, cut: Cut) -> str | None:
+    """The number that is noted for whom we know, else the one that called; None where nobody is to be called."""
+    own = numbers.of(tx, [cut.account]).get(cut.account) if cut.account is not None else None
+    number = own or cut.number
+    if not number or not telephone.may_call_back(tx, meeting) or call_log.was_called_back(tx, meeting, number):
+        return None
+    return number
 
 
 def _is_wanted(tx: Transaction, job: Job) -> bool:

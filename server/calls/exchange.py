@@ -43,7 +43,7 @@ class Exchange:
         self.phones = conductor.phones
         self.voice = Voice(settings.path(settings.storage.data) / "speech")
         self.endpoint = wiring.endpoint(settings.telephone, self)
-        self.trunk = wiring.Trunk(settings.telephone, self.endpoint)
+        self.trunk = wiring.Trunk(settings.telephone, self.endpoint, store.clock)
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,7 +80,7 @@ class Exchange:
             if line.up and line.meeting is not None:
                 line.outcome = Outcome.RESTARTED
             if line.call is not None:
-                line.call.hang_up(self.now(), "Server restarts")
+                line.call.hang_up(self.now(), restart.REASON)
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=GOODBYE_SECONDS)
         for task in list(self._tasks):
@@ -127,7 +127,7 @@ class Exchange:
         if self._closing or not self.open or len(self.lines) >= MOST_CALLERS:
             call.refuse(503, now)
             return
-        line = self.new_line(call.caller.uri.user)
+        line = self.new_line(call.number)
         line.call, call.mark = call, line
         self.spawn(self._incoming(line, call))
 
