@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
 from server.errors import UnavailableError
 from server.meetings.names import room_of
-from server.meetings.service import telephone
+from server.meetings.service import calling, telephone
 from server.meetings.service.telephone import Found
 from server.store import Transaction
 
@@ -75,11 +76,15 @@ class Dialler:
         """The district's, for those who call in."""
         return self._exchange.settings.telephone.numbers if self._exchange.open else []
 
+    def is_calling(self, job: Job) -> bool:
+        """Whether it is being done, or waits for its turn."""
+        return job.key in self._running
+
     def call(self, jobs: Iterable[Job]) -> int:
         """Begin to reach them; who is being called already is not called twice. Gives how many are new."""
         before = len(self._running)
         for job in jobs:
-            if job.key not in self._running:
+            if not self.is_calling(job):
                 self._running.add(job.key)
                 self._exchange.spawn(self._reach(job))
         return len(self._running) - before
@@ -105,12 +110,12 @@ class Dialler:
                     await turn.enter_async_context(self._turns)
                     if not await self._exchange.store.read(_is_wanted, job):
                         return
-                    await self._exchange.store.write(_tell, job, Outcome.RUNNING)
+                    await self._exchange.store.write(_tell, job, Outcome.RUNNING, None)
                     outcome = await self._try(job, turn)
                 tries += 1
-                await self._exchange.store.write(_tell, job, outcome)
                 most = self._most_tries if job.purpose is Purpose.MEETING else 1
                 pause = again_after(outcome, tries, most)
+                await self._exchange.store.write(_tell, job, outcome, pause)
                 if pause is None:
                     return
                 await self.sleep(pause.total_seconds())
@@ -206,14 +211,14 @@ def _is_wanted(tx: Transaction, job: Job) -> bool:
         return True
     if job.purpose is Purpose.OWN and job.account is not None:
         return telephone.is_beside(tx, job.meeting, job.account)
-    return telephone.is_missing(tx, job.meeting, job.account, job.unit)
+    return calling.is_missing(tx, job.meeting, job.account, job.unit)
 
 
-def _tell(tx: Transaction, job: Job, outcome: Outcome) -> None:
-    """Tell those in the meeting's room how the call goes, or who asked for it alone."""
+def _tell(tx: Transaction, job: Job, outcome: Outcome, again: timedelta | None) -> None:
+    """Tell those in the meeting's room how the call goes and after how long it is made again, or who asked for it."""
     if job.meeting is None:
         return
     if job.purpose is Purpose.OWN and job.account is not None:
         telephone.tell_own_call(tx, job.meeting, job.account, outcome)
     elif job.unit is not None:
-        telephone.tell_calling(tx, job.meeting, job.unit, outcome)
+        calling.tell(tx, job.meeting, job.unit, outcome, None if again is None else tx.now + again)

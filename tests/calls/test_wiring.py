@@ -1,4 +1,4 @@
-"""The trunk as the settings have it: registering by each transport, as whom, and being called where we said that we are."""
+"""The trunk as the settings have it: registering by each transport, as whom, and being called where we said we are."""
 
 from __future__ import annotations
 

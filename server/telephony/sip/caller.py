@@ -1,4 +1,4 @@
-"""The number of who calls: as the trunk asserts it (RFC 3325), else as the caller says; a hidden one (RFC 3323) is none."""
+"""The number of who calls: as the trunk asserts it (RFC 3325), else as the caller says; hidden (RFC 3323) is none."""
 
 from __future__ import annotations
 
