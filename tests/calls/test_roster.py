@@ -1,4 +1,4 @@
-"""What the roster says of telephones, after a reload, too: how calls to units went, who asks for help, whose seat it is."""
+"""What the roster says of telephones, after a reload, too: how calls went, who asks for help, whose seat it is."""
 
 from __future__ import annotations
 

@@ -124,6 +124,12 @@ def give_code(tx: Transaction, meeting_id: int) -> str:
     raise ConflictError("no_code", _("Chưa tạo được mã dự họp. Xin thử lại."))
 
 
+def known_code(tx: Transaction, meeting_id: int) -> str:
+    """The meeting's code; empty as long as the hosts have made none."""
+    row = tx.one(sa.select(meeting.c.dial_in_code).where(meeting.c.id == meeting_id))
+    return (row.dial_in_code or "") if row else ""
+
+
 def waiting(tx: Transaction, found: Found) -> Waiting:
     """Whether one who calls may go in: not before somebody who runs the meeting is there, or calls."""
     row = tx.one(sa.select(meeting).where(meeting.c.id == found.meeting))
