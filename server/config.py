@@ -131,10 +131,12 @@ class Telephone(_Section, frozen=True):
     numbers: list[str] = []
     first_rtp_port: int = 41000
     last_rtp_port: int = 41999
+    most_calls: int = 30
     most_calls_out: int = 4
     most_directive_calls: int = 4
     ring_seconds: int = 40
     tries: int = 3
+    wrong_codes_an_hour: int = 100
 
     def __post_init__(self) -> None:
         """Refuse what could carry no call."""
@@ -156,8 +158,16 @@ class Telephone(_Section, frozen=True):
             raise ValueError("telephone.register needs telephone.password (or GIAOBAN_TELEPHONE_PASSWORD)")
         if self.domain and not _HOST.fullmatch(self.domain):
             raise ValueError("telephone.domain must be a name or an address without a port, such as ims.example.vn")
-        if min(self.most_calls_out, self.most_directive_calls, self.ring_seconds, self.tries) < 1:
-            raise ValueError("telephone.most_calls_out, most_directive_calls, ring_seconds and tries must be 1 or more")
+        for name in (
+            "most_calls",
+            "most_calls_out",
+            "most_directive_calls",
+            "ring_seconds",
+            "tries",
+            "wrong_codes_an_hour",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"telephone.{name} must be 1 or more")
 
 
 class Storage(_Section, frozen=True):

@@ -15,6 +15,7 @@ from server.accounts import service as accounts
 from server.calls import in_meeting, numbers
 from server.calls import log as call_log
 from server.calls.line import NODE_SECONDS, Line
+from server.calls.places import Precedence
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
 from server.errors import UnavailableError
@@ -76,6 +77,11 @@ class Dialler:
         """The district's, for those who call in."""
         return self._exchange.settings.telephone.numbers if self._exchange.open else []
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is called, or will be."""
+        return bool(self._running)
+
     def is_calling(self, job: Job) -> bool:
         """Whether it is being done, or waits for its turn."""
         return job.key in self._running
@@ -108,10 +114,11 @@ class Dialler:
             while True:
                 async with AsyncExitStack() as turn:
                     await turn.enter_async_context(self._turns)
-                    if not await self._exchange.store.read(_is_wanted, job):
-                        return
-                    await self._exchange.store.write(_tell, job, Outcome.RUNNING, None)
-                    outcome = await self._try(job, turn)
+                    async with self._exchange.places.taken(Precedence.MEETING):
+                        if not await self._exchange.store.read(_is_wanted, job):
+                            return
+                        await self._exchange.store.write(_tell, job, Outcome.RUNNING, None)
+                        outcome = await self._try(job, turn)
                 tries += 1
                 most = self._most_tries if job.purpose is Purpose.MEETING else 1
                 pause = again_after(outcome, tries, most)

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
+from server.calls.guessing import Gate
 from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
+from server.calls.places import Places
 from server.calls.prompts import Voice
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, is_dropped, not_reached
@@ -44,6 +46,8 @@ class Exchange:
         self.voice = Voice(settings.path(settings.storage.data) / "speech")
         self.endpoint = wiring.endpoint(settings.telephone, self)
         self.trunk = wiring.Trunk(settings.telephone, self.endpoint, store.clock)
+        self.places = Places(settings.telephone.most_calls)
+        self.gate = Gate(store, settings.telephone.wrong_codes_an_hour)
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,7 +111,7 @@ class Exchange:
         async def run() -> None:
             try:
                 await work
-            except Exception:
+            except Exception:  # whatever it is: nobody awaits this task, and it would be told only when it is collected
                 log.exception("a task of the telephone failed; its call has ended or goes on without it")
 
         task = asyncio.get_running_loop().create_task(run())
