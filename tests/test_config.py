@@ -61,6 +61,8 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         ("[telephone]\nfirst_rtp_port = 42000\nlast_rtp_port = 41000\n", {}, "telephone.first_rtp_port"),
         ("[telephone]\ntls_port = 5061\n", {}, "telephone.tls_port"),
         ("[telephone]\nmost_calls_out = 0\n", {}, "telephone.most_calls_out"),
+        ("[telephone]\nmost_calls = 0\n", {}, "telephone.most_calls must"),
+        ("[telephone]\nwrong_codes_an_hour = 0\n", {}, "telephone.wrong_codes_an_hour"),
         ("", {"GIAOBAN_HTTP_PRT": "1"}, "GIAOBAN_HTTP_PRT"),
         ("", {"GIAOBAN_HTTP_PORT": "many"}, "GIAOBAN_HTTP_PORT"),
         ("not toml", {}, "giaoban.toml"),

@@ -12,8 +12,7 @@ from server.accounts import service as accounts
 from server.calls.model import phone_call
 from server.calls.numbers import BETWEEN
 from server.calls.rules import Direction, Outcome, Purpose
-from server.store import Transaction
-from server.store.search import plain
+from server.store import Transaction, search
 from server.units import service as units
 
 KEPT = timedelta(days=400)
@@ -131,9 +130,15 @@ def _about(tx: Transaction, words: str) -> sa.ColumnElement[bool]:
     digits = BETWEEN.sub("", words.strip())
     if digits.removeprefix("+").isdecimal() and len(digits) >= LEAST_DIGITS:
         return phone_call.c.number.contains(digits, autoescape=True)
-    tree, wanted = units.tree(tx), plain(words)
-    names = {unit: plain(", ".join(one.short_name for one in reversed(tree.path(unit)[-2:]))) for unit in tree.units}
-    return phone_call.c.unit_id.in_([unit for unit, name in names.items() if wanted in name])
+    tree = units.tree(tx)
+    names = {unit: search.words(" ".join(one.short_name for one in tree.path(unit)[-2:])) for unit in tree.units}
+    return phone_call.c.unit_id.in_([unit for unit, name in names.items() if _are_in(search.words(words), name)])
+
+
+def _are_in(wanted: list[str], name: list[str]) -> bool:
+    """Whether each word begins one of the name; who looks for village 1 does not mean village 10."""
+    begun = [any(one == word or (not word.isdecimal() and one.startswith(word)) for one in name) for word in wanted]
+    return bool(begun) and all(begun)
 
 
 def about(tx: Transaction, directive_id: int) -> list[About]:
