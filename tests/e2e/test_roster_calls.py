@@ -100,3 +100,23 @@ def test_hosts_hear_a_telephone_come_and_answer_its_call_for_help(app: App, tele
         assert page.evaluate("window.tones") == 0, "no sounds are wanted"
         telephone.hang_up(call)
         assert page.errors == [] and guest.errors == []  # type: ignore[attr-defined]
+
+
+def test_the_operator_sees_what_becomes_of_a_test_call(app: App, telephone: Telephone) -> None:
+    answers, rung = telephone.answers, len(telephone.incoming)
+    telephone.answers = lambda call, now: None  # it rings
+    try:
+        with chromium() as browser:
+            page = app.page(browser, "quantri", "/telephone")
+            page.fill("[name=number]", "0912 000 111")
+            page.click("form[action$=test] button")
+            telephone.wait(lambda: len(telephone.incoming) > rung)
+            row = page.locator("#telephone-log tr", has_text="0912000111").first
+            row.get_by_text("Đang nối").wait_for()
+            call = telephone.incoming[-1]
+            telephone._loop.call_soon_threadsafe(lambda: call.refuse(486, telephone.endpoint.now))
+            row.get_by_text("Máy bận").wait_for()
+            page.locator("#telephone-log:not([data-changing])").wait_for()
+            assert page.errors == []  # type: ignore[attr-defined]
+    finally:
+        telephone.answers = answers

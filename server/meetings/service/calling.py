@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -47,11 +47,12 @@ def require_invited(tx: Transaction, who: Principal, meeting_id: int, unit_id: i
         raise NotFoundError("not_invited", _("Đơn vị này không được mời dự họp."))
 
 
-def note(tx: Transaction, meeting_id: int, queued: Iterable[int], without_number: Iterable[int]) -> None:
+def note(tx: Transaction, meeting_id: int, queued: Collection[int], without_number: Collection[int]) -> None:
     """Some units will be called, and for some there is no number."""
     _mark(tx, meeting_id, queued, QUEUED)
     _mark(tx, meeting_id, without_number, NO_NUMBER)
-    rows.tell(tx, meeting_id, units={*queued, *without_number})
+    if queued or without_number:
+        rows.tell(tx, meeting_id, units={*queued, *without_number})
 
 
 def tell(tx: Transaction, meeting_id: int, unit_id: int, outcome: str, again_at: datetime | None = None) -> None:
