@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DEFAULT_FILE = ROOT / "config" / "giaoban.toml"
 _PREFIX = "GIAOBAN_"
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]{0,252}[A-Za-z0-9])?")
 _NOT_SETTINGS = {"GIAOBAN_CONFIG", "GIAOBAN_DEMO_PASSWORD", "GIAOBAN_FAULTS"}
 
 
@@ -105,7 +107,8 @@ def _is_numeric(where: str) -> bool:
 class Telephone(_Section, frozen=True):
     """The village line (SIP): where trunks reach us, who they are, and where calls of ours go; off without `address`.
 
-    `trunk` is `address:port`, calls go there by `transport`; with `register` we register there as `user`.
+    `trunk` is `address:port`, calls go there by `transport`; with `register` we register there as `user`. We are
+    `user` of `domain` there (without it of the address), and `auth_user` (else `user`) where it asks for the password.
     """
 
     address: str = ""
@@ -116,19 +119,24 @@ class Telephone(_Section, frozen=True):
     tls_certificate: str = ""
     tls_key: str = ""
     tls_name: str = ""
+    tls_ca: str = ""
     trunks: list[str] = []
     trunk: str = ""
     transport: str = "udp"
     user: str = ""
+    domain: str = ""
+    auth_user: str = ""
     password: str = ""
     register: bool = False
     numbers: list[str] = []
     first_rtp_port: int = 41000
     last_rtp_port: int = 41999
+    most_calls: int = 30
     most_calls_out: int = 4
     most_directive_calls: int = 4
     ring_seconds: int = 40
     tries: int = 3
+    wrong_codes_an_hour: int = 100
 
     def __post_init__(self) -> None:
         """Refuse what could carry no call."""
@@ -146,8 +154,20 @@ class Telephone(_Section, frozen=True):
             raise ValueError("telephone.tls_port needs telephone.tls_certificate and telephone.tls_key")
         if self.register and not (self.trunk and self.user):
             raise ValueError("telephone.register needs telephone.trunk and telephone.user")
-        if min(self.most_calls_out, self.most_directive_calls, self.ring_seconds, self.tries) < 1:
-            raise ValueError("telephone.most_calls_out, most_directive_calls, ring_seconds and tries must be 1 or more")
+        if self.register and not self.password:
+            raise ValueError("telephone.register needs telephone.password (or GIAOBAN_TELEPHONE_PASSWORD)")
+        if self.domain and not _HOST.fullmatch(self.domain):
+            raise ValueError("telephone.domain must be a name or an address without a port, such as ims.example.vn")
+        for name in (
+            "most_calls",
+            "most_calls_out",
+            "most_directive_calls",
+            "ring_seconds",
+            "tries",
+            "wrong_codes_an_hour",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"telephone.{name} must be 1 or more")
 
 
 class Storage(_Section, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 from aiohttp import web
 
@@ -16,7 +18,8 @@ from server.http import SETTINGS, STORE, Route, json_reply, read_query
 class TelephoneBody(msgspec.Struct, frozen=True, kw_only=True):
     """`open`: SIP's ports are; `trunk_up` is None without a trunk, or before its first answer, which `trunk_said`.
 
-    `speaks`: there is a synthesiser that reads texts.
+    `trunk_since`: how long it has been up or down. `speaks`: there is a synthesiser that reads texts. `wrong_codes`
+    were dialled within an hour; from `wrong_codes_an_hour` of the settings on everybody is slowed.
     """
 
     configured: bool
@@ -24,9 +27,11 @@ class TelephoneBody(msgspec.Struct, frozen=True, kw_only=True):
     trunk: str
     trunk_up: bool | None
     trunk_said: str
+    trunk_since: datetime | None
     speaks: bool
     running: int
     strangers: int
+    wrong_codes: int
 
 
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,16 +52,19 @@ async def get_telephone(request: web.Request) -> web.Response:
             trunk=request.app[SETTINGS].telephone.trunk,
             trunk_up=standing.up if standing is not None else None,
             trunk_said=f"{standing.status} {standing.reason}" if standing is not None else "",
+            trunk_since=exchange.trunk.since if exchange is not None else None,
             speaks=exchange is not None and exchange.voice.able,
             running=len(exchange.lines) if exchange is not None else 0,
             strangers=exchange.endpoint.admission.turned_away if exchange is not None else 0,
+            wrong_codes=await request.app[STORE].read(log.wrong_codes),
         )
     )
 
 
 async def get_calls(request: web.Request) -> web.Response:
     """The log of calls."""
-    found = await request.app[STORE].read(log.latest, PAGE + 1, read_query(request, LogQuery).before)
+    query = read_query(request, LogQuery)
+    found = await request.app[STORE].read(log.latest, PAGE + 1, query.before, query.q, query.wanted)
     return json_reply(Calls(calls=found[:PAGE], older=found[PAGE - 1].id if len(found) > PAGE else None))
 
 

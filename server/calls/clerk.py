@@ -9,6 +9,7 @@ from typing import Any
 from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.means import Means
+from server.calls.places import Precedence
 from server.calls.prompts import MUSIC
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
@@ -18,6 +19,7 @@ from server.store import Transaction
 MOST_CLERKS = 3  # that are tried, one after the other
 ASKED_TIMES = 2
 ANSWER_SECONDS = 5.0
+PLACE_SECONDS = 20.0  # that somebody waits for the trunk to have room for the call to the clerk
 
 
 class Clerk:
@@ -33,7 +35,7 @@ class Clerk:
         await line.say("calling_clerk")
         for number in self._reading.clerks[:MOST_CLERKS]:
             await line.music(MUSIC)
-            if not await self._while_waiting(self._call(number)):
+            if not await self._while_waiting(self._call_in_turn(number)):
                 return
             if self.talked:
                 await line.say("clerk_gone")
@@ -56,6 +58,18 @@ class Clerk:
             if not task.done():
                 task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _call_in_turn(self, number: str) -> None:
+        places = self._means.exchange.places
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await places.take(Precedence.CLERK)
+        except TimeoutError:
+            return
+        try:
+            await self._call(number)
+        finally:
+            places.give_back()
 
     async def _call(self, number: str) -> None:
         """Ring one clerk; whoever presses a key is put through, and stays until one of both hangs up."""

@@ -168,7 +168,7 @@ class Conversation:
             try:
                 await store.write(reach.renew, self._letter)
                 changed = await self._look() is not self._standing
-            except Exception:
+            except Exception:  # whatever it is: unwatched, the call would be made once more by another process
                 log.exception("call %s: how the directive stands could not be read; trying again", self._line.name)
                 continue
             if changed:

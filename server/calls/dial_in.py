@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from server.accounts import service as accounts
+from server.calls import guessing, pins
 from server.calls import log as call_log
-from server.calls import pins
 from server.calls.line import Line
 from server.calls.prompts import MUSIC
 from server.calls.rules import PIN_DIGITS, PIN_TRIES, Entered, Outcome, entered
-from server.errors import NotAllowedError, TooManyError
+from server.errors import NotAllowedError
 from server.meetings.service import telephone
 from server.meetings.service.telephone import CODE_DIGITS, Found, Waiting
 from server.store import Transaction
@@ -19,12 +18,8 @@ from server.store import Transaction
 if TYPE_CHECKING:
     from server.calls.exchange import Exchange
 
-log = logging.getLogger("giaoban.calls")
-
 UNIT_DIGITS = 12
-LONGEST_PAUSE = 20  # s that somebody who dialled wrong waits on the line; longer is told, and hung up
 LOOK_EVERY = 20.0  # s, should a change of the meeting have been missed
-_SECRET = "phone"  # noqa: S105 - what is guessed at, in the counters
 
 
 async def serve(exchange: Exchange, line: Line) -> Found | None:
@@ -53,7 +48,7 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
         digits = await line.digits(PIN_DIGITS if code is None else UNIT_DIGITS)
         if not digits:
             continue
-        if not await _may_try(exchange, line):
+        if not await guessing.may_try(exchange, line):
             return None
         if code is None and entered(digits, CODE_DIGITS) is Entered.MEETING:
             code = await exchange.store.read(telephone.meeting_by_code, digits)
@@ -63,34 +58,12 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
                 digits = await line.digits(UNIT_DIGITS)
         found = await _find(exchange, line, code, digits)
         if found is not None or line.outcome is not None:
-            await exchange.store.write(accounts.forgive_guess, _SECRET, line.number)
+            await guessing.was_right(exchange, line)
             return found
         wrong += 1
-        await exchange.store.write(_note_wrong, line)
+        await guessing.was_wrong(exchange, line)
     line.outcome = Outcome.WRONG_PIN if wrong else Outcome.GAVE_UP
     return None
-
-
-def _note_wrong(tx: Transaction, line: Line) -> None:
-    call_log.wrong_pin(tx, line.row)
-    log.warning("a wrong PIN from %s", line.number or "a hidden number")
-
-
-async def _may_try(exchange: Exchange, line: Line) -> bool:
-    """Slow down who guesses; False: locked out, which was told."""
-    while True:
-        try:
-            await exchange.store.write(accounts.begin_guess, _SECRET, line.number, exchange.settings.access)
-        except TooManyError as error:
-            seconds = int(str(error.params["retry_after"]))
-            if seconds > LONGEST_PAUSE:
-                log.warning("PINs are locked for %s: %d s", line.number or "hidden numbers", seconds)
-                line.outcome = Outcome.LOCKED
-                await line.say("locked")
-                return False
-            await line.until(lambda: False, seconds)
-            continue
-        return True
 
 
 async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -> Found | None:

@@ -6,19 +6,21 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from server.accounts import service as accounts
-from server.calls import in_meeting
+from server.calls import in_meeting, numbers
 from server.calls import log as call_log
 from server.calls.line import NODE_SECONDS, Line
+from server.calls.places import Precedence
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
 from server.errors import UnavailableError
 from server.meetings.names import room_of
-from server.meetings.service import telephone
+from server.meetings.service import calling, telephone
 from server.meetings.service.telephone import Found
 from server.store import Transaction
 
@@ -75,26 +77,36 @@ class Dialler:
         """The district's, for those who call in."""
         return self._exchange.settings.telephone.numbers if self._exchange.open else []
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is called, or will be."""
+        return bool(self._running)
+
+    def is_calling(self, job: Job) -> bool:
+        """Whether it is being done, or waits for its turn."""
+        return job.key in self._running
+
     def call(self, jobs: Iterable[Job]) -> int:
         """Begin to reach them; who is being called already is not called twice. Gives how many are new."""
         before = len(self._running)
         for job in jobs:
-            if job.key not in self._running:
+            if not self.is_calling(job):
                 self._running.add(job.key)
                 self._exchange.spawn(self._reach(job))
         return len(self._running) - before
 
     def _dropped(self, cut: Cut) -> None:
         """Call back once, if the chair allows."""
-        if self.able and cut.meeting is not None and cut.number:
+        if self.able and cut.meeting is not None:
             self._exchange.spawn(self._call_back(cut, cut.meeting))
 
     async def _call_back(self, cut: Cut, meeting: int) -> None:
-        if not await self._exchange.store.read(_may_call_back, meeting, cut.number):
+        number = await self._exchange.store.read(_called_back_at, meeting, cut)
+        if number is None:
             return
-        log.info("%s was cut off and is called back", cut.number)
+        log.info("%s was cut off and is called back", number)
         await self._exchange.conductor.pool.wait_for(room_of(meeting), NODE_SECONDS)
-        self.call([Job(number=cut.number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
+        self.call([Job(number=number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
 
     async def _reach(self, job: Job) -> None:
         try:
@@ -102,14 +114,15 @@ class Dialler:
             while True:
                 async with AsyncExitStack() as turn:
                     await turn.enter_async_context(self._turns)
-                    if not await self._exchange.store.read(_is_wanted, job):
-                        return
-                    await self._exchange.store.write(_tell, job, Outcome.RUNNING)
-                    outcome = await self._try(job, turn)
+                    async with self._exchange.places.taken(Precedence.MEETING):
+                        if not await self._exchange.store.read(_is_wanted, job):
+                            return
+                        await self._exchange.store.write(_tell, job, Outcome.RUNNING, None)
+                        outcome = await self._try(job, turn)
                 tries += 1
-                await self._exchange.store.write(_tell, job, outcome)
                 most = self._most_tries if job.purpose is Purpose.MEETING else 1
                 pause = again_after(outcome, tries, most)
+                await self._exchange.store.write(_tell, job, outcome, pause)
                 if pause is None:
                     return
                 await self.sleep(pause.total_seconds())
@@ -190,8 +203,13 @@ def _found(tx: Transaction, job: Job) -> Found | None:
     return Found(meeting=job.meeting, who=None, unit=job.unit) if job.unit is not None else None
 
 
-def _may_call_back(tx: Transaction, meeting: int, number: str) -> bool:
-    return telephone.may_call_back(tx, meeting) and not call_log.was_called_back(tx, meeting, number)
+def _called_back_at(tx: Transaction, meeting: int, cut: Cut) -> str | None:
+    """The number that is noted for whom we know, else the one that called; None where nobody is to be called."""
+    own = numbers.of(tx, [cut.account]).get(cut.account) if cut.account is not None else None
+    number = own or cut.number
+    if not number or not telephone.may_call_back(tx, meeting) or call_log.was_called_back(tx, meeting, number):
+        return None
+    return number
 
 
 def _is_wanted(tx: Transaction, job: Job) -> bool:
@@ -200,14 +218,14 @@ def _is_wanted(tx: Transaction, job: Job) -> bool:
         return True
     if job.purpose is Purpose.OWN and job.account is not None:
         return telephone.is_beside(tx, job.meeting, job.account)
-    return telephone.is_missing(tx, job.meeting, job.account, job.unit)
+    return calling.is_missing(tx, job.meeting, job.account, job.unit)
 
 
-def _tell(tx: Transaction, job: Job, outcome: Outcome) -> None:
-    """Tell those in the meeting's room how the call goes, or who asked for it alone."""
+def _tell(tx: Transaction, job: Job, outcome: Outcome, again: timedelta | None) -> None:
+    """Tell those in the meeting's room how the call goes and after how long it is made again, or who asked for it."""
     if job.meeting is None:
         return
     if job.purpose is Purpose.OWN and job.account is not None:
         telephone.tell_own_call(tx, job.meeting, job.account, outcome)
     elif job.unit is not None:
-        telephone.tell_calling(tx, job.meeting, job.unit, outcome)
+        calling.tell(tx, job.meeting, job.unit, outcome, None if again is None else tx.now + again)

@@ -16,10 +16,12 @@ from server.calls.answering import salvage
 from server.calls.conversation import Conversation
 from server.calls.means import Means
 from server.calls.menu import our_fault, verdict
+from server.calls.places import Precedence
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
 from server.directives.documents import Urgency
 from server.reach import service as reach
+from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Backoff, Channel, Later, Reason
 from server.reach.rules import Outcome as Settled
 from server.reach.service import Letter
@@ -61,7 +63,7 @@ class Errands:
             letter = None
             try:
                 letter = await self._next()
-            except Exception:
+            except Exception:  # whatever it is: without this loop nobody would be called any more
                 log.exception("calls about directives could not be read; trying again")
             if letter is None:
                 self._free.release()
@@ -70,22 +72,40 @@ class Errands:
                 self._means.exchange.spawn(self._errand(letter))
 
     async def _next(self) -> Letter | None:
-        """A call that is due; none while the trunk is down, so that nobody's tries are used up by that."""
+        """A call that is due, with a place for it; none while the trunk is down, so that this uses up no tries."""
         exchange = self._means.exchange
         down = exchange.standing is not None and not exchange.standing.up
-        if down or not self._means.dialler.able or not await exchange.store.read(reach.something_due, Channel.PHONE):
+        if down or not self._means.dialler.able:
             return None
-        found = await exchange.store.write(reach.claim, Channel.PHONE, secrets.token_hex(16), 1)
+        due = await exchange.store.read(reach.first_due, Channel.PHONE)
+        if due is None or not await self._have_place(due):
+            return None
+        found: list[Letter] = []
+        try:
+            found = await exchange.store.write(reach.claim, Channel.PHONE, secrets.token_hex(16), 1)
+        finally:
+            if not found:
+                exchange.places.give_back()
         return found[0] if found else None
+
+    async def _have_place(self, due: Notice) -> bool:
+        """Not for long: something more urgent may be due meanwhile."""
+        try:
+            async with asyncio.timeout(self._pause):
+                await self._means.exchange.places.take(precedence_of(due))
+        except TimeoutError:
+            return False
+        return True
 
     async def _errand(self, letter: Letter) -> None:
         outcome: Settled
         try:
             outcome = verdict(await self._call(letter), letter.tries, self._settings.tries)
-        except Exception as error:
+        except Exception as error:  # whatever it is: the message must be settled, or it is called again and again
             log.exception("the call of message %d failed in a way we do not know", letter.id)
             outcome = our_fault(Reason.FAILING, f"{type(error).__name__}: {error}", letter.tries)
         finally:
+            self._means.exchange.places.give_back()
             self._free.release()
         outcome = self._outside_quiet_hours(letter, outcome)
         state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
@@ -121,6 +141,12 @@ class Errands:
         outcome = line.outcome or Outcome.TRUNK
         cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
         return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
+
+
+def precedence_of(notice: Notice) -> Precedence:
+    """Escalations and what is urgent go before calls into meetings, all else after them."""
+    alarm = notice.kind is NoticeKind.ESCALATION or notice.urgency != Urgency.NORMAL
+    return Precedence.ALARM if alarm else Precedence.USUAL
 
 
 def _begin(tx: Transaction, call: str, number: str, known: dict[str, Any]) -> int:

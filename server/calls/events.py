@@ -14,7 +14,7 @@ from server.channel import Message
 from server.channel.messages import Caller
 from server.errors import UnavailableError
 from server.http.i18n import _
-from server.meetings.service import telephone
+from server.meetings.service import calling
 from server.store import Store, Transaction
 
 
@@ -46,7 +46,10 @@ class CallMessages:
     async def dial(self, caller: Caller, data: Whom) -> dict[str, Any]:
         """Call people into the meeting; the answer counts them, and names units without a number."""
         jobs, without = await self._store.read(_jobs, caller.who, data)
-        return {"calling": self._able().call(jobs), "without_number": without}
+        dialler = self._able()
+        queued = [job.unit for job in jobs if job.unit is not None and not dialler.is_calling(job)]
+        await self._store.write(calling.note, data.meeting, queued, without)
+        return {"calling": dialler.call(jobs), "without_number": without}
 
     async def by_telephone(self, caller: Caller, data: About) -> dict[str, Any]:
         """How the person could go on by telephone; all is empty where this server has none."""
@@ -73,10 +76,10 @@ class CallMessages:
 
 def _jobs(tx: Transaction, who: Principal, data: Whom) -> tuple[list[Job], list[int]]:
     if data.unit is not None:
-        telephone.require_invited(tx, who, data.meeting, data.unit)
+        calling.require_invited(tx, who, data.meeting, data.unit)
         wanted = [data.unit]
     else:
-        wanted = telephone.missing(tx, who, data.meeting)
+        wanted = calling.missing(tx, who, data.meeting)
     reach = numbers.reach(tx, wanted)
     jobs = [
         Job(number=one.number, meeting=data.meeting, unit=one.unit, account=one.account, asked_by=who.account_id)

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
+from server.calls.guessing import Gate
 from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
+from server.calls.places import Places
 from server.calls.prompts import Voice
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, is_dropped, not_reached
@@ -43,7 +45,9 @@ class Exchange:
         self.phones = conductor.phones
         self.voice = Voice(settings.path(settings.storage.data) / "speech")
         self.endpoint = wiring.endpoint(settings.telephone, self)
-        self.trunk = wiring.Trunk(settings.telephone, self.endpoint)
+        self.trunk = wiring.Trunk(settings.telephone, self.endpoint, store.clock)
+        self.places = Places(settings.telephone.most_calls)
+        self.gate = Gate(store, settings.telephone.wrong_codes_an_hour)
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,7 +84,7 @@ class Exchange:
             if line.up and line.meeting is not None:
                 line.outcome = Outcome.RESTARTED
             if line.call is not None:
-                line.call.hang_up(self.now(), "Server restarts")
+                line.call.hang_up(self.now(), restart.REASON)
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=GOODBYE_SECONDS)
         for task in list(self._tasks):
@@ -107,7 +111,7 @@ class Exchange:
         async def run() -> None:
             try:
                 await work
-            except Exception:
+            except Exception:  # whatever it is: nobody awaits this task, and it would be told only when it is collected
                 log.exception("a task of the telephone failed; its call has ended or goes on without it")
 
         task = asyncio.get_running_loop().create_task(run())
@@ -127,7 +131,7 @@ class Exchange:
         if self._closing or not self.open or len(self.lines) >= MOST_CALLERS:
             call.refuse(503, now)
             return
-        line = self.new_line(call.caller.uri.user)
+        line = self.new_line(call.number)
         line.call, call.mark = call, line
         self.spawn(self._incoming(line, call))
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from server.accounts.pages import ACCOUNT_PARTS
 from server.accounts.permissions import Permission
 from server.accounts.tokens import load_key
 from server.calls import api, pages
@@ -42,6 +43,8 @@ def set_up(app: web.Application, channel: Channel) -> None:
         async def ports_are_open() -> bool:
             return exchange.open
 
+        if settings.telephone.numbers:
+            app[ACCOUNT_PARTS].append(pages.account_part)
         app.setdefault(CHECKS, {})["telephone"] = ports_are_open
         app.cleanup_ctx.append(_run)
         errands = Errands(Means(exchange, dialler, app[POLICY], app[FILES], data / "answers"))

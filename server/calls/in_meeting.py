@@ -146,8 +146,8 @@ async def _command(exchange: Exchange, line: Line) -> None:
             heard = exchange.loudest(line.meeting)
             await line.play(await spoken(exchange, await store.read(telephone.standing, line.meeting, heard)))
         case "0":
-            await store.write(telephone.call_secretary, seat, line.name)
-            await line.say("secretary_called")
+            there = await store.write(telephone.call_secretary, seat, line.name)
+            await line.say("secretary_called" if there else "secretary_away" if there is False else "ended")
         case _:
             await line.say("unknown_key")
 

@@ -10,11 +10,15 @@ import sqlalchemy as sa
 
 from server.accounts import service as accounts
 from server.calls.model import phone_call
+from server.calls.numbers import BETWEEN
 from server.calls.rules import Direction, Outcome, Purpose
-from server.store import Transaction
+from server.store import Transaction, search
 from server.units import service as units
 
 KEPT = timedelta(days=400)
+HOUR = timedelta(hours=1)
+LEAST_DIGITS = 3
+"""Of a part of a number; fewer are a village's."""
 
 
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,12 +109,36 @@ def asked_for(tx: Transaction, account_id: int, purpose: Purpose, since: datetim
     return int(tx.execute(query).scalar_one())
 
 
-def latest(tx: Transaction, most: int, before: int | None = None) -> list[Logged]:
-    """The newest calls, the newest first; with `before` those older than that row."""
+def latest(
+    tx: Transaction, most: int, before: int | None = None, words: str = "", outcome: Outcome | None = None
+) -> list[Logged]:
+    """The newest calls, the newest first; with `before` those older than that row.
+
+    `words` are digits of a number, or a part of the name of a unit or of the one above it.
+    """
     query = sa.select(phone_call).order_by(phone_call.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(phone_call.c.id < before)
+    if outcome is not None:
+        query = query.where(phone_call.c.outcome == outcome)
+    if words.strip():
+        query = query.where(_about(tx, words))
     return _shown(tx, tx.all(query))
+
+
+def _about(tx: Transaction, words: str) -> sa.ColumnElement[bool]:
+    digits = BETWEEN.sub("", words.strip())
+    if digits.removeprefix("+").isdecimal() and len(digits) >= LEAST_DIGITS:
+        return phone_call.c.number.contains(digits, autoescape=True)
+    tree = units.tree(tx)
+    names = {unit: search.words(" ".join(one.short_name for one in tree.path(unit)[-2:])) for unit in tree.units}
+    return phone_call.c.unit_id.in_([unit for unit, name in names.items() if _are_in(search.words(words), name)])
+
+
+def _are_in(wanted: list[str], name: list[str]) -> bool:
+    """Whether each word begins one of the name; who looks for village 1 does not mean village 10."""
+    begun = [any(one == word or (not word.isdecimal() and one.startswith(word)) for one in name) for word in wanted]
+    return bool(begun) and all(begun)
 
 
 def about(tx: Transaction, directive_id: int) -> list[About]:
@@ -144,6 +172,13 @@ def _logged(row: Any, person: str, unit: units.UnitInfo | None) -> Logged:
         cause=row.cause,
         wrong_pins=row.wrong_pins,
     )
+
+
+def wrong_codes(tx: Transaction) -> int:
+    """How many wrong codes were dialled within the last hour, from whatever number."""
+    c = phone_call.c
+    query = sa.select(sa.func.coalesce(sa.func.sum(c.wrong_pins), 0)).where(c.started_at > tx.now - HOUR)
+    return int(tx.execute(query).scalar_one())
 
 
 def guesses(tx: Transaction, since: datetime) -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ from server.errors import UserError
 from server.http.i18n import _
 from server.store import Transaction
 
-_BETWEEN = re.compile(r"[\s.\-()]")
+BETWEEN = re.compile(r"[\s.\-()]")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _ORDER = (Role.VILLAGE_HEAD, Role.LEADER, Role.CADRE, Role.CLERK)
 
@@ -32,7 +32,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 
 def clean(text: str) -> str:
     """A number without what people write between its digits. Raises UserError when it is none."""
-    number = _BETWEEN.sub("", text)
+    number = BETWEEN.sub("", text)
     if not _NUMBER.fullmatch(number):
         raise UserError("bad_number", _("Số điện thoại gồm 3 đến 15 chữ số, có thể có dấu + ở đầu."), field="number")
     return number

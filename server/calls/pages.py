@@ -11,6 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from server.accounts import service as accounts
+from server.accounts.pages import AccountPart
 from server.accounts.permissions import Permission, Role
 from server.accounts.service import Member
 from server.accounts.tokens import load_key
@@ -18,7 +19,7 @@ from server.calls import log, numbers, pins, words
 from server.calls.dial_out import Dialler, Job
 from server.calls.exchange import EXCHANGE
 from server.calls.pins import Made
-from server.calls.rules import Purpose
+from server.calls.rules import Outcome, Purpose
 from server.directives.keys import POLICY
 from server.errors import NotFoundError, UnavailableError, UserError
 from server.http import SETTINGS, STORE, Route, principal, read_body, read_query, render, see_other
@@ -36,9 +37,19 @@ _PEOPLE = (Role.VILLAGE_HEAD, Role.LEADER, Role.CADRE, Role.CLERK)
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls older than a row, or the newest."""
+    """Calls older than a row, or the newest: of a number or a unit (`q`), and with an outcome, if they are named."""
 
     before: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    q: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    outcome: Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(Outcome)}|)$")] = ""
+
+    @property
+    def wanted(self) -> Outcome | None:
+        """None for all."""
+        return Outcome(self.outcome) if self.outcome else None
+
+
+_NEWEST = LogQuery()
 
 
 class PeopleQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,30 +92,37 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_telephone(request: web.Request) -> web.Response:
     """How the trunk stands, and the log."""
-    return await _page(request, read_query(request, LogQuery).before)
+    return await _page(request, read_query(request, LogQuery))
 
 
 async def _page(
-    request: web.Request, before: int | None = None, *, error: str = "", number: str = "", status: int = 200
+    request: web.Request, query: LogQuery = _NEWEST, *, error: str = "", number: str = "", status: int = 200
 ) -> web.Response:
-    store, exchange = request.app[STORE], request.app.get(EXCHANGE)
-    calls = await store.read(log.latest, PAGE + 1, before)
+    store, exchange, dialler = request.app[STORE], request.app.get(EXCHANGE), request.app.get(DIALLER)
+    calls = await store.read(log.latest, PAGE + 1, query.before, query.q, query.wanted)
+    wrong = await store.read(log.wrong_codes)
+    outcomes = {outcome: translate(request, text) for outcome, text in words.OUTCOMES.items()}
     context = {
         "settings": request.app[SETTINGS].telephone,
         "exchange": exchange,
         "speaks": exchange is not None and exchange.voice.able,
         "standing": exchange.standing if exchange else None,
+        "since": exchange.trunk.since if exchange else None,
+        "changing": bool(exchange and exchange.lines) or bool(dialler and dialler.busy),
+        "slowed": wrong if wrong >= request.app[SETTINGS].telephone.wrong_codes_an_hour else 0,
         "strangers": exchange.endpoint.admission.turned_away if exchange else 0,
         "running": len(exchange.lines) if exchange else 0,
         "unreached": len(await _unreached(request)),
         "guesses": await store.read(log.guesses, now_of(request) - GUESSES_SHOWN),
         "calls": calls[:PAGE],
         "older": calls[PAGE - 1].id if len(calls) > PAGE else None,
-        "outcomes": {outcome: translate(request, text) for outcome, text in words.OUTCOMES.items()},
+        "query": query,
+        "outcomes": outcomes,
+        "choices": [(outcome.value, text) for outcome, text in outcomes.items()],
         "purposes": {purpose: translate(request, text) for purpose, text in words.PURPOSES.items()},
         "good": words.GOOD,
         "bad": words.BAD,
-        "able": DIALLER in request.app and request.app[DIALLER].able,
+        "able": dialler is not None and dialler.able,
         "error": error,
         "number": number,
     }
@@ -259,10 +277,20 @@ async def get_guide(request: web.Request) -> web.Response:
     return await render(request, "calls/guide.html", {"numbers": request.app[SETTINGS].telephone.numbers})
 
 
+async def account_part(request: web.Request) -> AccountPart:
+    """For the page of one's own account: how to call in, and whether there is a code of one's own."""
+    with_pin = await request.app[STORE].read(pins.those_with)
+    context = {
+        "numbers": request.app[SETTINGS].telephone.numbers,
+        "pin": principal(request).account_id in with_pin,
+    }
+    return AccountPart("calls/account.html", context)
+
+
 _MAY = Permission.MANAGE_TELEPHONE
 _ONE_PERSON = "/telephone/people/{id:\\d+}"
 ROUTES = [
-    Route("GET", "/telephone", get_telephone, _MAY),
+    Route("GET", "/telephone", get_telephone, _MAY, query=LogQuery),
     Route("POST", "/telephone/test", post_test, _MAY, body=NumberForm),
     Route("GET", "/telephone/people", get_people, _MAY, query=PeopleQuery),
     Route("POST", "/telephone/pins", post_pins, _MAY),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("giaoban.calls")
 
 CALLED_BACK_WITHIN = timedelta(minutes=10)  # of a stop; later the meeting has gone on without them
-REASON = "Server restarted"
+REASON = "Server restart"
 
 
 class Cut(NamedTuple):

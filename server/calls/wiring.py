@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Callable
+from datetime import datetime
 
 from server.config import Telephone
+from server.telephony import PRODUCT
 from server.telephony.sip.agent import Phone
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.endpoint import Endpoint, Listening
@@ -16,7 +19,6 @@ from server.telephony.sip.uri import Uri, sip_uri
 
 log = logging.getLogger("giaoban.calls")
 
-OUR_NAME = "Giao Ban"
 _USER = "giaoban"
 KEEP_ALIVE_SECONDS = 30.0
 
@@ -39,7 +41,7 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         trunks=trunks,
         server_tls=server_tls,
         tls_names={trunk.host: settings.tls_name} if trunk is not None and settings.tls_name else {},
-        client_tls=ssl.create_default_context() if settings.transport == "tls" else None,
+        client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if settings.transport == "tls" else None,
     )
     return Endpoint(listening, phone)
 
@@ -53,12 +55,12 @@ def trunk_peer(settings: Telephone) -> Peer | None:
 
 
 class Trunk:
-    """The trunk for our calls. `standing` is its last word; None before it, or without a trunk."""
+    """The trunk for our calls. `standing` is its last word, None before it or without one; `since` when it is so."""
 
-    def __init__(self, settings: Telephone, through: Endpoint) -> None:
-        self._settings, self._endpoint = settings, through
+    def __init__(self, settings: Telephone, through: Endpoint, clock: Callable[[], datetime]) -> None:
+        self._settings, self._endpoint, self._clock = settings, through, clock
         self.standing: Standing | None = None
-        self.since: float | None = None
+        self.since: datetime | None = None
         self._keep_alive: KeepAlive | None = None
         self._registration: Registration | None = None
 
@@ -70,18 +72,22 @@ class Trunk:
     @property
     def credentials(self) -> Credentials | None:
         """How we prove who we are."""
-        user, password = self._settings.user, self._settings.password
+        user, password = self._settings.auth_user or self._settings.user, self._settings.password
         return Credentials(user, password) if user and password else None
 
     @property
     def local(self) -> Address:
         """Whom people see calling."""
-        return Address(self.uri(self._settings.user or _USER, self._settings.address), OUR_NAME)
+        return Address(sip_uri(self._user, self._settings.domain or self._settings.address), PRODUCT)
 
-    def uri(self, user: str, host: str | None = None) -> Uri:
+    @property
+    def _user(self) -> str:
+        return self._settings.user or _USER
+
+    def uri(self, user: str) -> Uri:
         """Somebody there."""
         peer = self.peer
-        return sip_uri(user, host or (peer.host if peer is not None else self._settings.address), None)
+        return sip_uri(user, self._settings.domain or (peer.host if peer is not None else self._settings.address))
 
     def start(self, now: float) -> None:
         """Register, or ask whether it is there, from now on."""
@@ -89,10 +95,8 @@ class Trunk:
         if peer is None:
             return
         if self._settings.register and self.credentials is not None:
-            contact = sip_uri(self._settings.user, self._settings.address, self._endpoint.port(peer.transport))
-            address = self.uri(self._settings.user)
-            agent = self._endpoint.agent
-            self._registration = Registration(agent, peer, address, contact, self.credentials, self._stands)
+            agent, address = self._endpoint.agent, self.uri(self._user)
+            self._registration = Registration(agent, peer, address, self.credentials, self._stands)
             self._registration.start(now)
         else:
             target = sip_uri("", peer.host, peer.port)
@@ -117,4 +121,5 @@ class Trunk:
                 standing.status,
                 standing.reason,
             )
-        self.standing, self.since = standing, now
+            self.since = self._clock()
+        self.standing = standing

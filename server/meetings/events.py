@@ -199,6 +199,11 @@ class RoomMessages:
         if data.participant is not None:
             await self.store.write(floor.readmit, caller.who, data.meeting, data.participant)
 
+    async def answer_help(self, caller: Caller, data: Whom) -> None:
+        """Somebody sees to who has asked for help by telephone."""
+        if data.participant is not None:
+            await self.store.write(floor.answer_help, caller.who, data.meeting, data.participant)
+
     async def agenda_next(self, caller: Caller, data: About) -> None:
         """The next agenda item."""
         await self.store.write(floor.agenda_next, caller.who, data.meeting)
@@ -249,6 +254,7 @@ class RoomMessages:
             Message("meeting.remove", self.remove, chair, Whom, "Take somebody out"),
             Message("meeting.rename", self.rename, chair, NameData, "Say who sits at a unit's telephone or in a hall"),
             Message("meeting.readmit", self.readmit, chair, Whom, "Let somebody in again"),
+            Message("meeting.answer_help", self.answer_help, chair, Whom, "See to who has asked for help by telephone"),
             Message("meeting.agenda_next", self.agenda_next, chair, About, "End the agenda item, begin the next"),
             Message("meeting.record_start", self.record_start, chair, About, "Record from now on"),
             Message("meeting.record_stop", self.record_stop, chair, About, "Stop recording"),

@@ -31,6 +31,9 @@ meeting_unit = Table(
     metadata,
     sa.Column("meeting_id", sa.ForeignKey("meeting.id"), primary_key=True),
     sa.Column("unit_id", sa.ForeignKey("unit.id"), primary_key=True),
+    sa.Column("call", sa.String(20), nullable=False, server_default=""),  # what became of the last one to it
+    sa.Column("called_at", UtcDateTime, nullable=True),
+    sa.Column("called_again_at", UtcDateTime, nullable=True),  # when it will be
     sa.Index(None, "unit_id"),
 )
 agenda_item = Table(
@@ -61,6 +64,8 @@ participant = Table(
     sa.Column("removed_at", UtcDateTime, nullable=True),
     sa.Column("session", sa.String(64), nullable=False, server_default=""),  # the node's name of the connection or call
     sa.Column("by_phone", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("number", sa.String(40), nullable=False, server_default=""),  # a unit's telephone's, for nobody's eyes
+    sa.Column("help_wanted_at", UtcDateTime, nullable=True),  # asked for by *0, until a host has answered
     sa.Column("link", sa.String(12), nullable=False),  # connecting, connected, lost, closed: as the node sees it
     sa.Column("hand_raised_at", UtcDateTime, nullable=True),
     sa.Column("has_floor", sa.Boolean, nullable=False),

@@ -2,3 +2,6 @@
 
 It imports nothing of the rest but `errors`; packets of sound are the media node's.
 """
+
+PRODUCT = "Giao Ban"
+"""What we call ourselves to other telephones."""

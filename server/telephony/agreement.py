@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from server.errors import ProtocolError
+from server.telephony import PRODUCT
 from server.telephony.sdes import SUITES, Key, new_key
 from server.telephony.sdp import INACTIVE, RECVONLY, SENDONLY, SENDRECV, Description, Format, Media
 
@@ -230,6 +231,6 @@ def _audio(
 
 def _write(ours: Ours, media: Sequence[Sequence[str]]) -> bytes:
     where = f"IN {'IP6' if ':' in ours.host else 'IP4'} {ours.host}"
-    lines = ["v=0", f"o=- {ours.session} {ours.version} {where}", "s=Giao Ban", f"c={where}", "t=0 0"]
+    lines = ["v=0", f"o=- {ours.session} {ours.version} {where}", f"s={PRODUCT}", f"c={where}", "t=0 0"]
     lines += [line for one in media for line in one]
     return ("\r\n".join(lines) + "\r\n").encode()

@@ -19,10 +19,11 @@ from server.config import Settings
 from server.errors import NotAllowedError, NotFoundError, UnavailableError, UserError
 from server.meetings.service import telephone
 from server.store import Store
+from server.telephony.sip.call import Call
 from server.telephony.sip.incoming import IncomingCall
 from tests.calls.making import HOST, Village, village
 from tests.calls.making import telephone as with_telephone
-from tests.calls.test_dial_in import live, seats
+from tests.calls.test_dial_in import live, pin_of, seats
 from tests.conftest import DistrictIds
 from tests.waiting import until
 
@@ -185,7 +186,7 @@ async def test_a_test_call_wants_any_key(desk: Desk) -> None:
     assert desk.logged()[0].purpose is Purpose.TEST
 
 
-def broken(call: IncomingCall, now: float) -> None:
+def broken(call: Call, now: float) -> None:
     """The network has lost the telephone (Q.850 cause 27)."""
     assert call.dialog is not None
     bye = call.dialog.request("BYE")
@@ -211,6 +212,35 @@ async def test_a_broken_line_is_called_back_once_if_the_chair_allows(desk: Desk,
     await until(lambda: not desk.line.exchange._tasks)
     assert await desk.done() == [Outcome.DROPPED] * (2 if allowed else 1)
     assert [one.purpose for one in desk.logged()] == ([Purpose.BACK, Purpose.MEETING] if allowed else [Purpose.MEETING])
+
+
+@pytest.mark.parametrize(("noted", "called"), [(NUMBER, [NUMBER]), ("", [])])
+async def test_who_hides_the_number_is_called_back_at_the_own_one(desk: Desk, noted: str, called: list[str]) -> None:
+    store, chair = desk.line.store, desk.district.who("chutich")
+    store.write_now(telephone.allow_calling_back, chair, desk.meeting, True)
+    store.write_now(numbers.give, desk.head.account_id, noted)
+    call, name = await desk.line.dial("anonymous")
+    await desk.line.press(name, pin_of(desk.line, desk.district, "thon1.camthuy"))
+    await desk.line.hears(name, "joined")
+    assert desk.logged()[0].number == ""
+    desk.line.handsets.answers = refuse(486)
+    broken(call, desk.line.handsets.endpoint.now)
+    await until(lambda: name not in desk.line.exchange.lines and not desk.line.exchange._tasks)
+    assert [one.dialled for one in desk.rang] == called
+
+
+async def test_who_is_known_by_pin_is_called_back_at_the_own_number(desk: Desk) -> None:
+    """Whatever number the call came from: that can be forged, or be somebody else's telephone."""
+    store, chair = desk.line.store, desk.district.who("chutich")
+    store.write_now(telephone.allow_calling_back, chair, desk.meeting, True)
+    store.write_now(numbers.give, desk.head.account_id, NUMBER)
+    call, name = await desk.line.dial("0909999999")
+    await desk.line.press(name, pin_of(desk.line, desk.district, "thon1.camthuy"))
+    await desk.line.hears(name, "joined")
+    desk.line.handsets.answers = refuse(486)
+    broken(call, desk.line.handsets.endpoint.now)
+    await until(lambda: name not in desk.line.exchange.lines and not desk.line.exchange._tasks)
+    assert [one.dialled for one in desk.rang] == [NUMBER]
 
 
 async def test_the_chair_s_page_calls_one_unit_or_all_that_are_missing(desk: Desk) -> None:

@@ -171,3 +171,23 @@ async def test_the_guide_names_the_number(page_as: PageAs) -> None:
     text = await (await (await page_as("thon1.camthuy")).get("/guide/telephone")).text()
     assert "0233 3873 100" in text
     assert text.count("/static/img/phone-") == text.count("<h2>") == 4
+
+
+async def test_a_village_head_finds_the_guide(store: Store, page_as: PageAs, district: DistrictIds) -> None:
+    """From the account and from the page of a meeting they are invited to, with the number and what to press."""
+    chair = district.who("chutich")
+    meeting = store.write_now(plan.create, chair, Plan(title="Giao ban", units=[district.unit("19606.01")]))
+    page, link = await page_as("thon1.camthuy"), 'href="/guide/telephone"'
+    text = await (await page.get(f"/meetings/{meeting}")).text()
+    assert link in text and "gọi số 0233 3873 100, bấm mã riêng" in text and "mã cuộc họp" not in text
+    code = store.write_now(telephone.give_code, meeting)
+    assert f"mã cuộc họp {code[:3]} {code[3:]}#" in await (await page.get(f"/meetings/{meeting}")).text()
+    text = await (await page.get("/account")).text()
+    assert link in text and "0233 3873 100" in text and "chưa có mã riêng" in text
+    found = re.search(r'href="(/guide/telephone)"', text)
+    assert found is not None and (await page.get(found[1])).status == 200
+    assert (await page.post("/telephone/pins")).status == 403
+    await (await page_as("quantri")).post("/telephone/pins")
+    assert "đã có mã riêng" in await (await page.get("/account")).text()
+    store.write_now(plan.end, chair, meeting)
+    assert link not in await (await page.get(f"/meetings/{meeting}")).text()

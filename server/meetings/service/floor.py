@@ -129,6 +129,17 @@ def readmit(tx: Transaction, who: Principal, meeting_id: int, participant_id: in
     rows.tell(tx, meeting_id, participants=[seat.id])
 
 
+def answer_help(tx: Transaction, who: Principal, meeting_id: int, participant_id: int) -> None:
+    """A host sees to whoever has asked for help by telephone: the mark in the roster goes."""
+    row = rows.find_live(tx, who, meeting_id)
+    rows.require_host(row, who)
+    seat = rows.seat(tx, meeting_id, participant_id)
+    if seat.help_wanted_at is not None:
+        rows.change_seat(tx, seat.id, help_wanted_at=None)
+        rows.write_log(tx, meeting_id, "help_answered", who, seat.id)
+        rows.tell(tx, meeting_id, participants=[seat.id])
+
+
 def agenda_next(tx: Transaction, who: Principal, meeting_id: int) -> None:
     """End the running agenda item and begin the next one."""
     row = rows.find_live(tx, who, meeting_id)

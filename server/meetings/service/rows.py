@@ -185,6 +185,7 @@ def gone(tx: Transaction) -> dict[str, Any]:
         "left_at": tx.now,
         "link": "closed",
         "hand_raised_at": None,
+        "help_wanted_at": None,
         "has_floor": False,
         "floor_since": None,
         "microphone": False,
@@ -205,6 +206,7 @@ def tell(
     meeting_id: int,
     *,
     participants: Iterable[int] = (),
+    units: Iterable[int] = (),
     head: bool = False,
     agenda: bool = False,
 ) -> None:
@@ -217,12 +219,14 @@ def tell(
     ).scalar_one()
     row = tx.one(sa.select(meeting).where(meeting.c.id == meeting_id))
     body: dict[str, Any] = {"kind": "meeting.changed", "meeting": meeting_id, "version": version}
-    changed = sorted(set(participants))
+    changed, of_units = sorted(set(participants)), set(units)
     if changed:
         rows = tx.all(sa.select(participant).where(participant.c.id.in_(changed)))
         body["participants"] = [view.participant_view(r) for r in rows]
-        body["units"] = view.roll_call(tx, row, {r.unit_id for r in rows})
+        of_units |= {r.unit_id for r in rows}
         body["queue"] = view.hands(tx, meeting_id)
+    if of_units:
+        body["units"] = view.roll_call(tx, row, of_units)
     if head:
         body["head"] = view.head(tx, row)
     if agenda:

@@ -12,11 +12,11 @@ import msgspec
 import sqlalchemy as sa
 
 from server.accounts.principal import Principal
-from server.errors import ConflictError, NotAllowedError, NotFoundError
+from server.errors import ConflictError, NotAllowedError
 from server.http.i18n import _
-from server.meetings.model import meeting, meeting_unit, participant
+from server.meetings.model import meeting, participant
 from server.meetings.rules import Role, State
-from server.meetings.service import plan, rows, view
+from server.meetings.service import calling, plan, rows, view
 from server.store import Transaction
 from server.units import service as units
 
@@ -124,6 +124,12 @@ def give_code(tx: Transaction, meeting_id: int) -> str:
     raise ConflictError("no_code", _("Chưa tạo được mã dự họp. Xin thử lại."))
 
 
+def known_code(tx: Transaction, meeting_id: int) -> str:
+    """The meeting's code; empty as long as the hosts have made none."""
+    row = tx.one(sa.select(meeting.c.dial_in_code).where(meeting.c.id == meeting_id))
+    return (row.dial_in_code or "") if row else ""
+
+
 def waiting(tx: Transaction, found: Found) -> Waiting:
     """Whether one who calls may go in: not before somebody who runs the meeting is there, or calls."""
     row = tx.one(sa.select(meeting).where(meeting.c.id == found.meeting))
@@ -134,14 +140,15 @@ def waiting(tx: Transaction, found: Found) -> Waiting:
     if row.state == State.PLANNED:
         return Waiting.LATER
     here = {seat.account_id for seat in rows.present(rows.seats(tx, found.meeting))}
-    return Waiting.OPEN if here & {row.chair_id, row.secretary_id, row.created_by} - {None} else Waiting.LATER
+    return Waiting.OPEN if here & _hosts(row) else Waiting.LATER
 
 
 # ---- the seat
 
 
 def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
-    """Sit down; a person's seat is the same by page and by telephone. Gives the participant.
+    """Sit down; a person's seat is the same by page and by telephone, a unit's telephone's by its number, as long as
+    that is known: who hides it has a seat for this call alone. Gives the participant.
 
     A host's coming starts a planned meeting. Raises ConflictError (not running), NotAllowedError (taken out).
     """
@@ -149,12 +156,7 @@ def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
     if row is not None and row.state == State.PLANNED and found.who is not None and rows.is_host(row, found.who):
         plan.start(tx, found.who, found.meeting)
     rows.require_live(tx, found.meeting)
-    name = found.who.name if found.who else caller_name(number)
-    p = participant.c
-    same = p.account_id == found.who.account_id if found.who else sa.and_(p.account_id.is_(None), p.name == name)
-    old = tx.one(sa.select(participant).where(p.meeting_id == found.meeting, p.unit_id == found.unit, same))
-    if old is None and found.who is not None:
-        old = tx.one(sa.select(participant).where(p.meeting_id == found.meeting, same))
+    old = _seat_before(tx, found, number)
     values = {
         "joined_at": tx.now, "left_at": None, "session": call, "link": "connected", "by_phone": True,
         "microphone": False, "camera": False, "screen": False,
@@ -165,7 +167,8 @@ def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
             meeting_id=found.meeting,
             account_id=found.who.account_id if found.who else None,
             unit_id=found.unit,
-            name=name,
+            name=found.who.name if found.who else caller_name(number),
+            number="" if found.who else number,
             unit_name=units.unit(tx, found.unit).short_name,
             role=rows.role_of(row, found.who, hall=False) if found.who else Role.GUEST,
             first_joined_at=tx.now,
@@ -182,6 +185,17 @@ def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
     rows.write_log(tx, found.meeting, kind, found.who, seat_id, "telephone")
     rows.tell(tx, found.meeting, participants=[seat_id])
     return int(seat_id)
+
+
+def _seat_before(tx: Transaction, found: Found, number: str) -> Any | None:
+    p = participant.c
+    if found.who is not None:
+        mine = p.account_id == found.who.account_id
+    elif number:
+        mine = sa.and_(p.account_id.is_(None), p.unit_id == found.unit, p.number == number)
+    else:
+        return None
+    return tx.one(sa.select(participant).where(p.meeting_id == found.meeting, mine))
 
 
 def caller_name(number: str) -> str:
@@ -217,6 +231,7 @@ def all_gone(tx: Transaction) -> None:
     """The server has begun anew: no call goes on."""
     for seat in tx.all(sa.select(participant).where(participant.c.by_phone, participant.c.left_at.is_(None))):
         rows.vacate(tx, seat, None, detail="restart")
+    calling.nobody_is_called(tx)
 
 
 # ---- keys
@@ -260,13 +275,26 @@ def standing(tx: Transaction, meeting_id: int, loudest: Sequence[int]) -> Standi
     )
 
 
-def call_secretary(tx: Transaction, participant_id: int, call: str) -> None:
-    """Tell those who run the meeting that this participant needs them."""
+def call_secretary(tx: Transaction, participant_id: int, call: str) -> bool | None:
+    """Tell those who run the meeting that this participant needs them, and mark it until one of them has answered.
+
+    Gives whether one of them has the room's page open. None: the seat is gone.
+    """
     seat = _own(tx, participant_id, call)
-    if seat is not None:
-        rows.write_log(tx, seat.meeting_id, "secretary_wanted", None, seat.id)
-        body = {"kind": "meeting.secretary_wanted", "meeting": seat.meeting_id, "participant": seat.id}
-        tx.notify(rows.room_name(seat.meeting_id), body)
+    if seat is None:
+        return None
+    rows.change_seat(tx, seat.id, help_wanted_at=tx.now)
+    rows.write_log(tx, seat.meeting_id, "secretary_wanted", None, seat.id)
+    rows.tell(tx, seat.meeting_id, participants=[seat.id])
+    body = {"kind": "meeting.secretary_wanted", "meeting": seat.meeting_id, "participant": seat.id}
+    tx.notify(rows.room_name(seat.meeting_id), body)
+    row = tx.one(sa.select(meeting).where(meeting.c.id == seat.meeting_id))
+    pages = {one.account_id for one in rows.present(rows.seats(tx, seat.meeting_id)) if not one.by_phone}
+    return bool(pages & _hosts(row))
+
+
+def _hosts(row: Any) -> set[int]:
+    return {row.chair_id, row.secretary_id, row.created_by} - {None}
 
 
 # ---- for those who run the meeting
@@ -298,40 +326,6 @@ def may_call_back(tx: Transaction, meeting_id: int) -> bool:
     """Whether the chair allows it, and the meeting still runs."""
     row = tx.one(sa.select(meeting.c.calls_back, meeting.c.state).where(meeting.c.id == meeting_id))
     return row is not None and row.calls_back and row.state == State.LIVE
-
-
-def missing(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
-    """Invited units of which nobody is there now, for a host of a running meeting."""
-    row = rows.find_live(tx, who, meeting_id)
-    rows.require_host(row, who)
-    invited = {r.unit_id for r in tx.all(sa.select(meeting_unit).where(meeting_unit.c.meeting_id == meeting_id))}
-    here = {seat.unit_id for seat in rows.present(rows.seats(tx, meeting_id))}
-    return sorted(invited - here)
-
-
-def is_missing(tx: Transaction, meeting_id: int, account_id: int | None, unit_id: int | None) -> bool:
-    """Whether the meeting runs without this person, or without anybody of the unit where no person is meant."""
-    row = tx.one(sa.select(meeting.c.state).where(meeting.c.id == meeting_id))
-    if row is None or row.state != State.LIVE:
-        return False
-    here = rows.present(rows.seats(tx, meeting_id))
-    if account_id is not None:
-        return account_id not in {seat.account_id for seat in here}
-    return unit_id not in {seat.unit_id for seat in here}
-
-
-def tell_calling(tx: Transaction, meeting_id: int, unit_id: int, outcome: str) -> None:
-    """How a call to a unit goes, for the pages of those who run the meeting."""
-    body = {"kind": "meeting.calling", "meeting": meeting_id, "unit": unit_id, "outcome": outcome}
-    tx.notify(rows.room_name(meeting_id), body)
-
-
-def require_invited(tx: Transaction, who: Principal, meeting_id: int, unit_id: int) -> None:
-    """Raise unless a host of a running meeting asks for an invited unit."""
-    row = rows.find_live(tx, who, meeting_id)
-    rows.require_host(row, who)
-    if unit_id not in rows.units_of(tx, meeting_id):
-        raise NotFoundError("not_invited", _("Đơn vị này không được mời dự họp."))
 
 
 # ---- for who sits in the room

@@ -32,6 +32,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     session: str
     phone: bool
+    help: datetime | None
     hand: datetime | None
     floor: bool
     floor_since: datetime | None
@@ -41,13 +42,21 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     screen: bool
 
 
+class CallView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the last call to a unit: an outcome of `calls.rules`, `queued` or `no_number`."""
+
+    outcome: str
+    again_at: datetime | None
+
+
 class UnitView(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit at the roll call; `people` counts those in the room now."""
+    """One unit at the roll call; `people` counts those in the room now, `call` is told until one of them has come."""
 
     id: int
     name: str
     attendance: rules.Attendance
     people: int
+    call: CallView | None
 
 
 class AgendaView(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +127,7 @@ def participant_view(row: Any) -> ParticipantView:
         link=row.link,
         session=row.session,
         phone=row.by_phone,
+        help=row.help_wanted_at,
         hand=row.hand_raised_at,
         floor=row.has_floor,
         floor_since=row.floor_since,
@@ -141,11 +151,12 @@ def hands(tx: Transaction, meeting_id: int) -> list[int]:
 
 def roll_call(tx: Transaction, row: Any, only: Collection[int] | None = None) -> list[UnitView]:
     """The invited units (and the chair's) with who came; `only` restricts it to some units."""
-    invited = {r.unit_id for r in tx.all(_invited(row.id))} | {row.chair_unit_id}
+    called = {r.unit_id: r for r in tx.all(_invited(row.id))}
+    invited = called.keys() | {row.chair_unit_id}
     wanted = invited if only is None else set(only)
     p = participant.c
     people = tx.all(
-        sa.select(p.unit_id, p.first_joined_at, p.left_at, p.removed_at).where(
+        sa.select(p.unit_id, p.first_joined_at, p.joined_at, p.left_at, p.removed_at).where(
             p.meeting_id == row.id, p.unit_id.in_(wanted)
         )
     )
@@ -166,9 +177,16 @@ def roll_call(tx: Transaction, row: Any, only: Collection[int] | None = None) ->
                 name=names[unit_id].short_name if unit_id in names else "",
                 attendance=attendance,
                 people=len(here),
+                call=_call(called.get(unit_id), [r.joined_at for r in own]),
             )
         )
     return found
+
+
+def _call(row: Any | None, joined: list[datetime]) -> CallView | None:
+    if row is None or row.called_at is None or any(at >= row.called_at for at in joined):
+        return None
+    return CallView(outcome=row.call, again_at=row.called_again_at)
 
 
 def _invited(meeting_id: int) -> sa.Select[Any]:

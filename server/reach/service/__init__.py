@@ -10,7 +10,17 @@ from server.reach.service.contacts import (
     reachability,
 )
 from server.reach.service.outbox import Hurried, Telling, addressed, anybody, forget, hurry, join, put, stop, told
-from server.reach.service.sending import Letter, PushKeys, about_units, claim, renew, retire, settle, something_due
+from server.reach.service.sending import (
+    Letter,
+    PushKeys,
+    about_units,
+    claim,
+    first_due,
+    renew,
+    retire,
+    settle,
+    something_due,
+)
 from server.reach.service.subscriptions import Keys, NewSubscription, devices, forget_device, subscribe
 from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_up, how_many_dead, send_again, tallies
 
@@ -35,6 +45,7 @@ __all__ = [
     "devices",
     "drop",
     "enter",
+    "first_due",
     "forget",
     "forget_device",
     "give_up",

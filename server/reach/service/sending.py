@@ -67,6 +67,13 @@ def something_due(tx: Transaction, channel: Channel) -> bool:
     return tx.one(due) is not None
 
 
+def first_due(tx: Transaction, channel: Channel) -> Notice | None:
+    """What the message is about that `claim` would give first."""
+    due = sa.select(m.notice).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
+    row = tx.one(due.order_by(m.rank, m.due_at, m.id).limit(1))
+    return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
+
+
 def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Letter]:
     """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled."""
     due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)

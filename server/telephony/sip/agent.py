@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.errors import ProtocolError
+from server.telephony import PRODUCT
 from server.telephony.sip import info
 from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
@@ -27,7 +28,6 @@ from server.telephony.sip.uri import Uri
 
 log = logging.getLogger(__name__)
 
-PRODUCT = "Giao Ban"
 MOST_CALLS = 500
 
 _ALLOWED = frozenset(ALLOW.split(", "))
@@ -69,7 +69,7 @@ class Agent:
         self.calls: dict[str, Call] = {}
         self.known_hosts: Callable[[str], bool] = lambda host: False  # addresses that we may send to
         self.connected: Callable[[Peer], bool] = lambda peer: True
-        self._contact = contact
+        self.contact = contact
         self._dialogs: dict[Id, Call] = {}
         self._invited_by: dict[Key, IncomingCall] = {}
         self._merging: dict[Merging, IncomingCall] = {}
@@ -135,7 +135,7 @@ class Agent:
 
     def introduce(self, message: Message, peer: Peer) -> None:
         """What INVITE, UPDATE and what is answered to them say of us."""
-        message.add("Contact", f"<{self._contact(peer)}>")
+        message.add("Contact", f"<{self.contact(peer)}>")
         message.add("Allow", ALLOW)
         message.add("Supported", "timer")
         message.add("User-Agent" if isinstance(message, Request) else "Server", PRODUCT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from server.telephony.sip import session as sessions
 from server.telephony.sip.call import Acceptance, Call, CallState, Ending
+from server.telephony.sip.caller import caller_number
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request
@@ -45,8 +46,13 @@ class IncomingCall(Call):
 
     @property
     def caller(self) -> Address:
-        """Who calls, as the trunk says."""
+        """Who calls, as From has it."""
         return self.transaction.request.sender
+
+    @property
+    def number(self) -> str:
+        """The caller's number, "" when it is hidden."""
+        return caller_number(self.transaction.request)
 
     @property
     def dialled(self) -> str:

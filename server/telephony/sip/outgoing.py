@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class OutgoingCall(Call):
-    """`started` by the agent. Its peer is the trunk; `early` is the description of a 18x, for its ringing tone."""
+    """Begun by `start`, which the agent calls. Its peer is the trunk, before there is a dialog, too."""
 
     def __init__(self, agent: Agent, peer: Peer, credentials: Credentials | None) -> None:
         super().__init__(agent, CallState.CALLING, credentials)

@@ -43,6 +43,7 @@ _OTHERS = (
     "Max-Forwards",
     "Min-Expires",
     "Min-SE",
+    "P-Asserted-Identity",
     "Proxy-Authenticate",
     "Proxy-Authorization",
     "Proxy-Require",

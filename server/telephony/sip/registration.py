@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.errors import ProtocolError
-from server.telephony.sip.agent import PRODUCT, Agent
+from server.telephony import PRODUCT
+from server.telephony.sip.agent import Agent
 from server.telephony.sip.asking import Asking
 from server.telephony.sip.dialog import new_tag
 from server.telephony.sip.digest import Credentials
@@ -15,7 +16,7 @@ from server.telephony.sip.headers import Address, read_number
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.timers import Timer
-from server.telephony.sip.uri import Uri, read_uri
+from server.telephony.sip.uri import Uri
 
 EXPIRES = 600  # s that we ask for
 LONGEST = 3_600
@@ -49,10 +50,10 @@ class Registration:
     """One address of record, kept registered until `stop`. `on_standing` is told of every final answer."""
 
     def __init__(
-        self, agent: Agent, peer: Peer, address: Uri, contact: Uri, credentials: Credentials, on_standing: OnStanding
+        self, agent: Agent, peer: Peer, address: Uri, credentials: Credentials, on_standing: OnStanding
     ) -> None:
         self._agent, self._peer, self._credentials = agent, peer, credentials
-        self._address, self._contact = address, contact
+        self._address = address
         self._on_standing = on_standing
         self._registrar = f"{address.scheme}:{address.host}"
         self._call_id = f"{secrets.token_hex(12)}@giaoban"
@@ -80,7 +81,7 @@ class Registration:
     def _ask(self, expires: int, now: float) -> None:
         local = Address(self._address).with_tag(new_tag())
         request = _request("REGISTER", self._registrar, local, self._address, self._call_id, self._next_number())
-        request.add("Contact", f"<{self._contact}>")
+        request.add("Contact", f"<{self._agent.contact(self._peer)}>")
         request.add("Expires", expires)
         Asking(self._agent.layer, request, self._peer, self._answered, now, self._credentials, self._next_number)
 
@@ -114,7 +115,8 @@ class Registration:
 
     def _granted(self, response: Response) -> int:
         """How long the registrar keeps us, in s (§10.2.4)."""
-        ours = [one for one in response.contacts if one.uri.user == self._contact.user]
+        user = self._agent.contact(self._peer).user
+        ours = [one for one in response.contacts if one.uri.user == user]
         texts = [one.parameters.get("expires") for one in ours] + [response.get("Expires")]
         for text in texts:
             try:
@@ -160,8 +162,3 @@ def _standing(response: Response | None, strict: bool = True) -> Standing:
         return Standing(False, 408, "No response")
     up = response.status < 300 if strict else response.status not in (408, 502, 503, 504)
     return Standing(up, response.status, response.reason)
-
-
-def address_of(user: str, host: str) -> Uri:
-    """An address of record. Raises ProtocolError when it is none."""
-    return read_uri(f"sip:{user}@{host}")

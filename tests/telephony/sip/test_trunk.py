@@ -11,7 +11,7 @@ from server.telephony.sip import digest
 from server.telephony.sip.digest import Challenge, Credentials, read_challenge
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request, Response
-from server.telephony.sip.registration import KeepAlive, Registration, Standing, address_of
+from server.telephony.sip.registration import KeepAlive, Registration, Standing
 from server.telephony.sip.uri import read_uri
 from tests.telephony.sip.phones import OURS, THEIRS, Raw, Telephone
 from tests.telephony.sip.wire import Wire
@@ -162,8 +162,8 @@ class Heard:
 def registration() -> tuple[Wire, Raw, Registration, Heard]:
     wire, telephone, raw = desk()
     heard = Heard()
-    address, contact = address_of("giaoban", "vnpt.vn"), read_uri("sip:giaoban@192.0.2.9")
-    return wire, raw, Registration(telephone.agent, wire.peer(THEIRS), address, contact, CREDENTIALS, heard), heard
+    address = read_uri("sip:giaoban@vnpt.vn")
+    return wire, raw, Registration(telephone.agent, wire.peer(THEIRS), address, CREDENTIALS, heard), heard
 
 
 def granted(request: Request, **headers: str) -> bytes:
@@ -182,7 +182,7 @@ def test_a_registration_is_proved_kept_and_taken_back() -> None:
     raw.say(challenge(first, 401))
     second = raw.requests("REGISTER")[1]
     assert second.cseq.number == 2
-    raw.say(granted(second, Contact="<sip:other@192.0.2.8>;expires=9, <sip:giaoban@192.0.2.9>;expires=100"))
+    raw.say(granted(second, Contact="<sip:other@192.0.2.8>;expires=9, <sip:tel@192.0.2.9>;expires=100"))
     assert heard.standings == [(0, Standing(True, 200, "OK"))]
     wire.run(69)
     assert len(raw.requests("REGISTER")) == 2

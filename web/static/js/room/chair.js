@@ -3,6 +3,7 @@
 import { send } from "../channel.js";
 import { ask, askWords } from "../dialog.js";
 import { word } from "../page.js";
+import { soundWanted } from "../sound.js";
 import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
@@ -13,16 +14,17 @@ export const CALLS = {
   wrong_number: "callWrongNumber", trunk: "callTrunk", no_node: "callTrunk",
 };
 
-/** Wires the chair's buttons of a room. */
+/** Wires the chair's buttons of a room; `voices` gives the tones. */
 export class Chair {
-  constructor(room, state, meeting, panel) {
-    Object.assign(this, { room, state, meeting, panel });
+  constructor(room, state, meeting, panel, voices) {
+    Object.assign(this, { room, state, meeting, panel, voices });
+    this.telephones = null; // who takes part by telephone, once it is known
     room.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
       const handle = button && this.#actions[button.dataset.action];
       if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null, button);
     });
-    state.addEventListener("change", () => this.#show());
+    state.addEventListener("change", () => { this.#show(); this.#hear(); });
     document.addEventListener("giaoban:meeting.secretary_wanted", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#wanted(detail); });
     document.addEventListener("giaoban:meeting.calling", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#called(detail); });
   }
@@ -33,6 +35,7 @@ export class Chair {
     remove: (participant) => this.#remove(participant),
     rename: (participant) => this.#rename(participant),
     readmit: (participant) => this.#say("readmit", { participant }),
+    "answer-help": (participant) => this.#say("answer_help", { participant }),
     "give-floor": (participant) => this.#say("give_floor", { participant }),
     invite: () => this.#invite(),
     dial: (_participant, button) => this.#dial(Number(button.dataset.unit)),
@@ -98,6 +101,14 @@ export class Chair {
   #wanted({ participant }) {
     const person = this.state.people.get(participant);
     if (person) toast(text("secretaryWanted", { name: `${person.unit_name} · ${person.name}` }), { iconName: "phone" });
+  }
+
+  /** A telephone that comes shows no picture: those who run the meeting hear it, unless they want no sounds. */
+  #hear() {
+    const before = this.telephones;
+    this.telephones = new Set(this.state.present().filter((person) => person.phone).map((person) => person.id));
+    const came = before && [...this.telephones].some((id) => !before.has(id));
+    if (came && this.#hosts && soundWanted()) this.voices.tone("telephone");
   }
 
   async #end() {

@@ -32,7 +32,7 @@ function start() {
   const controls = new Controls(room, state, tracks, session);
   const notices = new Notices(room, state, tracks, voices);
   new Roster(room, state);
-  new Chair(room, state, meeting, new Panel(room));
+  new Chair(room, state, meeting, new Panel(room), voices);
   const lines = new Lines(room, state, meeting);
   new Health(session, meeting);
   new Telephone(room, session, notices, meeting);

@@ -9,6 +9,11 @@ import { initials } from "./grid.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 const hour = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : "vi-VN", { timeZone, hour: "2-digit", minute: "2-digit" });
+const CALL_STATES = {
+  queued: "stateQueued", running: "stateRunning", no_number: "stateNoNumber", declined: "stateDeclined", no_key: "stateNoKey", busy: "stateBusy",
+  no_answer: "stateNoAnswer", refused: "stateRefused", wrong_number: "stateWrongNumber", trunk: "stateTrunk", no_node: "stateTrunk", no_sound: "stateTrunk",
+  dropped: "stateDropped",
+};
 const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "absent" };
 
 /** Draws a list anew. The focus stays on the same button of the same line, else on that line, else on the list's part. */
@@ -52,7 +57,10 @@ export class Roster {
     for (const unit of units) {
       const people = [...this.state.people.values()].filter((person) => person.unit === unit.id && (person.present || person.removed));
       const state = text(ATTENDANCE[unit.attendance]);
-      const group = make("li", { class: "panel-group", data: { attendance: unit.attendance } }, `${unit.name} · ${state}`);
+      const words = make("span", {}, `${unit.name} · ${state}`);
+      const group = make("li", { class: "panel-group", data: { attendance: unit.attendance } }, words);
+      const call = this.#call(unit);
+      if (call) words.append(make("span", { class: "panel-call", data: { call: unit.call.outcome } }, call));
       if (this.room.dataset.dials !== undefined && unit.people === 0) {
         group.append(make("button", { type: "button", class: "button button-small chair-only", "aria-label": `${text("dial")}: ${unit.name}`, data: { action: "dial", unit: String(unit.id) } }, text("dial")));
       }
@@ -62,15 +70,29 @@ export class Roster {
     redraw(this.lists.people, lines);
   }
 
+  /** What became of the last call to a unit of which nobody is there, for those who run the meeting. */
+  #call({ people, call }) {
+    if (!this.#hosts || people > 0 || !call || !(call.outcome in CALL_STATES)) return "";
+    const state = text(CALL_STATES[call.outcome]);
+    return call.again_at ? text("callState", { state, time: hour.format(Date.parse(call.again_at)) }) : state;
+  }
+
+  get #hosts() {
+    return this.room.dataset.role === "chair";
+  }
+
   #person(person) {
     const self = person.id === this.state.me;
+    const help = this.#hosts && person.present && person.help !== null;
     const notes = [self ? text("self") : "", ["chair", "secretary"].includes(person.role) ? text(person.role) : "",
+      help ? text("helpWanted", { time: hour.format(Date.parse(person.help)) }) : "",
       person.removed ? text("takenOut") : person.link === "lost" ? text("dropped") : ""].filter(Boolean);
     const row = clone("person-row", { initials: initials(person.name), unit: person.name, person: notes.join(" · ") }, {
       participant: String(person.id), mic: person.microphone ? "on" : "off",
     });
     row.toggleAttribute("data-floor", person.floor);
     row.toggleAttribute("data-hand", person.hand !== null);
+    row.toggleAttribute("data-help", help);
     row.toggleAttribute("data-by-phone", person.phone);
     if (!person.phone) row.querySelector("[data-phone]").remove();
     row.toggleAttribute("data-away", person.link === "lost" || person.removed);
@@ -78,6 +100,7 @@ export class Roster {
     if (person.removed) {
       actions.replaceChildren(make("button", { type: "button", class: "button button-small", data: { action: "readmit" } }, text("readmit")));
     } else {
+      actions.querySelector("[data-action=answer-help]").hidden = !help;
       actions.querySelector("[data-action=mute]").hidden = !person.microphone;
       actions.querySelector("[data-action=rename]").hidden = !person.phone;
       actions.querySelector("[data-action=remove]").hidden = self || person.role === "chair";
@@ -125,6 +148,8 @@ export class Roster {
   }
 
   #counts() {
+    const help = this.#hosts && this.state.present().some((person) => person.help !== null);
+    this.room.querySelector(".room-people").toggleAttribute("data-help", help);
     const counts = { people: this.state.present().length, queue: this.state.queue.length, agenda: 0, chat: this.unread };
     for (const [name, count] of Object.entries(counts)) {
       for (const badge of this.room.querySelectorAll(`[data-count-of=${name}]`)) {

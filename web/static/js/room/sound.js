@@ -2,7 +2,8 @@
 
 import { loudspeaker } from "./devices.js";
 
-const ROOM_TONES = { recording: [[660, 0], [880, 0.18]], floor: [[784, 0], [1046, 0.16], [1318, 0.32]], stopped: [[880, 0], [660, 0.18]] };
+const ROOM_TONES = { recording: [[660, 0], [880, 0.18]], floor: [[784, 0], [1046, 0.16], [1318, 0.32]], stopped: [[880, 0], [660, 0.18]], telephone: [[659, 0], [880, 0.15]] };
+const LOUD = { telephone: 0.07 };
 
 /** Plays the audio slots. Made inside a press of the person, so that the browser allows sound. */
 export class Voices {
@@ -32,7 +33,7 @@ export class Voices {
     }
   }
 
-  /** A short tone of the room: "recording", "stopped" or "floor". */
+  /** A short tone of the room: "recording", "stopped", "floor", or softly "telephone". */
   tone(name) {
     if (this.context.state !== "running") return;
     const begin = this.context.currentTime;
@@ -40,7 +41,7 @@ export class Voices {
       const oscillator = this.context.createOscillator();
       const volume = this.context.createGain();
       oscillator.frequency.value = frequency;
-      volume.gain.setValueAtTime(0.2, begin + after);
+      volume.gain.setValueAtTime(LOUD[name] ?? 0.2, begin + after);
       volume.gain.exponentialRampToValueAtTime(0.001, begin + after + 0.3);
       oscillator.connect(volume).connect(this.context.destination);
       oscillator.start(begin + after);
