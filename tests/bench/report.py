@@ -1,7 +1,7 @@
 """`python -m tests.bench.report FILE [BENCH ...]`: run every bench, or these, and renew their rows of the file's table.
 
-What stands above the table is written by hand (when, on which machine, what is remarkable) and stays; so do rows of
-figures that were not printed now. A file that is not there yet begins with a head of this run.
+What stands above the table and below it is written by hand (when, on which machine, what is remarkable) and stays; so
+do rows of figures that were not printed now. A file that is not there yet begins with a head of this run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def _bench(row: str) -> str:
 
 def renewed(text: str, figures: Sequence[dict[str, Any]]) -> str:
     """The file with these figures in the place of those of their names; new ones follow the last of their bench."""
-    head, found, below = text.partition(TABLE)
-    rows = below.splitlines() if found else []
+    head, _, rest = text.partition(TABLE)
+    rows, below = _split(rest)
     for row in map(_row, figures):
         same = [n for n, other in enumerate(rows) if _name(other) == _name(row)]
         kin = [n for n, other in enumerate(rows) if _bench(other) == _bench(row)]
@@ -69,7 +70,13 @@ def renewed(text: str, figures: Sequence[dict[str, Any]]) -> str:
             rows[same[0]] = row
         else:
             rows.insert(kin[-1] + 1 if kin else len(rows), row)
-    return head + TABLE + "".join(f"{row}\n" for row in rows)
+    return head + TABLE + "".join(f"{row}\n" for row in rows) + below
+
+
+def _split(text: str) -> tuple[list[str], str]:
+    """The rows that a text begins with, and what follows them."""
+    rows = list(takewhile(lambda line: line.startswith("|"), text.splitlines(keepends=True)))
+    return [row.rstrip("\n") for row in rows], text[sum(map(len, rows)) :]
 
 
 def _new_head() -> str:
