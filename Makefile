@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Containers like to set it; each of the hundreds of processes that the tests start would then compile our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench screenshots lock clean
+.PHONY: run test check bench fuzz screenshots lock clean
 
 run: $(VENV)/run.stamp web/node_modules/.stamp
 	@exec $(BIN)/giaoban demo
@@ -33,6 +33,13 @@ check: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
 	$(BIN)/python -m tests.bench.report BENCH.md
+
+# `make fuzz SECONDS=3600`: how long each target is fed; atheris is no test package, so it lives beside what is found.
+SECONDS := 600
+FUZZER := build/fuzz/packages
+fuzz: $(VENV)/test.stamp
+	@[ -d $(FUZZER)/atheris ] || $(BIN)/pip install -q --target $(FUZZER) "$$($(BIN)/python -c 'from tests.fuzz.__main__ import ATHERIS; print(ATHERIS)')"
+	PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz.tour --seconds $(SECONDS)
 
 screenshots: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py

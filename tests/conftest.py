@@ -156,6 +156,7 @@ def _meets(file: Path) -> bool:
     """Whether the tests of a file hold meetings, with browsers, telephones or attackers, or need networks made here."""
     kinds = {
         "e2e": file.stem not in ("test_directive", "test_hearing", "test_offline", "test_whole_way"),
+        "bench": file.stem == "test_flood",
         "media": file.stem == "test_abuse" or file.stem.endswith("_chromium"),
         "peers": True,
     }

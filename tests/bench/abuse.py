@@ -28,6 +28,7 @@ from tests.media.driving import NodeProcess, node_process
 ROOM, SPEAKER = "r0", "speaker0"  # as `ours` names them
 POLICED = Bounds(downlink_mbit=UNBOUND.downlink_mbit)
 LOAD = Rate(sample=5)  # every fifth packet is timed
+VOICES_LATE_MS, VOICES_LOST = 20.0, 0.0  # what no flood may make of them
 LONGER = 2.0  # s that a flood goes on beside what is measured: the load's warm-up, and more
 IDLE_FLOODS = ("strangers", "noise", "checks", "replays")
 REASONS = {
@@ -125,12 +126,12 @@ async def _cost(kind: str, seconds: float) -> float:
             return 1e6 * used / received
 
 
-async def _beside(options: argparse.Namespace, kind: str | None) -> Outcome:
-    """The meeting's load while a flood of this kind runs."""
-    async with ours(options.sinks, bounds=POLICED) as target:
+async def beside(kind: str | None, sinks: int, seconds: float) -> Outcome:
+    """The meeting's load while a flood of this kind runs; None is for none."""
+    async with ours(sinks, bounds=POLICED) as target:
         if kind is None:
-            return target.run(LOAD, options.seconds, "alone")
-        return await _flooded(target, kind, options.seconds)
+            return target.run(LOAD, seconds, "alone")
+        return await _flooded(target, kind, seconds)
 
 
 async def _flooded(target: Target, kind: str, seconds: float) -> Outcome:
@@ -145,17 +146,31 @@ async def _flooded(target: Target, kind: str, seconds: float) -> Outcome:
         return outcome
 
 
+def harm(name: str, outcome: Outcome) -> list[str]:
+    """What a flood did to the voices beside it that it must not do, in words."""
+    late, lost = outcome.voice_p99_ms, outcome.voices_lost
+    found = [f"{name}: voices late, p99 {late:.1f} ms > {VOICES_LATE_MS:g} ms"] if late > VOICES_LATE_MS else []
+    return [*found, f"{name}: {lost:.3%} of the voices lost"] if lost > VOICES_LOST else found
+
+
 async def run(options: argparse.Namespace) -> AsyncIterator[Figure]:
-    """What the meeting notices of each flood, alone first; then `<flood>_us` of CPU that a refused datagram costs."""
+    """What the meeting notices of each flood, alone first; then `<flood>_us` of CPU that a refused datagram costs.
+
+    Ends with an error when voices came late or were lost beside a flood, so that no report is written of that.
+    """
     os.sched_setaffinity(0, {LOAD_CORE})
     kinds = options.flood or list(RATES)
+    hurt: list[str] = []
     for kind in [None, *kinds]:
-        outcome = await _beside(options, kind)
+        outcome = await beside(kind, options.sinks, options.seconds)
         name = kind or "quiet"
         voices = outcome.voice_latencies
+        hurt += harm(name, outcome)
         yield Figure(f"abuse.{name}_voice_p99_ms", round(outcome.voice_p99_ms, 2), "ms", len(voices))
         yield Figure(f"abuse.{name}_p99_ms", round(outcome.p99_ms, 2), "ms", len(voices) + len(outcome.latencies))
         yield Figure(f"abuse.{name}_lost_percent", round(100 * outcome.lost, 3), "%", outcome.sent * options.sinks)
         yield Figure(f"abuse.{name}_core_percent", round(100 * outcome.cpu / outcome.seconds, 1), "%", 1)
     for kind in (kind for kind in kinds if kind in IDLE_FLOODS):
         yield Figure(f"abuse.{kind}_us", round(await _cost(kind, options.seconds), 2), "us", 1)
+    if hurt:
+        raise SystemExit("; ".join(hurt))

@@ -9,31 +9,13 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.harness import chromium, running, until
-from tests.e2e.rooms import enter, figures, sees, start_meeting
+from tests.e2e.pictures import LARGE, layer_back, stands
+from tests.e2e.rooms import enter, start_meeting
 
-pytestmark = pytest.mark.timeout(180)
-SMALL, LARGE = {"width": 420, "height": 640}, {"width": 1900, "height": 1100}
-SOON = 2.0  # s until it is shown; half a second is promised, of machines that do not encode and decode all of it
-
-_ENCODED_AGAIN = """() => { window.encodedAgain = (async () => {
-  const { pc } = document.querySelector('[data-room]').room.session.connection;
-  const frames = async () => [...(await pc.getStats()).values()].find((one) =>
-    one.type === 'outbound-rtp' && one.rid === 'f').framesEncoded;
-  const before = await frames();
-  while (await frames() === before) await new Promise((done) => setTimeout(done, 10));
-  return Date.now();
-})(); }"""
-
-_WISHED_AND_SHOWN = """(key) => {
-  const { grid } = document.querySelector('[data-room]').room;
-  const before = grid.sent;
-  const until = async (what) => {
-    while (!what()) await new Promise((done) => setTimeout(done, 10));
-    return Date.now();
-  };
-  window.wished = until(() => grid.sent !== before);
-  window.shown = until(() => grid.tiles.get(key)?.querySelector('video').videoWidth === 960);
-}"""
+pytestmark = pytest.mark.timeout(240)
+ENCODED = 500  # ms from the wish until its sender encodes it again
+SHOWN = 2000  # ms until it is shown, of machines that encode and decode all of it
+TRIALS = 3  # of which one must do: others use the machine, too
 
 
 @pytest.fixture
@@ -47,29 +29,13 @@ def pages(tmp_path: Path) -> Iterator[tuple[Page, Page]]:
         assert "Traceback" not in app.log() + app.media_log()
 
 
-def _full_layer(page: Page) -> int:
-    """Frames of it that were encoded so far."""
-    return next((frames for rid, frames, _width in figures(page)["sent"] if rid == "f"), 0)
-
-
-def _stands(page: Page) -> bool:
-    before = _full_layer(page)
-    page.wait_for_timeout(1500)
-    return _full_layer(page) == before
-
-
 def test_the_full_layer_stops_while_nobody_watches_it_and_comes_back_soon(pages: tuple[Page, Page]) -> None:
     sender, viewer = pages
-    seat = int(figures(sender)["me"])
-    until(lambda: sees(viewer, seat)["width"] == 960, 45, "the full layer at first")
-    viewer.set_viewport_size(SMALL)  # type: ignore[arg-type]
-    until(lambda: sees(viewer, seat)["width"] < 960, 45, "a smaller one")
-    until(lambda: _stands(sender), 30, "the full layer stands")
-    sender.evaluate(_ENCODED_AGAIN)
-    viewer.evaluate(_WISHED_AND_SHOWN, f"{seat}/camera")
-    viewer.set_viewport_size(LARGE)  # type: ignore[arg-type]
-    wished, shown = viewer.evaluate("() => wished"), viewer.evaluate("() => shown")
-    encoded = sender.evaluate("() => encodedAgain")
-    print(f"\nencoded again {encoded - wished} ms after the wish, shown after {shown - wished} ms")
-    assert shown - wished <= 1000 * SOON
-    until(lambda: not _stands(sender), 10, "it goes on")
+    trials = []
+    for _ in range(TRIALS):
+        trials.append(layer_back(sender, viewer))
+        print(f"\nencoded again {trials[-1].encoded:.0f} ms after the wish, shown after {trials[-1].shown:.0f} ms")
+        until(lambda: not stands(sender), 10, "it goes on")
+        if trials[-1].encoded <= ENCODED and trials[-1].shown <= SHOWN:
+            return
+    pytest.fail(f"never again within {ENCODED} ms and shown within {SHOWN} ms: {trials}")

@@ -24,7 +24,7 @@ from tests.media.lossy import Relay
 
 FLAGS = [*COMMON_FLAGS, "--autoplay-policy=no-user-gesture-required"]
 
-_OPEN = """async ({voice, picture}) => {
+_OPEN = """async ({voice, picture, size: [width, height]}) => {
   const { Connection } = await import('/room/connection.js');
   window.connection = new Connection({ onState: () => {} });
   window.sending = {};
@@ -41,13 +41,13 @@ _OPEN = """async ({voice, picture}) => {
     sending.microphone = end.stream.getAudioTracks()[0];
   }
   if (picture) {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
     const drawing = canvas.getContext('2d');
     let count = 0;
     window.lit = false;
     window.draw = () => {
       drawing.fillStyle = lit ? 'white' : `hsl(${count += 3} 80% 25%)`;
-      drawing.fillRect(0, 0, 320, 180);
+      drawing.fillRect(0, 0, width, height);
     };
     setInterval(draw, 50);
     sending.camera = canvas.captureStream(20).getVideoTracks()[0];
@@ -89,18 +89,19 @@ class Meeting:
         *,
         voice: bool = False,
         picture: bool = False,
+        size: tuple[int, int] = (320, 180),
         relay: Relay | None = None,
         red: bool = True,
         before: str = "",
     ) -> Member:
         """A page joins, behind `relay` if there is one; without `red` it offers no copies of voices.
 
-        `before` is a script that changes what the page finds of its browser.
+        Its camera is of `size`; `before` is a script that changes what the page finds of its browser.
         """
         page = await self._browser.new_page()
         await page.goto(self._url)
         await page.evaluate(before)
-        offer = await page.evaluate(_OPEN, {"voice": voice, "picture": picture})
+        offer = await page.evaluate(_OPEN, {"voice": voice, "picture": picture, "size": size})
         if not red:
             offer = re.sub(r"a=rtpmap:63 red/48000/2\r\n|a=fmtp:63 \S+\r\n", "", offer)
         joined = await self.node.control.call(p.Join(room="r", participant=name, offer=offer), p.Joined)

@@ -1,10 +1,10 @@
 """Whoever can reach the media port sends whatever he likes, beside a meeting of two pages: the meeting goes on.
 
-What is promised is more than what is asserted here: beside 10,000 STUN requests a second from strangers voices still
-get through the node within 20 ms (99th percentile), which `python -m tests.bench abuse` measures with a core for the
-node alone. Here the flood, which is half of that, shares the machine with two browsers that encode and decode, so that
-how many pictures they show says little of the node. What is asserted: both sessions stay as they are, pictures never
-stop (`FEWEST_PER_SECOND`), and every kind of datagram that was refused is counted by its reason.
+That voices get through the node within 20 ms (99th percentile) beside 10,000 STUN requests a second from strangers is
+asserted in `tests/bench/test_flood.py`, with a core for the node alone. Here the flood, which is half of that, shares
+the machine with two browsers that encode and decode, so that how many pictures they show says little of the node. What
+is asserted: both sessions stay as they are, pictures never stop (`FEWEST_PER_SECOND`), and every kind of datagram that
+was refused is counted by its reason.
 """
 
 from __future__ import annotations

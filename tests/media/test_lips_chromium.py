@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tests.media.lossy import Relay, at_random
 TOGETHER = 80  # ms
 MOSTLY_TOO = ("good", "loss")  # lines where that holds for 95 %; with jitter of 85 ms it was 83 and 133 ms
 FLASHES = 21  # so that the 95th percentile is not the worst
+APART = 600  # ms: what is farther apart does not belong together; they come every 1300
+MATCHED = 0.9  # of flashes and of beeps, on every line
 
 BLINK = """() => {
   const set = (on) => { lit = on; loudness.gain.value = on ? 0.4 : 0; draw(); };
@@ -67,12 +69,25 @@ async def meeting(tmp_path: Path) -> AsyncIterator[Meeting]:
         yield meeting
 
 
-async def skews(member: Member) -> list[float]:
-    """How much later than its flash each beep was played, in milliseconds."""
-    flashes: list[float] = await member.page.evaluate("flashes")
-    beeps: list[float] = await member.page.evaluate("beeps")
-    nearest = [min((beep - flash for beep in beeps), key=abs, default=10_000) for flash in flashes]
-    return [skew for skew in nearest if abs(skew) < 600]
+async def seen_and_heard(member: Member) -> tuple[list[float], list[float]]:
+    """When flashes were shown and beeps were played, in milliseconds: not the first, which the beginning may have cut,
+    nor what is so young that its fellow may be on its way.
+    """
+    flashes, beeps, now = await member.page.evaluate("[flashes, beeps, performance.now()]")
+    begin = max([*flashes[:1], *beeps[:1]]) + APART if flashes and beeps else now
+    flashes, beeps = ([at for at in times if begin < at < now - 2 * APART] for times in (flashes, beeps))
+    return flashes, beeps
+
+
+def distances(times: Sequence[float], others: Sequence[float]) -> list[float]:
+    """From each moment to the nearest of the others, those that belong together alone."""
+    nearest = [min((other - at for other in others), key=abs, default=10 * APART) for at in times]
+    return [distance for distance in nearest if abs(distance) < APART]
+
+
+def matched(times: Sequence[float], others: Sequence[float]) -> float:
+    """The share that has a fellow."""
+    return len(distances(times, others)) / len(times)
 
 
 BAD_LINES = {
@@ -98,10 +113,21 @@ async def test_lips_and_voice_are_shown_together(meeting: Meeting, line: str) ->
     await viewer.page.evaluate(WATCH)
 
     async def enough() -> bool:
-        return len(await skews(viewer)) > FLASHES
+        return min(map(len, await seen_and_heard(viewer))) >= FLASHES
 
     await until(enough, "no flashes, or no beeps")
-    found = (await skews(viewer))[1:]
-    print(f"beeps come {sorted(map(round, found))} ms after flashes")
+    flashes, beeps = await seen_and_heard(viewer)
+    found = distances(flashes, beeps)
+    shares = matched(flashes, beeps), matched(beeps, flashes)
+    print(f"beeps come {sorted(map(round, found))} ms after flashes; matched {shares[0]:.0%} and {shares[1]:.0%}")
+    assert min(shares) >= MATCHED
     assert abs(statistics.median(found)) <= TOGETHER
     assert line not in MOSTLY_TOO or percentile([abs(skew) for skew in found], 0.95) <= TOGETHER
+
+
+def test_what_has_no_fellow_is_counted() -> None:
+    flashes = [1300.0 * n for n in range(10)]
+    beeps = [at + 40 for at in flashes if at != 2600]
+    assert distances(flashes, beeps) == [40] * 9
+    assert (matched(flashes, beeps), matched(beeps, flashes)) == (0.9, 1)
+    assert matched(flashes, []) == 0

@@ -107,6 +107,28 @@ def test_each_sends_three_layers(room: Mixed) -> None:
         until(lambda page=page, before=before: all(_sends(page)[rid] > before[rid] for rid in before), 20, "all go on")
 
 
+_SMALL_CAMERA = """async () => {
+  const { session, tracks } = document.querySelector('[data-room]').room;
+  const { connection } = session;
+  const small = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 180 } });
+  await connection.put('camera', small.getVideoTracks()[0]);
+  const active = () => connection.camera.getParameters().encodings.filter((one) => one.active).map((one) => one.rid);
+  const alone = active();
+  await connection.put('camera', tracks.camera);
+  small.getTracks().forEach((track) => track.stop());
+  return [alone, active()];
+}"""
+
+
+def test_a_small_camera_sends_one_layer_in_either_browser(room: Mixed) -> None:
+    for page in (room.chrome, room.fox):
+        alone, again = page.evaluate(_SMALL_CAMERA)
+        assert alone == ["f"]
+        assert again, "the layers that somebody watches, again"
+    for page, seat in ((room.chrome, room.fox_seat), (room.fox, room.chrome_seat)):
+        sees(page, seat, seconds=30)
+
+
 def test_a_larger_picture_is_a_larger_layer(room: Mixed) -> None:
     for page, seat in ((room.chrome, room.fox_seat), (room.fox, room.chrome_seat)):
         seen = []

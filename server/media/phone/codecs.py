@@ -127,7 +127,7 @@ class OpusCodec:
     def encode(self, samples: Samples) -> bytes:
         """960 samples; few telephones are encoded for alone, so the encoder is made when it is needed."""
         if self._encoder is None:
-            self._encoder = opus.Encoder(24_000)
+            self._encoder = opus.Encoder(32_000, repairs=True)
         return self._encoder.encode(samples)
 
 

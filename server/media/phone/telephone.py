@@ -16,7 +16,7 @@ from server.media.wire.opus import FRAME, QUIET, Encoder, Samples
 
 HANGOVER = 0.4  # s after the last loud frame in which sound goes on: words end softly
 ALIVE_EVERY = 0.4  # s between packets of a silent line, as browsers send them (DTX)
-BIT_RATE = 24_000
+BIT_RATE, WIDE_BIT_RATE = 24_000, 32_000  # from 8 kHz, and from more, with repairs in either
 EFFORT = 1  # 30 us a packet where 5 takes 57; at 24 kbit/s a line of 3.4 kHz sounds alike
 
 
@@ -52,7 +52,8 @@ class Telephone:
     def _encode(self, sound: Floats | None, rate: int) -> bytes:
         encoder = self._encoder
         if encoder is None or (sound is not None and encoder.rate != rate):
-            encoder = self._encoder = Encoder(BIT_RATE, rate, EFFORT)
+            bit_rate = BIT_RATE if rate == 8_000 else WIDE_BIT_RATE
+            encoder = self._encoder = Encoder(bit_rate, rate, EFFORT, repairs=True)
         return encoder.encode(sound.astype(np.int16) if sound is not None else np.zeros(encoder.frame, np.int16))
 
     def _made(self, payload: bytes, marker: int, number: int, now: float) -> Packet:

@@ -23,6 +23,7 @@ SILENCE: Samples = np.zeros(FRAME, np.int16)  # 20 ms
 _SILK = (480, 960, 1920, 2880)
 _HYBRID = (480, 960)
 _CELT = (120, 240, 480, 960)
+_REPAIRS = {"fec": "1", "packet_loss": "10"}  # % lost that they are made for
 
 
 def duration(packet: bytes) -> int:
@@ -72,10 +73,12 @@ class Decoder:
 class Encoder:
     """An encoder of samples at `rate` (8, 12, 16, 24 or 48 kHz): 20 ms in, one packet out.
 
-    `effort` is what libopus calls complexity, 0 to 10: better sound for more CPU.
+    `effort` is what libopus calls complexity, 0 to 10: better sound for more CPU. What goes over a network `repairs`:
+    each packet of speech holds the one before in little (in-band FEC, RFC 6716 §2.1.7), for 10 to 20 % more
+    CPU. That takes bits: below 32 kbit/s a voice wider than a telephone's becomes narrower.
     """
 
-    def __init__(self, bit_rate: int = 40_000, rate: int = RATE, effort: int = 5) -> None:
+    def __init__(self, bit_rate: int = 40_000, rate: int = RATE, effort: int = 5, *, repairs: bool = False) -> None:
         self.rate, self.frame = rate, rate // 50
         self._codec: av.AudioCodecContext = av.CodecContext.create("libopus", "w")
         self._codec.bit_rate = bit_rate
@@ -83,7 +86,8 @@ class Encoder:
         self._codec.layout = "mono"
         self._codec.format = "s16"
         self._codec.time_base = Fraction(1, rate)
-        self._codec.options = {"application": "voip", "compression_level": str(effort)}
+        options = {"application": "voip", "compression_level": str(effort)}
+        self._codec.options = options | (_REPAIRS if repairs else {})
         self._codec.open()
         self._at = 0
 

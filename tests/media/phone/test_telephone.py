@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from server.media.inward.source import PAYLOAD, Packet
+from server.media.phone.codecs import codec
 from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
 from server.media.speakers import SPEAKING
-from server.media.wire.opus import QUIET, RATE, Decoder
+from server.media.wire.opus import FRAME, QUIET, RATE, Decoder
 from tests.sounds import pitch, tone
 
 
@@ -30,6 +31,37 @@ def test_a_word_is_packets_in_order_with_its_loudness() -> None:
     assert {(b[0].timestamp - a[0].timestamp) % 2**32 for a, b in pairwise(packets)} == {960}
     assert [bool(packet.marker) for packet, _ in packets] == [True] + 49 * [False]
     assert all(level > SPEAKING + 10 for _, level in packets)
+
+
+def words(rate: int, seconds: float) -> np.ndarray:
+    """Something like speech: a voice that rises and falls, four times a second."""
+    at = np.arange(round(rate * seconds)) / rate
+    hum = sum(np.sin(2 * np.pi * 140 * n * at) / n for n in range(1, 12))
+    return (5_000 * hum * np.abs(np.sin(2 * np.pi * 2 * at))).astype(np.int16)
+
+
+def repairs(packet: bytes) -> bool:
+    """Whether a packet of SILK holds the one before: the flag behind that of voice activity (RFC 6716 §4.2.4)."""
+    assert packet[0] >> 3 < 16, "CELT has no such thing"
+    return bool(packet[1] & 0x40)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_what_browsers_get_of_a_telephone_repairs_single_losses(rate: int) -> None:
+    telephone, sound = Telephone("p", "c"), words(rate, 4)
+    size = rate // 50
+    made = [telephone.packet(sound[n * size : (n + 1) * size], rate, n, n * 0.02) for n in range(200)]
+    payloads = [packet.template[PAYLOAD:] for packet, _ in filter(None, made)]
+    assert len(payloads) > 150
+    assert sum(map(repairs, payloads)) > 0.6 * len(payloads), "speech, but not what is softer"
+    assert {payload[0] >> 3 for payload in payloads[10:]} == {1 if rate == 8_000 else 9}, "as wide as the line"
+
+
+def test_what_a_telephone_with_opus_gets_repairs_single_losses_too() -> None:
+    there, sound = codec("OPUS"), words(RATE, 2)
+    payloads = [there.encode(sound[at : at + FRAME]) for at in range(0, sound.size, FRAME)]
+    assert sum(map(repairs, payloads)) > 0.6 * len(payloads)
+    assert payloads[-1][0] >> 3 in (13, 15), "as wide as the browsers' voices"
 
 
 def test_silence_costs_few_packets_and_time_goes_on() -> None:

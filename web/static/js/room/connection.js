@@ -2,6 +2,7 @@
 // One offer, one answer; from then on the server switches what a slot shows, and we switch tracks. No renegotiation.
 
 import { decodes, ofType, screenIn, turnTo, VP9 } from "./codecs.js";
+import { LAYERS, sentOf, worthSending } from "./layers.js";
 import { Playout } from "./playout.js";
 import { Uplink } from "./uplink.js";
 import { Voice } from "./voice.js";
@@ -9,11 +10,6 @@ import { Voice } from "./voice.js";
 const AUDIO_SLOTS = 3;
 const VIDEO_SLOTS = 12;
 const USUAL_FRAME_MS = 20;
-const LAYERS = [
-  { rid: "f", maxBitrate: 1_200_000, priority: "low" },
-  { rid: "h", maxBitrate: 400_000, scaleResolutionDownBy: 2, priority: "low" },
-  { rid: "q", maxBitrate: 120_000, scaleResolutionDownBy: 4, priority: "low" },
-];
 const SCREEN = { ...screenIn("vp8"), maxFramerate: 20, priority: "high" }; // an own thin link carries it first
 
 function prefer(transceiver, kind, names) {
@@ -41,7 +37,7 @@ export class Connection {
     this.microphone = this.pc.addTransceiver("audio", send).sender;
     this.voice = new Voice(this.microphone, (complaint, work) => this.#inTurn(complaint, work), (form) => this.#shapeVoice(form));
     this.playout = new Playout(this.pc);
-    this.wished = {}; // of "camera" and "screen": the layers that the server wishes for
+    this.wished = { camera: null }; // and "screen": the layers that the server wishes for, null before it has said so
     this.codec = "vp8"; // of the screen, as the server wishes
     this.spared = { rests: false, tries: false };
     this.onRest = onRest;
@@ -80,6 +76,7 @@ export class Connection {
   async put(line, track) {
     if (line === "screen" && track) await this.uplink.look(true);
     await this[line].replaceTrack(track);
+    if (line === "camera" && track) await this.#inTurn("layers not set:", () => this.#activate(line)); // of another size
   }
 
   /** Sends of a picture ("camera", "screen") these layers alone: what nobody watches costs nothing. The screen in `codec`. */
@@ -99,7 +96,9 @@ export class Connection {
     const rids = this.wished[line];
     const { rests, tries } = line === "camera" ? this.spared : {};
     const all = !rids || (tries && rids.length > 0); // a trial begins with the smallest that there is, whoever watches
-    const wanted = ({ rid = "" }) => !rests && (all || rids.includes(rid));
+    const there = line === "camera" ? worthSending(this.camera.track) : parameters.encodings.map(({ rid = "" }) => rid);
+    const sent = rests ? [] : sentOf(there, all ? null : rids);
+    const wanted = ({ rid = "" }) => sent.includes(rid);
     const differs = parameters.encodings.filter((encoding) => encoding.active !== wanted(encoding));
     for (const encoding of differs) encoding.active = !encoding.active;
     const turns = line === "screen" && turnTo(parameters, this.codec);

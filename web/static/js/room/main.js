@@ -5,6 +5,7 @@ import { Controls } from "./controls.js";
 import { Door } from "./door.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { Grid } from "./grid.js";
+import { Hearing } from "./hearing.js";
 import { Health } from "./health.js";
 import { Lines } from "./lines.js";
 import { Notices, showGone } from "./notices.js";
@@ -35,6 +36,7 @@ function start() {
   new Chair(room, state, meeting, new Panel(room), voices);
   const lines = new Lines(room, state, meeting);
   new Health(session, meeting);
+  new Hearing(session);
   new Telephone(room, session, notices, meeting);
   room.room = { state, session, grid, controls, tracks, lines };
 
