@@ -1,7 +1,8 @@
 """Which simulcast layer a slot gets, from how wide it is shown, and what each way to show it costs. Pure.
 
-Browsers send what they can: Chromium three layers at 960×540 and more, two at 640×360, one below, and it stops the
-upper ones when its link or its processor is weak. So any set must do, with sizes and rates known or not yet.
+Our page sends as many as its picture is large enough for: three at 960×540 and more, two at 640×360, one below. The
+browser stops the upper ones when its link or its processor is weak. So any set must do, with sizes and rates known or
+not yet.
 """
 
 from __future__ import annotations
