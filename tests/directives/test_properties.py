@@ -343,7 +343,7 @@ def test_what_is_being_completed_is_not_handed_on_meanwhile(store: Store, clock:
     accepted, go_on = Event(), Event()
 
     def accept(tx: Transaction) -> None:
-        service.accept(tx, world.clerk, world.delivery)
+        service.accept(tx, world.clerk, POLICY, world.delivery)
         accepted.set()
         assert go_on.wait(10)
 

@@ -43,6 +43,7 @@ ME: dict[str, Any] = {
         {"id": 2, "label": "Văn thư – lưu trữ · Đảng ủy xã Cam Thủy", "current": False},
     ],
     "permissions": set(),
+    "screen": False,
 }
 TREE = [
     {
