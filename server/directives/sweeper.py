@@ -57,5 +57,5 @@ class Sweeper:
                     pass  # directive by directive
                 self.set_aside = await self._store.read(service.count_set_aside)
             except Exception:
-                log.exception("reminders could not be raised; trying again")
+                log.exception("a look at what is due failed; trying again")
             await asyncio.sleep(self._pause)
