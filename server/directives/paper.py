@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from html import escape
-from io import BytesIO
 from zoneinfo import ZoneInfo
 
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import Flowable, LongTable, Paragraph, Spacer, TableStyle
 
-from server.directives.printing import MARGIN, PADDING, Numbered, print_styles
+from server.directives.printing import MARGIN, PADDING, print_styles, printed
 from server.directives.register_columns import Translate
 from server.directives.rules import RecipientRole, State, Timeliness
 from server.directives.shapes import Delivery, Directive, Opened
@@ -92,22 +91,9 @@ def directive_pdf(opened: Opened, now: datetime, zone: ZoneInfo, say: Translate)
     elif opened.delivery is not None:
         story += sheet.fact(_("Trạng thái của đơn vị"), sheet.state(opened.delivery))
         story += sheet.fact(_("Nơi nhận"), "; ".join(one.name for one in opened.addressees))
-    printed = say(_("Bản in từ hệ thống Giao Ban lúc {when}; không thay bản chính.")).format(when=sheet.moment(now))
-    story += [Spacer(1, 4 * mm), sheet.text(printed, "cell")]
-    out = BytesIO()
-    document = SimpleDocTemplate(
-        out,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=MARGIN,
-        title=f"{directive.number_text} {directive.subject}",
-        author=directive.unit_name,
-        lang="vi",
-    )
-    document.build(story, canvasmaker=Numbered)
-    return out.getvalue()
+    foot = say(_("Bản in từ hệ thống Giao Ban lúc {when}; không thay bản chính.")).format(when=sheet.moment(now))
+    story += [Spacer(1, 4 * mm), sheet.text(foot, "cell")]
+    return printed(story, A4, f"{directive.number_text} {directive.subject}", directive.unit_name)
 
 
 def _head(sheet: _Sheet, directive: Directive) -> list[Flowable]:

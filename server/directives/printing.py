@@ -21,7 +21,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import Flowable, LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 from server.config import ROOT
 from server.directives.register_columns import RECIPIENTS, Translate, columns, gap_values, values
@@ -81,19 +81,24 @@ def register_pdf(
 ) -> bytes:
     """The file: the heading, then one row a line; `gaps` are rows of their own at the end."""
     story = [*_heading(heading, lines, zone, say), Spacer(1, 4 * mm), _table(register, lines, gaps, zone, say)]
+    return printed(story, landscape(A4), f"{heading.title} {heading.years}", heading.unit)
+
+
+def printed(story: Sequence[Flowable], pagesize: tuple[float, float], title: str, author: str) -> bytes:
+    """A PDF of numbered pages."""
     out = BytesIO()
     document = SimpleDocTemplate(
         out,
-        pagesize=landscape(A4),
+        pagesize=pagesize,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
         topMargin=MARGIN,
         bottomMargin=MARGIN,
-        title=f"{heading.title} {heading.years}",
-        author=heading.unit,
+        title=title,
+        author=author,
         lang="vi",
     )
-    document.build(story, canvasmaker=Numbered)
+    document.build(list(story), canvasmaker=Numbered)
     return out.getvalue()
 
 
