@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import statistics
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from tests.bench.figures import percentile
 from tests.media.browsing import Meeting, Member, meeting_of_pages, until
 from tests.media.lossy import Relay, at_random
 
-TOGETHER = 80  # ms
-MOSTLY_TOO = ("good", "loss")  # lines where that holds for 95 %; with jitter of 85 ms it was 83 and 133 ms
+TOGETHER = 80  # ms, for 95 % of them
 FLASHES = 21  # so that the 95th percentile is not the worst
 APART = 600  # ms: what is farther apart does not belong together; they come every 1300
 MATCHED = 0.9  # of flashes and of beeps, on every line
@@ -121,8 +119,7 @@ async def test_lips_and_voice_are_shown_together(meeting: Meeting, line: str) ->
     shares = matched(flashes, beeps), matched(beeps, flashes)
     print(f"beeps come {sorted(map(round, found))} ms after flashes; matched {shares[0]:.0%} and {shares[1]:.0%}")
     assert min(shares) >= MATCHED
-    assert abs(statistics.median(found)) <= TOGETHER
-    assert line not in MOSTLY_TOO or percentile([abs(skew) for skew in found], 0.95) <= TOGETHER
+    assert percentile([abs(skew) for skew in found], 0.95) <= TOGETHER
 
 
 def test_what_has_no_fellow_is_counted() -> None:
