@@ -40,11 +40,10 @@ class MemoryPort:
         return count
 
     def send_volley(self, volley: Volley, first: int, end: int, video: bool) -> list[int]:
-        return [
-            number
-            for number in range(first, end)
-            if not self.send_segments(volley.message(number), volley.segment, volley.addresses[number], video)
-        ]
+        for number in range(first * volley.batches, end * volley.batches):
+            to = volley.addresses[number // volley.batches]
+            self.send_segments(volley.batch(number), volley.segment, to, video)
+        return []
 
     def send(self, data: bytes, to: Address) -> bool:
         self.batches.append((data, len(data), to, False))

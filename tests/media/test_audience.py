@@ -14,8 +14,9 @@ from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
+from server.media.outward.runs import BATCH_BYTES
 from server.media.transport.udp import UdpPort
-from server.media.transport.volley import MOST_MESSAGES
+from server.media.transport.volley import MOST_MEMBERS
 from server.media.wire.rtp import RtpPacket
 from tests.media.endpoint import voice
 from tests.media.memory import MemoryPort, Subscriber
@@ -74,7 +75,7 @@ def same_numbers(one: Hall, other: Hall) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    bursts=st.lists(st.lists(st.sampled_from([60, 700, 898, 899, 900, 1100]), min_size=1, max_size=7), max_size=4),
+    bursts=st.lists(st.lists(st.sampled_from([60, 700, 898, 899, 900, 1100]), min_size=1, max_size=14), max_size=4),
     numbers=st.sampled_from([0, 0x3FFA, 0x7FFA, 0xFFF5]),
 )
 def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int) -> None:
@@ -102,12 +103,26 @@ def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int
         assert one.downlink.bandwidth.in_flight == other.downlink.bandwidth.in_flight
 
 
+def test_no_batch_is_larger_than_a_thin_link_drains_however_many_get_it() -> None:
+    """20 ms of 2 Mbit/s, of a burst of 25 KB; and in hardly more batches than that takes."""
+    hall = Hall(30)
+    hall.show()
+    hall.frame([900], key=True)
+    for sizes in ([1100] * 23 + [300], [900] * 5, [900] * 4 + [800], [120] * 33, [1180] * 4):
+        hall.got()
+        hall.frame(sizes)
+        batches = [data for data, _, to, _ in hall.port.batches if to[1] == 1000]  # type: ignore[union-attr]
+        assert max(map(len, batches)) <= BATCH_BYTES == 2_000_000 / 8 * 0.02
+        assert len(batches) <= -(-sum(map(len, batches)) // (BATCH_BYTES - 1200))
+        assert {len(packets) for packets in hall.got()} == {len(sizes)}
+
+
 def test_more_than_a_volley_holds_are_several() -> None:
-    hall = Hall(MOST_MESSAGES + 7)
+    hall = Hall(MOST_MEMBERS + 7)
     hall.show()
     hall.frame([900], key=True)
     hall.frame([900] * 4)
-    assert [len(audience) for audience in audiences(hall.camera.source.slots)[0]] == [MOST_MESSAGES, 7]
+    assert [len(audience) for audience in audiences(hall.camera.source.slots)[0]] == [MOST_MEMBERS, 7]
     assert {len(packets) for packets in hall.got()} == {5}
 
 
@@ -200,13 +215,14 @@ def test_volleys_arrive(port: UdpPort) -> None:
         hall.show()
         hall.frame([900], key=True)
         hall.frame([900, 900, 400])
+        hall.frame([900] * 8 + [400])
         for sink, subscriber in zip(sinks, hall.subscribers, strict=True):
-            packets = [RtpPacket.parse(subscriber._in.unprotect(sink.recv(2048))) for _ in range(4)]
+            packets = [RtpPacket.parse(subscriber._in.unprotect(sink.recv(2048))) for _ in range(13)]
             first = packets[0].sequence
-            assert [packet.sequence - first & 0xFFFF for packet in packets] == [0, 1, 2, 3]
+            assert [packet.sequence - first & 0xFFFF for packet in packets] == list(range(13))
             subscriber.downlink.catch_up()
-            assert subscriber.downlink.packets == 4
-        assert port.sent == 4 * 30
+            assert subscriber.downlink.packets == 13
+        assert port.sent == 13 * 30
     finally:
         for sink in sinks:
             sink.close()
@@ -225,6 +241,8 @@ def test_an_address_that_cannot_be_reached_stops_nobody_else(port: UdpPort) -> N
         hall.frame([900], key=True)
         assert len([sink.recv(2048) for _ in range(29)]) == 29
         assert (port.errors, port.sent, unreachable.packets, unreachable.dropped) == (1, 29, 0, 1)
+        hall.frame([900] * 9)  # two batches for each
+        assert (port.errors, port.sent, unreachable.packets, unreachable.dropped) == (3, 10 * 29, 0, 10)
 
 
 def test_a_full_send_buffer_costs_pictures(port: UdpPort) -> None:

@@ -10,7 +10,7 @@ import pytest
 from server.media.inward.source import Source
 from server.media.inward.uplink import Uplink, UplinkPlan
 from server.media.outward.forward import Forwarder
-from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
+from server.media.outward.runs import BATCH_BYTES
 from server.media.protocol import Kind
 from server.media.wire.rtp import RtpPacket
 from server.media.wire.vp8 import Vp8
@@ -155,30 +155,7 @@ def test_a_burst_of_equal_packets_is_one_batch() -> None:
     camera.feed(12, 0.3)
     scene.forwarder.forward(camera.source, 0.3)
     assert len(scene.port.batches) == 3, "a batch is bounded"
-    assert max(len(data) for data, _, _, _ in scene.port.batches) <= RUN_BYTES
-
-
-def test_a_link_that_is_known_to_carry_more_gets_larger_batches_of_pictures() -> None:
-    scene, camera = Scene(), Camera("a")
-    to = scene.subscriber.downlink
-    scene.subscriber.picture.show(_begun(camera))
-    sizes: list[int] = []
-    for at, estimate, new in (
-        (0.1, 4_900_000, False),
-        (0.2, 5_000_000, True),
-        (0.3, 4_100_000, False),
-        (0.4, 3_900_000, True),
-    ):
-        to.bandwidth._rate.estimate = estimate
-        assert to.pace() is new
-        scene.subscriber.picture.renew()
-        camera.feed(5, at, key=True, size=1_100)
-        scene.forwarder.forward(camera.source, at)
-        sizes.append(max(len(data) for data, _, _, _ in scene.port.batches))
-        assert len(scene.subscriber.read(scene.port)) == 5
-    assert [size > RUN_BYTES for size in sizes] == [False, True, True, False]
-    assert max(sizes) <= WIDE_RUN_BYTES
-    assert not Subscriber(transport_cc=None).downlink.pace(), "of a link without feedback nothing is known"
+    assert max(len(data) for data, _, _, _ in scene.port.batches) <= BATCH_BYTES
 
 
 def test_packets_that_differ_by_an_octet_leave_in_one_batch_and_arrive_as_they_were() -> None:

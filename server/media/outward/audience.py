@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.outward.runs import RUN_BYTES, WIDE_RUN_BYTES
-from server.media.transport.volley import MOST_MESSAGES, Names, Octets
+from server.media.transport.volley import MOST_MEMBERS, Names, Octets
 
 if TYPE_CHECKING:
     from server.media.outward.downlink import Downlink
@@ -30,16 +29,14 @@ VIDEO_HEADS = np.dtype([*_FIELDS, ("flags", ">u2"), ("picture", ">u2"), ("tl0", 
 
 
 class Audience:
-    """At most `MOST_MESSAGES` members with one cap, one length of tag, one ledger and a downlink of their own each.
-
-    A batch to them may hold `most` bytes.
+    """At most `MOST_MEMBERS` with one cap, one length of tag, one ledger and a downlink of their own each.
 
     Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment. `rows` are theirs
     in the ledger, and `places` says who stands in a row.
     """
 
     __slots__ = (
-        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "most", "names",
+        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names",
         "numbered", "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag",
         "timestamps", "tl0s",
     )  # fmt: skip
@@ -55,7 +52,6 @@ class Audience:
         self.addresses = [to.address for to in self.downlinks]
         self.names = Names(self.addresses)
         self.cap = members[0][1].cap
-        self.most = WIDE_RUN_BYTES if members[0][1].source.is_video and self.downlinks[0].wide else RUN_BYTES
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]
         self.numbered = segments[0].source.has_numbers
@@ -112,7 +108,7 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
 
     These get copies of earlier packets (RED), or their pictures are held back.
     """
-    found: defaultdict[tuple[int, int, bool, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
+    found: defaultdict[tuple[int, int, int, int], list[tuple[Slot, Segment]]] = defaultdict(list)
     times: defaultdict[int, int] = defaultdict(int)  # who sees a picture twice is in two audiences
     apart = []
     for slot in slots:
@@ -122,12 +118,11 @@ def audiences(slots: Iterable[Slot]) -> tuple[list[Audience], list[Slot]]:
         if slot.redundancy or (segment.source.is_video and to.pacer.holds(segment.source.kind)):
             apart.append(slot)
         else:
-            wide = to.wide and segment.source.is_video
-            found[segment.cap, to.tag_bytes, wide, id(to.ledger), times[id(to)]].append((slot, segment))
+            found[segment.cap, to.tag_bytes, id(to.ledger), times[id(to)]].append((slot, segment))
             times[id(to)] += 1
     together = [
-        Audience(members[start : start + MOST_MESSAGES])
+        Audience(members[start : start + MOST_MEMBERS])
         for members in found.values()
-        for start in range(0, len(members), MOST_MESSAGES)
+        for start in range(0, len(members), MOST_MEMBERS)
     ]
     return together, apart

@@ -13,8 +13,6 @@ from server.media.wire.rtp import IP_UDP
 UNTOLD = 5_000_000.0  # bit/s that a link is taken to carry whose receiver cannot tell (it knows no transport-cc)
 RTX_SHARE = 0.5  # of the estimate: a link that loses more than this needs less, not more
 RTX_SHARE_QUEUED = 0.15  # where packets wait in its queue
-WIDE = 5_000_000.0  # bit/s from which a link gets larger batches
-WIDE_NO_MORE = 4_000_000.0  # bit/s below which no longer: `WIDE_RUN_BYTES` are 20 ms of it
 _EMPTY = ("0.0.0.0", 0)  # noqa: S104 - nobody
 
 
@@ -44,14 +42,12 @@ class Downlink:
         "session",
         "step",
         "tag_bytes",
-        "wide",
     )
 
     def __init__(self, transport_cc: int | None = None, start: float = START) -> None:
         self.address: Address = _EMPTY
         self.session: Any = None  # srtp_t of libsrtp
         self.tag_bytes = 0
-        self.wide = False  # whether it was known to carry `WIDE` when that was looked at last
         self.element = (transport_cc << 4 | 1) if transport_cc else 0
         self.step = 1 if transport_cc else 0
         self.packets = self.bytes = self.dropped = self.retransmitted = 0
@@ -126,13 +122,8 @@ class Downlink:
         self.pacer.drop()
 
     def pace(self) -> bool:
-        """How pictures leave from now on, by what the link is known to carry; whether that is new.
-
-        They are held back, or not, and leave in small batches or in larger ones.
-        """
-        estimate, wide = self.estimate, self.wide
-        self.wide = self.step > 0 and estimate >= (WIDE_NO_MORE if wide else WIDE)  # without feedback nothing is known
-        return self.pacer.judge(estimate) or wide != self.wide
+        """Whether pictures are held back, by what the link is known to carry; true when that is new."""
+        return self.pacer.judge(self.estimate)
 
     def may_retransmit(self, size: int, now: float) -> bool:
         """Whether `size` more bytes of retransmissions are within a second's allowance; takes them from it."""

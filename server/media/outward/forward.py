@@ -17,8 +17,8 @@ from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
 from server.media.outward.overload import PIECE
 from server.media.outward.retransmission import Retransmission
-from server.media.outward.runs import Run, cut
-from server.media.outward.sender import RunSender
+from server.media.outward.runs import RUN_BATCHES, Run, cut
+from server.media.outward.sender import MANY, RunSender
 from server.media.outward.slots import Slot
 from server.media.red import Copies
 from server.media.transport.udp import UdpPort
@@ -117,7 +117,7 @@ class Forwarder:
             together, apart = audiences(slots)
         runs: dict[tuple[int, int], list[Run]] = {}
         for audience in together:
-            key = audience.cap, audience.most
+            key = audience.cap, RUN_BATCHES if source.is_video and len(audience) >= MANY else 1
             if key not in runs:
                 runs[key] = cut(packets, *key)
             self._sender.send_alike(runs[key], audience, source.is_video)

@@ -1,8 +1,8 @@
-"""Runs: packets of one burst that may leave as one batch, prepared once for all who get them.
+"""Runs: packets of one burst that are numbered, protected and sent at one go, prepared once for all who get them.
 
 The kernel cuts a batch into datagrams of one length (UDP_SEGMENT, udp(7)), of which only the last may be shorter; so a
 burst is cut where the length changes. A link gets a batch all at once, so it may hold at most what 2 Mbit/s drain in
-20 ms; or twice that, where a link is known to carry twice as much.
+20 ms. A run is one batch, or for many subscribers two: what is done once for a run is then done half as often.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from server.media.inward.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 from server.media.wire.rtp import SRTP_TAG
 
-RUN_BYTES = 5_000  # UDP payload of a batch: 20 ms of 2 Mbit/s
-WIDE_RUN_BYTES = 10_000  # the same of 4 Mbit/s (`Downlink.wide`)
-RUN_PACKETS = 64  # of one batch: the kernel takes no more (UDP_MAX_SEGMENTS)
+BATCH_BYTES = 5_000  # UDP payload: 20 ms of 2 Mbit/s
+RUN_BATCHES = 2  # of a run for many; four do not fit into the caches of a core, and are slower
+RUN_BYTES = RUN_BATCHES * BATCH_BYTES
+RUN_PACKETS = 64  # the kernel takes no more in one batch (UDP_MAX_SEGMENTS)
 _LEVELLED = 3  # octets of padding that a packet is given to join a batch
 
 
@@ -54,15 +55,14 @@ Row = tuple[int, Any, int, int, int, int, int, int, int]  # where the second oct
 
 
 class Run:
-    """One batch to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their indices.
-
-    It holds at most `most` bytes.
+    """At most so many `batches` to be: `packets`, of `size` bytes each but for the last; `lowest` is the least of their
+    indices.
     """
 
-    __slots__ = ("_columns", "_laid", "_most", "_numbers", "_templates", "lowest", "packets", "size")
+    __slots__ = ("_batches", "_columns", "_laid", "_numbers", "_templates", "lowest", "packets", "size")
 
-    def __init__(self, packet: Packet, template: bytes, numbers: Numbers, most: int = RUN_BYTES) -> None:
-        self._most = most
+    def __init__(self, packet: Packet, template: bytes, numbers: Numbers, batches: int = 1) -> None:
+        self._batches = batches
         self.size = len(template)
         self.lowest = packet.index
         self.packets = [packet]
@@ -72,12 +72,13 @@ class Run:
         self._columns: Columns | None = None
 
     def add(self, packet: Packet, template: bytes, numbers: Numbers) -> bool:
-        """Take one more packet, if the batch can still hold it; browsers' packets of a frame differ by an octet."""
+        """Take one more packet, if it still fits; browsers' packets of a frame differ by an octet."""
         size, count = len(template), len(self)
         longest = max(size, self.size)
         if len(self._templates[-1]) != self.size or size > self.size + _LEVELLED or count == RUN_PACKETS:
             return False
-        if count * (longest + SRTP_TAG) + size + SRTP_TAG > self._most:
+        stride = longest + SRTP_TAG
+        if count * stride + size + SRTP_TAG > BATCH_BYTES and count >= self._batches * (BATCH_BYTES // stride):
             return False
         if size > self.size:
             self._templates = [_levelled(before, size) for before in self._templates]
@@ -142,8 +143,8 @@ def _levelled(template: bytes, size: int) -> bytes:
     return bytes((template[0] | 0x20,)) + template[1:] + bytes(missing - 1) + bytes((missing,))
 
 
-def cut(packets: Iterable[Packet], cap: int = TOP_LAYER, most: int = RUN_BYTES) -> list[Run]:
-    """Runs of at most so many bytes of a burst, without the temporal layers above the cap."""
+def cut(packets: Iterable[Packet], cap: int = TOP_LAYER, batches: int = 1) -> list[Run]:
+    """Runs of at most so many batches of a burst, without the temporal layers above the cap."""
     runs: list[Run] = []
     for packet in packets:
         if not packet.passes(cap):
@@ -153,5 +154,5 @@ def cut(packets: Iterable[Packet], cap: int = TOP_LAYER, most: int = RUN_BYTES) 
         number, picture = packet.number(cap), packet.picture_number(cap)
         numbers = Numbers(packet.marker, number, packet.timestamp, flags, picture, packet.tl0)
         if not runs or not runs[-1].add(packet, template, numbers):
-            runs.append(Run(packet, template, numbers, most))
+            runs.append(Run(packet, template, numbers, batches))
     return runs

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from server.media.inward.source import EXTENSION, Packet
 from server.media.outward.audience import Audience
 from server.media.outward.downlink import Downlink
-from server.media.outward.runs import RUN_PACKETS, WIDE_RUN_BYTES, Run, cut
+from server.media.outward.runs import BATCH_BYTES, RUN_BATCHES, RUN_BYTES, RUN_PACKETS, Run, cut
 from server.media.outward.slots import Segment, Slot
 from server.media.transport.dtls import Arena, srtp_protect
 from server.media.transport.udp import UdpPort
@@ -35,16 +35,17 @@ class RunSender:
     def __init__(self, port: UdpPort) -> None:
         self.now = 0.0
         self._port = port
-        self._arena = Arena(WIDE_RUN_BYTES + _LARGEST_PACKET)
-        self._volley = Volley(WIDE_RUN_BYTES + _LARGEST_PACKET, RUN_PACKETS)
+        self._arena = Arena(BATCH_BYTES + _LARGEST_PACKET)
+        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET, RUN_BATCHES * RUN_PACKETS, BATCH_BYTES)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
         """Send what all members get alike."""
         for run in runs:
             if len(audience) >= MANY and run.lowest >= audience.first:
                 self._send_to_many(run, audience, video)
-            else:
-                self.send(run, audience.members, video)
+                continue
+            for batch in cut(run.packets, audience.cap):  # it may be more than one
+                self.send(batch, audience.members, video)
 
     def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
         """Lay the run's packets end to end once for each member, number them, and send them."""

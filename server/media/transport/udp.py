@@ -170,25 +170,28 @@ class UdpPort:
         return count
 
     def send_volley(self, volley: Volley, first: int, end: int, video: bool) -> list[int]:
-        """Messages of a volley from `first` to before `end`; gives the numbers of those that did not leave.
+        """What a volley has for its members from `first` to before `end`; gives those whom not all of it left to.
 
-        One that the kernel does not take goes by itself, which tells what is wrong with it.
+        A batch that the kernel does not take goes by itself, which tells what is wrong with it.
         """
-        count = -(-volley.size // volley.segment)
-        failed: list[int] = []
-        while first < end:
+        failed: dict[int, None] = {}  # an ordered set
+        at, stop = first * volley.batches, end * volley.batches
+        while at < stop:
+            member = at // volley.batches
             if video and self._congested:
-                self.dropped_video += count * (end - first)
-                return [*failed, *range(first, end)]
-            if count == 1 or self._segments:
-                taken = volley.send(self._socket.fileno(), first, end)
-                self.sent += count * taken
-                first += taken
-            if first < end:
-                if not self.send_segments(volley.message(first), volley.segment, volley.addresses[first], video):
-                    failed.append(first)
-                first += 1
-        return failed
+                self.dropped_video += volley.packets_before(stop) - volley.packets_before(at)
+                failed.update(dict.fromkeys(range(member, end)))
+                break
+            if volley.packets == 1 or self._segments:
+                taken = volley.send(self._socket.fileno(), at, stop)
+                self.sent += volley.packets_before(at + taken) - volley.packets_before(at)
+                at += taken
+                member = at // volley.batches
+            if at < stop:
+                if not self.send_segments(volley.batch(at), volley.segment, volley.addresses[member], video):
+                    failed[member] = None
+                at += 1
+        return list(failed)
 
     def _send_plain(self, data: memoryview, segment: int, to: Address, video: bool) -> int:
         return sum(

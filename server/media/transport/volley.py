@@ -1,4 +1,4 @@
-"""A volley: messages of one length to many addresses, laid in memory side by side and sent by one system call.
+"""A volley: the same amount for many addresses, laid in memory side by side and sent in batches by one system call.
 
 `socket.sendmsg` parses an address and builds what the kernel reads anew for each message; sendmmsg(2) takes the
 structures as they stand here, of which from one volley to the next only pointers change.
@@ -18,7 +18,7 @@ from server.media.transport.dtls import Arena, Lengths, srtp_protect
 from server.media.transport.ice import Address
 from server.media.transport.mmsg import NAME_BYTES, UDP_SEGMENT, ffi, libc
 
-MOST_MESSAGES = 96  # as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
+MOST_MEMBERS = 96  # as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
 
 _NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in network order
 _SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
@@ -28,6 +28,7 @@ _KEPT = 64  # spacings of which the pointers are kept: voices have some ten, pic
 _SEGMENTED = socket.CMSG_LEN(2), socket.IPPROTO_UDP, UDP_SEGMENT
 
 Octets = NDArray[np.uint8]
+Pointers = NDArray[np.uintp]
 
 
 class Names:
@@ -59,26 +60,30 @@ def _address(memory: Any) -> int:
 
 
 class Volley:
-    """Room for `MOST_MESSAGES` messages of at most `packets` packets in at most `largest` bytes.
+    """Room for `MOST_MEMBERS` to get at most `packets` packets each in at most `largest` bytes.
 
-    `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. Each message of `size` bytes
-    is cut into datagrams of `segment` bytes, the last of which may be shorter.
+    `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. What one gets, `size` bytes, is
+    cut into datagrams of `segment` bytes, the last of which may be shorter. They leave in as many `batches` as are
+    needed for none to be larger than `most` bytes; these are counted through all members.
     """
 
-    def __init__(self, largest: int, packets: int) -> None:
-        self.arena = Arena(MOST_MESSAGES * largest)
+    def __init__(self, largest: int, packets: int, most: int) -> None:
+        self.arena = Arena(MOST_MEMBERS * largest)
         self.memory: Octets = np.frombuffer(self.arena.view, np.uint8)
-        self.size = self.segment = 0
-        self._packets = self._spacing = self._step = 0
-        self._lengths = Lengths(MOST_MESSAGES * packets)
+        self.size = self.segment = self.packets = 0
+        self.batches = 1
+        self._most = most
+        self._spacing = self._step = self._full = 0
+        self._lengths = Lengths(MOST_MEMBERS * packets)
         self._pointers: dict[int, list[Any]] = {}  # by their distance
         self.addresses: Sequence[Address] = ()
-        self._messages = ffi.new("struct mmsghdr[]", MOST_MESSAGES)
-        self._parts = ffi.new("struct iovec[]", MOST_MESSAGES)
+        messages = MOST_MEMBERS * -(-2 * largest // most)  # a batch of equal packets is at least half full
+        self._messages = ffi.new("struct mmsghdr[]", messages)
+        self._parts = ffi.new("struct iovec[]", messages)
         self._control = ffi.new("char[]", _CONTROL)
         self._control_bytes = ffi.buffer(self._control)
         self._base = self.memory.ctypes.data
-        self._numbers = numbers = np.arange(MOST_MESSAGES, dtype=np.uintp)
+        self._numbers = numbers = np.arange(messages, dtype=np.uintp)
         self._places, self._sizes = _columns(self._parts, "struct iovec", "struct iovec", ("iov_base", "iov_len"))
         names = ("msg_name", "msg_controllen", "msg_iov", "msg_iovlen", "msg_control")
         columns = _columns(self._messages, "struct mmsghdr", "struct msghdr", names)
@@ -90,32 +95,46 @@ class Volley:
         control[:] = _address(self._control)
 
     def lay(self, names: Names, addresses: Sequence[Address], size: int, segment: int) -> Octets:
-        """Messages of `size` bytes, one to each address; gives their memory, shape (n, at least size)."""
+        """`size` bytes for each address; gives their memory, shape (n, at least size)."""
         count = len(addresses)
         self.addresses, self.size, self.segment = addresses, size, segment
-        self._packets = -(-size // segment)
+        self.packets = -(-size // segment)
         # Packets lie at one distance from each other; single ones, of voices, so that few distances are in use.
-        self._step = segment if self._packets > 1 else -(-size // _LINE) * _LINE
-        self._spacing = self._packets * self._step
-        self._places[:count] = self._base + self._numbers[:count] * self._spacing
-        self._sizes[:count] = size
-        self._names[:count] = names.pointers
+        self._step = segment if self.packets > 1 else -(-size // _LINE) * _LINE
+        self._spacing = self.packets * self._step
+        self._full = self.packets if size <= self._most else self._most // segment
+        self.batches = batches = -(-self.packets // self._full)
+        places = self._base + self._numbers[:count] * self._spacing
+        if batches == 1:
+            self._places[:count], self._sizes[:count], self._names[:count] = places, size, names.pointers
+        else:
+            self._in_batches(places, names.pointers)
         if size > segment:
             _SEGMENT.pack_into(self._control_bytes, 0, *_SEGMENTED, segment)
-        self._control_sizes[:count] = _CONTROL if size > segment else 0
+        self._control_sizes[: count * batches] = _CONTROL if size > segment else 0
         return self.memory[: count * self._spacing].reshape(count, self._spacing)
 
+    def _in_batches(self, places: Pointers, names: Pointers) -> None:
+        """A message for each batch of each member, who follow each other."""
+        shape = len(places), self.batches
+        full = self._full * self.segment
+        messages = shape[0] * shape[1]
+        self._places[:messages].reshape(shape)[:] = places[:, None] + self._numbers[: self.batches] * full
+        self._names[:messages].reshape(shape)[:] = names[:, None]
+        sizes = self._sizes[:messages].reshape(shape)
+        sizes[:, :-1], sizes[:, -1] = full, self.size - (self.batches - 1) * full
+
     def protect(self, sessions: list[Any], lengths: list[int]) -> list[int]:
-        """Make SRTP of the packets, which are so long in each message, with a session for each packet of each message.
+        """Make SRTP of the packets, of which each member's are so long, with a session for each packet of each member.
 
         Gives the status of each, 0 where it is protected (srtp_err_status_t). One `map`: a loop costs as much again.
         """
         count = len(self.addresses)
-        self._lengths.values[: count * self._packets].reshape(count, self._packets)[:] = lengths
+        self._lengths.values[: count * self.packets].reshape(count, self.packets)[:] = lengths
         return list(map(srtp_protect, sessions, self._packet_pointers(), self._lengths.pointers))
 
     def _packet_pointers(self) -> list[Any]:
-        step, count = self._step, len(self.addresses) * self._packets
+        step, count = self._step, len(self.addresses) * self.packets
         pointers = self._pointers.get(step)
         if pointers is None or len(pointers) < count:
             if len(self._pointers) >= _KEPT:
@@ -124,15 +143,24 @@ class Volley:
             pointers = self._pointers[step] = [start + at for at in range(0, count * step, step)]
         return pointers
 
-    def message(self, number: int) -> memoryview:
-        """The bytes of one."""
-        start = number * self._spacing
-        return self.arena.view[start : start + self.size]
+    def batch(self, number: int) -> memoryview:
+        """The bytes of one batch."""
+        member, place = divmod(number, self.batches)
+        return self._of(member, place * self._full, (place + 1) * self._full)
 
-    def packet(self, number: int, place: int) -> memoryview:
-        """The bytes of one packet of a message."""
-        return self.message(number)[place * self.segment : (place + 1) * self.segment]
+    def packet(self, member: int, place: int) -> memoryview:
+        """The bytes of one packet of a member."""
+        return self._of(member, place, place + 1)
+
+    def _of(self, member: int, begin: int, end: int) -> memoryview:
+        start = member * self._spacing
+        return self.arena.view[start + begin * self.segment : start + min(end * self.segment, self.size)]
+
+    def packets_before(self, number: int) -> int:
+        """Packets in the batches before one."""
+        member, place = divmod(number, self.batches)
+        return member * self.packets + place * self._full
 
     def send(self, descriptor: int, first: int, end: int) -> int:
-        """Send the messages from `first` to before `end`; how many the kernel took, 0 when it refused the first."""
+        """Send the batches from `first` to before `end`; how many the kernel took, 0 when it refused the first."""
         return max(0, int(libc.sendmmsg(descriptor, self._messages + first, end - first, 0)))
