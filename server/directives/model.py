@@ -376,6 +376,17 @@ set_aside_table = Table(
 )
 """Deliveries that the sweeper could not look at: how often, why, and when last."""
 
+handover_aside_table = Table(
+    "handover_set_aside",
+    metadata,
+    sa.Column("directive_id", sa.ForeignKey("directive.id"), primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("error", sa.String(500), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("again_at", UtcDateTime, nullable=False),
+)
+"""Directives whose open work the sweeper could not hand over: how often, why, when last, and when it tries again."""
+
 counter_table = Table(
     "register_counter",
     metadata,
