@@ -187,6 +187,17 @@ class Access(_Section, frozen=True):
     requests_per_minute: int = 600
 
 
+class Refusals(_Section, frozen=True):
+    """How long it is kept what somebody asked for and was refused."""
+
+    keep_days: int = 400
+
+    def __post_init__(self) -> None:
+        """Refuse what would keep nothing, or never forget."""
+        if not 1 <= self.keep_days <= 3_660:
+            raise ValueError("refusals.keep_days must be 1 to 3660")
+
+
 class Settings(_Section, frozen=True):
     """All settings of the control process."""
 
@@ -197,6 +208,7 @@ class Settings(_Section, frozen=True):
     storage: Storage = Storage()
     access: Access = Access()
     metrics: Metrics = Metrics()
+    refusals: Refusals = Refusals()
     reach: Reach = Reach()
     mail: Mail = Mail()
     sms: Gateway = Gateway()

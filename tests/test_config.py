@@ -45,6 +45,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         ("[htp]\nport = 1\n", {}, "htp"),
         ("[http]\nport = 'x'\n", {}, "http.port"),
         ("[media]\nnodes = 0\n", {}, "media.nodes"),
+        ("[refusals]\nkeep_days = 0\n", {}, "refusals.keep_days"),
         ("[media]\nnodes = 3\nudp_port = 65534\n", {}, "media.udp_port"),
         ("[telephone]\ntrunks = ['trunk.example']\n", {}, "telephone"),
         ("[telephone]\naddress = 'example.vn'\n", {}, "telephone"),

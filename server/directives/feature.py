@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -60,6 +60,10 @@ async def _badges(request: web.Request) -> Mapping[str, int]:
     return counts
 
 
+def _show(app: web.Application, name: str, what: str, count: Callable[[], int]) -> None:
+    Gauge(name, what, registry=app[REGISTRY]).set_function(count)
+
+
 def set_up(app: web.Application, channel: Channel) -> None:
     """Routes, messages and navigation of directives."""
     settings, store = app[SETTINGS], app[STORE]
@@ -75,8 +79,9 @@ def set_up(app: web.Application, channel: Channel) -> None:
         await receipts.close()
 
     sweeper = Sweeper(store, app[POLICY])
-    stuck = Gauge("giaoban_sweep_set_aside", "Deliveries whose alarms failed at the last try", registry=app[REGISTRY])
-    stuck.set_function(lambda: sweeper.set_aside)
+    _show(app, "giaoban_sweep_set_aside", "Deliveries whose alarms failed at the last try", lambda: sweeper.set_aside)
+    unmoved = "Directives of ended units that could not be handed over at the last try"
+    _show(app, "giaoban_handover_set_aside", unmoved, lambda: sweeper.handovers_set_aside)
 
     async def run_sweeper(_app: web.Application) -> AsyncIterator[None]:
         sweeper.start()

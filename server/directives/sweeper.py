@@ -19,14 +19,15 @@ PAUSE_SECONDS = 5.0
 class Sweeper:
     """Sweeps every few seconds until it is closed; a failure is logged and tried again.
 
-    `set_aside` counts the deliveries whose alarms failed when they were last looked at.
+    `set_aside` counts the deliveries whose alarms failed when they were last looked at, `handovers_set_aside` the
+    directives that could not be handed over.
     """
 
     def __init__(self, store: Store, policy: Policy, pause: float = PAUSE_SECONDS) -> None:
         self._store = store
         self._policy = policy
         self._pause = pause
-        self.set_aside = 0
+        self.set_aside = self.handovers_set_aside = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -56,6 +57,7 @@ class Sweeper:
                 while await self._store.write(service.hand_over, self._policy):
                     pass  # directive by directive
                 self.set_aside = await self._store.read(service.count_set_aside)
+                self.handovers_set_aside = await self._store.read(service.count_handovers_set_aside)
             except Exception:
                 log.exception("a look at what is due failed; trying again")
             await asyncio.sleep(self._pause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from server.accounts.permissions import Permission
 from server.channel import Channel
 from server.errors import GiaoBanError, UserError
 from server.http.i18n import _
-from server.http.keys import ON_REFUSAL, PRINCIPAL, STORE
+from server.http.keys import ON_REFUSAL, PRINCIPAL, SETTINGS, STORE
 from server.http.middleware import SAFE_METHODS
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, route_of
@@ -24,7 +25,7 @@ _MOST = 2**53
 
 def set_up(app: web.Application, _channel: Channel) -> None:
     """The page, and whoever hears of refusals."""
-    keeper = Keeper(app[STORE])
+    keeper = Keeper(app[STORE], timedelta(days=app[SETTINGS].refusals.keep_days))
 
     async def tell(request: web.Request, error: GiaoBanError) -> None:
         refused = _refused(request, error)

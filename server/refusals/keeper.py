@@ -1,4 +1,4 @@
-"""Keeps refusals as they happen, each in a transaction of its own, and not more than a disk holds for years."""
+"""Keeps refusals as they happen, each in a transaction of its own, not more than a disk holds, and not for ever."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -22,6 +23,8 @@ MOST_A_MINUTE = 10
 """Of one account; a page that is sent again and again is written down so often, and then counted."""
 MOST_OF_ALL = 100
 PAUSE_SECONDS = 10.0
+DAY_SECONDS = 86_400.0
+BATCH = 500
 
 
 @contextmanager
@@ -35,11 +38,13 @@ def _whatever_the_database_does() -> Iterator[None]:
 class Keeper:
     """Writes refusals down; those that are too many are counted beside the last one of the account.
 
-    A database that does not work keeps nobody from their answer: the log has the refusal, too.
+    What is older than `kept` is deleted at the start and once a day. A database that does not work keeps nobody from
+    their answer: the log has the refusal, too.
     """
 
-    def __init__(self, store: Store, pause: float = PAUSE_SECONDS) -> None:
+    def __init__(self, store: Store, kept: timedelta, pause: float = PAUSE_SECONDS) -> None:
         self._store = store
+        self._kept = kept
         self._pause = pause
         self._each, self._all = Limiter(MOST_A_MINUTE), Limiter(MOST_OF_ALL)
         self._last: dict[int, int] = {}
@@ -66,8 +71,14 @@ class Keeper:
             with _whatever_the_database_does():
                 await self._store.write(service.add_more, more)
 
+    async def forget(self) -> None:
+        """Delete what has been kept for long enough, batch by batch, so that others can write between them."""
+        with _whatever_the_database_does():
+            while await self._store.write(service.forget, self._kept, BATCH) == BATCH:
+                pass
+
     def start(self) -> None:
-        """Begin to flush now and then."""
+        """Begin to flush now and then, and to forget once a day."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -78,6 +89,10 @@ class Keeper:
         await self.flush()
 
     async def _run(self) -> None:
+        forgotten = time.monotonic() - DAY_SECONDS
         while True:
+            if time.monotonic() - forgotten >= DAY_SECONDS:
+                await self.forget()
+                forgotten = time.monotonic()
             await asyncio.sleep(self._pause)
             await self.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -73,6 +73,16 @@ def add_more(tx: Transaction, more: Mapping[int, int]) -> None:
     """Count refusals that were too many to keep (id of the last one that was kept → how many)."""
     for key, count in more.items():
         tx.execute(sa.update(refusal_table).where(r.id == key).values(more=r.more + count))
+
+
+def forget(tx: Transaction, kept: timedelta, limit: int) -> int:
+    """Delete the oldest, at most `limit`, that have been `kept` for long enough; gives how many.
+
+    Ids grow with time, so it looks at no more rows than that, and needs no index of moments.
+    """
+    oldest = sa.select(r.id, r.at).order_by(r.id).limit(limit).subquery()
+    old = sa.select(oldest.c.id).where(oldest.c.at < tx.now - kept)
+    return int(tx.execute(sa.delete(refusal_table).where(r.id.in_(old))).rowcount)
 
 
 def read_page(tx: Transaction, code: str = "", page: int = 1) -> Page:

@@ -66,6 +66,7 @@ async def test_over_the_exchange(as_: As, store: Store, district: DistrictIds) -
     answer = await send(clerk, changed(PROVINCE, priority=4))
     made = await (await clerk.get(f"/api/v1/directives/{(await answer.json())['directive']}")).json()
     assert made["directive"]["urgency"] == "FLASH_TIMED"
+    assert made["directive"]["deadline"] is None  # the file has a day and no hour: nobody's hour is made up
     done = issue(store, district.who("chutich"), [district.unit("19606")], urgency=TIMED)
     file = await clerk.get(f"/api/v1/directives/{done.id}/edxml")
     read = read_message(await file.read(), HANOI, 1 << 20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,8 +17,10 @@ from server.refusals.keeper import MOST_A_MINUTE, Keeper
 from server.refusals.model import refusal_table
 from server.refusals.service import PAGE, Refused
 from server.store import Store
-from tests.conftest import As, DistrictIds, PageAs
+from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.test_translations import texts
+
+KEPT = timedelta(days=400)
 
 
 def kept(store: Store) -> list[Any]:
@@ -65,7 +69,7 @@ async def test_a_role_that_may_not_is_kept_and_reading_is_not(as_: As, store: St
 
 
 async def test_a_flood_is_counted_beside_the_last_that_was_kept(store: Store, one: Refused) -> None:
-    keeper = Keeper(store)
+    keeper = Keeper(store, KEPT)
     for _each in range(MOST_A_MINUTE + 5):
         await keeper.keep(one)
     assert len(kept(store)) == MOST_A_MINUTE
@@ -81,10 +85,64 @@ async def test_many_accounts_together_are_bounded(
     store: Store, one: Refused, monkeypatch: pytest.MonkeyPatch, district: DistrictIds
 ) -> None:
     monkeypatch.setattr(keeping, "MOST_OF_ALL", 3)
-    keeper = Keeper(store)
+    keeper = Keeper(store, KEPT)
     for name in ("chutich", "vanthu", "camthuy", "camhieu"):
         await keeper.keep(msgspec.structs.replace(one, account=district.who(name).account_id))
     assert len(kept(store)) == 3
+
+
+def keep_some(store: Store, one: Refused, *targets: str) -> None:
+    for target in targets:
+        store.write_now(service.keep, msgspec.structs.replace(one, target=target))
+
+
+async def test_what_is_older_than_the_term_goes_batch_by_batch(
+    store: Store, one: Refused, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_some(store, one, "1", "2", "3", "4", "5")
+    clock.advance(days=399)
+    keep_some(store, one, "6")
+    assert store.write_now(service.forget, KEPT, 2) == 0
+    clock.advance(days=1, seconds=1)
+    assert store.write_now(service.forget, KEPT, 2) == 2
+    assert [row.target for row in kept(store)] == ["3", "4", "5", "6"]
+    monkeypatch.setattr(keeping, "BATCH", 2)
+    await Keeper(store, KEPT).forget()
+    assert [row.target for row in kept(store)] == ["6"]
+
+
+async def test_it_is_looked_for_at_the_start_and_again_a_day_later(
+    store: Store, one: Refused, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_some(store, one, "1")
+    clock.advance(days=401)
+    keeper = Keeper(store, KEPT, pause=0.01)
+    keeper.start()
+    async with asyncio.timeout(20):
+        while kept(store):
+            await asyncio.sleep(0.01)
+        keep_some(store, one, "2")
+        clock.advance(days=401)
+        await asyncio.sleep(0.1)
+        assert [row.target for row in kept(store)] == ["2"]  # not at every flush
+        monkeypatch.setattr(keeping, "DAY_SECONDS", 0.0)
+        while kept(store):
+            await asyncio.sleep(0.01)
+    await keeper.close()
+
+
+@pytest.fixture
+def one_of_two_old(store: Store, one: Refused, clock: Clock) -> None:
+    keep_some(store, one, "1")
+    clock.advance(days=401)
+    keep_some(store, one, "2")
+
+
+async def test_the_application_forgets_by_its_settings(one_of_two_old: None, as_: As, store: Store) -> None:
+    async with asyncio.timeout(20):
+        while len(kept(store)) > 1:
+            await asyncio.sleep(0.01)
+    assert [row.target for row in kept(store)] == ["2"]
 
 
 async def test_a_database_that_fails_keeps_nobody_from_their_answer(

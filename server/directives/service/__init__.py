@@ -26,7 +26,7 @@ from server.directives.service.edxml_register import draft_of_edxml, original_of
 from server.directives.service.edxml_status import status_of_delivery, status_of_ours
 from server.directives.service.extensions import ask_extension, decide_extension
 from server.directives.service.hand_back import hand_back
-from server.directives.service.handover import hand_over
+from server.directives.service.handover import count_handovers_set_aside, hand_over
 from server.directives.service.issue import create_and_issue, issue, submit
 from server.directives.service.late_lists import late, late_page
 from server.directives.service.numbers import declare_gap, gaps_of
@@ -95,6 +95,7 @@ __all__ = [
     "clerk_wanted",
     "colleagues",
     "confirm_by_phone",
+    "count_handovers_set_aside",
     "count_set_aside",
     "create_and_issue",
     "create_draft",

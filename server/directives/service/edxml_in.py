@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import Problem, bears_secrecy_mark
+from server.directives.documents import Problem, Urgency, bears_secrecy_mark
 from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, StatusCode, document_type
 from server.directives.model import edxml_table
 from server.directives.policy import Policy
@@ -124,14 +124,19 @@ def _subject_of(document: Document) -> str:
 
 
 def _draft_of(policy: Policy, document: Document) -> DraftInput:
-    """What the clerk goes on from: it has no recipients yet, and takes our own notation and number."""
+    """What the clerk goes on from: it has no recipients yet, and takes our own notation and number.
+
+    The file names no hour, and none is made up for what is timed by one: somebody reads it in the text.
+    """
     content = document.content if document.content != document.subject else ""
+    urgency = PRIORITIES[document.priority]
+    day = document.due if urgency is not Urgency.FLASH_TIMED else None
     return DraftInput(
         kind=document_type(document.type_name),
         subject=_subject_of(document),
         body=content,
-        urgency=PRIORITIES[document.priority],
-        deadline=policy.calendar.end_of(document.due) if document.due else None,
+        urgency=urgency,
+        deadline=policy.calendar.end_of(day) if day else None,
     )
 
 

@@ -1,21 +1,30 @@
 """Open work of units that have ended goes to their heirs: by the sweeper, on the day or once the tree says so.
 
 What waits for the issuer's judgement stays where it was answered, and goes on only if it is sent back. What the unit
-had issued itself is followed up by its heirs from then on.
+had issued itself is followed up by its heirs from then on. A directive that cannot be handed over (a mistake of ours)
+does not hold up the others: it is set aside, logged, and tried again after a minute, two, four, up to an hour.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from server.directives.model import change_table, delivery_table, directive_table, extension_table, handover_table
+from server.directives.model import (
+    change_table,
+    delivery_table,
+    directive_table,
+    extension_table,
+    handover_aside_table,
+    handover_table,
+)
 from server.directives.policy import Policy
 from server.directives.rules import CLOSED, STATES, UNREGISTERED, Event, RecipientRole, Stage, State
 from server.directives.service.access import BOTH, d, v
+from server.directives.service.aside import failure
 from server.directives.service.issue import event_body
 from server.directives.service.lateness import at
 from server.directives.service.steps import position_of, step, tell
@@ -28,30 +37,57 @@ _DUTIES = (RecipientRole.LEAD, RecipientRole.EXECUTE, RecipientRole.ASSIST, Reci
 """Where several units become one: it does what is most of theirs."""
 _OPEN = frozenset(State) - CLOSED
 _LONGEST_NOTE = 1000
+_aside = handover_aside_table.c
 Heirs = Mapping[int, tuple[int, ...]]
 
 
 def hand_over(tx: Transaction, policy: Policy) -> bool:
-    """Hand over what units that have ended still owe of one directive; gives whether there was anything."""
+    """Hand over what units that have ended still owe of one directive, or set it aside; gives whether there was any.
+
+    Raises OperationalError when the database itself fails: that is no directive's fault.
+    """
     heirs = units.heirs(tx)
     if not heirs:
         return False
     _follow_up(tx, heirs)
     owed = sa.and_(v.unit_id.in_(list(heirs)), at(Stage.WAITING, Stage.WORKING))
-    first = tx.one(sa.select(v.directive_id).where(owed).order_by(v.id).limit(1))
+    waiting = sa.select(_aside.directive_id).where(_aside.again_at > tx.now)
+    first = tx.one(sa.select(v.directive_id).where(owed, v.directive_id.not_in(waiting)).order_by(v.id).limit(1))
     if first is None:
+        still = sa.select(v.directive_id).where(owed)
+        tx.execute(sa.delete(handover_aside_table).where(_aside.directive_id.not_in(still)))
         return False
-    locked = sa.select(directive_table).where(d.id == first.directive_id).with_for_update(key_share=True)
-    directive: Any = tx.one(locked)
-    mine = BOTH.where(v.directive_id == directive.id, owed).order_by(v.id).with_for_update(of=delivery_table)
-    _hand_over(tx, policy, directive, tx.all(mine), heirs)
+    try:
+        with tx.savepoint():
+            _hand_over(tx, policy, first.directive_id, owed, heirs)
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:
+        _set_aside(tx, first.directive_id, error)
     return True
 
 
-def _hand_over(tx: Transaction, policy: Policy, directive: Any, rows: Sequence[Any], heirs: Heirs) -> None:
+def count_handovers_set_aside(tx: Transaction) -> int:
+    """Directives that could not be handed over when that was last tried."""
+    return int(tx.execute(sa.select(sa.func.count()).select_from(handover_aside_table)).scalar_one())
+
+
+def _set_aside(tx: Transaction, directive_id: int, error: Exception) -> None:
+    key = {"directive_id": directive_id}
+    values, pause = failure(tx, handover_aside_table, key, error)
+    said = "directive %d: its handing over failed (try %d), again in %s"
+    log.error(said, directive_id, values["tries"], pause, exc_info=error)
+    tx.upsert(handover_aside_table, key, **values, again_at=tx.now + pause)
+
+
+def _hand_over(tx: Transaction, policy: Policy, directive_id: int, owed: sa.ColumnElement[bool], heirs: Heirs) -> None:
+    locked = sa.select(directive_table).where(d.id == directive_id).with_for_update(key_share=True)
+    directive: Any = tx.one(locked)
+    mine = BOTH.where(v.directive_id == directive_id, owed).order_by(v.id).with_for_update(of=delivery_table)
+    rows = tx.all(mine)
     wanted = {heir for row in rows for heir in heirs[row.unit_id]}
     names = units.units_by_ids(tx, wanted)
-    has = {one.unit_id: one for one in tx.all(sa.select(delivery_table).where(v.directive_id == directive.id))}
+    has = {one.unit_id: one for one in tx.all(sa.select(delivery_table).where(v.directive_id == directive_id))}
     tx.will_tell({*wanted, *(unit for row in rows for unit in (row.unit_id, row.issuer_id))})
     for row in sorted(rows, key=_duty):
         state = _end(tx, row, ", ".join(names[heir].name for heir in heirs[row.unit_id])[:_LONGEST_NOTE])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -19,12 +19,11 @@ from server.directives.rules import Stage
 from server.directives.running import alarms
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.alarms import raise_due, tell_raised
+from server.directives.service.aside import failure
 from server.store import Transaction
 
 log = logging.getLogger("giaoban.directives")
 BATCH = 200
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-LONGEST_ERROR = 500
 t = set_aside_table.c
 
 
@@ -65,12 +64,12 @@ def _look_at(tx: Transaction, policy: Policy, ids: Sequence[int], *, alone: bool
 
 
 def _set_aside(tx: Transaction, delivery_id: int, error: Exception) -> None:
-    before = tx.one(sa.select(t.tries).where(t.delivery_id == delivery_id))
-    tries = before.tries + 1 if before else 1
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10))
-    log.error("delivery %d: its alarms failed (try %d), again in %s", delivery_id, tries, pause, exc_info=error)
-    values = {"tries": tries, "error": f"{type(error).__name__}: {error}"[:LONGEST_ERROR], "at": tx.now}
-    tx.upsert(set_aside_table, {"delivery_id": delivery_id}, **values)
+    key = {"delivery_id": delivery_id}
+    values, pause = failure(tx, set_aside_table, key, error)
+    log.error(
+        "delivery %d: its alarms failed (try %d), again in %s", delivery_id, values["tries"], pause, exc_info=error
+    )
+    tx.upsert(set_aside_table, key, **values)
     _schedule(tx, {delivery_id: tx.now + pause})
 
 
