@@ -71,7 +71,7 @@ def print_styles() -> dict[str, ParagraphStyle]:
         "number": ParagraphStyle("number", cell, fontSize=9, leading=11, alignment=TA_CENTER),
         "above": ParagraphStyle("above", cell, fontSize=12, leading=15),
         "unit": ParagraphStyle("unit", cell, fontName="Tinos-Bold", fontSize=12, leading=15),
-        "title": ParagraphStyle("title", middle, fontName="Tinos-Bold", fontSize=16, leading=24),
+        "title": ParagraphStyle("title", middle, fontName="Tinos-Bold", fontSize=16, leading=24, spaceBefore=10),
         "middle": middle,
     }
 

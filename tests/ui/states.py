@@ -175,7 +175,20 @@ STATES = (
     State("register-none", "vanthu", "/registers?words=khong+co"),
     State("wall", "chutich", "/wall"),
     State("wall-tiles", "chutich", "/wall/tiles"),
+    State("wall-screen-ask", "chutich", "/wall", do=_open("button[popovertarget]")),
+    State(
+        "wall-screen",
+        "vanthu.camchinh",
+        "/wall",
+        do=_after(_open("button[popovertarget]"), _answer("[popover]:popover-open form button")),
+    ),
     State("posts", "chutich.camthuy", "/directives/posts"),
+    State(
+        "posts-errors",
+        "chutich.camthuy",
+        "/directives/posts",
+        do=_after(_fill(last="2020-01-01"), _send("form[action$=turns]")),
+    ),
     State("received-assign", "chutich.camthuy", "/directives/in", (FLOOD,), _open("main details summary")),
     State("compose-forwards", "chutich.camthuy", "/directives/in", (FLOOD, "a[href*='forwards=']")),
     State(
@@ -239,6 +252,8 @@ STATES = (
     State("person", "quantri", "/people?q=Trần+Hoài+Linh", ("Trần Hoài Linh",)),
     State("person-viewer", "camthuy", "/people?q=Trần+Hoài+Linh", ("Trần Hoài Linh",)),
     State("telephone", "quantri", "/telephone"),
+    State("telephone-filtered", "quantri", "/telephone?outcome=busy"),
+    State("telephone-none", "quantri", "/telephone?q=khong+co"),
     State("telephone-errors", "quantri", "/telephone", do=_after(_fill(number="không"), _send("main form.form"))),
     State("telephone-people", "quantri", "/telephone/people"),
     State("telephone-unreached", "quantri", "/telephone/people?unreached=true"),
@@ -253,6 +268,7 @@ STATES = (
     State("account", "camthuy", "/account"),
     State("messages", "quantri", "/reach"),
     State("refusals", "quantri", "/refusals"),
+    State("refusals-one-code", "quantri", "/refusals?code=not_allowed"),
     State("offline", STRANGER, "/offline"),
     State(
         "compose-warned",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
@@ -17,6 +18,16 @@ from tests.e2e.harness import App, free_port
 from tests.ui.dead_letters import write_letters
 from tests.ui.states import STRANGER, State, reach
 from tests.ui.telephone_log import write_calls
+
+_REFUSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("thon1.camthuy", "/api/v1/people", {"name": "Lê Văn Ba"}),
+    ("camthuy", "/api/v1/directives/999/return", {"reason": "Gửi nhầm nơi nhận"}),
+    ("vanthu", "/api/v1/directives/1/issue", {}),
+    ("vanthu.camnghia", "/api/v1/directives/1/responses", {"text": ""}),
+    ("chutich", "/api/v1/meetings", {"title": "", "units": []}),
+    ("vanthu", "/api/v1/registers/gaps", {"number": 0}),
+    ("thon1.camthuy", "/api/v1/deliveries/1/accept", {}),
+)
 
 
 class DemoApp(App):
@@ -33,6 +44,24 @@ class DemoApp(App):
         body = {"title": "Giao ban đầu tuần", "units": units, "starts_at": tomorrow.isoformat(), "agenda": agenda}
         self.call(token, "POST", "/api/v1/meetings", body)
 
+    def put_on_duty(self) -> None:
+        """Turns of duty in Cam Thủy: today's, the rest of the week's, and one of the leaders."""
+        token = self.token("chutich.camthuy")
+        people = [account for account, _ in self.call(token, "GET", "/api/v1/posts")["people"]]
+        today = (datetime.now(UTC) + timedelta(hours=7)).date()
+        turns = (("duty_officer", 0, 0), ("duty_officer", 1, 4), ("chair", 2, 2))
+        for who, (post, first, last) in enumerate(turns):
+            days = {"first": str(today + timedelta(days=first)), "last": str(today + timedelta(days=last))}
+            body = {"post": post, "account": people[who % len(people)], **days}
+            self.call(token, "POST", "/api/v1/posts/turns", body)
+
+    def be_refused(self) -> None:
+        """Commands that the server refuses, for the administrator's page about them."""
+        for who, path, body in _REFUSED:
+            token = self.token(who)
+            with suppress(HTTPError):
+                self.call(token, "POST", path, body)
+
 
 @contextmanager
 def demo_district() -> Iterator[DemoApp]:
@@ -43,6 +72,8 @@ def demo_district() -> Iterator[DemoApp]:
         app.start()
         try:
             app.plan()
+            app.put_on_duty()
+            app.be_refused()
             store = Store(app.environment["GIAOBAN_DATABASE_URL"])
             write_calls(store)
             write_letters(store)

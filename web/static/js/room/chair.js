@@ -7,6 +7,7 @@ import { soundWanted } from "../sound.js";
 import { toast } from "../toast.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
+const MOST_NAMES = 4; // in one piece of news; all stand in the list of people
 
 /** Texts for what became of a call, by its outcome. */
 export const CALLS = {
@@ -82,7 +83,8 @@ export class Chair {
     if (!answer?.ok) return;
     toast(answer.calling ? text("calling", { n: answer.calling }) : text("callingNobody"), { iconName: "phone" });
     const names = answer.without_number.map((id) => this.state.units.get(id)?.name).filter(Boolean);
-    if (names.length) toast(text("withoutNumber", { names: names.join(", ") }), { iconName: "circle-alert" });
+    const some = { names: names.slice(0, MOST_NAMES).join(", "), n: names.length };
+    if (names.length) toast(text(names.length > MOST_NAMES ? "withoutNumberMany" : "withoutNumber", some), { iconName: "circle-alert" });
   }
 
   #called({ unit, outcome }) {
