@@ -152,12 +152,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path.parent.name not in ("ui", "e2e"))
 
 
+_PAGES_ALONE = {
+    *("test_board_tree", "test_directive", "test_front", "test_hearing", "test_offline", "test_push_offer"),
+    *("test_two_processes", "test_whole_way"),
+}
+"""In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
+_RULES_OF_PAGES = {"test_hearing_chromium", "test_playout_chromium", "test_sdp_chromium", "test_thrift_chromium"}
+"""On made figures and by a clock that is passed in."""
+
+
 def _meets(file: Path) -> bool:
     """Whether the tests of a file hold meetings, with browsers, telephones or attackers, or need networks made here."""
     kinds = {
-        "e2e": file.stem not in ("test_directive", "test_hearing", "test_offline", "test_whole_way"),
+        "e2e": file.stem not in _PAGES_ALONE,
         "bench": file.stem == "test_flood",
-        "media": file.stem == "test_abuse" or file.stem.endswith("_chromium"),
+        "media": file.stem == "test_abuse" or (file.stem.endswith("_chromium") and file.stem not in _RULES_OF_PAGES),
         "peers": True,
     }
     return kinds.get(file.parent.name, False)
