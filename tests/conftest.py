@@ -11,6 +11,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from server.accounts.identify import COOKIE, SIGN_INS
 from server.accounts.principal import Principal
 from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
+from server.http import static
 from server.http.csrf import csrf_token
 from server.http.pages import Renderer
 from server.store import Store, schema
@@ -203,6 +205,7 @@ class _FailedFiles:
 
 def pytest_configure(config: pytest.Config) -> None:
     Renderer.compiled = Compiled()
+    static.load = cache(static.load)
     if not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
         config.pluginmanager.register(_FailedFiles())
 
