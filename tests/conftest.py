@@ -11,6 +11,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from server.accounts.identify import COOKIE, SIGN_INS
 from server.accounts.principal import Principal
 from server.app import make_app
 from server.config import ROOT, Access, Database, Media, Settings, Storage
+from server.http import static
 from server.http.csrf import csrf_token
 from server.http.pages import Renderer
 from server.store import Store, schema
@@ -152,12 +154,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path.parent.name not in ("ui", "e2e"))
 
 
+_PAGES_ALONE = {
+    *("test_board_tree", "test_directive", "test_front", "test_hearing", "test_offline", "test_push_offer"),
+    *("test_two_processes", "test_whole_way"),
+}
+"""In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
+_RULES_OF_PAGES = {"test_hearing_chromium", "test_playout_chromium", "test_sdp_chromium", "test_thrift_chromium"}
+"""On made figures and by a clock that is passed in."""
+
+
 def _meets(file: Path) -> bool:
     """Whether the tests of a file hold meetings, with browsers, telephones or attackers, or need networks made here."""
     kinds = {
-        "e2e": file.stem not in ("test_directive", "test_hearing", "test_offline", "test_whole_way"),
+        "e2e": file.stem not in _PAGES_ALONE,
         "bench": file.stem == "test_flood",
-        "media": file.stem == "test_abuse" or file.stem.endswith("_chromium"),
+        "media": file.stem == "test_abuse" or (file.stem.endswith("_chromium") and file.stem not in _RULES_OF_PAGES),
         "peers": True,
     }
     return kinds.get(file.parent.name, False)
@@ -194,6 +205,7 @@ class _FailedFiles:
 
 def pytest_configure(config: pytest.Config) -> None:
     Renderer.compiled = Compiled()
+    static.load = cache(static.load)
     if not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
         config.pluginmanager.register(_FailedFiles())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -16,6 +17,12 @@ import holidays
 _SPAN = re.compile(r"(\d+)(wd|wh|h|m)")
 _MOST_DAYS = 3_660
 _YEARS = range(2020, 2061)
+
+
+@cache
+def _holidays() -> holidays.HolidayBase:
+    """All years at once: the library fills in a year when it is first asked for, which threads must not race."""
+    return holidays.country_holidays("VN", years=_YEARS, language="vi")
 
 
 class WorkingCalendar:
@@ -30,8 +37,7 @@ class WorkingCalendar:
         self.zone = zone
         self.hours = tuple(hours)
         self.overrides = dict(overrides or {})
-        # All years at once: the library fills in a year when it is first asked for, which threads must not race.
-        self._holidays = holidays.country_holidays("VN", years=_YEARS, language="vi")
+        self._holidays = _holidays()
 
     def is_working_day(self, day: date) -> bool:
         """Whether offices work on a day."""

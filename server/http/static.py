@@ -36,7 +36,8 @@ class StaticFile(msgspec.Struct, frozen=True):
     mark: str
 
 
-def _load(path: Path) -> StaticFile:
+def load(path: Path) -> StaticFile:
+    """A file as it is served."""
     body = path.read_bytes()
     zipped = gzip.compress(body, 9, mtime=0) if path.suffix in _COMPRESSED else None
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -50,10 +51,10 @@ class StaticFiles:
         self.files: dict[str, StaticFile] = {}
         for path in sorted(STATIC.rglob("*")):
             if path.is_file():
-                self.files[f"/static/{path.relative_to(STATIC).as_posix()}"] = _load(path)
+                self.files[f"/static/{path.relative_to(STATIC).as_posix()}"] = load(path)
         if VENDOR_LIST.exists():
             for name, source in tomllib.loads(VENDOR_LIST.read_text("utf-8"))["files"].items():
-                self.files[f"/vendor/{name}"] = _load(NODE_MODULES / source)
+                self.files[f"/vendor/{name}"] = load(NODE_MODULES / source)
 
     def url(self, path: str) -> str:
         """`css/base.css` or `/vendor/x.js` → its URL with the hash of its content."""

@@ -76,7 +76,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
     store.close()
 
 
-async def until(condition: Any, seconds: float = 5) -> None:
+async def until(condition: Any, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from server.accounts import demo
 from server.config import ROOT
@@ -54,6 +54,7 @@ FLAGS = [
 ]
 SERVED_FILE = re.compile(r"^.* GET /(?:static|vendor)/\S+ (?:200|304) .*\n", re.MULTILINE)
 T = TypeVar("T")
+expect.set_options(timeout=15_000)  # Playwright's own 5 s are short where two processes share the machine
 
 
 def free_port() -> int:

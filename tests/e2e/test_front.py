@@ -105,7 +105,7 @@ class Deployment:
         mark = f"nowhere-{secrets.token_hex(6)}"
         answer = request.get(f"{self.url}{path}{mark}")
         assert answer.status == 404, answer.status
-        return until(lambda: next((name for name, app in self.apps.items() if mark in app.log()), None), 5, mark)
+        return until(lambda: next((name for name, app in self.apps.items() if mark in app.log()), None), 15, mark)
 
     def issue(self, app: App, subject: str) -> int:
         unit = self.store.read_now(lambda tx: tx.one(sa.text("SELECT id FROM unit WHERE code = '19606'")))  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ async def show(node: NodeProcess, name: str, *sources: str) -> None:
     await node.control.do(p.ShowSlots(room="r", participant=name, wants=wants))
 
 
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 30) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.02)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.sync_api import Page
 
 from server.config import ROOT
 from server.media.allocation.ladder import VOICE_LOSS
-from tests.e2e.harness import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.timeout(120)
 SCRIPT: Path = ROOT / "web/static/js/room/hearing.js"
@@ -29,38 +28,38 @@ _A_MEETING = """async ({ Hearing }) => {
   session.connection = { pc: { connectionState: 'connected' }, figures: async () => ({ inbound: [{ ...voice }] }) };
   const heard = [];
   session.addEventListener('link', ({ detail }) => heard.push([detail.quality, detail.rung, detail.paused.length]));
+  let look, every;
+  window.setInterval = (...given) => { [look, every] = given; };
   new Hearing(session);
   const detail = { quality: 'poor', rung: 'sound', paused: [1], still: [] };
   session.dispatchEvent(new CustomEvent('link', { detail }));
   const run = async (lost, came) => {
-    const timer = setInterval(() => { voice.packetsLost += lost; voice.packetsReceived += came; }, 100);
-    await new Promise((done) => setTimeout(done, 6000));
-    clearInterval(timer);
+    for (let second = 0; second < 6; second += 1) {
+      voice.packetsLost += lost;
+      voice.packetsReceived += came;
+      await look();
+    }
   };
-  await run(0, 5);
-  await run(4, 1);
-  await run(0, 5);
-  return heard;
+  await run(0, 50);
+  await run(40, 10);
+  await run(0, 50);
+  return { every, heard };
 }"""
 
 
-async def in_a_page(work: str) -> Any:
+def found(page: Page, work: str) -> Any:
     """What a function makes of the module."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page()
-        found = await page.evaluate(_LOADED, [SCRIPT.read_text(), work])
-        await browser.close()
-        return found
+    return page.evaluate(_LOADED, [SCRIPT.read_text(), work])
 
 
-async def test_what_is_too_much() -> None:
-    assert await in_a_page(_MISSES) == [[False, False, False], [False, True, True], [False, False, False]]
+def test_what_is_too_much(page: Page) -> None:
+    assert found(page, _MISSES) == [[False, False, False], [False, True, True], [False, False, False]]
 
 
 def test_the_bound_is_the_server_s() -> None:
     assert f"const LOST = {VOICE_LOSS};" in SCRIPT.read_text()
 
 
-async def test_the_last_rung_is_told_while_voices_are_lost_and_then_the_server_s_again() -> None:
-    assert await in_a_page(_A_MEETING) == [["poor", "sound", 1], ["poor", "telephone", 1], ["poor", "sound", 1]]
+def test_the_last_rung_is_told_while_voices_are_lost_and_then_the_server_s_again(page: Page) -> None:
+    told = [["poor", "sound", 1], ["poor", "telephone", 1], ["poor", "sound", 1]]
+    assert found(page, _A_MEETING) == {"every": 1000, "heard": told}

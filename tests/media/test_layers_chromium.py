@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.media.browsing import Meeting, Member, meeting_of_pages, until
 
@@ -21,9 +22,14 @@ FRAMES = """async () => Object.fromEntries([...(await connection.camera.getStats
   .filter((one) => one.type === 'outbound-rtp').map((one) => [one.rid, one.framesEncoded ?? 0]))"""
 
 
-@pytest.fixture
-async def meeting(tmp_path: Path) -> AsyncIterator[Meeting]:
-    async with meeting_of_pages(tmp_path) as meeting:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def meeting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Meeting]:
+    """One for all tests; each joins by a name of its own, and its page leaves."""
+    folder: Path = tmp_path_factory.mktemp("layers")
+    async with meeting_of_pages(folder) as meeting:
         yield meeting
 
 
@@ -39,7 +45,7 @@ async def goes_on(member: Member) -> set[str]:
     ("size", "rids"), [((320, 180), ["f"]), ((640, 360), ["f", "h"]), ((960, 540), ["f", "h", "q"])]
 )
 async def test_a_camera_s_size_decides(meeting: Meeting, size: tuple[int, int], rids: list[str]) -> None:
-    speaker = await meeting.join("speaker", picture=True, size=size)
+    speaker = await meeting.join(f"of {size[0]}", picture=True, size=size)
     assert await speaker.page.evaluate(ACTIVE) == rids
 
     async def all_go_on() -> bool:
@@ -52,6 +58,7 @@ async def test_a_camera_s_size_decides(meeting: Meeting, size: tuple[int, int], 
     assert await speaker.page.evaluate(ACTIVE) == []
     await speaker.page.evaluate("connection.sendLayers('camera', ['f', 'h', 'q'])")
     assert await speaker.page.evaluate(ACTIVE) == rids
+    await speaker.page.close()
 
 
 async def test_what_is_worth_sending(meeting: Meeting) -> None:

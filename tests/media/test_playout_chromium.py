@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.sync_api import Page
 
 from server.config import ROOT
-from tests.e2e.harness import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.timeout(120)
 SCRIPT = ROOT / "web/static/js/room/playout.js"
@@ -44,17 +44,18 @@ _PLAYED = """async ({code, needs, tells}) => {
 }"""
 
 
-async def evaluate(script: str, **given: Any) -> Any:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page()
-        found = await page.evaluate(script, {"code": SCRIPT.read_text(), **given})
-        await browser.close()
-        return found
+Rule = Callable[..., Any]
 
 
-async def rule(name: str, *args: Any) -> Any:
-    return await evaluate(_RULE, name=name, args=args)
+@pytest.fixture
+def rule(page: Page) -> Rule:
+    """`rule("need", ...)`: what a function of the module makes of these arguments."""
+    return lambda name, *args: page.evaluate(_RULE, {"code": SCRIPT.read_text(), "name": name, "args": args})
+
+
+def played(page: Page, needs: list[tuple[int, int]], *, tells: bool) -> Any:
+    """The targets of pictures and voices, look by look."""
+    return page.evaluate(_PLAYED, {"code": SCRIPT.read_text(), "needs": needs, "tells": tells})
 
 
 def figures(kind: str, played: int, **more: float) -> dict[str, Any]:
@@ -63,43 +64,43 @@ def figures(kind: str, played: int, **more: float) -> dict[str, Any]:
     return {"id": kind, "type": "inbound-rtp", "kind": kind, "jitterBufferEmittedCount": played, **grown}
 
 
-async def test_a_stream_needs_what_it_waits_or_would_wait_if_it_were_free() -> None:
+def test_a_stream_needs_what_it_waits_or_would_wait_if_it_were_free(rule: Rule) -> None:
     before, now = ({**figures("video", n, jitterBufferDelay=0.3, jitterBufferMinimumDelay=0.05)} for n in (20, 60))
-    assert await rule("need", now, before, False) == pytest.approx(300)
-    assert await rule("need", now, before, True) == pytest.approx(50)
-    assert await rule("need", figures("video", 25, jitterBufferDelay=0.3), before, False) is None
-    assert await rule("need", figures("video", 60, jitterBufferDelay=0.3), figures("video", 20), True) == 0
+    assert rule("need", now, before, False) == pytest.approx(300)
+    assert rule("need", now, before, True) == pytest.approx(50)
+    assert rule("need", figures("video", 25, jitterBufferDelay=0.3), before, False) is None
+    assert rule("need", figures("video", 60, jitterBufferDelay=0.3), figures("video", 20), True) == 0
 
 
-async def test_a_voice_waits_from_its_usual_packet_not_from_the_fastest() -> None:
+def test_a_voice_waits_from_its_usual_packet_not_from_the_fastest(rule: Rule) -> None:
     before, now = (figures("audio", n, jitterBufferDelay=0.1, jitter=0.02) for n in (48_000, 96_000))
-    assert await rule("need", now, before, False) == pytest.approx(130)
+    assert rule("need", now, before, False) == pytest.approx(130)
 
 
-async def test_what_comes_in_another_order_is_not_missing() -> None:
+def test_what_comes_in_another_order_is_not_missing(rule: Rule) -> None:
     before = {"packetsLost": 10, "packetsReceived": 100, "nackCount": 0}
-    assert await rule("missing", {"packetsLost": 20, "packetsReceived": 190, "nackCount": 10}, before) == 0.1
-    assert await rule("missing", {"packetsLost": 4, "packetsReceived": 190, "nackCount": 60}, before) == 0
+    assert rule("missing", {"packetsLost": 20, "packetsReceived": 190, "nackCount": 10}, before) == 0.1
+    assert rule("missing", {"packetsLost": 4, "packetsReceived": 190, "nackCount": 60}, before) == 0
 
 
-async def test_the_sooner_waits_for_the_later() -> None:
-    assert await rule("targets", [20], [120], []) == {"picture": 110, "voice": 0}
-    assert await rule("targets", [120], [20], []) == {"picture": 0, "voice": 110}
-    assert await rule("targets", [20], [40], [150]) == {"picture": 150, "voice": 140}
-    assert await rule("targets", [], [120], []) == {"picture": 0, "voice": 0}
-    assert await rule("targets", [100], [105], []) == {"picture": 0, "voice": 0}
+def test_the_sooner_waits_for_the_later(rule: Rule) -> None:
+    assert rule("targets", [20], [120], []) == {"picture": 110, "voice": 0}
+    assert rule("targets", [120], [20], []) == {"picture": 0, "voice": 110}
+    assert rule("targets", [20], [40], [150]) == {"picture": 150, "voice": 140}
+    assert rule("targets", [], [120], []) == {"picture": 0, "voice": 0}
+    assert rule("targets", [100], [105], []) == {"picture": 0, "voice": 0}
 
 
-async def test_a_wait_is_kept_for_a_while_so_that_nothing_swings() -> None:
+def test_a_wait_is_kept_for_a_while_so_that_nothing_swings(page: Page) -> None:
     """A voice that needs 200 ms for one second: pictures follow at once, and once back."""
     needs = [(85, 20)] * 3 + [(85, 200)] + [(85, 20)] * 12  # the voice's jitter of 40 ms is 60 more
-    found = await evaluate(_PLAYED, needs=needs, tells=True)
+    found = played(page, needs, tells=True)
     assert found == [[None, None]] * 3 + [[250, None]] * 8 + [[None, None]] * 5
 
 
 @pytest.mark.parametrize("tells", [True, False])
-async def test_no_wait_grows_from_itself(tells: bool) -> None:
+def test_no_wait_grows_from_itself(page: Page, tells: bool) -> None:
     """Whether or not the browser says what it would need unbound (Firefox does not)."""
     for needs, right in (((120, 20), [None, 110]), ((20, 120), [170, None])):
-        found = await evaluate(_PLAYED, needs=[needs] * 40, tells=tells)
+        found = played(page, [needs] * 40, tells=tells)
         assert found[1] == found[-1] == right

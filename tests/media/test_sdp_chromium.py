@@ -1,16 +1,13 @@
 """The answer in the real Chromium: it takes our answer to its own offer and ends up as the design wants it."""
 
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.sync_api import Page
 
 from server.media.joining.sdp import Offer, parse_offer
 from server.media.joining.sdp_answer import SlotStream, build_answer
-from tests import witness
-from tests.e2e.harness import CHROMIUM, FLAGS
 
 OFFER = """async ({sending, audio, video, data}) => {
   const pc = window.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
@@ -43,17 +40,11 @@ ACCEPT = """async (sdp) => {
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        witness.watch(browser)
-        page = await browser.new_page()
-        await page.route(
-            "https://giaoban.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html")
-        )
-        await page.goto("https://giaoban.test/")
-        yield page
-        await browser.close()
+def page(page: Page) -> Page:
+    """A page of an origin that may ask for devices."""
+    page.route("https://giaoban.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
+    page.goto("https://giaoban.test/")
+    return page
 
 
 def streams(offer: Offer) -> dict[str, SlotStream]:
@@ -74,14 +65,14 @@ def answer(offer: Offer, slots: dict[str, SlotStream]) -> str:
     )
 
 
-async def exchange(page: Page, **wish: int) -> tuple[Offer, dict[str, SlotStream], dict[str, Any]]:
-    offer = parse_offer(await page.evaluate(OFFER, {"sending": 0, "audio": 0, "video": 0, "data": 0, **wish}))
+def exchange(page: Page, **wish: int) -> tuple[Offer, dict[str, SlotStream], dict[str, Any]]:
+    offer = parse_offer(page.evaluate(OFFER, {"sending": 0, "audio": 0, "video": 0, "data": 0, **wish}))
     slots = streams(offer)
-    return offer, slots, await page.evaluate(ACCEPT, answer(offer, slots))
+    return offer, slots, page.evaluate(ACCEPT, answer(offer, slots))
 
 
-async def test_the_whole_meeting_in_one_offer_and_one_answer(page: Page) -> None:
-    offer, slots, result = await exchange(page, sending=1, audio=3, video=12)
+def test_the_whole_meeting_in_one_offer_and_one_answer(page: Page) -> None:
+    offer, slots, result = exchange(page, sending=1, audio=3, video=12)
     assert len(offer.sections) == 18
     assert result["state"] == "stable"
     assert result["directions"] == ["sendonly"] * 3 + ["recvonly"] * 15
@@ -91,19 +82,19 @@ async def test_the_whole_meeting_in_one_offer_and_one_answer(page: Page) -> None
         assert set(section.extensions) <= set(result["sent"][offer.sections.index(section)])
 
 
-async def test_a_viewer_that_sends_nothing(page: Page) -> None:
-    offer, slots, result = await exchange(page, audio=3, video=12)
+def test_a_viewer_that_sends_nothing(page: Page) -> None:
+    offer, slots, result = exchange(page, audio=3, video=12)
     assert offer.sending == ()
     assert result["directions"] == ["recvonly"] * 15
     assert result["ssrcs"] == [str(slots[s.mid].ssrc) for s in offer.sections]
 
 
-async def test_what_the_node_does_not_take_is_refused_and_the_rest_goes_on(page: Page) -> None:
-    offer = parse_offer(await page.evaluate(OFFER, {"sending": 1, "audio": 1, "video": 3, "data": 1}))
+def test_what_the_node_does_not_take_is_refused_and_the_rest_goes_on(page: Page) -> None:
+    offer = parse_offer(page.evaluate(OFFER, {"sending": 1, "audio": 1, "video": 3, "data": 1}))
     slots = streams(offer)
     left_out = offer.video_slots[1].mid
     del slots[left_out]
-    result = await page.evaluate(ACCEPT, answer(offer, slots))
+    result = page.evaluate(ACCEPT, answer(offer, slots))
     assert result["state"] == "stable"
     kept = [section.mid for section in offer.sections if section.kind != "application" and section.mid != left_out]
     assert result["mids"] == kept  # Chromium forgets a transceiver that was refused

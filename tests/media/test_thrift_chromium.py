@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.sync_api import Page
 
 from server.config import ROOT
 from server.media.voices import USUAL, fitting
-from tests.e2e.harness import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.timeout(120)
 SCRIPT = ROOT / "web/static/js/room/uplink.js"
@@ -28,70 +27,73 @@ Look = tuple[float, float | None, float, bool]
 Found = list[tuple[float, int, int, bool]]
 
 
-async def thrift(*looks: Look) -> Found:
+Thrift = Callable[..., Found]
+
+
+@pytest.fixture
+def thrift(page: Page) -> Thrift:
     """What a page makes of looks at (seconds, bit/s that the way carries, share lost, whether a screen is shared)."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page()
-        found: Any = await page.evaluate(_RUN, {"code": SCRIPT.read_text(), "looks": looks})
-        await browser.close()
-        return [tuple(one) for one in found]
+
+    def found(*looks: Look) -> Found:
+        return [tuple(one) for one in page.evaluate(_RUN, {"code": SCRIPT.read_text(), "looks": looks})]
+
+    return found
 
 
 def every_half(begin: float, end: float, carries: float | None, lost: float = 0.0, screen: bool = False) -> list[Look]:
     return [(begin + n / 2, carries, lost, screen) for n in range(round(2 * (end - begin)))]
 
 
-async def test_forms_are_those_of_the_server() -> None:
+def test_forms_are_those_of_the_server(thrift: Thrift) -> None:
     rates = (40_000, 64_000, 100_000, 199_000, 201_000, 4_000_000)
     for rate in rates:
-        ((_, kbps, frame_ms, _),) = await thrift((0, rate, 0, False))
+        ((_, kbps, frame_ms, _),) = thrift((0, rate, 0, False))
         assert (kbps, frame_ms) == fitting(rate)
 
 
-async def test_a_thin_way_costs_the_camera_within_a_second_and_makes_longer_packets() -> None:
-    found = await thrift(*every_half(0, 3, 2e6), *every_half(3, 6, 100_000))
+def test_a_thin_way_costs_the_camera_within_a_second_and_makes_longer_packets(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 3, 2e6), *every_half(3, 6, 100_000))
     assert next(at for at, _, _, rests in found if rests) <= 4.0
     assert [(kbps, ms) for _, kbps, ms, _ in found][-1] == fitting(100_000)
     assert not any(rests for at, _, _, rests in found if at < 3)
 
 
-async def test_a_way_that_carries_a_camera_keeps_it_whatever_is_lost() -> None:
-    assert not any(rests for *_, rests in await thrift(*every_half(0, 60, 200_000, 0.2)))
+def test_a_way_that_carries_a_camera_keeps_it_whatever_is_lost(thrift: Thrift) -> None:
+    assert not any(rests for *_, rests in thrift(*every_half(0, 60, 200_000, 0.2)))
 
 
-async def test_a_screen_goes_before_the_camera() -> None:
-    found = await thrift(*every_half(0, 5, 300_000), *every_half(5, 60, 300_000, screen=True))
+def test_a_screen_goes_before_the_camera(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 5, 300_000), *every_half(5, 60, 300_000, screen=True))
     assert [rests for at, *_, rests in found if at < 5] == [False] * 10
     assert all(rests for at, *_, rests in found if at > 6), "no trial where the screen needs all"
 
 
-async def test_a_screen_that_begins_has_a_thin_way_at_once() -> None:
-    found = await thrift(*every_half(0, 5, 300_000), *every_half(5, 8, 300_000, screen=True))
+def test_a_screen_that_begins_has_a_thin_way_at_once(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 5, 300_000), *every_half(5, 8, 300_000, screen=True))
     assert next(at for at, *_, rests in found if rests) == 5
-    ample = await thrift(*every_half(0, 5, 2e6), *every_half(5, 8, 2e6, screen=True))
+    ample = thrift(*every_half(0, 5, 2e6), *every_half(5, 8, 2e6, screen=True))
     assert not any(rests for *_, rests in ample)
 
 
-async def test_a_camera_that_rests_is_tried_again_every_fifteen_seconds() -> None:
-    found = await thrift(*every_half(0, 120, 70_000))
+def test_a_camera_that_rests_is_tried_again_every_fifteen_seconds(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 120, 70_000))
     changes = [(b[0], b[3]) for a, b in pairwise(found) if a[3] != b[3]]
     assert all(later - sooner >= 5 for (sooner, _), (later, _) in pairwise(changes))
     trials = [at for at, rests in changes if not rests]
     assert trials[0] <= 15 and all(b - a <= 16 for a, b in pairwise(trials)) and len(trials) >= 7
 
 
-async def test_a_deep_fall_costs_the_camera_at_the_first_look() -> None:
-    found = await thrift(*every_half(0, 3, 2e6), (3, 80_000, 0, False))
+def test_a_deep_fall_costs_the_camera_at_the_first_look(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 3, 2e6), (3, 80_000, 0, False))
     assert found[-1][3] and not found[-2][3]
 
 
-async def test_a_way_that_is_good_again_brings_all_back() -> None:
-    found = await thrift(*every_half(0, 5, 60_000), *every_half(5, 60, 3e6))
+def test_a_way_that_is_good_again_brings_all_back(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 5, 60_000), *every_half(5, 60, 3e6))
     assert found[-1][1:] == (*USUAL, False)
 
 
-async def test_where_the_browser_does_not_tell_a_voice_that_is_lost_costs_the_camera() -> None:
-    found = await thrift(*every_half(0, 5, None, 0.1), *every_half(5, 7, None, 0.5))
+def test_where_the_browser_does_not_tell_a_voice_that_is_lost_costs_the_camera(thrift: Thrift) -> None:
+    found = thrift(*every_half(0, 5, None, 0.1), *every_half(5, 7, None, 0.5))
     assert [rests for at, *_, rests in found if at < 5] == [False] * 10
     assert found[-1][3]

@@ -134,7 +134,7 @@ async def test_a_link_that_does_not_restart_ends_with_its_node(media_settings: S
     await link.start()
     await link.wait_ready()
     os.kill(links.welcomes[0].pid, signal.SIGKILL)
-    await until(lambda: gone and not link.place.socket.exists(), 5)
+    await until(lambda: gone and not link.place.socket.exists(), 15)
     assert not link.ready
     assert len(gone) == 1
 
@@ -142,7 +142,7 @@ async def test_a_link_that_does_not_restart_ends_with_its_node(media_settings: S
 async def test_closing_for_good_ends_the_node(links: Links) -> None:
     link = await links.open()
     await link.close(keep=False)
-    await until(lambda: not alive(links.welcomes[0].pid), 5)
+    await until(lambda: not alive(links.welcomes[0].pid), 15)
     with pytest.raises(UnavailableError):
         await link.ask(OpenRoom(room="m1"), Done)
 
@@ -196,6 +196,6 @@ async def test_a_node_of_another_version_is_told_to_end(media_settings: Settings
     server = await asyncio.start_unix_server(serve, media_settings.media.socket)
     link = MediaLink(media_settings)
     await link.start()
-    await until(lambda: heard[:2] == ["Hello", "Shutdown"], 5)
+    await until(lambda: heard[:2] == ["Hello", "Shutdown"], 15)
     await link.wait_ready()
     await link.close(keep=False)

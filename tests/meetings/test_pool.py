@@ -188,7 +188,7 @@ async def test_without_media_nobody_waits(settings: Settings) -> None:
     pool = MediaPool(settings)
     await pool.start()
     assert (pool.ready, pool.nodes()) == (False, [])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         with pytest.raises(UnavailableError):
             await pool.wait_for("m1", 60)
     await pool.close(keep=False)

@@ -44,7 +44,7 @@ class Answering:
         self.endings.append(ending)
         self.changed.set()
 
-    async def until(self, true: Callable[[], bool], seconds: float = 5) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something is true, or fail."""
         async with asyncio.timeout(seconds):
             while not true():
