@@ -85,8 +85,8 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.ASSIGN_DELIVERY: frozenset({Role.LEADER}),
     Permission.JOIN_MEETING: _WORKERS,
     Permission.PLAN_MEETING: frozenset({Role.LEADER, Role.CLERK}),
-    Permission.CHAIR_MEETING: frozenset({Role.LEADER, Role.CLERK}),
-    Permission.WATCH_LINKS: frozenset({Role.LEADER, Role.CLERK, Role.ADMINISTRATOR}),
+    Permission.CHAIR_MEETING: _OFFICIALS,  # a cadre as the secretary of a meeting
+    Permission.WATCH_LINKS: _OFFICIALS | {Role.ADMINISTRATOR},
     Permission.READ_METRICS: frozenset({Role.ADMINISTRATOR}),
     Permission.MANAGE_TELEPHONE: frozenset({Role.ADMINISTRATOR}),
     Permission.READ_RECORDS: _OFFICIALS,

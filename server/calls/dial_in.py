@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from server.accounts import service as accounts
-from server.calls import guessing, pins
+from server.calls import guessing, numbers, pins
 from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.prompts import MUSIC
@@ -69,7 +71,7 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
 async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -> Found | None:
     """Whom the digits mean; with an outcome set, the person is known but has no meeting, and was told."""
     if code is not None:
-        return await exchange.store.read(telephone.unit_by_code, code, digits)
+        return await exchange.store.read(_unit_of, code, digits, line.asserted)
     if entered(digits, CODE_DIGITS) is not Entered.PERSON:
         return None
     account = await exchange.store.read(pins.owner, exchange.key, digits)
@@ -89,6 +91,12 @@ async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -
 
 def _meeting_of(tx: Transaction, account_id: int) -> Found | None:
     return telephone.meeting_of(tx, accounts.principals(tx, account_id))
+
+
+def _unit_of(tx: Transaction, meeting: int, digits: str, asserted: str) -> Found | None:
+    """A unit, with the name of who of its people calls where the trunk vouches for their number. It gives no rights."""
+    found = telephone.unit_by_code(tx, meeting, digits)
+    return found and replace(found, name=numbers.name_at(tx, found.unit, asserted))
 
 
 async def wait_for_chair(exchange: Exchange, line: Line, found: Found) -> bool:

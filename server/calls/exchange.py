@@ -132,6 +132,7 @@ class Exchange:
             call.refuse(503, now)
             return
         line = self.new_line(call.number)
+        line.asserted = call.asserted
         line.call, call.mark = call, line
         self.spawn(self._incoming(line, call))
 

@@ -32,6 +32,7 @@ class HungUpError(Exception):
 class Line:
     """A call with its port at a media node. `name` is the nodes' name of it, `row` its place in the log.
 
+    `number` is empty where it is hidden; `asserted` is what the trunk vouches for even so: not to be shown or kept.
     `account` and `unit` are the caller's, as far as they are known. `view` is the newest of the seat that it sits in;
     `lost` is set when its node is gone, `news` with each change of the meeting that it waits for or takes part in,
     `cut` when what is being said or waited for has lost its sense.
@@ -40,6 +41,7 @@ class Line:
     def __init__(self, phones: Phones, number: str, clock: Callable[[], float]) -> None:
         self.name = secrets.token_hex(8)
         self.number = number
+        self.asserted = ""
         self.phones = phones
         self.call: Call | None = None
         self.side: Side | None = None

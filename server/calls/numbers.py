@@ -57,6 +57,19 @@ def of(tx: Transaction, account_ids: Iterable[int]) -> dict[int, str]:
     return {row.account_id: row.number for row in rows}
 
 
+def name_at(tx: Transaction, unit_id: int, number: str) -> str:
+    """The name of who of a unit's people has this number; "" for nobody, or several."""
+    people = {one.account_id: one.name for one in accounts.members(tx, [unit_id])}
+    noted = of(tx, people)
+    names = [people[account] for account, known in noted.items() if number and _national(known) == _national(number)]
+    return names[0] if len(names) == 1 else ""
+
+
+def _national(number: str) -> str:
+    """The same for +84 901… and 0901…."""
+    return "0" + number[3:] if number.startswith("+84") else number
+
+
 def reach(tx: Transaction, unit_ids: Iterable[int], order: Sequence[Role] = _ORDER) -> dict[int, Reach]:
     """For each of the units its first person with a number, by role: its head, then its officials. Others are left out.
 

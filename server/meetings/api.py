@@ -14,7 +14,7 @@ from server.http.reading import path_id
 from server.meetings.board import BOARD
 from server.meetings.conductor import CONDUCTOR, JoinAnswer
 from server.meetings.quality import Line
-from server.meetings.service import attend, floor, plan
+from server.meetings.service import attend, floor, plan, secretary
 from server.meetings.service.attend import Switches
 from server.meetings.service.plan import Detail, Lists, Plan
 from server.meetings.service.view import Snapshot
@@ -46,6 +46,12 @@ class Muting(msgspec.Struct, frozen=True, kw_only=True):
     """One participant, or without it all but the chair."""
 
     participant: int | None = None
+
+
+class Appointment(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of the secretary from now on; None is nobody."""
+
+    account: int | None
 
 
 async def get_meetings(request: web.Request) -> web.Response:
@@ -125,6 +131,13 @@ async def post_mute(request: web.Request) -> web.Response:
     return json_reply({"ok": True})
 
 
+async def put_secretary(request: web.Request) -> web.Response:
+    """Appoint the secretary: by the chair, or who called the meeting."""
+    body = await read_body(request, Appointment)
+    await request.app[STORE].write(secretary.appoint, principal(request), path_id(request), body.account)
+    return json_reply({"ok": True})
+
+
 async def post_recording(request: web.Request) -> web.Response:
     """Record from now on."""
     await request.app[CONDUCTOR].record(principal(request), path_id(request))
@@ -151,6 +164,9 @@ ROUTES = [
     Route("POST", _ONE + "/join", post_join, Permission.JOIN_MEETING, "Join", body=JoinBody, answer=JoinAnswer),
     Route("POST", _ONE + "/leave", post_leave, Permission.JOIN_MEETING, "Leave"),
     Route("POST", _ONE + "/mute", post_mute, Permission.CHAIR_MEETING, "Mute", body=Muting),
+    Route(
+        "PUT", _ONE + "/secretary", put_secretary, Permission.CHAIR_MEETING, "Appoint the secretary", body=Appointment
+    ),
     Route("POST", _ONE + "/recording", post_recording, Permission.CHAIR_MEETING, "Start the recording"),
     Route("DELETE", _ONE + "/recording", delete_recording, Permission.CHAIR_MEETING, "Stop the recording"),
 ]

@@ -17,7 +17,7 @@ from server.meetings.board import Board
 from server.meetings.conductor import Conductor, SlotWish
 from server.meetings.health import Report
 from server.meetings.rules import FloorMode
-from server.meetings.service import attend, floor, plan, rows
+from server.meetings.service import attend, floor, plan, rows, secretary
 from server.meetings.service.attend import Switches, Words
 from server.meetings.turn import ice_servers
 from server.store import Transaction
@@ -199,6 +199,10 @@ class RoomMessages:
         if data.participant is not None:
             await self.store.write(floor.readmit, caller.who, data.meeting, data.participant)
 
+    async def appoint(self, caller: Caller, data: Whom) -> None:
+        """Make somebody in the room the secretary, or nobody."""
+        await self.store.write(secretary.appoint_seated, caller.who, data.meeting, data.participant)
+
     async def answer_help(self, caller: Caller, data: Whom) -> None:
         """Somebody sees to who has asked for help by telephone."""
         if data.participant is not None:
@@ -254,6 +258,7 @@ class RoomMessages:
             Message("meeting.remove", self.remove, chair, Whom, "Take somebody out"),
             Message("meeting.rename", self.rename, chair, NameData, "Say who sits at a unit's telephone or in a hall"),
             Message("meeting.readmit", self.readmit, chair, Whom, "Let somebody in again"),
+            Message("meeting.appoint", self.appoint, chair, Whom, "Make one in the room the secretary, or nobody"),
             Message("meeting.answer_help", self.answer_help, chair, Whom, "See to who has asked for help by telephone"),
             Message("meeting.agenda_next", self.agenda_next, chair, About, "End the agenda item, begin the next"),
             Message("meeting.record_start", self.record_start, chair, About, "Record from now on"),
@@ -282,5 +287,6 @@ ANNOUNCEMENTS = [
     Announcement("meeting.own_call", "How the call goes that this page has asked for (`outcome`), as meeting.calling"),
     Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
+    Announcement("meeting.secretary", "This person is the secretary from now on (`appointed`), or no longer"),
     Announcement("meeting.removed", "The chair has taken this person out"),
 ]

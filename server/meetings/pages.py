@@ -20,7 +20,7 @@ from server.http.keys import SETTINGS
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.meetings.rules import FloorMode, State
-from server.meetings.service import attend, plan, telephone
+from server.meetings.service import attend, plan, secretary, telephone
 from server.meetings.service.plan import AgendaLine, Listed, Plan
 from server.records import service as records
 from server.units.picker import chosen, picker
@@ -39,7 +39,14 @@ class MeetingForm(msgspec.Struct, frozen=True, kw_only=True):
     units_groups: list[str] = []
     agenda: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
     floor_mode: FloorMode = FloorMode.OPEN
+    secretary: int | None = None
     begin: str = "later"
+
+
+class SecretaryForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of the secretary; empty is nobody."""
+
+    secretary: int | None = None
 
 
 class CallsBackForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +98,18 @@ async def _form(
         "wrong": dict(errors),
         "picker": await picker(request),
         "selected": selected or [],
+        "candidates": await _invitable(request),
         "quick": quick if local.hour < 14 else quick[1:],
     }
     return await render(request, "meetings/new.html", context, status=422 if errors else 200)
+
+
+async def _invitable(request: web.Request) -> list[tuple[int, str]]:
+    return _named(await request.app[STORE].read(secretary.of_all_units, principal(request)))
+
+
+def _named(candidates: list[secretary.Candidate]) -> list[tuple[int, str]]:
+    return [(one.account, f"{one.unit_name} · {one.name}") for one in candidates]
 
 
 async def post_new(request: web.Request) -> web.Response:
@@ -109,6 +125,7 @@ async def post_new(request: web.Request) -> web.Response:
             starts_at=starts_at,
             agenda=parse_agenda(form.agenda),
             floor_mode=form.floor_mode,
+            secretary=form.secretary,
         )
         meeting_id = await store.write(plan.create, principal(request), wanted)
     except UserError as error:
@@ -130,7 +147,12 @@ async def get_meeting(request: web.Request) -> web.Response:
     store, meeting_id = request.app[STORE], path_id(request)
     detail = await store.read(plan.detail, principal(request), meeting_id)
     record = await store.read(records.of_meeting, meeting_id)
-    context = {"meeting": detail, "record": record, "telephone": request.app[SETTINGS].telephone}
+    context = {
+        "meeting": detail,
+        "candidates": _named(detail.candidates),
+        "record": record,
+        "telephone": request.app[SETTINGS].telephone,
+    }
     return await render(request, "meetings/meeting.html", context)
 
 
@@ -146,6 +168,13 @@ async def post_calls_back(request: web.Request) -> web.Response:
     await request.app[STORE].write(
         telephone.allow_calling_back, principal(request), path_id(request), form.allowed == "1"
     )
+    return see_other(f"/meetings/{path_id(request)}")
+
+
+async def post_secretary(request: web.Request) -> web.Response:
+    """Appoint the secretary."""
+    form = await read_body(request, SecretaryForm)
+    await request.app[STORE].write(secretary.appoint, principal(request), path_id(request), form.secretary)
     return see_other(f"/meetings/{path_id(request)}")
 
 
@@ -282,6 +311,7 @@ ROUTES = [
     Route("GET", _ONE, get_meeting, Permission.JOIN_MEETING),
     Route("POST", _ONE + "/start", post_start, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/cancel", post_cancel, Permission.CHAIR_MEETING),
+    Route("POST", _ONE + "/secretary", post_secretary, Permission.CHAIR_MEETING, body=SecretaryForm),
     Route("POST", _ONE + "/dial-in", post_dial_in, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/calls-back", post_calls_back, Permission.CHAIR_MEETING, body=CallsBackForm),
     Route("GET", _ONE + "/check", get_check, Permission.JOIN_MEETING),

@@ -22,6 +22,7 @@ from server.telephony.sip.call import Call, Ending
 from server.telephony.sip.endpoint import Endpoint, Listening
 from server.telephony.sip.headers import Address
 from server.telephony.sip.incoming import IncomingCall
+from server.telephony.sip.message import Request, Response
 from server.telephony.sip.outgoing import OutgoingCall
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.uri import read_uri, sip_uri
@@ -116,6 +117,15 @@ class Handsets:
         self.keys: list[str] = []
         self.answers: Callable[[IncomingCall, float], None] = lambda call, now: call.answer(SDP, now)
         self.endpoint = Endpoint(Listening(host=HOST, udp_port=0, tcp_port=0, trunks=[HOST]), self)
+        self.headers: dict[str, str] = {}  # that the trunk adds to what they ask
+        introduce = self.endpoint.agent.introduce
+
+        def trunk(message: Request | Response, peer: Peer) -> None:
+            introduce(message, peer)
+            for header in self.headers.items() if isinstance(message, Request) else ():
+                message.add(*header)
+
+        self.endpoint.agent.introduce = trunk  # type: ignore[method-assign]
 
     def call(self, port: int, number: str = "0901234567", description: bytes = SDP) -> OutgoingCall:
         local, target = Address(sip_uri(number, HOST)), read_uri(f"sip:02333873100@{HOST}")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from playwright.sync_api import Browser, Page
 
 from server.accounts import service as accounts
-from server.meetings.model import meeting
 from server.store import Store
 from tests.e2e.harness import App, until
 
@@ -54,12 +52,14 @@ def start_meeting(app: App, title: str = "Giao ban", **plan: Any) -> int:
 
 
 def appoint(app: App, meeting_id: int, username: str) -> None:
-    """Make somebody the secretary of a meeting, which no page does."""
+    """The chair makes somebody the secretary of a meeting."""
+    found = app.call(app.token("chutich"), "GET", f"/api/v1/meetings/{meeting_id}")["candidates"]
     store = Store(f"sqlite:///{app.folder}/giaoban.db")
     who = store.read_now(accounts.principal_of, username)
-    change = sa.update(meeting).where(meeting.c.id == meeting_id).values(secretary_id=who.account_id)
-    store.write_now(lambda tx: tx.execute(change))
     store.close()
+    assert who.account_id in {one["account"] for one in found}
+    body = {"account": who.account_id}
+    app.call(app.token("chutich"), "PUT", f"/api/v1/meetings/{meeting_id}/secretary", body)
 
 
 def enter(app: App, browser: Browser, meeting: int, username: str, **options: Any) -> Page:

@@ -140,7 +140,7 @@ def test_hands_and_the_floor(meeting: Meeting) -> None:
     action(commune, "hand")
     action(chair, "floor-mode")
     for page in (commune, village):
-        until(lambda page=page: page.locator(".chair-strip").count() == 0)
+        until(lambda page=page: not page.locator(".chair-strip").is_visible())
         if not pressed(page, "microphone"):
             action(page, "microphone")
     chair.locator("[data-action=panel-close]").click()

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
+from typing import TypeVar
 
 from server.media.phone.arrivals import Arrivals, note_times
 from server.media.phone.codecs import Codec, codec
@@ -23,6 +24,8 @@ from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 AT_ONCE = 16
 """Calls that are read or given their sound before the meeting's media get their turn: a fifth of a millisecond."""
@@ -39,6 +42,11 @@ Clock = Callable[[], float]
 def _each_other(speakers: Speakers, _now: float) -> Hearing:
     yield from ()
     return speakers
+
+
+def _some_of(all_: list[T]) -> Iterator[list[T]]:
+    """One turn's after the other's."""
+    return (all_[start : start + AT_ONCE] for start in range(0, len(all_), AT_ONCE))
 
 
 class NoPortError(OSError):
@@ -215,11 +223,12 @@ class Bridge:
     def _read(self) -> Turns:
         """Whatever has arrived."""
         take, ticking = self._arrivals.take_timed, self._ticking
-        for number, made in enumerate(list(self._calls.values()), 1):  # a key that is told may end a call
+        for some in _some_of(list(self._calls.values())):
             now = self._clock()
-            for data, source, age in take(made.socket.fileno()):
-                made.leg.receive(data, source, now - age if ticking else now)
-            if number % AT_ONCE == 0:
+            for made in some:  # a key that is told may end a call: nothing comes to a socket that is closed
+                for data, source, age in take(made.socket.fileno()):
+                    made.leg.receive(data, source, now - age if ticking else now)
+            if len(some) == AT_ONCE:
                 yield
 
     def step(self, now: float) -> None:
@@ -230,7 +239,9 @@ class Bridge:
     def _tick(self, now: float) -> Turns:
         speakers: Speakers = {}
         for name, made in self._calls.items():
-            samples = made.leg.take(now) if made.leg.talks else None
+            if not made.leg.talks:  # nor does it dictate
+                continue
+            samples = made.leg.take(now)
             if made.dictation is not None:
                 made.dictation.add(samples, made.leg.rate)
             if samples is not None and name in self._talking:
@@ -238,15 +249,15 @@ class Bridge:
         heard = yield from self.hear(speakers, now)
         calls = list(self._calls.values())
         played = {made: payload for made in calls if made.played and (payload := made.played_payload()) is not None}
-        hearing = [made for made in calls if made not in played]
-        payloads = self._mix.tick(heard, [made.listener for made in hearing])
-        giving = [
-            (made, made.listener, payload)
-            for made, payload in chain(played.items(), zip(hearing, payloads, strict=True))
-        ]
+        hearing = [made for made in calls if made not in played] if played else calls
+        listeners = [made.listener for made in hearing]
+        payloads = self._mix.tick(heard, listeners)
         yield
-        for number, (made, listener, payload) in enumerate(giving, 1):
-            if made.listener is listener:  # else it has another codec by now
-                made.leg.give(payload)
-            if number % AT_ONCE == 0:
+        giving = [*zip(hearing, listeners, payloads, strict=True)]
+        giving += [(made, made.listener, payload) for made, payload in played.items()]
+        for some in _some_of(giving):
+            for made, listener, payload in some:
+                if made.listener is listener:  # else it has another codec by now
+                    made.leg.give(payload)
+            if len(some) == AT_ONCE:
                 yield

@@ -20,7 +20,7 @@ from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
 from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
-from server.media.wire.rtp import RtpPacket, build_header, is_rtcp
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
 
@@ -150,6 +150,8 @@ class Leg:
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """A datagram at its port; from anybody."""
+        if not self.talks and self._in is None and self._passes_by(data, source, now):
+            return
         if is_rtcp(data):
             return
         try:
@@ -169,6 +171,16 @@ class Leg:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now)
+
+    def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
+        """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""
+        plain = read_plain(data) if self._inband is None else None
+        if plain is None or plain[0] != self.terms.receiving:
+            return False
+        if self._latch.admits(source, plain[2], plain[1], now):
+            self.heard_at = now
+            self.received += 1
+        return True
 
     def _sound(self, packet: RtpPacket, now: float) -> None:
         if self._inband is not None:
@@ -201,13 +213,12 @@ class Leg:
 
     def give(self, payload: bytes) -> None:
         """20 ms for its ear. Time passes for it also when nothing can be sent."""
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._step) & 0xFFFF_FFFF
-        address = self._latch.address
-        if not payload or not self.terms.sends or address is None:
+        self._sequence += 1  # the header takes both modulo
+        self._timestamp += self._step
+        terms, address = self.terms, self._latch.address
+        if not payload or not terms.sends or address is None:
             return
-        marker, self._first = 0x80 if self._first else 0, False
-        header = build_header(self.terms.sending, marker, self._sequence, self._timestamp, self._ssrc)
-        data = header + payload
-        self._send(self._out.protect(data) if self._out is not None else data, address)
+        data = build_header(terms.sending, self._first, self._sequence, self._timestamp, self._ssrc) + payload
+        self._first = False
+        self._send(data if self._out is None else self._out.protect(data), address)
         self.sent += 1

@@ -22,6 +22,7 @@ MOST_DATAGRAMS = 128  # datagrams at a time, of the port of all browsers
 MOST_BYTES = 2048  # of a datagram, of which the rest is lost; media is below 1,500
 _KNOWN = 4096  # addresses whose names are kept
 
+_recvmmsg, _NULL = libc.recvmmsg, ffi.NULL  # looked up once: it is done for each telephone every 20 ms
 _PORT_AND_HOST = struct.Struct("!2xH4s")
 
 
@@ -50,10 +51,12 @@ class Intake:
         return [self._datagram(number) for number in range(self._receive(descriptor))]
 
     def _receive(self, descriptor: int) -> int:
-        came: int = libc.recvmmsg(descriptor, self._messages, self._most, 0, ffi.NULL)
-        if came < 0 and ffi.errno not in (errno.EAGAIN, errno.EINTR):  # an ICMP answer to an earlier send
+        came: int = _recvmmsg(descriptor, self._messages, self._most, 0, _NULL)
+        if came >= 0:
+            return came
+        if ffi.errno not in (errno.EAGAIN, errno.EINTR):  # an ICMP answer to an earlier send
             log.debug("receive: %s", os.strerror(ffi.errno))
-        return max(0, came)
+        return 0
 
     def _datagram(self, number: int) -> tuple[bytes, Address]:
         start, name = number * MOST_BYTES, number * NAME_BYTES

@@ -19,6 +19,7 @@ VIDEO_CLOCK = 90_000  # ticks a second of all pictures (RFC 3551 §5); that of v
 
 _HEADER = Struct("!BBHII")
 _unpack_header = _HEADER.unpack_from
+_PLAIN = 0x80  # the first octet: version 2, no padding, no extensions, no CSRCs
 _NO_EXTENSIONS: Mapping[int, bytes] = {}
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
@@ -102,6 +103,14 @@ class RtpPacket:
             f"RtpPacket(pt={self.payload_type}, seq={self.sequence}, ts={self.timestamp}, ssrc={self.ssrc}, "
             f"marker={bool(self.marker)}, {len(self.payload)} bytes)"
         )
+
+
+def read_plain(data: bytes) -> tuple[int, int, int] | None:
+    """(payload type, sequence, ssrc) of a packet of a fixed header and its payload alone; None for any other."""
+    if len(data) < HEADER_BYTES or data[0] != _PLAIN:
+        return None
+    _first, second, sequence, _timestamp, ssrc = _unpack_header(data)
+    return second & 0x7F, sequence, ssrc
 
 
 def is_rtcp(data: bytes) -> bool:

@@ -15,7 +15,8 @@ from server.http.i18n import _
 from server.meetings import rules
 from server.meetings.model import agenda_item, meeting, meeting_unit, participant, recording
 from server.meetings.rules import FloorMode, Recording, State, Step
-from server.meetings.service import rows, view
+from server.meetings.service import rows, secretary, view
+from server.meetings.service.secretary import Candidate
 from server.store import Transaction
 from server.units import service as units
 
@@ -40,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime | None = None
     agenda: list[AgendaLine] = []
     floor_mode: FloorMode = FloorMode.OPEN
+    secretary: int | None = None  # an account
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     people: int
     host: bool
+    secretary: bool  # the person who asks is
 
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +85,8 @@ def create(tx: Transaction, who: Principal, plan: Plan) -> int:
     starts_at = plan.starts_at or tx.now
     if starts_at.tzinfo is None or not tx.now - PAST_GRACE <= starts_at <= tx.now + MOST_AHEAD:
         raise UserError("bad_time", _("Giờ họp phải ở phía trước và trong vòng một năm."), field="starts_at")
+    if plan.secretary is not None:
+        secretary.require_candidate(tx, invited | {who.unit_id}, who.account_id, plan.secretary)
     meeting_id = tx.insert(
         meeting,
         title=title,
@@ -90,6 +95,7 @@ def create(tx: Transaction, who: Principal, plan: Plan) -> int:
         created_at=tx.now,
         chair_id=who.account_id,
         chair_unit_id=who.unit_id,
+        secretary_id=plan.secretary,
         state=State.PLANNED,
         floor_mode=plan.floor_mode,
         version=0,
@@ -98,6 +104,8 @@ def create(tx: Transaction, who: Principal, plan: Plan) -> int:
     for position, line in enumerate(plan.agenda):
         tx.insert(agenda_item, meeting_id=meeting_id, position=position, title=line.title, minutes=line.minutes)
     rows.write_log(tx, meeting_id, "planned", who)
+    if plan.secretary is not None:
+        secretary.note(tx, who, meeting_id, None, plan.secretary)
     _emit(tx, "meeting.invited", meeting_id)
     if plan.starts_at is None:
         start(tx, who, meeting_id)
@@ -215,11 +223,12 @@ def _listed(row: Any, counts: dict[int, tuple[int, int]], chair_unit: str, who: 
         units=invited + 1,
         people=people,
         host=rows.is_host(row, who),
+        secretary=row.secretary_id == who.account_id,
     )
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One meeting's own page."""
+    """One meeting's own page. `candidates` for secretary are told to who may appoint one, as long as that may be."""
 
     head: view.Head
     agenda: list[view.AgendaView]
@@ -227,6 +236,9 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     people: list[view.ParticipantView]
     chair_unit: str
     host: bool
+    secretary: bool  # the person who asks is
+    appoints: bool
+    candidates: list[Candidate]
     removed: bool
     dial_in_code: str | None
     calls_back: bool
@@ -236,6 +248,8 @@ def detail(tx: Transaction, who: Principal, meeting_id: int) -> Detail:
     """All about one meeting. Raises NotFoundError where the person is not invited."""
     row = rows.find(tx, who, meeting_id)
     people = [view.participant_view(r) for r in rows.seats(tx, meeting_id)]
+    appoints = secretary.may_appoint(row, who) and row.state in (State.PLANNED, State.LIVE)
+    taking_part = rows.units_of(tx, meeting_id) if appoints else []
     return Detail(
         head=view.head(tx, row),
         agenda=view.agenda(tx, meeting_id),
@@ -243,6 +257,9 @@ def detail(tx: Transaction, who: Principal, meeting_id: int) -> Detail:
         people=people,
         chair_unit=units.unit(tx, row.chair_unit_id).short_name,
         host=rows.is_host(row, who),
+        secretary=row.secretary_id == who.account_id,
+        appoints=appoints,
+        candidates=secretary.candidates(tx, taking_part, row.chair_id, row.chair_unit_id),
         dial_in_code=row.dial_in_code,
         calls_back=row.calls_back,
         removed=any(p.account == who.account_id and p.removed for p in people),

@@ -28,11 +28,15 @@ _TRIES = 20
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """The meeting that a caller means, and as whom; `who` is None for a unit whose person is not known."""
+    """The meeting that a caller means, and as whom; `who` is None for a unit whose person has not said so by a code.
+
+    `name` is what such a one is called, where the number tells it.
+    """
 
     meeting: int
     who: Principal | None
     unit: int
+    name: str = ""
 
 
 class Waiting(StrEnum):
@@ -167,7 +171,7 @@ def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
             meeting_id=found.meeting,
             account_id=found.who.account_id if found.who else None,
             unit_id=found.unit,
-            name=found.who.name if found.who else caller_name(number),
+            name=found.who.name if found.who else found.name or caller_name(number),
             number="" if found.who else number,
             unit_name=units.unit(tx, found.unit).short_name,
             role=rows.role_of(row, found.who, hall=False) if found.who else Role.GUEST,
@@ -201,7 +205,7 @@ def _seat_before(tx: Transaction, found: Found, number: str) -> Any | None:
 def caller_name(number: str) -> str:
     """What a caller is called whose name is not known; of the number, only its end is for everybody's eyes."""
     digits = "".join(filter(str.isdigit, number))
-    return f"Điện thoại …{digits[-3:]}" if len(digits) >= 3 else "Điện thoại"
+    return f"Điện thoại …{digits[-3:]}" if len(digits) >= 3 else "Điện thoại giấu số"
 
 
 def _own(tx: Transaction, participant_id: int, call: str) -> Any | None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from server.accounts import service as accounts
 from server.meetings import rules
 from server.meetings.model import agenda_item, meeting, meeting_message, meeting_unit, participant, recording
 from server.meetings.rules import State
@@ -87,7 +88,9 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     ended_at: datetime | None
     floor_mode: rules.FloorMode
-    chair: int
+    chair: int  # accounts
+    secretary: int | None
+    secretary_name: str
     recording: RecordingView | None
 
 
@@ -212,6 +215,7 @@ def last_recording(tx: Transaction, meeting_id: int) -> Any | None:
 def head(tx: Transaction, row: Any) -> Head:
     """The meeting without its people."""
     last = last_recording(tx, row.id)
+    secretary = accounts.names(tx, [row.secretary_id]) if row.secretary_id is not None else {}
     return Head(
         id=row.id,
         title=row.title,
@@ -221,6 +225,8 @@ def head(tx: Transaction, row: Any) -> Head:
         ended_at=row.ended_at,
         floor_mode=rules.FloorMode(row.floor_mode),
         chair=row.chair_id,
+        secretary=row.secretary_id,
+        secretary_name=secretary.get(row.secretary_id, ""),
         recording=RecordingView(state=rules.Recording(last.state), started_at=last.started_at, failure=last.failure)
         if last
         else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from server.telephony.sip import session as sessions
 from server.telephony.sip.call import Acceptance, Call, CallState, Ending
-from server.telephony.sip.caller import caller_number
+from server.telephony.sip.caller import asserted_number, caller_number
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request
@@ -53,6 +53,11 @@ class IncomingCall(Call):
     def number(self) -> str:
         """The caller's number, "" when it is hidden."""
         return caller_number(self.transaction.request)
+
+    @property
+    def asserted(self) -> str:
+        """The number that the trunk vouches for, of who hides it, too: never to be shown or kept."""
+        return asserted_number(self.transaction.request)
 
     @property
     def dialled(self) -> str:

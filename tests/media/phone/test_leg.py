@@ -248,3 +248,17 @@ def test_what_is_no_rtp_is_counted() -> None:
     line.leg.receive(b"\x80\xc8" + bytes(30), NAMED, 0.0)  # RTCP
     assert line.leg.malformed == 7
     assert line.keys == []
+
+
+def test_who_may_not_be_heard_is_known_and_kept_from_strangers_all_the_same() -> None:
+    line = Line()
+    for n in range(10):
+        line.say(LOUD, n * 0.02)
+    assert (line.leg.received, line.leg.heard_at) == (10, 9 * 0.02)
+    line.say(LOUD, 0.2, source=THIEF)
+    assert (line.leg.received, line.leg.strangers, line.leg.address) == (10, 1, NAMED)
+    odd = bytearray(line.packet(LOUD))
+    odd[0] |= 0x0F  # says that it has 15 sources, which it has
+    line.leg.receive(bytes(odd), NAMED, 0.22)
+    line.say(LOUD, 0.24, kind=77)
+    assert (line.leg.received, line.leg.malformed) == (11, 1)

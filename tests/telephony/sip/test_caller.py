@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.telephony.sip.caller import caller_number
+from server.telephony.sip.caller import asserted_number, caller_number
 from server.telephony.sip.message import Request
 from server.telephony.sip.parsing import parse
 from tests.telephony.sip.making import request
@@ -49,5 +49,25 @@ def test_what_the_caller_says(sender: str, number: str) -> None:
 @pytest.mark.parametrize("name", ["P-Asserted-Identity", "p-asserted-identity"])
 def test_what_the_trunk_asserts_is_before_it(asserted: str, number: str, name: str) -> None:
     hidden = {"From": '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=t', name: asserted}
-    assert caller_number(read(**hidden)) == number
+    assert caller_number(read(**hidden)) == ""
+    assert asserted_number(read(**hidden)) == number
     assert caller_number(read(**{name: asserted})) == (number or "0901234567")
+
+
+@pytest.mark.parametrize(
+    ("privacy", "number"),
+    [
+        ("id", ""),
+        ("ID; critical", ""),
+        ("session;user", ""),
+        ("header", ""),
+        ("none", "+84901234567"),
+        ("session", "+84901234567"),
+    ],
+)
+def test_who_asks_for_privacy_has_no_number_but_what_the_trunk_vouches_for(privacy: str, number: str) -> None:
+    found = read(Privacy=privacy, **{"P-Asserted-Identity": "<sip:+84901234567@vnpt.vn>"})
+    assert caller_number(found) == number
+    assert asserted_number(found) == "+84901234567"
+    assert (caller_number(read(Privacy=privacy)) == "") is (number == "")
+    assert asserted_number(read(Privacy=privacy)) == ""

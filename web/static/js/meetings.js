@@ -32,6 +32,11 @@ document.addEventListener("giaoban:meeting.invited", ({ detail }) => {
   ring();
   toast(word("meetingInvited", { title: detail.title }), { iconName: "bell", action: { label: word("open"), href: `/meetings/${detail.meeting}` } });
 });
+document.addEventListener("giaoban:meeting.secretary", ({ detail }) => {
+  if (redraw(detail)) return;
+  const action = room ? null : { label: word("open"), href: `/meetings/${detail.meeting}` };
+  toast(word(detail.appointed ? "meetingSecretary" : "meetingNoSecretary"), { iconName: "bell", action });
+});
 for (const kind of ["meeting.ended", "meeting.cancelled"]) {
   document.addEventListener(`giaoban:${kind}`, ({ detail }) => {
     shown.get(detail.meeting)?.();

@@ -36,6 +36,7 @@ export class Chair {
     remove: (participant) => this.#remove(participant),
     rename: (participant) => this.#rename(participant),
     readmit: (participant) => this.#say("readmit", { participant }),
+    appoint: (participant) => this.#appoint(participant),
     "answer-help": (participant) => this.#say("answer_help", { participant }),
     "give-floor": (participant) => this.#say("give_floor", { participant }),
     invite: () => this.#invite(),
@@ -50,7 +51,7 @@ export class Chair {
   };
 
   get #hosts() {
-    return this.room.dataset.role === "chair";
+    return this.state.hosts;
   }
 
   get #recording() {
@@ -99,6 +100,17 @@ export class Chair {
     this.panel.catchFocus();
   }
 
+  /** Make somebody the secretary, or nobody. */
+  async #appoint(participant) {
+    const person = this.state.people.get(participant);
+    const dismissed = person && person.account === this.state.head.secretary;
+    const name = person && `${person.unit_name} · ${person.name}`;
+    if (person && await ask(text(dismissed ? "askDismiss" : "askAppoint", { name }), text(dismissed ? "yesDismiss" : "yesAppoint"))) {
+      this.#say("appoint", dismissed ? {} : { participant });
+    }
+    this.panel.catchFocus();
+  }
+
   /** Somebody on the telephone has pressed the key for help. */
   #wanted({ participant }) {
     const person = this.state.people.get(participant);
@@ -118,6 +130,7 @@ export class Chair {
   }
 
   #show() {
+    this.room.dataset.role = this.#hosts ? "chair" : "member";
     const press = (action, on) => this.room.querySelector(`.chair-strip [data-action=${action}]`)?.setAttribute("aria-pressed", String(on));
     press("record", this.#recording);
     press("floor-mode", this.state.head.floor_mode === "invitation");

@@ -72,18 +72,14 @@ export class Roster {
 
   /** What became of the last call to a unit of which nobody is there, for those who run the meeting. */
   #call({ people, call }) {
-    if (!this.#hosts || people > 0 || !call || !(call.outcome in CALL_STATES)) return "";
+    if (!this.state.hosts || people > 0 || !call || !(call.outcome in CALL_STATES)) return "";
     const state = text(CALL_STATES[call.outcome]);
     return call.again_at ? text("callState", { state, time: hour.format(Date.parse(call.again_at)) }) : state;
   }
 
-  get #hosts() {
-    return this.room.dataset.role === "chair";
-  }
-
   #person(person) {
     const self = person.id === this.state.me;
-    const help = this.#hosts && person.present && person.help !== null;
+    const help = this.state.hosts && person.present && person.help !== null;
     const notes = [self ? text("self") : "", ["chair", "secretary"].includes(person.role) ? text(person.role) : "",
       help ? text("helpWanted", { time: hour.format(Date.parse(person.help)) }) : "",
       person.removed ? text("takenOut") : person.link === "lost" ? text("dropped") : ""].filter(Boolean);
@@ -103,9 +99,20 @@ export class Roster {
       actions.querySelector("[data-action=answer-help]").hidden = !help;
       actions.querySelector("[data-action=mute]").hidden = !person.microphone;
       actions.querySelector("[data-action=rename]").hidden = !person.phone;
+      this.#appoints(actions.querySelector("[data-action=appoint]"), person);
       actions.querySelector("[data-action=remove]").hidden = self || person.role === "chair";
     }
     return row;
+  }
+
+  /** The chair makes somebody the secretary, or takes that back; who called the meeting for the chair is one anyway. */
+  #appoints(button, { account, role }) {
+    const { chair, secretary } = this.state.head;
+    const appointed = account !== null && account === secretary;
+    button.hidden = this.state.self?.account !== chair || account === null || !(appointed || ["hall", "delegate"].includes(role));
+    button.setAttribute("aria-pressed", String(appointed));
+    button.title = text(appointed ? "dismiss" : "appoint");
+    button.setAttribute("aria-label", button.title);
   }
 
   #queue() {
@@ -148,7 +155,7 @@ export class Roster {
   }
 
   #counts() {
-    const help = this.#hosts && this.state.present().some((person) => person.help !== null);
+    const help = this.state.hosts && this.state.present().some((person) => person.help !== null);
     this.room.querySelector(".room-people").toggleAttribute("data-help", help);
     const counts = { people: this.state.present().length, queue: this.state.queue.length, agenda: 0, chat: this.unread };
     for (const [name, count] of Object.entries(counts)) {

@@ -1,5 +1,6 @@
 // The room as the server last told it. Changes are numbered: after a gap the whole is asked for anew.
 
+const HOSTS = ["chair", "secretary"];
 const byId = (list) => new Map(list.map((item) => [item.id, item]));
 
 /** Holds people, agenda, queue and head. Dispatches "change" after each news, with `detail` naming what changed. */
@@ -70,6 +71,11 @@ export class RoomState extends EventTarget {
   /** The own line, once the server has told it. */
   get self() {
     return this.people.get(this.me);
+  }
+
+  /** Whether this page is of somebody who runs the meeting: chair or secretary, which may change. */
+  get hosts() {
+    return HOSTS.includes(this.self?.role);
   }
 
   #tell(detail) {

@@ -1,0 +1,57 @@
+"""The chair makes a cadre the secretary from the room's list of people: only then the cadre runs the meeting there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.harness import App, chromium, running
+from tests.e2e.rooms import action, enter, figures, start_meeting
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with running(tmp_path_factory.mktemp("secretary")) as made:
+        yield made
+
+
+def asked_anyway(page: Page, meeting: int) -> str:
+    """What the server says to a page that sends a host's message whatever it shows."""
+    said: str = page.evaluate(
+        """async (meeting) => {
+          const { send } = await import("/static/js/channel.js");
+          return send("meeting.floor_mode", { meeting, mode: "invitation" }).then(() => "ok", (error) => error.code);
+        }""",
+        meeting,
+    )
+    return said
+
+
+def test_an_appointed_cadre_runs_the_room_and_another_does_not(app: App) -> None:
+    meeting = start_meeting(app)
+    with chromium() as browser:
+        chair, cadre = (enter(app, browser, meeting, name) for name in ("chutich", "camthuy"))
+        strip = cadre.locator(".chair-strip")
+        expect(strip).to_be_hidden()
+        assert asked_anyway(cadre, meeting) == "only_chair"
+
+        action(chair, "roll-call")
+        row = chair.locator(f"[data-list=people] [data-participant='{figures(cadre)['me']}']")
+        row.get_by_role("button", name="Cử làm thư ký").click()
+        chair.click("#ask [data-ask-yes]")
+        expect(row).to_contain_text("thư ký")
+        cadre.get_by_text("Đồng chí được cử làm thư ký cuộc họp.").wait_for()
+        expect(strip).to_be_visible()
+        action(cadre, "floor-mode")
+        expect(chair.locator(".chair-strip [data-action=floor-mode]")).to_have_attribute("aria-pressed", "true")
+        action(cadre, "roll-call")
+        expect(cadre.get_by_role("button", name="Cử làm thư ký")).to_have_count(0)  # a secretary names no other
+
+        row.get_by_role("button", name="Thôi làm thư ký").click()
+        chair.click("#ask [data-ask-yes]")
+        expect(strip).to_be_hidden()
+        assert asked_anyway(cadre, meeting) == "only_chair"
+        for page in (chair, cadre):
+            assert page.errors == []  # type: ignore[attr-defined]
