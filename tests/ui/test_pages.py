@@ -33,7 +33,7 @@ DRAWN = """async () => {
 }"""
 ACTIVE = "(document.activeElement.textContent || document.activeElement.name || '').trim()"
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from server.media.inward.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 from server.media.wire.rtp import SRTP_TAG
 
 BATCH_BYTES = 5_000  # UDP payload: 20 ms of 2 Mbit/s
-RUN_BATCHES = 2  # of a run for many; four do not fit into the caches of a core, and are slower
+RUN_BATCHES = 2  # of a run for many: what is laid down at once should fit into the caches of a core
 RUN_BYTES = RUN_BATCHES * BATCH_BYTES
 RUN_PACKETS = 64  # the kernel takes no more in one batch (UDP_MAX_SEGMENTS)
 _LEVELLED = 3  # octets of padding that a packet is given to join a batch
