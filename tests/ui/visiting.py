@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from server.accounts.demo import DEFAULT_PASSWORD
@@ -58,9 +59,8 @@ class DemoApp(App):
     def be_refused(self) -> None:
         """Commands that the server refuses, for the administrator's page about them."""
         for who, path, body in _REFUSED:
-            token = self.token(who)
-            with suppress(HTTPError):
-                self.call(token, "POST", path, body)
+            with pytest.raises(HTTPError):
+                self.call(self.token(who), "POST", path, body)
 
 
 @contextmanager
