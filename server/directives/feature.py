@@ -60,8 +60,15 @@ async def _badges(request: web.Request) -> Mapping[str, int]:
     return counts
 
 
-def _show(app: web.Application, name: str, what: str, count: Callable[[], int]) -> None:
-    Gauge(name, what, registry=app[REGISTRY]).set_function(count)
+def _show_what_failed(app: web.Application, sweeper: Sweeper) -> None:
+    """Figures of what the sweeper has set aside, for `/metrics`."""
+
+    def gauge(name: str, what: str, count: Callable[[], int]) -> None:
+        Gauge(name, what, registry=app[REGISTRY]).set_function(count)
+
+    gauge("giaoban_sweep_set_aside", "Deliveries whose alarms failed at the last try", lambda: sweeper.set_aside)
+    unmoved = "Directives of ended units that could not be handed over at the last try"
+    gauge("giaoban_handover_set_aside", unmoved, lambda: sweeper.handovers_set_aside)
 
 
 def set_up(app: web.Application, channel: Channel) -> None:
@@ -79,9 +86,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
         await receipts.close()
 
     sweeper = Sweeper(store, app[POLICY])
-    _show(app, "giaoban_sweep_set_aside", "Deliveries whose alarms failed at the last try", lambda: sweeper.set_aside)
-    unmoved = "Directives of ended units that could not be handed over at the last try"
-    _show(app, "giaoban_handover_set_aside", unmoved, lambda: sweeper.handovers_set_aside)
+    _show_what_failed(app, sweeper)
 
     async def run_sweeper(_app: web.Application) -> AsyncIterator[None]:
         sweeper.start()
