@@ -21,7 +21,6 @@ from tests.ui.states import STRANGER, State, reach
 from tests.ui.telephone_log import write_calls
 
 _REFUSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("thon1.camthuy", "/api/v1/people", {"name": "Lê Văn Ba"}),
     ("camthuy", "/api/v1/directives/999/return", {"reason": "Gửi nhầm nơi nhận"}),
     ("vanthu", "/api/v1/directives/1/issue", {}),
     ("vanthu.camnghia", "/api/v1/directives/1/responses", {"text": ""}),
