@@ -82,9 +82,8 @@ class History:
 
         None when they are something else.
         """
-        taken = octets = 0
-        for first, count, size, at in self._batches:
-            taken += 1
+        octets = 0
+        for taken, (first, count, size, at) in enumerate(self._batches, 1):
             octets += size
             stop = first + count - base & 0xFFFF
             if stop >= told:
@@ -119,13 +118,14 @@ class History:
                 if stop > told:
                     break
                 taken += 1
+                came, weight = count, size
                 if before is not None:
-                    got = before[stop] - before[start]
-                    if got < count:
+                    came = before[stop] - before[start]
+                    if came < count:
                         self._miss(before, base, self._ahead(first), count)
-                        if got == 0:
+                        if came == 0:
                             continue
-                        size, count = size * got // count, got
+                        weight = size * came // count
                     start, stop = before[start], before[stop]
                 if ordered:
                     earliest, latest = ticks[start], ticks[stop - 1]
@@ -134,10 +134,10 @@ class History:
                 if at - begin > GROUP_TIME:
                     if packets:
                         groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
-                    begin, octets, packets, first_tick, last_tick = at, size, count, earliest, latest
+                    begin, octets, packets, first_tick, last_tick = at, weight, came, earliest, latest
                 else:
-                    octets += size
-                    packets += count
+                    octets += weight
+                    packets += came
                     if latest > last_tick:
                         last_tick = latest
                     if earliest < first_tick:

@@ -31,8 +31,8 @@ VIDEO_HEADS = np.dtype([*_FIELDS, ("flags", ">u2"), ("picture", ">u2"), ("tl0", 
 class Audience:
     """At most `MOST_MEMBERS` with one cap, one length of tag, one ledger and a downlink of their own each.
 
-    Their numbers are of shape (n, 1), `steps` of (n,). All have the packet `first` and those behind it in one segment. `rows` are theirs
-    in the ledger, and `places` says who stands in a row.
+    Their numbers are of shape (n, 1), `steps` of (n,). All have the packet `first` and those behind it in one segment.
+    `rows` are theirs in the ledger, and `places` says who stands in a row.
     """
 
     __slots__ = (

@@ -76,9 +76,7 @@ class RunSender:
         for number in refused:
             self._send_others(volley, statuses[number * count : (number + 1) * count], number, audience, video)
 
-    def _send_others(
-        self, volley: Volley, statuses: list[int], number: int, audience: Audience, video: bool
-    ) -> None:
+    def _send_others(self, volley: Volley, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
         """Send the packets of a member's message that libsrtp did not refuse, each by itself."""
         slot = audience.slots[number]
         for place, status in enumerate(statuses):
