@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from server.errors import ProtocolError
 from server.media.wire.rtcp import TransportFeedback, parse
-from server.media.wire.twcc import TICK_US, Arrival, FeedbackBuilder, read_report
+from server.media.wire.twcc import TICK_US, Arrival, FeedbackBuilder, read_report, read_run
 from tests.media.reading import parse_feedback
 
 START_US = 5_000_000_000
@@ -193,6 +193,25 @@ def test_reads_how_many_came_of_how_many() -> None:
 def test_refuses_a_malformed_head_or_chunks(fci: str) -> None:
     with pytest.raises(ProtocolError):
         read_report(bytes.fromhex(fci))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    fci=st.binary(max_size=24)
+    | st.builds(lambda n, d: bytes([0, 1, 0, n, 0, 1, 0, 0, 0x20, n]) + d, st.integers(0, 9), st.binary(max_size=12))
+)
+def test_a_run_is_read_as_the_whole_report_is(fci: bytes) -> None:
+    """Where it can be read as a run; what is malformed is refused by the one or left to the other."""
+    try:
+        run = read_run(fci, 5000)
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            read_report(fci, 5000)
+        return
+    if run is not None:
+        report = read_report(fci, 5000)
+        assert run == (report.base, report.told, report.ticks[-1])
+        assert (report.before, report.ordered) == (None, True)
 
 
 def test_reads_both_kinds_of_vectors() -> None:

@@ -236,11 +236,11 @@ class DelayDetector:
         if span > _BUSY:
             self._begin, self._bytes = arrival, 0
 
-    def is_calm(self, newest: Group) -> bool:
-        """Whether there was no queue, and the newest group came about as quickly as any: nothing to judge in haste."""
+    def is_calm(self, sent: float, arrival: float) -> bool:
+        """Whether there was no queue, and a newer packet came about as quickly as any: nothing to judge in haste."""
         if self.queue >= _EMPTY or self.state is not State.NORMAL or self._trend.samples < _LEAST_SAMPLES:
             return False
-        return (newest[5] - newest[1] - min(self._base, self._base_before)) * 1000 < _EMPTY
+        return (arrival - sent - min(self._base, self._base_before)) * 1000 < _EMPTY
 
     @property
     def waiting(self) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import inf
 
 from server.media.bandwidth.delay import DelayDetector
-from server.media.bandwidth.history import Group, History
+from server.media.bandwidth.history import TICK, Group, History
 from server.media.bandwidth.loss import LossBound
 from server.media.bandwidth.probe import Probe, Prober
 from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Throughput
-from server.media.wire.twcc import read_report
+from server.media.wire.twcc import read_report, read_run
 
 QUEUED = 40.0  # ms for which packets wait in a link: more, and loss is not inherent; what can be spared is not sent
 JUDGED_EVERY = 0.08  # s: feedbacks that come more often are taken together
@@ -64,6 +64,8 @@ class BandwidthEstimator:
 
         Raises ProtocolError when malformed.
         """
+        if self._calm and now - self._judged < CALM_EVERY and self._passes_over(fci, now):
+            return False
         report = read_report(fci, self._ticks)
         if report.ticks:
             self._ticks = report.ticks[-1]
@@ -73,18 +75,37 @@ class BandwidthEstimator:
         self._heard = now
         if self._before is not None:
             self._resume(self._before, now)
-        watched = self._prober.probe is not None or self._rate.capacity is not None
-        calm = report.before is None and not watched and self._delay.is_calm(groups[-1])
+        newest = groups[-1]
+        calm = report.before is None and not self._watched and self._delay.is_calm(newest[1], newest[5])
         due = now - self._judged >= (CALM_EVERY if calm else JUDGED_EVERY)
         if due and self._calm and not calm:
             self._judge(now)  # by themselves: as one with these, the quickest of them would hide that these are late
-        self._delay.hear(groups, self._rate.in_force(groups[-1][1]))
+        self._delay.hear(groups, self._rate.in_force(newest[1]))
         if self._prober.probe is not None:
             self._groups += groups
         self._calm = calm
         if due:
             self._judge(now)
         return due
+
+    @property
+    def _watched(self) -> bool:
+        """Whether each feedback counts, even when nothing happens."""
+        return self._prober.probe is not None or self._rate.capacity is not None
+
+    def _passes_over(self, fci: bytes, now: float) -> bool:
+        """Whether a feedback of a calm link tells only that it still is: then one in some, when the link is due to be
+        judged, is looked at closely."""
+        run = None if self._watched or self._before is not None else read_run(fci, self._ticks)
+        if run is None:
+            return False
+        base, told, ticks = run
+        found = self._history.whole(base, told)
+        if found is None or not self._delay.is_calm(found[2], ticks * TICK):
+            return False
+        self._history.pass_over(found[0], found[1], told)
+        self._heard, self._ticks = now, ticks
+        return True
 
     def _judge(self, now: float) -> None:
         history, delay, loss, rate, heard = self._history, self._delay, self._loss, self._rate, self._delay.heard

@@ -26,7 +26,8 @@ Group = tuple[float, float, int, int, float, float]
 class History:
     """`received` and `lost` count packets; `lost` falls again when one of them came after all.
 
-    `unheard` counts bytes whose feedback did not come; who wants to know what arrived takes them for delivered.
+    `unheard` counts bytes of which no group tells: their feedback did not come, or was not looked at closely. Who wants
+    to know what arrived takes them for delivered.
     """
 
     __slots__ = ("_batches", "_cursor", "_open", "lost", "received", "record", "unheard")
@@ -76,6 +77,29 @@ class History:
             self.received += group[3]
         return groups
 
+    def whole(self, base: int, told: int) -> tuple[int, int, float] | None:
+        """How many of the batches that have waited longest are just these numbers, their bytes, and when the last left.
+
+        None when they are something else.
+        """
+        octets = 0
+        for taken, (first, count, size, at) in enumerate(self._batches, 1):
+            octets += size
+            stop = first + count - base & 0xFFFF
+            if stop >= told:
+                begins = self._batches[0][0] == base
+                return (taken, octets, at) if begins and stop == told else None
+        return None
+
+    def pass_over(self, taken: int, octets: int, told: int) -> None:
+        """Take what `whole` found for delivered."""
+        self._newest_number()  # it brings the cursor up to date
+        self._cursor += told
+        self.received += told
+        self.unheard += octets
+        for _ in range(taken):
+            self._batches.popleft()
+
     def _take(self, report: Report, base: int, end: int) -> list[Group]:
         """Take the batches before `end` from those that wait, with what the feedback says of them, as groups.
 
@@ -87,38 +111,45 @@ class History:
         begin = last = float("-inf")
         octets = packets = first_tick = last_tick = 0
         while batches:
-            first, count, size, at = batches[0]
-            start = first - low & 0xFFFF
-            stop = start + count
-            if stop > told:
+            taken = 0
+            for first, count, size, at in batches:
+                start = first - low & 0xFFFF
+                stop = start + count
+                if stop > told:
+                    break
+                taken += 1
+                came, weight = count, size
+                if before is not None:
+                    came = before[stop] - before[start]
+                    if came < count:
+                        self._miss(before, base, self._ahead(first), count)
+                        if came == 0:
+                            continue
+                        weight = size * came // count
+                    start, stop = before[start], before[stop]
+                if ordered:
+                    earliest, latest = ticks[start], ticks[stop - 1]
+                else:
+                    earliest, latest = min(ticks[start:stop]), max(ticks[start:stop])
+                if at - begin > GROUP_TIME:
+                    if packets:
+                        groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
+                    begin, octets, packets, first_tick, last_tick = at, weight, came, earliest, latest
+                else:
+                    octets += weight
+                    packets += came
+                    if latest > last_tick:
+                        last_tick = latest
+                    if earliest < first_tick:
+                        first_tick = earliest
+                last = at
+            if taken == len(batches):
+                batches.clear()
+            else:
+                for _ in range(taken):
+                    batches.popleft()
                 if not self._cut(base, end):
                     break
-                continue
-            batches.popleft()
-            if before is not None:
-                got = before[stop] - before[start]
-                if got < count:
-                    self._miss(before, base, self._ahead(first), count)
-                    if got == 0:
-                        continue
-                    size, count = size * got // count, got
-                start, stop = before[start], before[stop]
-            if ordered:
-                earliest, latest = ticks[start], ticks[stop - 1]
-            else:
-                earliest, latest = min(ticks[start:stop]), max(ticks[start:stop])
-            if at - begin > GROUP_TIME:
-                if packets:
-                    groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
-                begin, octets, packets, first_tick, last_tick = at, size, count, earliest, latest
-            else:
-                octets += size
-                packets += count
-                if latest > last_tick:
-                    last_tick = latest
-                if earliest < first_tick:
-                    first_tick = earliest
-            last = at
         if packets:
             groups.append((begin, last, octets, packets, first_tick * TICK, last_tick * TICK))
         return groups

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.transport.volley import MOST_MEMBERS, Names, Octets
+from server.media.transport.volley import MOST_MEMBERS, Fields, Names
 
 if TYPE_CHECKING:
     from server.media.outward.downlink import Downlink
@@ -31,12 +31,12 @@ VIDEO_HEADS = np.dtype([*_FIELDS, ("flags", ">u2"), ("picture", ">u2"), ("tl0", 
 class Audience:
     """At most `MOST_MEMBERS` with one cap, one length of tag, one ledger and a downlink of their own each.
 
-    Their numbers are of shape (n, 1). All have the packet `first` and those behind it in one segment. `rows` are theirs
-    in the ledger, and `places` says who stands in a row.
+    Their numbers are of shape (n, 1), `steps` of (n,). All have the packet `first` and those behind it in one segment.
+    `rows` are theirs in the ledger, and `places` says who stands in a row.
     """
 
     __slots__ = (
-        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "ledger", "members", "names",
+        "_sessions", "addresses", "cap", "downlinks", "elements", "first", "heads", "ledger", "members", "names",
         "numbered", "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag",
         "timestamps", "tl0s",
     )  # fmt: skip
@@ -55,6 +55,7 @@ class Audience:
         self.tag = self.downlinks[0].tag_bytes
         segments = [segment for _, segment in members]
         self.numbered = segments[0].source.has_numbers
+        self.heads = VIDEO_HEADS if self.numbered else VOICE_HEADS
         self.first = max(segment.first for segment in segments)
         self.sequences = _column("u2", (segment.sequence & 0xFFFF for segment in segments))
         self.timestamps = _column("u4", (segment.timestamp & 0xFFFFFFFF for segment in segments))
@@ -63,7 +64,7 @@ class Audience:
         self.payload_types = _column("u1", (slot.payload_type for slot in self.slots))
         self.ssrcs = _column("u4", (slot.ssrc for slot in self.slots))
         self.elements = _column("u1", (to.element for to in self.downlinks))
-        self.steps = _column("u2", (to.step for to in self.downlinks))
+        self.steps = np.array([to.step for to in self.downlinks], np.uint16)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -75,27 +76,26 @@ class Audience:
             found = self._sessions[packets] = [to.session for to in self.downlinks for _ in range(packets)]
         return found
 
-    def number(self, rows: Octets, stride: int, run: Columns, count: int) -> NDArray[np.uint16]:
-        """Fill in what differs in the `count` packets of a run: in `rows`, one a member, they lie every `stride` bytes.
+    def number(self, heads: Fields, run: Columns, count: int) -> NDArray[np.uint16]:
+        """Fill in what differs in the `heads` of the `count` packets of a run.
 
         Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
         """
-        shape = (len(self), count)
-        kind = VIDEO_HEADS if self.numbered else VOICE_HEADS
-        head: NDArray[np.void] = np.ndarray(shape, kind, rows, 0, (rows.shape[1], stride))
-        before = self.ledger.tcc[self.rows]
-        head["marker"] = run.markers | self.payload_types
-        head["sequence"] = run.numbers + self.sequences
-        head["timestamp"] = run.timestamps + self.timestamps
-        head["ssrc"] = self.ssrcs
-        head["element"] = self.elements
-        head["transport"] = before[:, None] + run.ordinals * self.steps
+        ledger, rows, steps = self.ledger, self.rows, self.steps
+        first: NDArray[np.uint16] = ledger.tcc[rows] + steps
+        heads["marker"][:] = run.markers | self.payload_types
+        heads["sequence"][:] = run.numbers + self.sequences
+        heads["timestamp"][:] = run.timestamps + self.timestamps
+        heads["ssrc"][:] = self.ssrcs
+        heads["element"][:] = self.elements
+        if count == 1:
+            heads["transport"][:, 0] = ledger.tcc[rows] = first
+        else:
+            heads["transport"][:] = first[:, None] + run.ordinals * steps[:, None]
+            ledger.tcc[rows] = first + (count - 1) * steps
         if self.numbered:
-            head["picture"] = run.pictures + self.pictures & 0x7FFF | 0x8000
-            head["tl0"] = run.tl0s + self.tl0s
-        steps: NDArray[np.uint16] = self.steps[:, 0]
-        self.ledger.tcc[self.rows] = before + count * steps
-        first: NDArray[np.uint16] = before + steps
+            heads["picture"][:] = run.pictures + self.pictures & 0x7FFF | 0x8000
+            heads["tl0"][:] = run.tl0s + self.tl0s
         return first
 
 

@@ -90,20 +90,20 @@ class Downlink:
         if self._read == end:
             return
         row, record = self.row, self.bandwidth.record if self.step else None
-        sent = size = 0
-        for places, slots, first, packets, octets, at, without in self.ledger.since(self._read):
+        sent = total = 0
+        for places, slots, first, packets, octets, size, at, without in self.ledger.since(self._read):
             place = places.get(row)
-            if place is None or place in without:
+            if place is None or (without and place in without):
                 continue
             if record is not None:
-                record((first[place], packets, octets + packets * IP_UDP, at))
+                record((first[place], packets, size, at))
             sent += packets
-            size += octets
+            total += octets
             slot = slots[place]
             slot.packets += packets
             slot.octets += octets
         self.packets += sent
-        self.bytes += size
+        self.bytes += total
         self._read = end
 
     @property

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from server.media.wire.rtp import IP_UDP
+
 if TYPE_CHECKING:
     from server.media.outward.audience import Audience
     from server.media.outward.slots import Slot
@@ -22,7 +24,7 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 class Entry(NamedTuple):
-    """`packets` of `octets` in all left at `at` to each of an audience but those in `without`.
+    """`packets` of `octets` in all, `size` with IP and UDP, left at `at` to each of an audience but those in `without`.
 
     `places` says by row who is where in the audience, `slots` and `first` what is theirs there: the slot that it went
     through, and the transport-wide number of the first packet.
@@ -33,6 +35,7 @@ class Entry(NamedTuple):
     first: memoryview
     packets: int
     octets: int
+    size: int
     at: float
     without: frozenset[int]
 
@@ -75,12 +78,14 @@ class Ledger:
         """A batch left. What the same audience got at the same instant before it is one entry with it."""
         last = None if self._whole else self._entries[-1]
         if last is not None and last.places is audience.places and last.at == at and last.without == without:
-            self._entries[-1] = last._replace(packets=last.packets + packets, octets=last.octets + octets)
+            packets, octets = last.packets + packets, last.octets + octets
+            self._entries[-1] = last._replace(packets=packets, octets=octets, size=octets + packets * IP_UDP)
             return
         if len(self._entries) >= 2 * KEPT:
             del self._entries[:KEPT]
             self._begin += KEPT
-        self._entries.append(Entry(audience.places, audience.slots, first.data, packets, octets, at, without))
+        size = octets + packets * IP_UDP
+        self._entries.append(Entry(audience.places, audience.slots, first.data, packets, octets, size, at, without))
         self._whole = False
         self.end += 1
 

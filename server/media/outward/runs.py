@@ -38,7 +38,7 @@ class Numbers(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 1.
+    """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 0.
 
     Those of a single packet, which voices mostly are, are plain numbers.
     """
@@ -118,7 +118,7 @@ class Run:
         """What `Numbers` says of each packet."""
         if self._columns is None and len(self) == 1:
             marker, number, timestamp, _, picture, tl0 = self._numbers[0]
-            self._columns = Columns(marker, number & 0xFFFF, timestamp, picture & 0x7FFF, tl0 & 0xFF, 1)
+            self._columns = Columns(marker, number & 0xFFFF, timestamp, picture & 0x7FFF, tl0 & 0xFF, 0)
         elif self._columns is None:
             markers, numbers, timestamps, _, pictures, tl0s = zip(*self._numbers, strict=True)
             self._columns = Columns(
@@ -127,7 +127,7 @@ class Run:
                 np.array(timestamps, np.uint32),
                 np.array([picture & 0x7FFF for picture in pictures], np.uint16),
                 np.array([tl0 & 0xFF for tl0 in tl0s], np.uint8),
-                np.arange(1, len(numbers) + 1, dtype=np.uint16),
+                np.arange(len(numbers), dtype=np.uint16),
             )
         return self._columns
 

@@ -24,6 +24,7 @@ from server.media.transport.volley import Volley
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
 _LARGEST_PACKET = 1600  # bytes with the tag
+_WORD = 320  # bytes: a packet of voice, as a rule, for which few lines of the caches then are enough
 
 VOICE_HEAD = struct.Struct("!BHIQBHB")  # from byte 1: the numbers of the header and its extension
 _VIDEO_HEAD = struct.Struct("!BHIQBHBHHB")  # and of the VP8 descriptor: flags, picture id, TL0PICIDX
@@ -37,6 +38,7 @@ class RunSender:
         self._port = port
         self._arena = Arena(BATCH_BYTES + _LARGEST_PACKET)
         self._volley = Volley(RUN_BYTES + _LARGEST_PACKET, RUN_BATCHES * RUN_PACKETS, BATCH_BYTES)
+        self._words = Volley(_WORD, 1, BATCH_BYTES)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
         """Send what all members get alike."""
@@ -50,14 +52,15 @@ class RunSender:
     def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
         """Lay the run's packets end to end once for each member, number them, and send them."""
         laid, _ = run.laid(audience.tag, self._arena.start)
-        stride = run.size + audience.tag
-        rows = self._volley.lay(audience.names, audience.addresses, len(laid), stride)
+        volley = self._words if len(run) == 1 and len(laid) <= _WORD else self._volley
+        rows = volley.lay(audience.names, audience.addresses, len(laid), run.size + audience.tag)
         rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
-        self._fire(run, audience, audience.number(rows, stride, run.columns(), len(run)), video)
+        first = audience.number(volley.heads(audience.heads), run.columns(), len(run))
+        self._fire(volley, run, audience, first, video)
 
-    def _fire(self, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
+    def _fire(self, volley: Volley, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
         """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
-        volley, count = self._volley, len(run)
+        count = len(run)
         statuses = volley.protect(audience.sessions_for(count), run.lengths())
         refused: dict[int, None] = {}  # an ordered set: members of whose packets libsrtp refused some
         if any(statuses):
@@ -71,13 +74,13 @@ class RunSender:
             audience.downlinks[number].dropped += count
         audience.ledger.enter(audience, first, count, volley.size, self.now, frozenset((*refused, *failed)))
         for number in refused:
-            self._send_others(statuses[number * count : (number + 1) * count], number, audience, video)
+            self._send_others(volley, statuses[number * count : (number + 1) * count], number, audience, video)
 
-    def _send_others(self, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
+    def _send_others(self, volley: Volley, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
         """Send the packets of a member's message that libsrtp did not refuse, each by itself."""
         slot = audience.slots[number]
         for place, status in enumerate(statuses):
-            packet = self._volley.packet(number, place)
+            packet = volley.packet(number, place)
             if not status and self._port.send_segments(packet, len(packet), slot.downlink.address, video):
                 slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
                 slot.packets += 1

@@ -24,11 +24,12 @@ _NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in netw
 _SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
 _CONTROL = socket.CMSG_SPACE(2)
 _LINE = 64  # bytes of a line of the caches
-_KEPT = 64  # spacings of which the pointers are kept: voices have some ten, pictures ever new ones
+_KEPT = 64  # lengths of packets for which pointers are kept: pictures have ever new ones
 _SEGMENTED = socket.CMSG_LEN(2), socket.IPPROTO_UDP, UDP_SEGMENT
 
 Octets = NDArray[np.uint8]
 Pointers = NDArray[np.uintp]
+Fields = dict[str, NDArray[Any]]
 
 
 class Names:
@@ -65,25 +66,30 @@ class Volley:
     `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. What one gets, `size` bytes, is
     cut into datagrams of `segment` bytes, the last of which may be shorter. They leave in as many `batches` as are
     needed for none to be larger than `most` bytes; these are counted through all members.
+
+    Each member has a row of the memory that is always the same, so that of what the kernel and libsrtp are told only
+    that is written anew which differs from the volley before.
     """
 
     def __init__(self, largest: int, packets: int, most: int) -> None:
-        self.arena = Arena(MOST_MEMBERS * largest)
-        self.memory: Octets = np.frombuffer(self.arena.view, np.uint8)
+        self._row = (-(-largest // _LINE) | 1) * _LINE  # an odd number: rows would else share few lines of the caches
+        self.arena = Arena(MOST_MEMBERS * self._row)
+        self.rows: Octets = np.frombuffer(self.arena.view, np.uint8).reshape(MOST_MEMBERS, self._row)
         self.size = self.segment = self.packets = 0
-        self.batches = 1
+        self.batches = self._full = 1
         self._most = most
-        self._spacing = self._step = self._full = 0
         self._lengths = Lengths(MOST_MEMBERS * packets)
-        self._pointers: dict[int, list[Any]] = {}  # by their distance
+        self._pointers: dict[tuple[int, int], list[Any]] = {}  # to packets, by how many a member gets and their length
+        self._heads: dict[tuple[np.dtype[np.void], int, int, int], Fields] = {}
         self.addresses: Sequence[Address] = ()
+        self._to: Names | None = None
         messages = MOST_MEMBERS * -(-2 * largest // most)  # a batch of equal packets is at least half full
         self._messages = ffi.new("struct mmsghdr[]", messages)
         self._parts = ffi.new("struct iovec[]", messages)
         self._control = ffi.new("char[]", _CONTROL)
         self._control_bytes = ffi.buffer(self._control)
-        self._base = self.memory.ctypes.data
-        self._numbers = numbers = np.arange(messages, dtype=np.uintp)
+        numbers = np.arange(messages, dtype=np.uintp)
+        self._starts: Pointers = self.rows.ctypes.data + numbers[:MOST_MEMBERS] * self._row
         self._places, self._sizes = _columns(self._parts, "struct iovec", "struct iovec", ("iov_base", "iov_len"))
         names = ("msg_name", "msg_controllen", "msg_iov", "msg_iovlen", "msg_control")
         columns = _columns(self._messages, "struct mmsghdr", "struct msghdr", names)
@@ -97,32 +103,42 @@ class Volley:
     def lay(self, names: Names, addresses: Sequence[Address], size: int, segment: int) -> Octets:
         """`size` bytes for each address; gives their memory, shape (n, at least size)."""
         count = len(addresses)
-        self.addresses, self.size, self.segment = addresses, size, segment
+        batches = self.batches
+        if size != self.size or segment != self.segment:
+            self._cut(size, segment)
+        if names is not self._to or batches != self.batches:
+            self._names[: count * self.batches].reshape(count, self.batches)[:] = names.pointers[:, None]
+            self._to = names
+        self.addresses = addresses
+        return self.rows[:count]
+
+    def _cut(self, size: int, segment: int) -> None:
+        """A message for each batch of each member, who follow each other."""
+        self.size, self.segment = size, segment
         self.packets = -(-size // segment)
-        # Packets lie at one distance from each other; single ones, of voices, so that few distances are in use.
-        self._step = segment if self.packets > 1 else -(-size // _LINE) * _LINE
-        self._spacing = self.packets * self._step
         self._full = self.packets if size <= self._most else self._most // segment
         self.batches = batches = -(-self.packets // self._full)
-        places = self._base + self._numbers[:count] * self._spacing
-        if batches == 1:
-            self._places[:count], self._sizes[:count], self._names[:count] = places, size, names.pointers
-        else:
-            self._in_batches(places, names.pointers)
+        messages, full = MOST_MEMBERS * batches, self._full * segment
+        shape = MOST_MEMBERS, batches
+        self._places[:messages].reshape(shape)[:] = self._starts[:, None] + np.arange(batches, dtype=np.uintp) * full
+        sizes = self._sizes[:messages].reshape(shape)
+        sizes[:, :-1], sizes[:, -1] = full, size - (batches - 1) * full
+        self._control_sizes[:messages] = _CONTROL if size > segment else 0
         if size > segment:
             _SEGMENT.pack_into(self._control_bytes, 0, *_SEGMENTED, segment)
-        self._control_sizes[: count * batches] = _CONTROL if size > segment else 0
-        return self.memory[: count * self._spacing].reshape(count, self._spacing)
 
-    def _in_batches(self, places: Pointers, names: Pointers) -> None:
-        """A message for each batch of each member, who follow each other."""
-        shape = len(places), self.batches
-        full = self._full * self.segment
-        messages = shape[0] * shape[1]
-        self._places[:messages].reshape(shape)[:] = places[:, None] + self._numbers[: self.batches] * full
-        self._names[:messages].reshape(shape)[:] = names[:, None]
-        sizes = self._sizes[:messages].reshape(shape)
-        sizes[:, :-1], sizes[:, -1] = full, self.size - (self.batches - 1) * full
+    def heads(self, kind: np.dtype[np.void]) -> Fields:
+        """The fields of this structure at the beginning of each packet, of shape (n, packets) each, by name."""
+        count = len(self.addresses)
+        key = kind, count, self.packets, self.segment if self.packets > 1 else 0
+        heads = self._heads.get(key)
+        if heads is None:
+            if len(self._heads) >= _KEPT:
+                self._heads.clear()
+            shape, strides = (count, self.packets), (self._row, self.segment)
+            whole: NDArray[np.void] = np.ndarray(shape, kind, self.rows, 0, strides)
+            heads = self._heads[key] = {name: whole[name] for name in kind.names or ()}
+        return heads
 
     def protect(self, sessions: list[Any], lengths: list[int]) -> list[int]:
         """Make SRTP of the packets, of which each member's are so long, with a session for each packet of each member.
@@ -134,13 +150,15 @@ class Volley:
         return list(map(srtp_protect, sessions, self._packet_pointers(), self._lengths.pointers))
 
     def _packet_pointers(self) -> list[Any]:
-        step, count = self._step, len(self.addresses) * self.packets
-        pointers = self._pointers.get(step)
-        if pointers is None or len(pointers) < count:
+        """To each packet of each member; `MOST_MEMBERS` may have some."""
+        key = self.packets, self.segment if self.packets > 1 else 0
+        pointers = self._pointers.get(key)
+        if pointers is None:
             if len(self._pointers) >= _KEPT:
                 self._pointers.clear()
-            start = self.arena.start
-            pointers = self._pointers[step] = [start + at for at in range(0, count * step, step)]
+            start, packets, segment = self.arena.start, range(self.packets), self.segment
+            starts = (start + member * self._row for member in range(MOST_MEMBERS))
+            pointers = self._pointers[key] = [row + place * segment for row in starts for place in packets]
         return pointers
 
     def batch(self, number: int) -> memoryview:
@@ -153,7 +171,7 @@ class Volley:
         return self._of(member, place, place + 1)
 
     def _of(self, member: int, begin: int, end: int) -> memoryview:
-        start = member * self._spacing
+        start = member * self._row
         return self.arena.view[start + begin * self.segment : start + min(end * self.segment, self.size)]
 
     def packets_before(self, number: int) -> int:

@@ -25,6 +25,7 @@ _RECEIVED_PER_PACKET = 400  # so that a feedback stays below 1,200 bytes
 _SPAN_PER_PACKET = 1024
 
 _HEAD = Struct("!HHI")
+_RUN_END = 10  # where the deltas begin behind a single chunk
 _MISSING, _SMALL, _LARGE = 0, 1, 2
 _RUN_BITS = 13
 
@@ -60,7 +61,40 @@ def read_report(fci: bytes, near: int | None = None) -> Report:
     The reference time wraps after twelve days: with `near`, a time of the feedback before, in ticks, times go on from
     there. Raises ProtocolError when malformed or absurdly long.
     """
-    if len(fci) < 10:
+    base, count, reference = _read_head(fci, near)
+    before: list[int] | None = None
+    if _is_one_run(fci, count):
+        came, at = count, _RUN_END
+    else:
+        symbols, at = _read_chunks(fci, count)
+        came = symbols.count(_SMALL)
+        if came + symbols.count(_MISSING) < count:
+            return _read_large(fci, at, symbols, base, reference)
+        if came < count:
+            before = list(accumulate(symbols, initial=0))
+    deltas = fci[at : at + came]
+    if len(deltas) < came:
+        raise ProtocolError("transport feedback has too few deltas")
+    ticks = list(accumulate(deltas, initial=reference))
+    del ticks[0]
+    return Report(base, count, before, ticks, True)
+
+
+def read_run(fci: bytes, near: int | None = None) -> tuple[int, int, int] | None:
+    """Of a feedback that says that all came, one soon after the other: its first number, how many, and the last's time.
+
+    None when it says something else. As `read_report`, at a fifth of the cost.
+    """
+    base, count, reference = _read_head(fci, near)
+    end = _RUN_END + count
+    if not _is_one_run(fci, count) or len(fci) < end:
+        return None
+    return base, count, reference + sum(fci[_RUN_END:end])
+
+
+def _read_head(fci: bytes, near: int | None) -> tuple[int, int, int]:
+    """The first number, how many it speaks of, and the reference time in ticks."""
+    if len(fci) < _RUN_END:
         raise ProtocolError("transport feedback is truncated")
     base, count, tail = _HEAD.unpack_from(fci)
     if not 0 < count <= LARGEST_STATUS_COUNT:
@@ -68,22 +102,12 @@ def read_report(fci: bytes, near: int | None = None) -> Report:
     reference: int = tail >> 8
     if near is not None:
         reference = unwrap(reference, near // _REFERENCE_TICKS, _REFERENCE_BITS)
-    before: list[int] | None = None
-    if fci[8] >> 5 == _SMALL and (fci[8] & 0x1F) << 8 | fci[9] == count:  # the usual case: one run, all came
-        came, at = count, 10
-    else:
-        symbols, at = _read_chunks(fci, count)
-        came = symbols.count(_SMALL)
-        if came + symbols.count(_MISSING) < count:
-            return _read_large(fci, at, symbols, base, reference * _REFERENCE_TICKS)
-        if came < count:
-            before = list(accumulate(symbols, initial=0))
-    deltas = fci[at : at + came]
-    if len(deltas) < came:
-        raise ProtocolError("transport feedback has too few deltas")
-    ticks = list(accumulate(deltas, initial=reference * _REFERENCE_TICKS))
-    del ticks[0]
-    return Report(base, count, before, ticks, True)
+    return base, count, reference * _REFERENCE_TICKS
+
+
+def _is_one_run(fci: bytes, count: int) -> bool:
+    """The usual case: one chunk, in which all came and each delta takes a byte."""
+    return fci[8] >> 5 == _SMALL and (fci[8] & 0x1F) << 8 | fci[9] == count
 
 
 def _read_large(fci: bytes, at: int, symbols: list[int], base: int, ticks: int) -> Report:

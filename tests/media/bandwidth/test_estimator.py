@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.errors import ProtocolError
-from server.media.bandwidth import BandwidthEstimator
+from server.media.bandwidth import BandwidthEstimator, estimator
+from server.media.bandwidth.history import History
 from server.media.bandwidth.rate import FLOOR, START
 from server.media.wire.twcc import FeedbackBuilder
 
@@ -159,3 +160,22 @@ def test_the_peers_clock_may_wrap(clock: float) -> None:
     talk.go(80)
     assert talk.estimator.estimate >= before
     assert talk.estimator.queueing_ms < 1
+
+
+def test_a_calm_link_that_is_looked_at_seldom_is_known_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine feedbacks a second tell the same, and one in some is read; none of their packets is forgotten by that."""
+    seldom, looks = Talk(), []
+    match = seldom.estimator._history.match
+    monkeypatch.setattr(History, "match", lambda self, report: looks.append(report.told) or match(report))
+    seldom.go(20)
+    monkeypatch.undo()
+    monkeypatch.setattr(estimator, "CALM_EVERY", 0.0)
+    always = Talk()
+    always.go(20)
+    assert 40 < len(looks) < 100  # of 200
+    assert seldom.estimator.received == always.estimator.received == 4000
+    assert seldom.estimator.throughput == pytest.approx(always.estimator.throughput, rel=0.01)
+    assert seldom.estimator.estimate == pytest.approx(always.estimator.estimate, rel=0.05)
+    seldom.path += 0.03  # a queue
+    seldom.go(0.3)
+    assert seldom.estimator.queueing_ms == pytest.approx(30, abs=5)

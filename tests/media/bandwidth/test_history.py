@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.media.bandwidth.history import RECORDS, UNACKNOWLEDGED, Group, History
-from server.media.wire.twcc import TICK_US, FeedbackBuilder, Report, read_report
+from server.media.wire.twcc import TICK_US, FeedbackBuilder, Report, read_report, read_run
 
 HEAD = 12  # octets of RTCP before the fci
 
@@ -122,6 +122,19 @@ def test_a_silent_peer_costs_bounded_memory() -> None:
     assert len(history._open) <= UNACKNOWLEDGED
 
 
+def test_only_what_has_waited_longest_can_be_passed_over() -> None:
+    history = History()
+    sent(history, 65_534, (2, 0), (3, 20), (1, 40))
+    assert history.whole(65_534, 5) == (2, 5000, 0.02)
+    assert history.whole(65_534, 6) == (3, 6000, 0.04)
+    assert history.whole(65_534, 4) is None  # ends within a batch
+    assert history.whole(65_534, 7) is None  # speaks of what was not sent
+    assert history.whole(0, 4) is None  # speaks of nothing before
+    history.pass_over(2, 5000, 5)
+    assert (history.received, history.unheard, history.in_flight) == (5, 5000, 1000)
+    assert [group[3] for group in history.match(report(3, [60]))] == [1]
+
+
 def test_what_is_forgotten_is_not_told_any_more() -> None:
     history = History()
     sent(history, 0, (2, 0), (2, 100), (2, 200))
@@ -151,20 +164,31 @@ class Peer:
             st.integers(1, 16),  # packets of a batch
             st.integers(0, 0xFFFF),  # which of them come, by bits
             st.sampled_from([0.0, 0.001, 0.02, 0.3]),  # s after the batch before
-            st.sampled_from(["nothing", "nothing", "feedback", "lost", "twice", "held"]),
+            st.sampled_from(["nothing", "nothing", "feedback", "lost", "twice", "held", "passed over"]),
         ),
         max_size=60,
     ),
 )
 def test_every_packet_is_told_once(first: int, steps: list[tuple[int, int, float, str]]) -> None:
-    """Feedback is lost, doubled or overtaken by the next; at the end nothing is counted twice, and nothing is lost
-    that came, but where its feedback was lost."""
+    """Feedback is lost, doubled, overtaken by the next or not looked at closely; at the end nothing is counted twice,
+    and nothing is lost that came, but where its feedback was lost."""
     peer = Peer(first)
     held: list[bytes] = []
     unheard: set[int] = set()  # numbers of which only a lost feedback spoke
     waiting: set[int] = set()
 
-    def tell(packet: bytes) -> None:
+    def tell(packet: bytes, closely: bool = True) -> None:
+        run = None if closely else read_run(packet[HEAD:])
+        found = peer.history.whole(run[0], run[1]) if run is not None else None
+        if run is not None and found is not None:
+            in_flight, received = peer.history.in_flight, peer.history.received
+            taken, octets, at = found
+            assert 0 < taken <= run[1]
+            assert at <= peer.now
+            peer.history.pass_over(taken, octets, run[1])
+            assert peer.history.in_flight == in_flight - octets == in_flight - 100 * run[1]
+            assert peer.history.received == received + run[1]
+            return
         groups = peer.history.match(read_report(packet[HEAD:]))
         assert all(group[0] <= group[1] and group[4] <= group[5] and group[2] > 0 < group[3] for group in groups)
         assert [group[0] for group in groups] == sorted(group[0] for group in groups)
@@ -188,7 +212,7 @@ def test_every_packet_is_told_once(first: int, steps: list[tuple[int, int, float
             held += packets
         else:
             for packet in packets * (2 if what == "twice" else 1):
-                tell(packet)
+                tell(packet, closely=what != "passed over")
         waiting.clear()
         if what != "held":
             for packet in held:
