@@ -40,15 +40,17 @@ class G711:
     """One of the two laws."""
 
     def __init__(self, samples: _Table) -> None:
-        self._samples, self._codes = samples, _codes(samples)
+        self._samples = samples
+        self._codes = np.roll(_codes(samples), -32_768)  # by the sample as an unsigned number
 
     def decode(self, payload: bytes) -> Samples:
         """16-bit samples at 8 kHz."""
-        return self._samples[np.frombuffer(payload, np.uint8)]
+        made: Samples = self._samples.take(np.frombuffer(payload, np.uint8))
+        return made
 
     def encode(self, samples: Samples) -> bytes:
         """An octet a sample."""
-        return self._codes[samples.astype(np.int32) + 32_768].tobytes()
+        return self._codes.take(samples.view(np.uint16)).tobytes()
 
 
 ULAW = G711(_from_ulaw())

@@ -11,9 +11,11 @@ import math
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.media.phone.g711 import G711, LINE_RATE
-from server.media.phone.resample import Floats
+
+Floats = NDArray[np.float64]
 
 ROWS, COLUMNS = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
 KEYS = ("123A", "456B", "789C", "*0#D")
@@ -26,7 +28,9 @@ _ALONE = 4.0  # times as strong as the next tone of its four (6 dB)
 _TWIST_UP, _TWIST_DOWN = 10 ** (4 / 10), 10 ** (8 / 10)  # power of the high to the low tone, and of the low to the high
 _BEGINS, _ENDS = 2, 2  # pieces in a row
 
-_WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / LINE_RATE)
+_TONES = len(ROWS) + len(COLUMNS)
+_TURNS = 2 * np.pi * np.outer(np.arange(_PIECE), ROWS + COLUMNS) / LINE_RATE
+_WAVES = math.sqrt(2) / _PIECE * np.hstack((np.cos(_TURNS), np.sin(_TURNS)))
 
 
 class Listening:
@@ -35,7 +39,7 @@ class Listening:
     def __init__(self, law: G711) -> None:
         self._law, self._weak = law, _weak_codes(law)
         self._resting = True  # nothing of the samples before can be part of a key
-        self._rest: Floats = np.zeros(0, np.float32)
+        self._rest: Floats = np.zeros(0)
         self._down = ""  # the key that sounds
         self._seen, self._times = "", 0  # what the latest pieces have, "" for no key, and how many in a row
 
@@ -56,12 +60,13 @@ class Listening:
         return found
 
     def _look(self, payload: bytes) -> str:
-        whole: Floats = np.concatenate((self._rest, self._law.decode(payload).astype(np.float32)))
+        whole: Floats = np.concatenate((self._rest, self._law.decode(payload)))
         pieces: Floats = whole[: whole.size // _PIECE * _PIECE].reshape(-1, _PIECE)
         self._rest = whole[pieces.size :]
-        powers = 2 * np.abs(pieces @ _WAVES) ** 2 / _PIECE**2  # mean square of each tone
-        totals = np.square(pieces).mean(axis=1)
-        return "".join(self._follow(_key(*one)) for one in zip(powers, totals, strict=True))
+        halves = np.square(pieces @ _WAVES)
+        powers = halves[:, :_TONES] + halves[:, _TONES:]  # mean square of each tone
+        totals = np.einsum("ij,ij->i", pieces, pieces) / _PIECE
+        return "".join([self._follow(_key(*one)) for one in zip(powers.tolist(), totals.tolist(), strict=True)])
 
     def _follow(self, key: str) -> str:
         self._times = self._times + 1 if key == self._seen else 1
@@ -80,14 +85,14 @@ def _weak_codes(law: G711) -> bytes:
     return bytes(code for code in range(256) if abs(int(law.decode(bytes((code,)))[0])) < _WEAK)
 
 
-def _key(powers: np.ndarray, total: float) -> str:
+def _key(powers: list[float], total: float) -> str:
     """What key a piece is, "" when it is none."""
-    rows, columns = powers[:4], powers[4:]
-    low, high = float(rows.max()), float(columns.max())
+    rows, columns = powers[: len(ROWS)], powers[len(ROWS) :]
+    low, high = max(rows), max(columns)
     if low + high < _LEAST or low + high < _PURE * total:
         return ""
     if high > _TWIST_UP * low or low > _TWIST_DOWN * high:
         return ""
-    if np.sort(rows)[-2] * _ALONE > low or np.sort(columns)[-2] * _ALONE > high:
+    if sorted(rows)[-2] * _ALONE > low or sorted(columns)[-2] * _ALONE > high:
         return ""
-    return KEYS[int(rows.argmax())][int(columns.argmax())]
+    return KEYS[rows.index(low)][columns.index(high)]

@@ -42,14 +42,18 @@ class _Bucket:
 
 
 class _Transit:
-    """What the packets' arrival tells of a line."""
+    """What the packets' arrival tells of a line: `base` is that of the quickest, None before anything came, and `wait`
+    how long sound must wait.
+    """
 
     def __init__(self) -> None:
-        self._buckets: list[_Bucket] = []
+        self.restart()
 
     def restart(self) -> None:
         """Another clock."""
-        self._buckets.clear()
+        self._buckets: list[_Bucket] = []
+        self.base: float | None = None
+        self.wait = SHORTEST
 
     def note(self, transit: float, now: float) -> None:
         """A packet came."""
@@ -57,20 +61,19 @@ class _Transit:
             self._buckets.append(_Bucket(now + _BUCKET, transit, []))
             del self._buckets[:-_BUCKETS]
         bucket = self._buckets[-1]
+        if len(bucket.most) == _STRAGGLERS and bucket.least <= transit <= bucket.most[0]:
+            return  # as most: it is no measure of anything
         bucket.least = min(bucket.least, transit)
         insort(bucket.most, transit)
         del bucket.most[:-_STRAGGLERS]
+        self._judge()
 
-    @property
-    def base(self) -> float | None:
-        """Of the quickest; None before anything came."""
-        return min((bucket.least for bucket in self._buckets), default=None)
-
-    def wait(self) -> float:
-        """How long sound must wait: a frame is taken whole, so its end must be there, of the slowest packet too."""
+    def _judge(self) -> None:
+        """A frame is taken whole, so its end must be there, of the slowest packet too."""
+        self.base = min(bucket.least for bucket in self._buckets)
         slowest = sorted(transit for bucket in self._buckets for transit in bucket.most)
-        spread = slowest[max(-_STRAGGLERS, -len(slowest))] - (self.base or 0.0)
-        return min(SHORTEST + spread, LONGEST)
+        spread = slowest[max(-_STRAGGLERS, -len(slowest))] - self.base
+        self.wait = min(SHORTEST + spread, LONGEST)
 
 
 class Playout:
@@ -96,7 +99,7 @@ class Playout:
     @property
     def delay(self) -> float:
         """Seconds that sound waits here at present."""
-        return self._transit.wait() if self._transit.base is not None else 0.0
+        return self._transit.wait if self._transit.base is not None else 0.0
 
     def push(self, payload: bytes, timestamp: int, now: float) -> None:
         """A packet that arrived."""
@@ -151,11 +154,11 @@ class Playout:
         if not taken.size:
             return None
         self._last = taken if taken.size == self._frame else np.pad(taken, (0, self._frame - taken.size))
-        return self._last if self._last.any() else None
+        return self._last if np.count_nonzero(self._last) else None
 
     def _due(self, now: float) -> int:
         """The position that should be played at `now`."""
-        return round((now - (self._transit.base or 0.0) - self._transit.wait()) * self._codec.clock)
+        return round((now - (self._transit.base or 0.0) - self._transit.wait) * self._codec.clock)
 
     def _begin(self, due: int) -> bool:
         """After a pause: whether the next packet's time has come within this frame."""

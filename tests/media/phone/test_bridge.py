@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from server.media.phone.arrivals import MOST
-from server.media.phone.bridge import Bridge, NoPortError, Ports
+from server.media.phone.arrivals import MOST, Arrival, Arrivals
+from server.media.phone.bridge import UNHEARD, Bridge, NoPortError, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import Keys, Terms
 from server.media.phone.sounds import Player, Sound
 from server.media.wire.rtp import RtpPacket, build_header
 from tests.sounds import pitch, tone
+from tests.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -166,3 +168,32 @@ async def test_keys_that_do_not_fit_leave_no_port_open() -> None:
         bridge.open("a", Terms("PCMA", 8, 8, keys=Keys("AEAD_AES_128_GCM", b"x", b"y")))
     assert bridge.open("a", Terms("PCMA", 8, 8)) == 41_110
     bridge.close_all()
+
+
+async def test_ports_of_those_who_may_not_be_heard_are_looked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which loses nothing of theirs: packets wait, and keys are told."""
+    looks: Counter[int] = Counter()
+
+    class Counting(Arrivals):
+        def take_timed(self, descriptor: int) -> list[Arrival]:
+            looks[descriptor] += 1
+            return super().take_timed(descriptor)
+
+    monkeypatch.setattr("server.media.phone.bridge.Arrivals", Counting)
+    keys: list[tuple[str, str]] = []
+    bridge = Bridge(Ports(HOST, 41_170, 41_179), lambda call, key: keys.append((call, key)))
+    handsets = {name: Handset(400.0) for name in ("heard", "silent")}
+    for name, handset in handsets.items():
+        handset.port = bridge.open(name, handset.terms)
+    bridge.talk(["heard"])
+    for _ in range(5):
+        handsets["silent"].say()
+    handsets["silent"].press("9")
+    heard, silent = (bridge[name].socket.fileno() for name in ("heard", "silent"))
+    await until(lambda: looks[silent] >= 5)
+    assert looks[heard] == pytest.approx(UNHEARD * looks[silent], abs=UNHEARD)
+    assert keys == [("silent", "9")]
+    assert bridge.leg("silent").received == 6
+    bridge.close_all()
+    for handset in handsets.values():
+        handset.socket.close()
