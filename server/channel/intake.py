@@ -90,16 +90,12 @@ class Intake:
             if not data:
                 del readings[fd]
                 reading.transport.abort()  # which closes the descriptor in the next turn, so that the poller forgets it
-            else:
-                self._pass_on(reading, data)
-
-    def _pass_on(self, reading: Reading, data: bytes) -> None:
-        try:
-            if reading.take(data) or reading.transport.is_closing():
-                return
-            reading.protocol.data_received(data)
-        except Exception:
-            log.exception("failed with what a connection brought; it is cut off")
-            reading.transport.abort()
-        if reading.protocol._reading_paused:
-            self._forget(reading)  # aiohttp cannot take more now; when it can, it lets asyncio read
+                continue
+            try:
+                if not reading.take(data) and not reading.transport.is_closing():
+                    reading.protocol.data_received(data)
+                    if reading.protocol._reading_paused:
+                        self._forget(reading)  # aiohttp cannot take more now; when it can, it lets asyncio read
+            except Exception:
+                log.exception("failed with what a connection brought; it is cut off")
+                reading.transport.abort()

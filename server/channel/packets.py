@@ -5,6 +5,7 @@ Pure. An event to a thousand units is one text but for its number, so the rest i
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,9 +16,8 @@ import msgspec
 from server.store import StoredEvent
 
 PING, PONG = b"2", b"3"
-ACK = b'42["channel.ack",{"seq":'
-_ACK_END = b"}]"
 MOST_DIGITS = 15
+_ACK = re.compile(rb'42\["channel\.ack",\{"seq":([0-9]{1,%d})\}\]' % MOST_DIGITS).fullmatch
 _SHORT, _MEDIUM = 126, 1 << 16
 
 
@@ -68,7 +68,5 @@ def _head_of(size: int) -> bytes:
 
 def acknowledged(packet: bytes | bytearray) -> int | None:
     """The number in `42["channel.ack",{"seq":7}]`; None for all else, which goes the usual way and is refused there."""
-    if not packet.startswith(ACK) or not packet.endswith(_ACK_END):
-        return None
-    digits = packet[len(ACK) : -len(_ACK_END)]
-    return int(digits) if digits.isdigit() and len(digits) <= MOST_DIGITS else None
+    found = _ACK(packet)
+    return None if found is None else int(found[1])

@@ -101,10 +101,11 @@ def select_versions(
 
 _day = sa.bindparam("day", type_=sa.Date)
 _v = version_table.c
+_HELD = (_v.superseded_at.is_(None), _v.valid_from <= _day, sa.or_(_v.valid_to.is_(None), _v.valid_to > _day))
 _OF_DAY = (
     sa.select(unit_table.c.id, unit_table.c.code, _v.name, _v.short_name, _v.level, _v.bloc, _v.parent_id)
     .join(version_table, _v.unit_id == unit_table.c.id)
-    .where(_v.superseded_at.is_(None), _v.valid_from <= _day, sa.or_(_v.valid_to.is_(None), _v.valid_to > _day))
+    .where(*_HELD)
 )
 """As `select_versions` of the parameter `day`, made once: to build a statement costs more than to run a small one."""
 _BY_IDS = _OF_DAY.where(unit_table.c.id.in_(sa.bindparam("ids", expanding=True)))
@@ -112,7 +113,7 @@ _BY_IDS = _OF_DAY.where(unit_table.c.id.in_(sa.bindparam("ids", expanding=True))
 
 def _below() -> sa.Select[tuple[int]]:
     """The ids of all units under `unit` on `day`."""
-    of_day = _OF_DAY.subquery()
+    of_day = sa.select(_v.unit_id.label("id"), _v.parent_id).where(*_HELD).subquery()
     below = sa.select(of_day.c.id).where(of_day.c.parent_id == sa.bindparam("unit")).cte(recursive=True)
     below = below.union(sa.select(of_day.c.id).join(below, of_day.c.parent_id == below.c.id))
     return sa.select(below.c.id)

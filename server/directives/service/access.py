@@ -15,6 +15,7 @@ from server.errors import ConflictError
 from server.http.i18n import _
 from server.store import Transaction
 from server.units import service as units
+from server.units.service import UnitInfo
 
 d, v = directive_table.c, delivery_table.c
 BOTH = sa.select(delivery_table, d.urgency, d.deadline.label("directive_deadline")).join(
@@ -27,6 +28,15 @@ UPDATE_DIRECTIVE = sa.update(directive_table).where(d.id == sa.bindparam("direct
 """Sets the columns that are given beside `directive`, its id."""
 _OURS = sa.select(directive_table).where(d.id == sa.bindparam("directive"), d.unit_id == sa.bindparam("ours"))
 _OURS_LOCKED = _OURS.with_for_update()
+
+
+def own_unit(tx: Transaction, who: Principal) -> UnitInfo:
+    """The person's unit, asked for once in a transaction."""
+    key = ("own_unit", who.unit_id)
+    if key not in tx.known:
+        tx.known[key] = units.unit(tx, who.unit_id)
+    found: UnitInfo = tx.known[key]
+    return found
 
 
 def issued_by(tx: Transaction, unit_id: int) -> sa.ColumnElement[bool]:

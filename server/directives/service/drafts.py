@@ -17,7 +17,7 @@ from server.directives.model import attachment_table, directive_table, recipient
 from server.directives.policy import Policy
 from server.directives.questions import check_questions, clean_question
 from server.directives.rules import DirectiveState, RecipientRole, Relation
-from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours, require_revision
+from server.directives.service.access import UPDATE_DIRECTIVE, draft_of_ours, own_unit, require_revision
 from server.directives.service.commands import once
 from server.directives.service.forward import copy_attachments
 from server.directives.service.problems import DraftError
@@ -84,7 +84,7 @@ def facts_of(draft: DraftInput) -> DraftFacts:
 def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> DraftInput:
     notation = clean_text(draft.notation)
     if not notation:
-        own = units.unit(tx, who.unit_id)
+        own = own_unit(tx, who)
         notation = policy.notation(draft.kind, own.bloc.value, own.level.value, own.code)
     return msgspec.structs.replace(
         draft,
@@ -156,10 +156,8 @@ def set_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Reci
 
 
 def _add_recipients(tx: Transaction, directive_id: int, recipients: Sequence[Recipient]) -> None:
-    by_role: dict[RecipientRole, list[int]] = {}
-    for recipient in recipients:
-        by_role.setdefault(recipient.role, []).append(recipient.unit)
-    for role, unit_ids in by_role.items():
+    for role in dict.fromkeys(recipient.role for recipient in recipients):
+        unit_ids = [recipient.unit for recipient in recipients if recipient.role is role]
         values = {"directive": directive_id, "units": tx.bound(unit_ids), "role": role.value}
         tx.execute(_adding(tx.connection.dialect.name), values)
     tx.known["recipients", directive_id] = sorted(recipients, key=attrgetter("unit"))

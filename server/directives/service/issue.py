@@ -16,7 +16,13 @@ from server.directives.model import delivery_table, recipient_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, DraftEvent, RecipientRole, Relation, Stage, State
 from server.directives.running import Facts, alarms
-from server.directives.service.access import UPDATE_DIRECTIVE, draft_after, draft_of_ours, require_revision
+from server.directives.service.access import (
+    UPDATE_DIRECTIVE,
+    draft_after,
+    draft_of_ours,
+    own_unit,
+    require_revision,
+)
 from server.directives.service.commands import once
 from server.directives.service.drafts import create_draft, may_send_to
 from server.directives.service.news import HANDED_BACK, TO_SIGN, tell_to_sign
@@ -32,7 +38,6 @@ from server.directives.shapes import DirectiveDone, DraftInput, IssueInput, Uplo
 from server.reach import service as reach
 from server.store import Transaction
 from server.store.events import unit_sequence
-from server.units import service as units
 
 r, v = recipient_table.c, delivery_table.c
 Recipients = Sequence[tuple[int, RecipientRole]]
@@ -98,7 +103,7 @@ def release(
     settle_recipients(tx, row)
     state = draft_after(row, DraftEvent.ISSUE if signed_now else DraftEvent.RELEASE)
     signer = signed_now or {name: getattr(row, name) for name in SIGNED}
-    own = units.unit(tx, who.unit_id)
+    own = own_unit(tx, who)
     year = policy.year(tx.now)
     number = take_number(tx, series(OUT, row.exercise), who.unit_id, year)
     number_text = policy.number_text(number, row.notation, own.bloc.value, row.exercise)
