@@ -133,6 +133,18 @@ def test_a_layer_that_the_browser_stopped_is_left_soon() -> None:
     assert [source.rid for source in uplink.layers("camera", 2.8)] == ["f"]
 
 
+def test_a_layer_that_was_stopped_is_asked_for_a_key_frame_when_it_goes_on() -> None:
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    source = uplink.source("camera", "f")
+    assert source is not None
+    source.want_key_frame()
+    assert uplink.requests(0.1) != []
+    assert all(uplink.requests(tick / 10) == [] for tick in range(10, 100)), "nobody would answer"
+    uplink.receive(picture(20, 2, 2), 10.0)
+    assert uplink.requests(10.0) != []
+
+
 def test_rtx_under_a_media_ssrc_is_told_apart_by_its_payload_type() -> None:
     uplink = Uplink("a", PLAN)
     for number in (1, 3):

@@ -276,7 +276,11 @@ class Uplink:
         return [build_remb(OUR_SSRC, UPPER_BOUND if bound is None else int(bound), video)] if video else []
 
     def requests(self, now: float) -> list[bytes]:
-        """NACKs and PLIs that are due: RTCP packets."""
+        """NACKs and PLIs that are due: RTCP packets.
+
+        A layer that was stopped is asked for no key frame until it goes on: Firefox answers with one of those that it
+        sends, so that these would be nothing but key frames.
+        """
         packets: list[bytes] = []
         crowded, suspected = self._crowding.crowded(now), self._crowding.suspected
         for source in self.sources.values():
@@ -292,7 +296,7 @@ class Uplink:
                 if lost:
                     self.nacks += 1
                     packets.append(build_nack(OUR_SSRC, source.ssrc, lost))
-            if source.key_frames.due(now):
+            if not source.stopped(now) and source.key_frames.due(now):
                 self.plis += 1
                 packets.append(build_pli(OUR_SSRC, source.ssrc))
         return packets
