@@ -55,3 +55,15 @@ def test_what_can_be_had() -> None:
     switch.update({"f"}, 200.0)
     assert switch.obtainable("f", False, 200.0 + PENDING - 0.1)
     assert not switch.obtainable("f", False, 200.0 + PENDING)
+
+
+def test_what_is_too_large_for_the_way_is_given_up_at_once() -> None:
+    switch = LayerSwitch({"q", "h", "f"}, 0.0)
+    switch.update({"f"}, UNWANTED)
+    assert switch.update({"h"}, 10.0, too_large={"f"})
+    assert switch.asked == {"h"}
+    assert not switch.obtainable("f", False, 10.0)
+    assert switch.obtainable("f", True, 10.0), "a small camera sends this one alone, whatever it is asked for"
+    assert switch.obtainable("h", False, 10.0)
+    assert switch.update({"f"}, 30.0)
+    assert switch.asked == {"f"}

@@ -10,7 +10,7 @@ from server.media.allocation.allocator import HOLD, STILL
 from server.media.allocation.dynacast import UNWANTED
 from server.media.allocation.ladder import UP
 from server.media.allocation.pictures import STILL_EVERY
-from server.media.inward.uplink import UplinkPlan
+from server.media.inward.uplink import Uplink, UplinkPlan
 from server.media.protocol import LayersWanted, LinkChanged, Want
 from server.media.voices import USUAL
 from tests.media.endpoint import OPUS, VP8, picture, voice
@@ -111,7 +111,8 @@ def obey(stage: Stage, seconds: float) -> list[LayersWanted]:
         stage.run(0.1)
         for event in take(stage, LayersWanted):
             asked.append(event)
-            stage[event.participant].asked = frozenset(event.rids)  # type: ignore[attr-defined]
+            if event.kind == "camera":
+                stage[event.participant].asked = frozenset(event.rids)  # type: ignore[attr-defined]
     return asked
 
 
@@ -261,6 +262,34 @@ def test_a_layer_that_never_comes_is_asked_for_once(stage: Stage, link: Link) ->
     assert shown(stage)[0] == "h"
     stage["a"].cannot = frozenset()  # type: ignore[attr-defined]
     obey(stage, HOLD + 2)
+    assert shown(stage)[0] == "f"
+
+
+def test_a_way_that_is_too_thin_for_a_layer_is_asked_for_the_next(
+    stage: Stage, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those who watch are shown that; later the large one again."""
+    left_out = 1
+    thin = stage["a"].participant.uplink
+    monkeypatch.setattr(Uplink, "left_out", property(lambda uplink: left_out if uplink is thin else 0))
+    look(stage, "a", "b")
+    asked = obey(stage, 3)
+    assert {"f" in event.rids for event in asked if event.participant == "a"} == {False}
+    assert shown(stage) == ["h", "f"]
+    left_out = 0
+    obey(stage, HOLD + 3)
+    assert shown(stage) == ["f", "f"]
+
+
+def test_a_small_camera_is_shown_though_it_counts_as_too_much(
+    stage: Stage, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sends one layer, whatever it is asked for."""
+    monkeypatch.setattr(Uplink, "left_out", 2)
+    look(stage, "a")
+    for _ in range(60):
+        stage.run(0.1)
+        stage["a"].asked = frozenset({"f"})  # type: ignore[attr-defined]
     assert shown(stage)[0] == "f"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.errors import ProtocolError
+from server.media.inward.strain import LASTS
 from server.media.inward.uplink import MOST_REPAIRS, Uplink, UplinkPlan
 from server.media.wire import rtcp
 from server.media.wire.rtp import build_header
@@ -133,6 +134,18 @@ def test_a_layer_that_the_browser_stopped_is_left_soon() -> None:
     assert [source.rid for source in uplink.layers("camera", 2.8)] == ["f"]
 
 
+def test_a_layer_that_was_stopped_is_asked_for_a_key_frame_when_it_goes_on() -> None:
+    uplink = Uplink("a", PLAN)
+    uplink.receive(named(20, 1, mid="1", rid="f"), 0.0)
+    source = uplink.source("camera", "f")
+    assert source is not None
+    source.want_key_frame()
+    assert uplink.requests(0.1) != []
+    assert all(uplink.requests(tick / 10) == [] for tick in range(10, 100)), "nobody would answer"
+    uplink.receive(picture(20, 2, 2), 10.0)
+    assert uplink.requests(10.0) != []
+
+
 def test_rtx_under_a_media_ssrc_is_told_apart_by_its_payload_type() -> None:
     uplink = Uplink("a", PLAN)
     for number in (1, 3):
@@ -169,3 +182,22 @@ def test_a_thief_of_a_layer_s_name_costs_only_himself() -> None:
     for number in range(200):
         assert uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50) is not None
     assert len(uplink.sources) == len(uplink._by_ssrc) == len(uplink._pictures) == 1
+
+
+def test_layers_are_left_out_when_all_that_comes_has_waited_for_long() -> None:
+    """A voice alone shows it: from the fifth second on the queue on its way is full."""
+    uplink = Uplink("a", PLAN)
+    left_out = {}
+    for number in range(15 * 50):
+        sent = number / 50
+        arrival = sent + (0.3 if sent >= 5 else 0.02)
+        uplink.receive(voice(10, number, transport=number), arrival)
+        if number % 50 == 0:
+            report = rtcp.SenderReport(10, rtcp.ntp_time(1_000_000 + sent), number * 960, 1, 1)
+            uplink.sender_report(report, arrival)
+        if number % 5 == 0:
+            uplink.look_at_way(arrival + 0.01)
+            left_out[sent] = uplink.left_out
+    assert left_out[5 + LASTS - 0.5] == 0
+    assert left_out[5 + LASTS + 0.5] == 1
+    assert left_out[max(left_out)] == 2

@@ -23,17 +23,22 @@ class LayerSwitch:
         self.offered = frozenset(rids)
         self.asked = self.offered
         self.codec: Codec = "vp8"
+        self.too_large: Set[str] = frozenset()  # for the way from its sender
         self._wanted_at = dict.fromkeys(rids, now)
         self._asked_at = dict.fromkeys(rids, now)
 
-    def update(self, wanted: Set[str], now: float, codec: Codec = "vp8") -> bool:
-        """Take note of what is wanted; true when `asked` or `codec` has changed and the sender is to be told."""
+    def update(self, wanted: Set[str], now: float, codec: Codec = "vp8", too_large: Set[str] = frozenset()) -> bool:
+        """Take note of what is wanted; true when `asked` or `codec` has changed and the sender is to be told.
+
+        What is `too_large` for the way here is given up at once.
+        """
+        self.too_large = too_large
         for rid in wanted & self.offered:
             self._wanted_at[rid] = now
         asked = frozenset(
             rid
             for rid in self.offered
-            if rid in wanted or (rid in self.asked and now - self._wanted_at[rid] < UNWANTED)
+            if rid not in too_large and (rid in wanted or (rid in self.asked and now - self._wanted_at[rid] < UNWANTED))
         )
         for rid in asked - self.asked:
             self._asked_at[rid] = now
@@ -43,4 +48,6 @@ class LayerSwitch:
 
     def obtainable(self, rid: str, live: bool, now: float) -> bool:
         """Whether a subscriber can count on a layer: it arrives, or would if it were asked for."""
-        return live or rid not in self.asked or now - self._asked_at[rid] < PENDING
+        if live or rid in self.too_large:
+            return live
+        return rid not in self.asked or now - self._asked_at[rid] < PENDING

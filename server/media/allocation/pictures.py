@@ -125,6 +125,7 @@ class Pictures:
         switch = sender.switches[kind]
         if switch.asked and not live and not any(switch.obtainable(rid, False, now) for rid in switch.asked):
             return []  # its owner has switched it off
+        live = live - switch.too_large or live  # what is too large ends as soon as anything smaller has begun
         rids = sorted(rid for rid in switch.offered | live if switch.obtainable(rid, rid in live, now))
         return [_layer(rid, sender.uplink.source(kind, rid)) for rid in rids]
 
@@ -188,10 +189,18 @@ class Pictures:
             for kind in PICTURES:
                 switch = participant.switches[kind]
                 rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
+                carried = self._carried(name, kind)
+                instead = frozenset(rid if rid in carried else carried[-1] for rid in rids if rid in switch.offered)
                 codec = shared_in if kind == "screen" and participant.uplink.can_send(shared_in) else "vp8"
-                if switch.update(frozenset(rids), now, codec):
+                if switch.update(instead, now, codec, switch.offered.difference(carried)):
                     changed.append((name, kind))
         return changed
+
+    def _carried(self, owner: str, kind: Picture) -> list[str]:
+        """The layers that its sender's way here has room for, the largest last; the smallest in any case."""
+        ordered = sorted(self._offered(owner, kind), key=lambda layer: layer.expected_width)
+        left_out = self._participants[owner].uplink.left_out
+        return [layer.rid for layer in ordered[: max(1, len(ordered) - left_out)]]
 
     def _screen_codec(self) -> Codec:
         """VP9, where everybody can be shown it: a page of text takes less of it than of VP8, and it goes on moving."""

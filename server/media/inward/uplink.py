@@ -15,6 +15,7 @@ from server.media import red
 from server.media.inward.clocks import SenderClock
 from server.media.inward.crowding import Crowding
 from server.media.inward.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, Packet, Source
+from server.media.inward.strain import Strain
 from server.media.protocol import Kind
 from server.media.terms import Codec
 from server.media.wire import rtcp
@@ -26,6 +27,7 @@ from server.media.wire.vp9 import Vp9, bare
 
 OUR_SSRC = 1  # the sender of our feedback; it sends no media
 LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
+FRESH = 0.15  # s; what came before the last look but one tells nothing new of the way here
 LOSS_SMOOTHING = 0.4  # share of the newest second in `Uplink.loss`
 MOST_REPAIRS = 16  # RTX streams that are remembered; browsers have one a layer
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
@@ -82,6 +84,7 @@ class Uplink:
         self.loss = 0.0  # share lost on the way here, smoothed over a few seconds
         self._clock = SenderClock()
         self._crowding = Crowding()
+        self._strain = Strain()
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
         """The source of this kind and layer, if it has sent."""
@@ -109,6 +112,11 @@ class Uplink:
         live = [source for source in self.of_kind(kind) if source.live(now)]
         newest = max((source.last_arrival for source in live), default=now)
         return [source for source in live if newest - source.last_arrival < LAYER_STOPPED]
+
+    @property
+    def left_out(self) -> int:
+        """How many of the largest layers of a picture are too much for the way here."""
+        return self._strain.left_out
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 
@@ -266,8 +274,19 @@ class Uplink:
             sent, came = self.expected, self.expected - self.lost
         else:  # all that was sent, repairs too
             sent, came = self._arrivals.sent, self.packets
+        self._strain.look(self._waited(now), now)
         lower = self._crowding.look(sent, came, self.bytes, now)
         return self._bounds(now) if lower else []
+
+    def _waited(self, now: float) -> float | None:
+        """How long the quickest of the newest packets was held up on its way here, s; None when nothing is known."""
+        newest = ((source, source.newest) for source in self.sources.values() if source.clock is not None)
+        waited = (
+            packet.arrival - source.placed(packet)
+            for source, packet in newest
+            if packet is not None and now - packet.arrival < FRESH
+        )
+        return min(waited, default=None)
 
     def _bounds(self, now: float) -> list[bytes]:
         """REMB: the most that we take, or what the way here carries."""
@@ -276,7 +295,11 @@ class Uplink:
         return [build_remb(OUR_SSRC, UPPER_BOUND if bound is None else int(bound), video)] if video else []
 
     def requests(self, now: float) -> list[bytes]:
-        """NACKs and PLIs that are due: RTCP packets."""
+        """NACKs and PLIs that are due: RTCP packets.
+
+        A layer that was stopped is asked for no key frame until it goes on: Firefox answers with one of those that it
+        sends, so that these would be nothing but key frames.
+        """
         packets: list[bytes] = []
         crowded, suspected = self._crowding.crowded(now), self._crowding.suspected
         for source in self.sources.values():
@@ -292,7 +315,7 @@ class Uplink:
                 if lost:
                     self.nacks += 1
                     packets.append(build_nack(OUR_SSRC, source.ssrc, lost))
-            if source.key_frames.due(now):
+            if not source.stopped(now) and source.key_frames.due(now):
                 self.plis += 1
                 packets.append(build_pli(OUR_SSRC, source.ssrc))
         return packets
