@@ -79,9 +79,9 @@ def test_a_slot_begins_with_a_key_frame_and_asks_for_one() -> None:
     camera.feed(3, 0.0)
     scene.pass_on(camera.source, 0.0)
     scene.subscriber.picture.show(camera.source)
-    assert len(camera.uplink.requests(1.0)) == 1, "one PLI"
-    assert camera.uplink.requests(1.1) == [], "not two at once"
-    assert len(camera.uplink.requests(1.4)) == 1, "again while none comes"
+    assert len(camera.uplink.requests(0.1)) == 1, "one PLI"
+    assert camera.uplink.requests(0.2) == [], "not two at once"
+    assert len(camera.uplink.requests(0.5)) == 1, "again while none comes"
     camera.feed(2, 1.0)
     assert scene.pass_on(camera.source, 1.0) == []
     camera.feed(3, 1.5, key=True)
