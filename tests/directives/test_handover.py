@@ -31,7 +31,7 @@ from server.directives.shapes import (
 from server.directives.sweeper import Sweeper
 from server.errors import ConflictError, NotFoundError
 from server.reach.rules import Channel
-from server.store import Store
+from server.store import Store, Transaction
 from server.store.events import since
 from server.units.import_ import District, import_tree
 from tests.conftest import As, Clock, DistrictIds, PageAs
@@ -407,6 +407,11 @@ def children(reform: Reform, unit: int) -> Any:
     return reform.store.read_now(forward.children_of, [row]).get(row.id)
 
 
+def issuers(tx: Transaction, directive: int) -> set[int]:
+    """Who follows up what was made of it."""
+    return {row.issuer_id for row in tx.all(sa.select(v.issuer_id).where(v.directive_id == directive))}
+
+
 def test_a_village_that_ends_keeps_the_parent(reform: Reform, store: Store, child: int) -> None:
     one, two = (reform.district.unit(f"{THUY}.0{n}") for n in (1, 3))
     assert reform.merge(f"{THUY}.03", ended=f"{THUY}.01") == 1
@@ -442,6 +447,25 @@ def test_the_heir_follows_up_what_the_commune_had_handed_on(reform: Reform, stor
     assert done.state is State.COMPLETED
     with pytest.raises(NotFoundError):
         store.read_now(service.open_directive, reform.district.who("camhieu"), POLICY, child)
+
+
+def test_a_mistake_in_following_up_holds_up_no_handing_over(
+    reform: Reform, store: Store, child: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    boss = reform.district.who("chutich.camtuyen")
+
+    def fail(tx: Any, heirs: Any) -> None:
+        tx.execute(sa.update(delivery_table).values(issuer_id=boss.unit_id))
+        raise RuntimeError("no heirs")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handover, "_follow_up", fail)
+        assert reform.merge() == 1
+        assert reform.row(reform.heir.unit_id).state == State.SENT
+    assert "no heirs" in caplog.text
+    assert store.read_now(issuers, child) == {reform.old.unit_id}
+    assert reform.sweep() == 0
+    assert store.read_now(issuers, child) == {boss.unit_id}
 
 
 async def test_the_pages_say_from_whom_it_came(
