@@ -150,14 +150,14 @@ class Volley:
         return list(map(srtp_protect, sessions, self._packet_pointers(), self._lengths.pointers))
 
     def _packet_pointers(self) -> list[Any]:
-        """To each packet of each member; `MOST_MEMBERS` may have some."""
-        key = self.packets, self.segment if self.packets > 1 else 0
+        """To each packet of each member; more may have some."""
+        key, count = (self.packets, self.segment if self.packets > 1 else 0), len(self.addresses)
         pointers = self._pointers.get(key)
-        if pointers is None:
+        if pointers is None or len(pointers) < count * self.packets:
             if len(self._pointers) >= _KEPT:
                 self._pointers.clear()
             start, packets, segment = self.arena.start, range(self.packets), self.segment
-            starts = (start + member * self._row for member in range(MOST_MEMBERS))
+            starts = (start + member * self._row for member in range(count))
             pointers = self._pointers[key] = [row + place * segment for row in starts for place in packets]
         return pointers
 
