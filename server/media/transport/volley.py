@@ -1,7 +1,7 @@
 """A volley: the same amount for many addresses, laid in memory side by side and sent in batches by one system call.
 
 `socket.sendmsg` parses an address and builds what the kernel reads anew for each message; sendmmsg(2) takes the
-structures as they stand here, of which from one volley to the next only pointers change.
+structures as they stand here, of which from one volley to the next little changes.
 """
 
 from __future__ import annotations
