@@ -23,18 +23,27 @@ class GiaoBanError(Exception):
 
 
 class UserError(GiaoBanError):
-    """The person asked for something that the rules do not allow; they are told what to do instead."""
+    """The person asked for something that the rules do not allow; they are told what to do instead.
+
+    `detail` is for those who write programs: it goes into logs and the API, untranslated.
+    """
 
     status = 422
 
-    def __init__(self, code: str, message: str, *, field: str | None = None, **params: object) -> None:
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, detail: str = "", **params: object
+    ) -> None:
         super().__init__(code, message, **params)
         self.field = field
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} ({self.detail})" if self.detail else super().__str__()
 
     def at(self, **fields: str) -> UserError:
         """The same, where a form calls the field otherwise: `error.at(note="reason")`."""
         field = fields.get(self.field, self.field) if self.field else None
-        return UserError(self.code, self.message, field=field, **self.params)
+        return UserError(self.code, self.message, field=field, detail=self.detail, **self.params)
 
 
 class ConflictError(UserError):

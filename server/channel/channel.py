@@ -34,9 +34,9 @@ from server.errors import (
     NotFoundError,
     NotSignedInError,
     UnavailableError,
-    UserError,
 )
 from server.http.i18n import _, filled, translator
+from server.http.input_error import input_error
 from server.http.limits import Limiter
 from server.store import Store, StoredEvent
 
@@ -252,9 +252,7 @@ class Channel:
         try:
             typed = msgspec.convert(data if data is not None else {}, message.data)
         except msgspec.ValidationError as error:
-            raise UserError(
-                "invalid_input", _("Dữ liệu gửi lên không hợp lệ ({detail})."), detail=str(error)
-            ) from error
+            raise input_error(error) from error
         return {"ok": True, **(await message.handler(caller, typed) or {})}
 
     # ---- our own messages

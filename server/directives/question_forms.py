@@ -22,6 +22,7 @@ from server.directives.shapes import CommandId, LongText, ReportInput, Upload
 from server.directives.uploads import read_uploads
 from server.errors import UserError
 from server.http.i18n import _
+from server.http.input_error import input_error
 from server.http.reading import from_values, read_body, read_form
 
 
@@ -54,9 +55,7 @@ def read_questions(values: MultiMapping[Any]) -> list[Question]:
     try:
         return msgspec.convert(found, list[Question], strict=False)
     except msgspec.ValidationError as error:
-        raise UserError(
-            "bad_questions", _("Câu hỏi không hợp lệ ({detail})."), field="questions", detail=str(error)
-        ) from error
+        raise input_error(error, "bad_questions", "questions") from error
 
 
 def lines_of(questions: Sequence[Question]) -> list[dict[str, str]]:
@@ -114,7 +113,7 @@ def read_answers(values: MultiMapping[Any], questions: Sequence[Question], decim
     try:
         return msgspec.convert(found, list[Answer])
     except msgspec.ValidationError as error:
-        raise UserError("invalid_input", _("Dữ liệu gửi lên không hợp lệ ({detail})."), detail=str(error)) from error
+        raise input_error(error) from error
 
 
 async def read_report(

@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"{(\w+)(?::[^}]*)?}")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 9457 problem object; `code` is stable, `title` is in the reader's language."""
+    """RFC 9457 problem object; `code` is stable, `title` is in the reader's language, `detail` for its programmer."""
 
     type: str
     status: int
@@ -25,6 +25,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     request_id: str
     field: str | None = None
+    detail: str | None = None
 
 
 def _operation(route: Route, refs: dict[Any, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def describe(request: web.Request, error: BaseException) -> tuple[int, dict[str,
     problem["request_id"] = request.get(REQUEST_ID, "")
     if isinstance(error, UserError) and error.field:
         problem["field"] = error.field
+    if isinstance(error, UserError) and error.detail:
+        problem["detail"] = error.detail
     return status, problem
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,23 +13,11 @@ from multidict import MultiDictProxy, MultiMapping
 
 from server.errors import UserError
 from server.http.i18n import _
+from server.http.input_error import input_error
 
 T = TypeVar("T")
 # What aiohttp raises for encodings that do not exist or do not fit, for parts without a name or an end, and the like.
 _BROKEN_FORM = (ValueError, LookupError, RuntimeError, AssertionError, zlib.error, HttpProcessingError)
-_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
-
-
-def _refuse(error: msgspec.ValidationError) -> UserError:
-    """msgspec says "Expected `str` of length <= 500 - at `$.subject`": the field is for the form, the rest for logs."""
-    found = _PATH.search(str(error))
-    field = found[1] if found else None
-    detail = _PATH.sub("", str(error))
-    if field:
-        return UserError(
-            "invalid_input", _("Mục “{name}” không hợp lệ ({detail})."), field=field, name=field, detail=detail
-        )
-    return UserError("invalid_input", _("Dữ liệu gửi lên không hợp lệ ({detail})."), detail=detail)
 
 
 def _gather(values: MultiMapping[Any], kind: Any) -> Mapping[str, object]:
@@ -51,7 +38,7 @@ def from_values(values: MultiMapping[Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(_gather(values, kind), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _refuse(error) from error
+        raise input_error(error) from error
 
 
 async def read_form(request: web.Request) -> MultiDictProxy[Any]:
@@ -73,7 +60,7 @@ async def read_body(request: web.Request, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(await request.read(), type=kind)
         except msgspec.ValidationError as error:
-            raise _refuse(error) from error
+            raise input_error(error) from error
         except msgspec.DecodeError as error:
             raise UserError("invalid_json", _("Dữ liệu gửi lên không phải JSON hợp lệ.")) from error
     return from_values(await read_form(request), kind)

@@ -127,6 +127,8 @@ async def test_wrong_input_names_the_field(
     answer = await client.post("/api/v1/notes", data=body, headers=headers)
     problem = await answer.json()
     assert (answer.status, problem["code"], problem.get("field")) == (422, code, field)
+    assert "`" not in problem["title"]
+    assert ("`" in problem.get("detail", "")) == (code == "invalid_input")
 
 
 async def test_errors_are_problem_objects(client: TestClient[Any, Any]) -> None:
