@@ -15,6 +15,7 @@ from server.accounts import service as accounts
 from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.rules import Outcome
+from server.calls.script import lasting
 from server.errors import TooManyError
 from server.store import Store, Transaction
 
@@ -64,7 +65,7 @@ async def may_try(exchange: Exchange, line: Line) -> bool:
             if seconds > LONGEST_PAUSE:
                 log.warning("PINs are locked for %s: %d s", line.number or "hidden numbers", seconds)
                 line.outcome = Outcome.LOCKED
-                await line.say("locked")
+                await line.say("locked", *lasting(seconds), "then_call_again")
                 return False
             await line.until(lambda: False, seconds)
             continue

@@ -93,6 +93,13 @@ def moment(at: datetime) -> list[str]:
     return [*recorded(at.hour), "hour", *minutes, "day", *recorded(at.day), "month", *recorded(at.month)]
 
 
+def lasting(seconds: int) -> list[str]:
+    """How long to wait, in hours and minutes; a minute that has begun counts whole, so that nobody calls too early."""
+    hours, minutes = divmod(-(-seconds // 60), 60)
+    parts = [*recorded(hours), "hour"] if hours else []
+    return [*parts, *recorded(minutes), "minute"] if minutes or not hours else parts
+
+
 def recorded(value: int) -> list[str]:
     """Prompts of a number: in one word as far as there are words, else digit by digit."""
     return [f"n{value}"] if value <= NUMBERS else [f"n{digit}" for digit in str(value)]

@@ -129,7 +129,7 @@ async def test_after_three_wrong_tries_it_is_goodbye(line: Village, district: Di
 async def test_who_guesses_is_slowed_locked_and_reported(
     settings: Settings, store: Store, district: DistrictIds, caplog: pytest.LogCaptureFixture
 ) -> None:
-    strict = msgspec.structs.replace(settings, access=Access(tries_before_lock=3, lock_minutes=15))
+    strict = msgspec.structs.replace(settings, access=Access(tries_before_lock=3, lock_minutes=25))
     async with village(strict, store) as line:
         number, pin = live(line, district), pin_of(line, district, "thon1.camthuy")
         call, name = await line.dial()
@@ -139,6 +139,7 @@ async def test_who_guesses_is_slowed_locked_and_reported(
         await line.press(name, pin)
         await line.hears(name, "locked")
         await line.ended(call)
+        assert "locked n25 minute then_call_again goodbye" in " ".join(line.pool.heard(name)), line.pool.heard(name)
         assert logged(line).outcome is Outcome.LOCKED
         assert len(seats(line, number)) == 1, "the right PIN does not open a lock"
         assert "PINs are locked for 0901234567" in caplog.text

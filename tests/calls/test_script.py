@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.calls.prompts import FOLDER, NUMBERS
-from server.calls.script import MOST_OF_BODY, Text, greeting, moment, recorded, replaced_by, script
+from server.calls.script import MOST_OF_BODY, Text, greeting, lasting, moment, recorded, replaced_by, script
 from server.directives.documents import Urgency
 from server.directives.service import Reading
 from server.reach.notice import NoticeKind, Tie
@@ -108,6 +108,20 @@ def test_the_other_document_is_named_by_its_number(tie: Tie, before: str, after:
 def test_what_has_replaced_it_is_named() -> None:
     assert replaced_by("61/KH-UBND", speaks=False) == ["replaced_by", "n6", "n1", "follow_the_new"]
     assert plain(replaced_by("7/KH-UBND", speaks=True))[1] == "“bảy, kế hoạch, Ủy ban nhân dân”"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (21, ["n1", "minute"]),
+        (900, ["n15", "minute"]),
+        (901, ["n16", "minute"]),
+        (3_600, ["n1", "hour"]),
+        (86_400 - 60, ["n23", "hour", "n59", "minute"]),
+    ],
+)
+def test_a_wait_is_told_in_hours_and_minutes_and_never_too_short(seconds: int, said: list[str]) -> None:
+    assert lasting(seconds) == said
 
 
 def test_what_is_recorded_is_there() -> None:
