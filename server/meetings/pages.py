@@ -98,14 +98,10 @@ async def _form(
         "wrong": dict(errors),
         "picker": await picker(request),
         "selected": selected or [],
-        "candidates": await _invitable(request),
+        "candidates": await request.app[STORE].read(secretary.of_all_units, principal(request)),
         "quick": quick if local.hour < 14 else quick[1:],
     }
     return await render(request, "meetings/new.html", context, status=422 if errors else 200)
-
-
-async def _invitable(request: web.Request) -> list[tuple[int, str]]:
-    return _named(await request.app[STORE].read(secretary.of_all_units, principal(request)))
 
 
 def _named(candidates: list[secretary.Candidate]) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""The chair makes a cadre the secretary from the room's list of people: only then the cadre runs the meeting there."""
+"""The secretary: whom the form of a new meeting offers; a cadre whom the chair appoints in the room runs it."""
 
 from __future__ import annotations
 
@@ -55,3 +55,30 @@ def test_an_appointed_cadre_runs_the_room_and_another_does_not(app: App) -> None
         assert asked_anyway(cadre, meeting) == "only_chair"
         for page in (chair, cadre):
             assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_the_form_offers_officials_of_the_units_that_are_chosen(app: App) -> None:
+    with chromium() as browser:
+        page = app.page(browser, "vanthu", "/meetings/new")
+        secretary, commune = page.locator("[name=secretary]"), page.get_by_role("checkbox", name="Xã Cam Thủy")
+        cadre = "Cam Thủy · Thái Đức Duyên"
+        offered = secretary.locator("option:not([hidden])")
+        own = offered.all_inner_texts()
+        assert own[0] == "Chưa cử" and len(own) > 1
+        assert {name.split(" · ")[0] for name in own[1:]} == {"UBND huyện"}
+        commune.check()
+        assert cadre in offered.all_inner_texts()
+        secretary.select_option(label=cadre)
+        commune.uncheck()
+        assert offered.all_inner_texts() == own
+        expect(secretary).to_have_value("")
+        commune.check()
+        expect(secretary.locator("option:checked")).to_have_text(cadre)
+        page.wait_for_timeout(500)  # what is typed is kept after a moment
+        page.reload()
+        expect(commune).to_be_checked()
+        expect(secretary.locator("option:checked")).to_have_text(cadre)
+        secretary.select_option("")
+        page.get_by_role("checkbox", name="Xã Cam Hiếu").check()
+        expect(secretary).to_have_value("")
+        assert page.errors == []  # type: ignore[attr-defined]

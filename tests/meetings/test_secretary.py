@@ -69,6 +69,14 @@ def test_only_an_official_of_a_unit_that_takes_part_can_be_one(room: Room) -> No
     assert not names & {room.chair.account_id, room.village.account_id, room.stranger.account_id}
 
 
+def test_a_new_meeting_offers_people_once_for_each_unit_and_who_calls_it_not_at_all(room: Room) -> None:
+    offered = room.read(secretary.of_all_units, room.chair)
+    assert (room.commune.account_id, room.commune.unit_id) in {(one.account, one.unit) for one in offered}
+    assert len({(one.account, one.unit) for one in offered}) == len(offered)
+    assert offered[0].unit == room.chair.unit_id
+    assert not {one.account for one in offered} & {room.chair.account_id, room.village.account_id}
+
+
 def test_who_may_not_appoint(room: Room) -> None:
     room.do(secretary.appoint, room.chair, room.id, room.commune.account_id)
     for who in (room.commune, room.village):  # a secretary names no other

@@ -33,19 +33,29 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 def candidates(tx: Transaction, taking_part: Collection[int], chair_id: int, first: int) -> list[Candidate]:
     """Who may be secretary of a meeting of these units: their officials but the chair, unit `first` before others."""
-    members = [one for one in accounts.members(tx, taking_part, _ROLES) if one.account_id != chair_id]
-    names = units.units_by_ids(tx, {one.unit_id for one in members})
     found: dict[int, Candidate] = {}
-    for one in sorted(members, key=lambda one: (one.unit_id != first, one.unit_id)):
-        unit_name = names[one.unit_id].short_name if one.unit_id in names else ""
-        known = Candidate(account=one.account_id, name=one.name, unit=one.unit_id, unit_name=unit_name)
-        found.setdefault(one.account_id, known)
+    for one in _officials(tx, taking_part, chair_id, first):
+        found.setdefault(one.account, one)
     return list(found.values())
 
 
 def of_all_units(tx: Transaction, who: Principal) -> list[Candidate]:
-    """Whom the form of a new meeting offers, before its units are chosen."""
-    return candidates(tx, units.tree(tx).units, who.account_id, who.unit_id)
+    """Whom the form of a new meeting offers as its units are chosen: people once for each of their units."""
+    return _officials(tx, units.tree(tx).units, who.account_id, who.unit_id)
+
+
+def _officials(tx: Transaction, unit_ids: Collection[int], chair_id: int, first: int) -> list[Candidate]:
+    members = [one for one in accounts.members(tx, unit_ids, _ROLES) if one.account_id != chair_id]
+    names = units.units_by_ids(tx, {one.unit_id for one in members})
+    return [
+        Candidate(
+            account=one.account_id,
+            name=one.name,
+            unit=one.unit_id,
+            unit_name=names[one.unit_id].short_name if one.unit_id in names else "",
+        )
+        for one in sorted(members, key=lambda one: (one.unit_id != first, one.unit_id))
+    ]
 
 
 def require_candidate(tx: Transaction, taking_part: Collection[int], chair_id: int, account: int) -> None:

@@ -1,4 +1,4 @@
-// The recipients picker: counts, search without accents, whole branches, groups that tick their members.
+// The recipients picker: counts, search without accents, whole branches, groups that tick their members, their people.
 
 import { number, word } from "./page.js";
 
@@ -59,7 +59,28 @@ function wire(picker) {
   show();
 }
 
+// select[data-officials-of=<name of a picker>]: offers people of the chosen units and of [data-own-unit], each once.
+function wireOfficials(select) {
+  const { form, dataset: { officialsOf, ownUnit } } = select;
+  let wanted = select.value;
+  const show = () => {
+    wanted = select.value || wanted; // what was typed before may have been put back
+    const taking = new Set([ownUnit, ...[...form.querySelectorAll(`[name="${officialsOf}"]:checked`)].map((box) => box.value)]);
+    const offered = new Map();
+    for (const option of select.querySelectorAll("[data-unit]")) {
+      const fits = taking.has(option.dataset.unit) && !offered.has(option.value);
+      option.hidden = option.disabled = !fits;
+      if (fits) offered.set(option.value, option);
+    }
+    (offered.get(wanted) ?? select.options[0]).selected = true;
+  };
+  select.addEventListener("change", () => { wanted = select.value; });
+  for (const name of ["input", "change"]) form.addEventListener(name, ({ target }) => { if (target !== select) show(); });
+  show();
+}
+
 /** Wires all pickers of the page; called once by app.js. */
 export function startRecipients() {
   document.querySelectorAll("[data-recipients]").forEach(wire);
+  document.querySelectorAll("[data-officials-of]").forEach(wireOfficials);
 }
