@@ -40,6 +40,26 @@ async def test_each_person_opens_on_their_work(
     assert 'action="/directives/1/register"' in pages["thon1.camthuy"]
 
 
+async def test_a_draft_past_its_deadline_is_offered_for_mending_not_for_issuing(
+    store: Store, district: DistrictIds, page_as: PageAs, clock: Clock
+) -> None:
+    clerk = district.who("vanthu")
+    written = draft([district.unit("19606")], deadline=clock() + timedelta(hours=1))
+    made = store.write_now(service.create_draft, clerk, POLICY, written)
+    store.write_now(service.submit, clerk, POLICY, made.id)
+    leader, writer = await page_as("chutich"), await page_as("vanthu")
+    issue_it, mend_it = f'action="/directives/{made.id}/issue"', f'href="/directives/{made.id}/edit#f-deadline"'
+    for page in ("/", f"/directives/{made.id}"):
+        text = await (await leader.get(page)).text()
+        assert issue_it in text and mend_it not in text
+    clock.advance(hours=1)
+    for page in ("/", f"/directives/{made.id}"):
+        text = await (await leader.get(page)).text()
+        assert issue_it not in text and mend_it in text and "Hạn trả lời đã qua" in text
+        assert mend_it in await (await writer.get(page)).text()
+    assert 'id="f-deadline"' in await (await leader.get(f"/directives/{made.id}/edit")).text()
+
+
 async def test_the_village_heads_button(store: Store, district: DistrictIds, page_as: PageAs) -> None:
     made = issue(store, district.who("chutich"), [district.unit("19606.01")])
     head = await page_as("thon1.camthuy")
