@@ -51,6 +51,10 @@ class CallMessages:
         await self._store.write(calling.note, data.meeting, queued, without)
         return {"calling": dialler.call(jobs), "without_number": without}
 
+    async def numbered(self, caller: Caller, data: About) -> dict[str, Any]:
+        """Which units have a number, so that no button offers to call the others."""
+        return {"units": await self._store.read(_numbered, caller.who, data.meeting)}
+
     async def by_telephone(self, caller: Caller, data: About) -> dict[str, Any]:
         """How the person could go on by telephone; all is empty where this server has none."""
         dialler = self._dialler
@@ -69,9 +73,14 @@ class CallMessages:
         join = Permission.JOIN_MEETING
         return [
             Message("meeting.dial", self.dial, Permission.CHAIR_MEETING, Whom, "Call missing units by telephone"),
+            Message("meeting.numbered", self.numbered, Permission.CHAIR_MEETING, About, "Which units have a number"),
             Message("meeting.by_telephone", self.by_telephone, join, About, "How one could go on by telephone"),
             Message("meeting.call_me", self.call_me, join, About, "Have the own registered number called"),
         ]
+
+
+def _numbered(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
+    return sorted(numbers.reach(tx, calling.invited(tx, who, meeting_id)))
 
 
 def _jobs(tx: Transaction, who: Principal, data: Whom) -> tuple[list[Job], list[int]]:

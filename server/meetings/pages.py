@@ -216,7 +216,7 @@ async def _room(request: web.Request, *, start: str) -> web.Response:
             "start": start,
             "waits": _waits(head, entrance),
             "dials": _dials(request),
-            "numbers": settings.numbers if settings.address and entrance.host else [],
+            "numbers": settings.numbers if settings.address and who.may(Permission.CHAIR_MEETING) else [],
             "code": await request.app[STORE].read(telephone.known_code, meeting_id),
         },
     )

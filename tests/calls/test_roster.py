@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from server.calls import numbers
-from server.calls.events import CallMessages, Whom
+from server.calls.events import About, CallMessages, Whom
 from server.channel.messages import Caller
 from server.config import Settings
 from server.errors import NotAllowedError
@@ -74,6 +74,16 @@ async def test_who_is_called_is_busy_and_will_be_called_again(waiting: Desk) -> 
     assert (call_of(desk) or CallView(outcome="", again_at=None)).outcome == "busy", (
         "it waits for its time, not its turn"
     )
+
+
+async def test_hosts_know_which_units_have_a_number(desk: Desk) -> None:
+    store, messages = desk.line.store, CallMessages(desk.line.store, desk.dialler)
+    chair, about = Caller(desk.district.who("chutich"), "sid"), About(meeting=desk.meeting)
+    assert await messages.numbered(chair, about) == {"units": []}
+    store.write_now(numbers.give, desk.head.account_id, NUMBER)
+    assert await messages.numbered(chair, about) == {"units": [desk.village]}
+    with pytest.raises(NotAllowedError):
+        await messages.numbered(Caller(desk.district.who("camthuy"), "sid"), about)
 
 
 async def test_what_became_of_it_stays_until_somebody_has_come(desk: Desk, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.harness import App, chromium, free_port, running, until
-from tests.e2e.rooms import action, enter, start_meeting, wait_connected
+from tests.e2e.rooms import action, appoint, enter, start_meeting, wait_connected
 from tests.e2e.telephone import Telephone, give_pin, seat
 
 pytestmark = pytest.mark.timeout(240)
@@ -42,6 +42,10 @@ def test_what_became_of_calls_stays_in_the_list(app: App, telephone: Telephone) 
         with chromium() as browser:
             page, guest = enter(app, browser, meeting, "chutich"), enter(app, browser, meeting, "camtuyen")
             before = len(telephone.incoming)
+            action(page, "roll-call")
+            page.locator("[data-list=people] [data-call=no_number]").first.wait_for()
+            assert page.locator("[data-list=people] [data-action=dial]").count() == 1, "only who has a number"
+            action(page, "panel-close")
             action(page, "dial-missing")
             telephone.wait(lambda: len(telephone.incoming) > before)
             action(page, "roll-call")
@@ -57,6 +61,10 @@ def test_what_became_of_calls_stays_in_the_list(app: App, telephone: Telephone) 
             action(guest, "panel")
             guest.locator("[data-list=people] .panel-group").first.wait_for()
             assert guest.locator("[data-call]").count() == 0, "that is for those who run the meeting"
+            assert guest.locator("[data-action=dial]").count() == 0
+            appoint(app, meeting, "camtuyen")
+            guest.locator("[data-list=people] [data-action=dial]").wait_for()  # without loading the page again
+            assert "máy bận" in guest.locator("[data-list=people] [data-call=busy]").inner_text()
             assert page.errors == [] and guest.errors == []  # type: ignore[attr-defined]
     finally:
         telephone.answers = answers

@@ -39,6 +39,13 @@ def is_missing(tx: Transaction, meeting_id: int, account_id: int | None, unit_id
     return unit_id not in {seat.unit_id for seat in here}
 
 
+def invited(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
+    """All units that can be called, whether missing now or not, for a host of a running meeting."""
+    row = rows.find_live(tx, who, meeting_id)
+    rows.require_host(row, who)
+    return rows.units_of(tx, meeting_id)
+
+
 def require_invited(tx: Transaction, who: Principal, meeting_id: int, unit_id: int) -> None:
     """Raise unless a host of a running meeting asks for an invited unit."""
     row = rows.find_live(tx, who, meeting_id)

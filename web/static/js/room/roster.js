@@ -37,10 +37,14 @@ export class Roster {
     room.querySelector("[data-chat-form]").addEventListener("submit", (event) => this.#say(event));
     setInterval(() => this.#tickAgenda(), 1000);
     this.unread = 0;
+    this.numbered = null; // units that can be called by telephone, once a host's page has been told
+    this.asked = false;
+    room.querySelector("#tab-people").addEventListener("giaoban:selected", () => this.#askNumbers());
     room.querySelector("#tab-chat").addEventListener("giaoban:selected", () => { this.unread = 0; this.#counts(); });
   }
 
   show(detail) {
+    if (this.state.hosts && !this.asked) this.#askNumbers();
     if (!detail.said) {
       this.#people();
       this.#queue();
@@ -60,8 +64,8 @@ export class Roster {
       const words = make("span", {}, `${unit.name} · ${state}`);
       const group = make("li", { class: "panel-group", data: { attendance: unit.attendance } }, words);
       const call = this.#call(unit);
-      if (call) words.append(make("span", { class: "panel-call", data: { call: unit.call.outcome } }, call));
-      if (this.room.dataset.dials !== undefined && unit.people === 0) {
+      if (call) words.append(call);
+      if (this.room.dataset.dials !== undefined && unit.people === 0 && this.numbered?.has(unit.id)) {
         group.append(make("button", { type: "button", class: "button button-small chair-only", "aria-label": `${text("dial")}: ${unit.name}`, data: { action: "dial", unit: String(unit.id) } }, text("dial")));
       }
       lines.push(group);
@@ -70,11 +74,32 @@ export class Roster {
     redraw(this.lists.people, lines);
   }
 
-  /** What became of the last call to a unit of which nobody is there, for those who run the meeting. */
-  #call({ people, call }) {
-    if (!this.state.hosts || people > 0 || !call || !(call.outcome in CALL_STATES)) return "";
-    const state = text(CALL_STATES[call.outcome]);
-    return call.again_at ? text("callState", { state, time: hour.format(Date.parse(call.again_at)) }) : state;
+  /** Numbers are noted and taken away elsewhere: asked for anew whenever the list of people is opened. */
+  async #askNumbers() {
+    if (!this.state.hosts || this.room.dataset.dials === undefined) return;
+    this.asked = true;
+    try {
+      const { units } = await send("meeting.numbered", { meeting: this.state.head.id });
+      this.numbered = new Set(units);
+      this.#people();
+    } catch (error) {
+      console.info("numbers not known:", error.code);
+    }
+  }
+
+  /** What became of the last call to a unit of which nobody is there, or that it has no number, for those who run the meeting. */
+  #outcome({ id, people, call }) {
+    if (!this.state.hosts || people > 0) return "";
+    return this.numbered && !this.numbered.has(id) ? "no_number" : call?.outcome ?? "";
+  }
+
+  #call(unit) {
+    const outcome = this.#outcome(unit);
+    if (!(outcome in CALL_STATES)) return null;
+    const state = text(CALL_STATES[outcome]);
+    const again = outcome === unit.call?.outcome && unit.call.again_at;
+    const words = again ? text("callState", { state, time: hour.format(Date.parse(again)) }) : state;
+    return make("span", { class: "panel-call", data: { call: outcome } }, words);
   }
 
   #person(person) {
