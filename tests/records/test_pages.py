@@ -39,7 +39,7 @@ async def test_the_archive_finds(page_as: Any, record_id: int) -> None:
     missed = await text(page, "/records?words=kh%C3%B4ng+c%C3%B3")
     assert "Không thấy hồ sơ nào" in missed
     assert 'value="không có"' in missed
-    assert "không hợp lệ" in await text(page, "/records?since=x")
+    assert "Ngày, giờ chưa đúng" in await text(page, "/records?since=x")
 
 
 async def test_a_record_in_words(page_as: Any, record_id: int) -> None:
