@@ -135,11 +135,11 @@ async def test_targets_are_large_enough(address: str, browser: Browser) -> None:
 async def test_recipients_count_search_and_groups(address: str, browser: Browser) -> None:
     page = await opened(browser, address + "style_guide.html")
     total = page.locator("[data-total]")
-    assert await total.inner_text() == "Đã chọn 1 nơi nhận"
+    assert await total.inner_text() == "Đã chọn 1 đơn vị"
     await page.locator("[data-clear]").click()
-    assert await total.inner_text() == "Chưa chọn nơi nhận nào"
+    assert await total.inner_text() == "Chưa chọn đơn vị nào"
     await page.get_by_label("Các xã, thị trấn (6)").check()
-    assert await total.inner_text() == "Đã chọn 6 nơi nhận"
+    assert await total.inner_text() == "Đã chọn 6 đơn vị"
     await page.locator("[data-tree-search]").fill("thanh an")
     visible = page.locator(".tree > li li[data-name]:visible > label")
     assert "Xã Thanh An" in await visible.all_inner_texts()
