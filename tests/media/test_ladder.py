@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.media.allocation.allocator import STILL, Choice, Demand, Option
-from server.media.allocation.ladder import DOWN, UP, Ladder, rung, word
+from server.media.allocation.ladder import DOWN, MUTE, UP, Ladder, rung, word
 from server.media.protocol import Quality, Rung
 
 LOW, HIGH = Option("q", 0, 50_000), Option("h", 2, 400_000)
@@ -75,3 +75,25 @@ def test_sinking_further_while_it_waits_is_told_in_time() -> None:
     assert not ladder.step("one", 0.0, DOWN / 2)
     assert ladder.step("sound", 0.0, DOWN)
     assert (ladder.rung, ladder.quality) == ("sound", "poor")
+
+
+def told(ladder: Ladder, where: Rung, begin: float, seconds: float) -> Rung:
+    """The rung that is told after it stood there for so long, looked at every 50 ms."""
+    for tick in range(int(seconds / 0.05) + 1):
+        ladder.step(where, 0.0, begin + tick * 0.05)
+    return ladder.rung
+
+
+def test_nobody_is_sent_to_the_telephone_by_a_queue_that_drains() -> None:
+    ladder = Ladder()
+    assert told(ladder, "telephone", 0.0, MUTE - 0.1) == "sound"
+    assert told(ladder, "still", MUTE, UP) == "still"
+    assert told(ladder, "telephone", 10.0, MUTE - 0.1) == "sound", "a second queue is not the rest of the first"
+
+
+def test_who_can_hear_no_voices_is_told_within_two_seconds() -> None:
+    ladder = Ladder()
+    assert told(ladder, "telephone", 0.0, 2.0) == "telephone"
+    assert told(ladder, "sound", 3.0, UP - 0.1) == "telephone"
+    assert told(ladder, "telephone", 3.0 + UP, 0.1) == "telephone", "it had not become better for long enough"
+    assert told(ladder, "sound", 10.0, UP) == "sound"

@@ -9,7 +9,8 @@
     telephone not even voices: better by telephone         yếu
 
 What gets worse is told after `DOWN`, or at once where pictures are taken away, which people see; what gets better after
-`UP`, so that the word does not flicker.
+`UP`, so that the word does not flicker. To go to the telephone is much to ask, and a line that has just become narrow
+carries nothing while its queue drains: this is said only of one on which voices have been too much for `MUTE`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from server.media.voices import THINNEST
 
 DOWN = 0.25  # s, looked at with every feedback
 UP = 3.0  # s
+MUTE = 1.5  # s, until which it counts as sound alone
 VOICE_RATE = THINNEST.rate()  # bit/s below which even one voice with its headers does not fit
 VOICE_LOSS = 0.3  # share of lost packets at which redundancy no longer helps
 POOR_UPLINK = 0.15  # share lost of what the participant itself sends
@@ -70,6 +72,7 @@ class Ladder:
         self.quality: Quality = "good"
         self._differs: tuple[Rung, Quality] | None = None
         self._since = 0.0
+        self._mute_since: float | None = None
 
     @property
     def waits_to_tell(self) -> bool:
@@ -78,6 +81,7 @@ class Ladder:
 
     def step(self, where: Rung, uplink_loss: float, now: float, *, seen: bool = False) -> bool:
         """Take note of where the participant stands; true when it is to be told. `seen`: other pictures go out now."""
+        where = self._lasting(where, now)
         here = (where, word(where, uplink_loss))
         if here == (self.rung, self.quality):
             self._differs = None
@@ -91,6 +95,15 @@ class Ladder:
         self.rung, self.quality = here
         self._differs = None
         return True
+
+    def _lasting(self, where: Rung, now: float) -> Rung:
+        """The same, but "sound" for what may only be a queue that drains."""
+        if where != "telephone":
+            self._mute_since = None
+            return where
+        if self._mute_since is None:
+            self._mute_since = now
+        return where if self.rung == "telephone" or now - self._mute_since >= MUTE else "sound"
 
 
 def _place(where: tuple[Rung, Quality]) -> tuple[int, int]:
