@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from server.media.phone.codecs import FRAME_TIME
 
@@ -20,8 +21,8 @@ Turns = Iterator[None]
 class Metronome:
     """Calls `step` with the time that is due, on the loop's clock. A tick that comes late is no later in the music:
     a voice is taken from where it was, not from where it would be by now, and so has no hole. `prepare` is called a
-    little before each. Both are done in turns, so that the loop is held up often for a short time and not for a long
-    one: a meeting's media go by the same loop.
+    little before each, and all of it is done before the tick, even when both come late. Both are done in turns, so that
+    the loop is held up often for a short time and not for a long one: a meeting's media go by the same loop.
 
     `lengths` are those of the last minute's ticks in s of this thread's CPU, the oldest first (what other programs take
     of the core in between shows as the loop's lag). `counts` are of all ticks since the beginning, by how many whole
@@ -33,6 +34,7 @@ class Metronome:
         self.counts: Counter[int] = Counter()
         self.skipped = 0
         self._step, self._prepare = step, prepare
+        self._preparing: Turns = iter(())
         self._timers: list[asyncio.TimerHandle] = []
 
     def start(self) -> None:
@@ -60,14 +62,15 @@ class Metronome:
             self.skipped += round((began - due) / FRAME_TIME)
             due = began
         self._after(due)
-        self._go_on(self._step(due), self._note)
+        self._go_on(chain(self._preparing, self._step(due)), self._note)
 
     def _note(self, used: float) -> None:
         self.lengths.append(used)
         self.counts[int(used / COUNTED)] += 1
 
     def _make_ready(self) -> None:
-        self._go_on(self._prepare())
+        self._preparing = self._prepare()
+        self._go_on(self._preparing)
 
     def _go_on(self, work: Turns, done: Callable[[float], None] = lambda used: None, used: float = 0.0) -> None:
         """The next turn of what has used so much CPU (s) so far."""

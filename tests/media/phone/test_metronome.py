@@ -73,6 +73,22 @@ async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
     assert len(done) == ended, "neither goes on"
 
 
+async def test_a_late_tick_waits_until_all_that_it_needs_is_ready() -> None:
+    done: list[str] = []
+
+    def work(what: str, turns: int) -> Turns:
+        for _ in range(turns):
+            done.append(what)
+            yield
+
+    beat = Metronome(lambda due: work("tick", 1), lambda: work("ready", 3))
+    beat.start()
+    time.sleep(0.1)
+    await until(lambda: len(done) >= 20)
+    beat.stop()
+    assert done[:20] == ["ready", "ready", "ready", "tick"] * 5
+
+
 async def test_others_get_their_turn_in_the_middle_of_a_tick() -> None:
     done: list[str] = []
     loop = asyncio.get_running_loop()
