@@ -107,13 +107,13 @@ class Playout:
         """Seconds that sound waits here at present, at most: less, the sooner after a packet our clock ticks."""
         return self._transit.wait + FRAME_TIME if self._transit.base is not None else 0.0
 
-    def push(self, payload: bytes, timestamp: int, now: float) -> None:
-        """A packet that arrived."""
+    def push(self, payload: bytes, timestamp: int, now: float, *, overdue: bool = False) -> None:
+        """A packet that arrived; `overdue` when our clock stood since, so that this tells nothing of the line."""
         length = self._codec.duration(payload)
         if not length:
             return
         at = timestamp if self._newest is None else unwrap(timestamp, self._newest, 32)
-        self._note(at, now)
+        self._note(at, now, overdue)
         self._length = length
         if at + length <= (self._due(now) if self._cursor is None else self._cursor):
             self.late += 1
@@ -126,13 +126,14 @@ class Playout:
         if len(self._waiting) > _MOST_WAITING:
             del self._waiting[min(self._waiting)]
 
-    def _note(self, at: int, now: float) -> None:
+    def _note(self, at: int, now: float, overdue: bool) -> None:
         transit = now - at / self._codec.clock
         base = self._transit.base
         if base is not None and abs(transit - base) > _ANOTHER_CLOCK:
             self._restart(at, now)
         else:
-            self._transit.note(transit, now)
+            if base is None or not overdue:
+                self._transit.note(transit, now)
             self._newest = max(self._newest or at, at)
 
     def _restart(self, at: int, now: float) -> None:

@@ -190,11 +190,13 @@ def test_a_machine_that_comes_late_to_its_ticks_leaves_no_hole(stall: float) -> 
         if 0 < (now - 104) % 5 <= stall:
             continue
         while 100 + said * STEP <= now:
-            playout.push(there.encode(sound[said * 160 : said * 160 + 160]), said * 160, now)
+            overdue = now > 100.007 + taken * STEP
+            playout.push(there.encode(sound[said * 160 : said * 160 + 160]), said * 160, now, overdue=overdue)
             said += 1
         while 100.007 + taken * STEP <= now:
             out.append(playout.take(100.007 + taken * STEP))
             taken += 1
+        assert playout.delay <= AT_MOST + 0.002, "the line is as quick as it was"
     assert longest_hole(out[50:-10], 8_000) <= 0.01
     assert playout.late == 0
 
