@@ -14,6 +14,7 @@ from functools import cache
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from pylibsrtp import Policy, Session
 
 from server.media import protocol as p
@@ -26,8 +27,9 @@ from tests.media.driving import NodeProcess
 from tests.sounds import tone
 
 HOST = "127.0.0.1"
-TONE, BEEP = 400.0, 1_000.0  # Hz; both have whole periods in a piece, so that neither is taken for the other
-BEEP_EVERY, BEEP_LENGTH = 50, 10  # packets
+TONE, BEEPS = 400.0, (1_000.0, 1_400.0, 1_800.0, 2_200.0)  # Hz; of whole periods in a piece: none is taken for another
+BEEP_EVERY, BEEP_LENGTH = 50, 8  # packets
+BEEP_APART = BEEP_EVERY // len(BEEPS)  # packets from one speaker's beep to the next one's: they do not mix
 FRAME = 0.02  # s
 _TIMESTAMPS = 35  # SO_TIMESTAMPNS, which Python has no name for: when the kernel got a packet, whenever it is read
 _TIME = struct.Struct("=qq")
@@ -35,7 +37,7 @@ _SIZE = 160  # samples of a packet
 _PIECE = 40  # samples that are looked at
 _PIECE_MS = 5
 _LOUD = 500.0
-_WAVES = {hertz: np.exp(-2j * np.pi * hertz * np.arange(_PIECE) / 8_000) / _PIECE for hertz in (TONE, BEEP)}
+_WAVES = np.exp(-2j * np.pi * np.outer(np.arange(_PIECE) / 8_000, (TONE, *BEEPS))) / _PIECE
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Says(Enum):
 
 
 @cache
-def _said(what: Says, name: str) -> list[bytes]:
+def _said(what: Says, name: str, beep: int) -> list[bytes]:
     """A second of it as packets, which then begins anew. A line on which nobody speaks has noise of -57 dBov, as rooms
     and old lines do.
     """
@@ -72,8 +74,9 @@ def _said(what: Says, name: str) -> list[bytes]:
     if what is Says.STEADY:
         samples = tone(TONE, 1, encoder.rate)
     elif what is Says.BEEPS:
-        beep = tone(BEEP, BEEP_LENGTH * FRAME, encoder.rate)
-        samples = np.pad(beep, (0, encoder.rate - beep.size))
+        sound = tone(BEEPS[beep], BEEP_LENGTH * FRAME, encoder.rate)
+        samples = np.pad(sound, (0, encoder.rate - sound.size))
+        samples = np.roll(samples, beep * BEEP_APART * encoder.rate // BEEP_EVERY)
     else:
         samples = np.random.default_rng(3).normal(0, 45, encoder.rate).astype(np.int16)
     return [encoder.encode(frame) for frame in samples.reshape(BEEP_EVERY, -1)]
@@ -81,15 +84,18 @@ def _said(what: Says, name: str) -> list[bytes]:
 
 class Ear:
     """What one telephone hears: `gap` is the longest hole in the steady tone and `pause` the longest time without a
-    packet, in ms; `begins` when beeps began.
+    packet, in ms; `begins` when beeps of each pitch began.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: int) -> None:
+        """It looks at what it heard once a second, at its turn of 50: all at once would make the load late."""
         self.gap = self.pause = 0.0
-        self.begins: list[float] = []
+        self.begins: list[list[float]] = [[] for _ in BEEPS]
         self._waiting: list[tuple[float, bytes]] = []
+        self._look_at = 1 + turn % BEEP_EVERY
         self._hole = 0
-        self._beeps = True
+        self._strong = np.full((2, len(BEEPS) + 1), np.inf)  # of the last two pieces, each pitch
+        self._times = np.zeros(2)
         self._before: float | None = None
 
     def hear(self, at: float, payload: bytes) -> None:
@@ -98,34 +104,51 @@ class Ear:
             self.pause = max(self.pause, 1_000 * (at - self._before))
         self._before = at
         self._waiting.append((at, payload))
-        if len(self._waiting) == BEEP_EVERY:
+        if len(self._waiting) == self._look_at:
             self._look()
+            self._look_at = BEEP_EVERY
 
     def _look(self) -> None:
         pieces = ALAW.decode(b"".join(payload for _, payload in self._waiting)).reshape(-1, _PIECE)
-        tone, beep = (np.abs(pieces @ _WAVES[hertz]) > _LOUD for hertz in (TONE, BEEP))
-        for n, (steady, beeps) in enumerate(zip(tone.tolist(), beep.tolist(), strict=True)):
-            self._hole = 0 if steady else self._hole + _PIECE_MS
-            self.gap = max(self.gap, self._hole)
-            if beeps and not self._beeps:
-                packet, piece = divmod(n, _SIZE // _PIECE)
-                self.begins.append(self._waiting[packet][0] + piece * _PIECE_MS / 1_000)
-            self._beeps = beeps
+        strong = np.concatenate((self._strong, np.abs(pieces @ _WAVES)))
+        within = np.arange(_SIZE // _PIECE) * _PIECE_MS / 1_000
+        came = np.array([at for at, _ in self._waiting])
+        times = np.concatenate((self._times, np.add.outer(came, within).ravel()))
+        self._find_holes(strong[2:, 0] > _LOUD)
+        self._find_beeps(strong[:, 1:], times)
+        self._strong, self._times = strong[-2:], times[-2:]
         self._waiting.clear()
+
+    def _find_holes(self, steady: NDArray[np.bool_]) -> None:
+        for one in steady.tolist():
+            self._hole = 0 if one else self._hole + _PIECE_MS
+            self.gap = max(self.gap, self._hole)
+
+    def _find_beeps(self, strong: NDArray[np.float64], times: NDArray[np.float64]) -> None:
+        """One begins within the first of two pieces in a row, by the share that it has of the second's strength; the
+        edge of another beep has something of every pitch, for one piece.
+        """
+        loud = strong > _LOUD
+        for n, pitch in np.argwhere(~loud[:-2] & loud[1:-1] & loud[2:]).tolist():
+            share = min(strong[n + 1, pitch] / strong[n + 2, pitch], 1.0)
+            self.begins[pitch].append(float(times[n + 1] + (1 - share) * _PIECE_MS / 1_000))
 
 
 class Phone:
-    """One telephone; it hears what it says itself not, so the one with the tone has no ear. `heard` counts packets."""
+    """One telephone; it hears what it says itself not, so the one with the tone has no ear. `heard` counts packets.
 
-    def __init__(self, says: Says, kind: Kind = PLAIN) -> None:
+    `beep` is the number of its pitch, and of its turn in each second.
+    """
+
+    def __init__(self, says: Says, kind: Kind = PLAIN, beep: int = 0) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
-        self.says, self.kind, self.to, self.number = says, kind, (HOST, 9), 0
+        self.says, self.kind, self.to, self.number, self.beep = says, kind, (HOST, 9), 0, beep
         self.ear: Ear | None = None
         self.heard = 0
-        self._packets = _said(says, kind.codec)
+        self._packets = _said(says, kind.codec, beep)
         self._out: Session | None = None
         self._in: Session | None = None
 
@@ -143,6 +166,11 @@ class Phone:
         self._out = Session(Policy(key=theirs, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
         keys = {"our_key": b64encode(ours).decode(), "their_key": b64encode(theirs).decode()}
         return msgspec.structs.replace(plain, suite=kind.suite, **keys)
+
+    @property
+    def begins(self) -> bool:
+        """Whether what it says next begins a beep."""
+        return self.says is Says.BEEPS and (self.number + 1 - self.beep * BEEP_APART) % BEEP_EVERY == 0
 
     def say(self) -> None:
         """20 ms."""
@@ -167,16 +195,20 @@ class Phone:
 
 
 class Phones:
-    """All of them. `beeps` are the times at which the first sample of a beep was said, `late` how late the load itself
-    was at its worst, in ms.
+    """All of them. `beeps` are the times at which the first sample of a beep was said, by pitch; `late` is how late the
+    load itself was at its worst, and `pause` the longest time for which it did not say the tone, in ms.
     """
 
     def __init__(self, calls: int, speakers: int, kinds: Sequence[Kind] = (PLAIN,)) -> None:
         """The kinds are taken by turns."""
         says = [Says.STEADY, *[Says.BEEPS] * (speakers - 1), *[Says.NOTHING] * (calls - speakers)]
-        self.phones = [Phone(one, kinds[n % len(kinds)]) for n, one in enumerate(says)]
-        self.beeps: list[float] = []
-        self.late = 0.0
+        self.phones = [
+            Phone(one, kinds[n % len(kinds)], (n - 1) % len(BEEPS) if one is Says.BEEPS else 0)
+            for n, one in enumerate(says)
+        ]
+        self.beeps: list[list[float]] = [[] for _ in BEEPS]
+        self.late = self.pause = 0.0
+        self._tone_at: float | None = None
         self._nobody = Phone(Says.NOTHING)
         self._ports: list[int] = []
 
@@ -198,11 +230,11 @@ class Phones:
 
     def listen(self) -> None:
         """From now on, with new ears."""
-        self.beeps.clear()
-        self.late = 0.0
-        for phone in self.phones[1:]:
+        self.beeps = [[] for _ in BEEPS]
+        self.late = self.pause = 0.0
+        for turn, phone in enumerate(self.phones[1:]):
             phone.heard = 0
-            phone.ear = Ear() if phone.kind.codec == PLAIN.codec else None
+            phone.ear = Ear(turn) if phone.kind.codec == PLAIN.codec else None
 
     def talk(self, seconds: float) -> None:
         """All say their packets, spread over each 20 ms, and read. It blocks."""
@@ -220,20 +252,27 @@ class Phones:
                     phone.read(offset)
 
     def _say(self, group: list[Phone]) -> None:
+        """When is noted before: what stops us in between makes the way longer and not shorter."""
         for phone in group:
+            if phone.says is Says.STEADY:
+                now = time.monotonic()
+                if self._tone_at is not None:
+                    self.pause = max(self.pause, 1_000 * (now - self._tone_at))
+                self._tone_at = now
+            elif phone.begins:
+                self.beeps[phone.beep].append(time.monotonic() - FRAME)
             phone.say()
-            if phone is self.phones[1] and phone.number % BEEP_EVERY == 0:
-                self.beeps.append(time.monotonic() - FRAME)
 
     def delays(self) -> list[float]:
-        """From mouth to ear, in ms, of each beep at each ear that did not say it."""
+        """From mouth to ear, in ms, of each beep at each ear that says nothing."""
         found = []
         for phone in self.phones[1:]:
             if phone.ear is not None and phone.says is Says.NOTHING:
-                for beep in self.beeps:
-                    heard = next((at for at in phone.ear.begins if at > beep), None)
-                    if heard is not None and heard - beep < 0.5:
-                        found.append(1_000 * (heard - beep))
+                for beeps, begins in zip(self.beeps, phone.ear.begins, strict=True):
+                    for beep in beeps:
+                        heard = next((at for at in begins if at > beep), None)
+                        if heard is not None and heard - beep < 0.5:
+                            found.append(1_000 * (heard - beep))
         return found
 
     @property

@@ -224,14 +224,17 @@ class Bridge:
         for call in list(self._calls):
             self.close(call)
 
-    def _read(self) -> Turns:
-        """Whatever has arrived."""
+    def _read(self, due: float) -> Turns:
+        """Whatever has arrived by the tick that is due then. What came after that is in time all the same when we are
+        late: the machine stood, and what came to it or was noted by it meanwhile may have waited for it.
+        """
         take, ticking = self._arrivals.take_timed, self._ticking
         for some in _some_of(self._to_read()):
             now = self._clock()
             for made in some:  # a key that is told may end a call: nothing comes to a socket that is closed
                 for data, source, age in take(made.socket.fileno()):
-                    made.leg.receive(data, source, now - age if ticking else now)
+                    came = now - age if ticking else now
+                    made.leg.receive(data, source, came, overdue=came > due)
             if len(some) == AT_ONCE:
                 yield
 
@@ -244,7 +247,7 @@ class Bridge:
 
     def step(self, now: float) -> None:
         """20 ms of everybody, for an owner with a clock of its own."""
-        for _ in chain(self._read(), self._tick(now)):
+        for _ in chain(self._read(now), self._tick(now)):
             pass
 
     def _tick(self, now: float) -> Turns:

@@ -148,8 +148,8 @@ class Leg:
             self._playout = Playout(self._codec)
         self.talks = allowed
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """A datagram at its port; from anybody."""
+    def receive(self, data: bytes, source: Address, now: float, *, overdue: bool = False) -> None:
+        """A datagram at its port; from anybody. `overdue` as of `Playout.push`."""
         if not self.talks and self._in is None and self._passes_by(data, source, now):
             return
         if is_rtcp(data):
@@ -170,7 +170,7 @@ class Leg:
             if kind == terms.events:
                 self._key(packet, now)
             elif kind != terms.noise:
-                self._sound(packet, now)
+                self._sound(packet, now, overdue)
 
     def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""
@@ -182,14 +182,14 @@ class Leg:
             self.received += 1
         return True
 
-    def _sound(self, packet: RtpPacket, now: float) -> None:
+    def _sound(self, packet: RtpPacket, now: float, overdue: bool) -> None:
         if self._inband is not None:
             for key in self._inband.hear(packet.payload):
                 self._on_key(key)
             if self._inband.pressed:
                 self._hush(now)
         if self.talks and now >= self._hush_until:
-            self._playout.push(packet.payload, packet.timestamp, now)
+            self._playout.push(packet.payload, packet.timestamp, now, overdue=overdue)
 
     def _hush(self, now: float) -> None:
         """A key sounds, which others need not hear; its tone may have begun before it was known for what it is."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from server.media.phone.codecs import FRAME_TIME
 
@@ -15,24 +16,27 @@ _KEPT = 3_000  # ticks whose length is remembered: the last minute
 COUNTED = 0.00005  # s: lengths that `counts` tells apart
 Turns = Iterator[None]
 """Work that is done in pieces: whenever it yields, the loop sees to what else waits first."""
+Step = Callable[[float], Turns]
 
 
 class Metronome:
     """Calls `step` with the time that is due, on the loop's clock. A tick that comes late is no later in the music:
-    a voice is taken from where it was, not from where it would be by now, and so has no hole. `prepare` is called a
-    little before each. Both are done in turns, so that the loop is held up often for a short time and not for a long
-    one: a meeting's media go by the same loop.
+    a voice is taken from where it was, not from where it would be by now, and so has no hole. `prepare` is called
+    a little before with the same time, and all of it is done before the tick, even when both come late. Both are done
+    in turns, so that the loop is held up often for a short time and not for a long one: a meeting's media go by the
+    same loop.
 
     `lengths` are those of the last minute's ticks in s of this thread's CPU, the oldest first (what other programs take
     of the core in between shows as the loop's lag). `counts` are of all ticks since the beginning, by how many whole
     times `COUNTED` each took; `skipped` counts ticks left out.
     """
 
-    def __init__(self, step: Callable[[float], Turns], prepare: Callable[[], Turns] = lambda: iter(())) -> None:
+    def __init__(self, step: Step, prepare: Step = lambda due: iter(())) -> None:
         self.lengths: deque[float] = deque(maxlen=_KEPT)
         self.counts: Counter[int] = Counter()
         self.skipped = 0
         self._step, self._prepare = step, prepare
+        self._preparing: Turns = iter(())
         self._timers: list[asyncio.TimerHandle] = []
 
     def start(self) -> None:
@@ -49,7 +53,7 @@ class Metronome:
     def _after(self, due: float) -> None:
         loop, following = asyncio.get_running_loop(), due + FRAME_TIME
         self._timers = [
-            loop.call_at(following - AHEAD, self._make_ready),
+            loop.call_at(following - AHEAD, self._make_ready, following),
             loop.call_at(following, self._tick, following),
         ]
 
@@ -60,14 +64,15 @@ class Metronome:
             self.skipped += round((began - due) / FRAME_TIME)
             due = began
         self._after(due)
-        self._go_on(self._step(due), self._note)
+        self._go_on(chain(self._preparing, self._step(due)), self._note)
 
     def _note(self, used: float) -> None:
         self.lengths.append(used)
         self.counts[int(used / COUNTED)] += 1
 
-    def _make_ready(self) -> None:
-        self._go_on(self._prepare())
+    def _make_ready(self, due: float) -> None:
+        self._preparing = self._prepare(due)
+        self._go_on(self._preparing)
 
     def _go_on(self, work: Turns, done: Callable[[float], None] = lambda used: None, used: float = 0.0) -> None:
         """The next turn of what has used so much CPU (s) so far."""

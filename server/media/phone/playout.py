@@ -2,12 +2,16 @@
 
 Sans-IO. The quickest packets of the last seconds tell the offset between the sender's clock and ours, the slowest how
 long sound must wait. What is played is moved to where it belongs: at once in a pause, by stretching while it sounds.
+
+It belongs where a packet begins: 20 ms that are one packet need no other, wherever between two packets our clock ticks;
+20 ms that are parts of two must wait for the second.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 
@@ -17,7 +21,8 @@ from server.media.wire.opus import Samples
 from server.media.wire.rtp import unwrap
 
 _MARGIN = 0.005  # s that the slowest packet comes before its time
-SHORTEST, LONGEST = FRAME_TIME + _MARGIN, 0.2  # s that sound waits at least and at most
+_SURE = 0.003  # s sooner still that it must come before sound goes on to the next beginning: not to and fro
+LONGEST = 0.2  # s that sound waits at most
 _BUCKET, _BUCKETS = 1.0, 6  # s, and how many of them are looked back at
 _STRAGGLERS = 3  # so many of the slowest packets tell what to wait for: fewer are not worth the wait
 _CONCEALED = 3  # frames in a row that are made up before a gap is silence
@@ -43,7 +48,7 @@ class _Bucket:
 
 class _Transit:
     """What the packets' arrival tells of a line: `base` is that of the quickest, None before anything came, and `wait`
-    how long sound must wait.
+    how long after it (s) all packets that are waited for have come.
     """
 
     def __init__(self) -> None:
@@ -53,7 +58,7 @@ class _Transit:
         """Another clock."""
         self._buckets: list[_Bucket] = []
         self.base: float | None = None
-        self.wait = SHORTEST
+        self.wait = _MARGIN
 
     def note(self, transit: float, now: float) -> None:
         """A packet came."""
@@ -69,11 +74,10 @@ class _Transit:
         self._judge()
 
     def _judge(self) -> None:
-        """A frame is taken whole, so its end must be there, of the slowest packet too."""
         self.base = min(bucket.least for bucket in self._buckets)
         slowest = sorted(transit for bucket in self._buckets for transit in bucket.most)
         spread = slowest[max(-_STRAGGLERS, -len(slowest))] - self.base
-        self.wait = min(SHORTEST + spread, LONGEST)
+        self.wait = min(_MARGIN + spread, LONGEST - FRAME_TIME)
 
 
 class Playout:
@@ -85,6 +89,8 @@ class Playout:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._frame = round(codec.rate * FRAME_TIME)
+        self._step = round(codec.clock * FRAME_TIME)
+        self._length = self._step  # of the newest packet
         self._ratio = codec.rate / codec.clock
         self._waiting: dict[int, bytes] = {}
         self._newest: int | None = None
@@ -98,16 +104,17 @@ class Playout:
 
     @property
     def delay(self) -> float:
-        """Seconds that sound waits here at present."""
-        return self._transit.wait if self._transit.base is not None else 0.0
+        """Seconds that sound waits here at present, at most: less, the sooner after a packet our clock ticks."""
+        return self._transit.wait + FRAME_TIME if self._transit.base is not None else 0.0
 
-    def push(self, payload: bytes, timestamp: int, now: float) -> None:
-        """A packet that arrived."""
+    def push(self, payload: bytes, timestamp: int, now: float, *, overdue: bool = False) -> None:
+        """A packet that arrived; `overdue` when our clock stood since, so that this tells nothing of the line."""
         length = self._codec.duration(payload)
         if not length:
             return
         at = timestamp if self._newest is None else unwrap(timestamp, self._newest, 32)
-        self._note(at, now)
+        self._note(at, now, overdue)
+        self._length = length
         if at + length <= (self._due(now) if self._cursor is None else self._cursor):
             self.late += 1
             self._late_in_a_row += 1
@@ -119,13 +126,14 @@ class Playout:
         if len(self._waiting) > _MOST_WAITING:
             del self._waiting[min(self._waiting)]
 
-    def _note(self, at: int, now: float) -> None:
+    def _note(self, at: int, now: float, overdue: bool) -> None:
         transit = now - at / self._codec.clock
         base = self._transit.base
         if base is not None and abs(transit - base) > _ANOTHER_CLOCK:
             self._restart(at, now)
         else:
-            self._transit.note(transit, now)
+            if base is None or not overdue:
+                self._transit.note(transit, now)
             self._newest = max(self._newest or at, at)
 
     def _restart(self, at: int, now: float) -> None:
@@ -144,10 +152,10 @@ class Playout:
         """The next 20 ms, to be called every 20 ms; None is silence."""
         if self._transit.base is None:
             return None
-        due = self._due(now)
+        due = self._due(now - _SURE)
         if self._cursor is None and not self._begin(due):
             return None
-        self._approach(due)
+        self._approach(min(max(self._place(), due), self._due(now)))
         while self._ready.size < self._frame and self._decode_next(self._frame - self._ready.size):
             pass
         taken, self._ready = self._ready[: self._frame], self._ready[self._frame :]
@@ -157,8 +165,14 @@ class Playout:
         return self._last if np.count_nonzero(self._last) else None
 
     def _due(self, now: float) -> int:
-        """The position that should be played at `now`."""
-        return round((now - (self._transit.base or 0.0) - self._transit.wait) * self._codec.clock)
+        """The last position from which a frame may be played at `now`, with all that has surely come by then.
+
+        Packets begin a length apart, and frames that begin where one does begin there again after as much as both
+        lengths have in common: 20 ms, as a rule. With little in common, frames are parts of two packets at some time.
+        """
+        come = round((now - (self._transit.base or 0.0) - self._transit.wait) * self._codec.clock)
+        common = gcd(self._length, self._step)
+        return come - (come - (self._newest or 0)) % common + common - self._step
 
     def _begin(self, due: int) -> bool:
         """After a pause: whether the next packet's time has come within this frame."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import Counter
 
 import numpy as np
@@ -197,3 +198,26 @@ async def test_ports_of_those_who_may_not_be_heard_are_looked_at_less_often(monk
     bridge.close_all()
     for handset in handsets.values():
         handset.socket.close()
+
+
+@pytest.mark.parametrize("stood", [True, False])
+async def test_a_machine_that_stood_takes_no_line_for_a_slow_one(stood: bool) -> None:
+    now = time.monotonic()
+    bridge = Bridge(Ports(HOST, 41_180, 41_189), lambda call, key: None, clock=lambda: now)
+    handset = Handset(400.0)
+    handset.port = bridge.open("a", handset.terms)
+    bridge.metronome.stop()
+    bridge.talk(["a"])
+    handset.say()
+    for _ in bridge._read(now + 0.001):
+        pass
+    before = bridge.leg("a").playout.delay
+    now += 0.15
+    for _ in range(4):
+        handset.say()
+    for _ in bridge._read(now - 0.13 if stood else now + 0.001):
+        pass
+    after = bridge.leg("a").playout.delay
+    assert after == before if stood else after > before + 0.05
+    bridge.close_all()
+    handset.socket.close()

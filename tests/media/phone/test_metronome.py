@@ -33,7 +33,7 @@ async def test_a_tick_that_comes_late_is_due_at_its_own_time(monkeypatch: pytest
     beat.stop()
     assert {round(after - before, 6) for before, after in pairwise(due)} == {0.02}
     assert beat.skipped == 0
-    assert len(beat.lengths) == len(due)
+    assert len(due) - len(beat.lengths) in (0, 1), "the last may be in its first turn"
 
 
 async def test_every_tick_is_counted_by_its_length_and_the_newest_are_remembered(
@@ -62,7 +62,7 @@ async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
         done.append(what)
         yield
 
-    beat = Metronome(lambda due: work("tick"), lambda: work("ready"))
+    beat = Metronome(lambda due: work("tick"), lambda due: work("ready"))
     beat.start()
     await until(lambda: len(done) >= 20)
     beat.stop()
@@ -71,6 +71,22 @@ async def test_what_a_tick_needs_is_made_ready_just_before_each() -> None:
     time.sleep(0.05)
     await asyncio.sleep(0.01)
     assert len(done) == ended, "neither goes on"
+
+
+async def test_a_late_tick_waits_until_all_that_it_needs_is_ready() -> None:
+    done: list[str] = []
+
+    def work(what: str, turns: int) -> Turns:
+        for _ in range(turns):
+            done.append(what)
+            yield
+
+    beat = Metronome(lambda due: work("tick", 1), lambda due: work("ready", 3))
+    beat.start()
+    time.sleep(0.1)
+    await until(lambda: len(done) >= 20)
+    beat.stop()
+    assert done[:20] == ["ready", "ready", "ready", "tick"] * 5
 
 
 async def test_others_get_their_turn_in_the_middle_of_a_tick() -> None:

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.media.phone.codecs import codec
-from server.media.phone.playout import LONGEST, SHORTEST, Playout
+from server.media.phone.playout import LONGEST, Playout
 from server.media.wire.opus import Samples
 from tests.sounds import tone
 
 STEP = 0.02
 HERTZ = 400.0
+AT_MOST = 0.025  # s that sound waits on a straight line: a frame of which the clock ticks just too soon, and the margin
 Line = Callable[[int, random.Random], list[float]]
 """For packet n: how long each of its copies takes, in s; none is a loss."""
 
@@ -98,7 +99,7 @@ def first_sound(out: list[Samples | None]) -> float:
 def test_a_straight_line_is_played_as_it_is_and_soon(name: str) -> None:
     playout, out = play(name, straight, 3)
     rate = codec(name).rate
-    assert first_sound(out) <= 0.03 + SHORTEST + STEP + 0.04
+    assert first_sound(out) <= 0.03 + AT_MOST + STEP + 0.04
     assert longest_hole(out[:-5], rate) <= 0.01
     sound = np.concatenate([frame for frame in out[20:140] if frame is not None]).astype(float)
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(sound.size))) ** 2
@@ -112,6 +113,43 @@ def test_a_straight_line_is_played_as_it_is_and_soon(name: str) -> None:
 def test_nothing_is_made_up_whenever_our_clock_ticks(phase: float) -> None:
     playout, _out = play("PCMA", straight, 4, phase=phase)
     assert (playout.late, playout.concealed) == (0, 0)
+
+
+def waits(phase: float, milliseconds: int, chance: random.Random) -> list[float]:
+    """Seconds that each 20 ms wait for our clock, which ticks `phase` after packets of so many milliseconds come; each
+    comes up to a millisecond late.
+    """
+    there, playout = codec("PCMA"), Playout(codec("PCMA"))
+    size, seconds = milliseconds * 8, milliseconds / 1_000
+    payload = there.encode(tone(HERTZ, seconds))
+    arrivals = [(100 + n * seconds + chance.uniform(0, 0.001), n * size) for n in range(round(6 / seconds))]
+    found = []
+    for tick in range(300):
+        now = 100 + phase + tick * STEP
+        while arrivals and arrivals[0][0] <= now:
+            at, timestamp = arrivals.pop(0)
+            playout.push(payload, timestamp, at)
+        if playout.take(now) is not None:
+            found.append(now - 100 - (playout._place() - 160) / 8_000)
+    assert (playout.late, playout.concealed) == (0, 0)
+    return found[50:]
+
+
+def test_sound_waits_for_our_clock_and_no_longer() -> None:
+    """From 6 to 26 ms, by where between two packets it ticks."""
+    chance = random.Random(1)
+    found = [waits(millisecond / 1_000, 20, chance) for millisecond in range(20)]
+    for one in found:
+        assert max(one) - min(one) < 0.0005, "it goes to and fro"
+        assert 0.006 <= one[-1] <= AT_MOST + 0.005
+    assert sum(one[-1] for one in found) / len(found) < 0.019
+
+
+@pytest.mark.parametrize("milliseconds", [10, 30, 40, 60])
+def test_packets_of_any_length_are_whole_whenever_our_clock_ticks(milliseconds: int) -> None:
+    chance = random.Random(1)
+    for millisecond in range(20):
+        assert max(waits(millisecond / 1_000, milliseconds, chance)) <= AT_MOST + 0.005
 
 
 @pytest.mark.parametrize("line", [jittery, lossy, doubled, disordered])
@@ -152,11 +190,13 @@ def test_a_machine_that_comes_late_to_its_ticks_leaves_no_hole(stall: float) -> 
         if 0 < (now - 104) % 5 <= stall:
             continue
         while 100 + said * STEP <= now:
-            playout.push(there.encode(sound[said * 160 : said * 160 + 160]), said * 160, now)
+            overdue = now > 100.007 + taken * STEP
+            playout.push(there.encode(sound[said * 160 : said * 160 + 160]), said * 160, now, overdue=overdue)
             said += 1
         while 100.007 + taken * STEP <= now:
             out.append(playout.take(100.007 + taken * STEP))
             taken += 1
+        assert playout.delay <= AT_MOST + 0.002, "the line is as quick as it was"
     assert longest_hole(out[50:-10], 8_000) <= 0.01
     assert playout.late == 0
 
