@@ -14,6 +14,7 @@ from aiohttp import web
 
 log = logging.getLogger("giaoban.channel")
 END_SECONDS = 1.0  # at the stop of the server
+AT_ONCE = 50  # that are let go of before others have their turn: two milliseconds
 
 
 class Departing(Protocol):
@@ -61,11 +62,13 @@ class Departures:
     async def _let_go(self, ended: list[Departing]) -> None:
         if ended is self._ended:
             self._ended = []  # who ends from now on is for the next task
-        for connection in ended:
+        for number, connection in enumerate(ended, 1):
             try:
                 await connection.depart()
             except Exception:
                 log.exception("failed with the end of a connection")
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -54,6 +54,16 @@ async def test_all_that_end_in_one_moment_are_one_task() -> None:
     assert not departures._tasks
 
 
+async def test_others_have_their_turn_while_very_many_leave() -> None:
+    departures, connections, gone = made("a" * (module.AT_ONCE + 1))
+    for connection in connections:
+        departures.leave(connection)
+    await asyncio.sleep(0)
+    assert len(gone) == module.AT_ONCE
+    await asyncio.sleep(0)
+    assert len(gone) == module.AT_ONCE + 1
+
+
 async def test_one_that_is_busy_or_fails_delays_no_other() -> None:
     departures, connections, gone = made("abcd")
     connections[0].finished = asyncio.Event()
