@@ -65,6 +65,10 @@ class Watch(msgspec.Struct, frozen=True):
     rooms: list[str]
 
 
+def _cookie_of(request: web.Request) -> str | None:
+    return request.cookies.get("session")
+
+
 class Channel:
     """Connections, rooms and messages; `identify(cookie token, bearer token)` finds who connects.
 
@@ -100,7 +104,7 @@ class Channel:
             client_manager=SharedRooms(redis_url) if redis_url else RoomIndex(),
         )
         self._others = neighbours.make(self, self.sio.manager)
-        self._heart, self._intake = direct.set_up(self.sio, self._quick_ack)
+        self._heart, self._intake, self._departures = direct.set_up(self.sio, self._quick_ack, _cookie_of)
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
         self.sio.on("*", self._dispatch)
@@ -119,7 +123,7 @@ class Channel:
         """Serve `/socket.io/` and send events from now on."""
         self.sio.attach(app)
         app[CHANNEL] = self
-        app.cleanup_ctx.extend([self._intake.run, self._heart.run])
+        app.cleanup_ctx.extend([self._intake.run, self._heart.run, self._departures.run])
         self.store.listeners.append(self._committed)
         if self._others is not None:
             app.cleanup_ctx.append(self._others.run)
@@ -191,13 +195,12 @@ class Channel:
         """Whether a client has sent a message by the name of one of Socket.IO's own events."""
         return bool(self.sio.manager.is_connected(sid, "/"))  # true only between the real two
 
-    async def _connect(self, sid: str, environ: Any = None, auth: Any = None, *_more: Any) -> None:
+    async def _connect(self, sid: str, cookie: Any = None, auth: Any = None, *_more: Any) -> None:
         if self._is_forged(sid):
             return
-        request: web.Request = environ["aiohttp.request"]
         token = auth.get("token") if isinstance(auth, dict) and isinstance(auth.get("token"), str) else None
         try:
-            who = await self.identify(request.cookies.get("session"), token)
+            who = await self.identify(cookie, token)
         except UnavailableError as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from error
         if who is None:

@@ -1,14 +1,16 @@
 """Frames written straight to idle connections, and acknowledgements read without a task each (DESIGN, The channel).
 
 python-socketio does handshakes, rooms and all slow cases; this is the short way for one event to a thousand units. A
-connection that is a WebSocket from the start has one task, which reads; another one writes while something waits. What
-is touched of the private names of Engine.IO and aiohttp stands here and in `heart.py`, `intake.py` and `reader.py`
-alone. Both are pinned, and a test fails when one of these names moves (`tests/channel/test_direct.py`).
+connection that is a WebSocket from the start has a task only while there is something to read, and another one while
+something waits to be written. What is touched of the private names of Engine.IO and aiohttp stands here and in
+`heart.py`, `intake.py`, `line.py` and `reader.py` alone. Both are pinned, and a test fails when one of these names
+moves (`tests/channel/test_direct.py`, `test_line.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable
@@ -21,8 +23,10 @@ from engineio import exceptions as engine_errors
 from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
+from server.channel.departures import Departures
 from server.channel.heart import Heart
-from server.channel.intake import Intake
+from server.channel.intake import Intake, Reading
+from server.channel.line import Line, nothing
 from server.channel.packets import PING, PONG, acknowledged, frame_of
 from server.channel.reader import AckReader
 
@@ -41,7 +45,7 @@ _NOBODY: dict[str, Any] = {}
 
 
 class _Response(web.WebSocketResponse):
-    """Writes no goodbye to a connection that is gone: five thousand may go at once."""
+    """Writes no goodbye to a connection that is gone, or is aiohttp's no more."""
 
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
         transport = self._req.transport if self._req is not None else None
@@ -62,16 +66,28 @@ class _Outbox(asyncio.Queue[Any]):
         super()._put(item)
         self._on_put()
 
+    def release(self) -> None:
+        """After the end: tell nobody any more."""
+        self._on_put = nothing
+
 
 class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
-    """One connection's WebSocket. Made by Engine.IO with `handler`, the bound method of its own socket."""
+    """One connection's WebSocket. Made by Engine.IO with `handler`, the bound method of its own socket.
+
+    One that is a WebSocket from the start is taken over from aiohttp (`Line`). One that began by polling is served by
+    Engine.IO's handler until its end.
+    """
 
     on_ack: OnAck
     heart: Heart
     intake: Intake
+    departures: Departures
     ended: Callable[[str, str], Awaitable[None]]
     all: dict[str, DirectSocket]
     """By Engine.IO's id."""
+    _sock: Any  # aiohttp's response, or the line
+    _line: Line  # this and the next of a connection that was taken over
+    _context: contextvars.Context
 
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server)
@@ -84,79 +100,136 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         self._idle = False  # served by us, and nothing waits to be written
         self._transport: asyncio.Transport | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._intake: Reading | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         """As Engine.IO's, without compression: it costs 90 KB a connection and a thread for large frames."""
         request: web.Request = environ["aiohttp.request"]
-        self._sock = _Response(max_msg_size=self.server.max_http_buffer_size, compress=False)
-        await self._sock.prepare(request)
-        self.environ = environ
+        self._sock = response = _Response(max_msg_size=self.server.max_http_buffer_size, compress=False)
         protocol: Any = request.protocol
-        self._transport = transport = protocol.transport
+        try:
+            await response.prepare(request)
+            self._transport = transport = protocol.transport
+            if transport is None:
+                raise ConnectionResetError("the client is gone")
+        except Exception:
+            if not self.owner.connected:
+                await self._end()  # Engine.IO would keep it
+            raise
         transport.max_size = READ_AT_ONCE
         _be_persistent(transport)
-        protocol._payload_parser = reader = AckReader(protocol._payload_parser, self._take)
-        self.owner.direct = self.all[self._sid] = self
-        reading = self.intake.enter(protocol, reader.take)
-        try:
-            await (self.handler(self) if self.owner.connected else self._serve())
-        finally:
-            if self.all.get(self._sid) is self:
-                del self.all[self._sid]
-            if reading is not None:
-                self.intake.leave(reading)
-            if self._stalled is not None:
-                self._stalled.cancel()
-        return self._sock
+        self.all[self._sid] = self
+        if self.owner.connected:
+            await self._serve(protocol)
+        else:
+            self._begin(response, protocol)
+        return response
 
-    async def _serve(self) -> None:
-        """What Engine.IO's handler does, for a connection that is new."""
+    async def _serve(self, protocol: Any) -> None:
+        """Let Engine.IO's handler do what it does."""
+        protocol._payload_parser = reader = AckReader(protocol._payload_parser, self._take)
+        self._intake = self.intake.enter(protocol, reader.take)
+        try:
+            await self.handler(self)
+        finally:
+            self._forget()
+            if self._intake is not None:
+                self.intake.leave(self._intake)
+
+    def _begin(self, response: web.WebSocketResponse, protocol: Any) -> None:
+        """What Engine.IO's handler does, for a connection that is new; no task waits on it."""
         owner = self.owner
         waiting, owner.queue = owner.queue, _Outbox(self._write_soon)
         self._idle = True
         while not waiting.empty():
             owner.queue.put_nowait(waiting.get_nowait())
         owner.connected = owner.upgraded = self._beats = True
+        self._context = contextvars.copy_context()  # of the request, whose id stands in the log
+        self._sock = self._line = line = Line(response, protocol, self._take, self._read_soon, self._lost)
+        self._intake = self.intake.enter(line, line.reader.take)
         self.heart.enter(self)
-        try:
-            await self._read_on()
-        finally:
-            self.heart.leave(self)
-            if self._writing is not None:
-                owner.queue.put_nowait(None)
-                await self._writing
-            self._idle = False
-            await self._sock.close()
-            await self._end()
-            self.server.sockets.pop(owner.sid, None)  # Engine.IO does so, too, but not where the task was cancelled
+        self.departures.enter(self)
+        line.tell()
+
+    def _forget(self) -> None:
+        if self.all.get(self._sid) is self:
+            del self.all[self._sid]
+        if self._stalled is not None:
+            self._stalled.cancel()
+
+    def _lost(self) -> None:
+        """The connection has ended."""
+        self._idle = False
+        self.heart.leave(self)
+        if self._intake is not None:
+            self.intake.forget(self._intake)
+        self._forget()
+        self.departures.leave(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether what it has brought is still being read, or something is being written."""
+        return self._reading is not None or self._writing is not None
+
+    async def depart(self) -> None:
+        """Let go of a connection that has ended, as Engine.IO's `close`, with less in between."""
+        for task in (self._reading, self._writing):
+            if task is not None:
+                await task
+        await self._end()
+        self._line.release()
+        self.owner.queue.release()
 
     async def _end(self) -> None:
-        """As Engine.IO's `close`, with less in between: five thousand may go at once."""
         owner = self.owner
-        if owner.closed or owner.closing:
-            return
-        owner.closing = True
-        try:
-            await self.ended(owner.sid, self.server.reason.TRANSPORT_CLOSE)
-        except Exception:
-            log.exception("failed with the end of %s", owner.sid)
-        owner.closed = True
+        if not (owner.closed or owner.closing):
+            owner.closing = True
+            try:
+                await self.ended(self._sid, self.server.reason.TRANSPORT_CLOSE)
+            except Exception:
+                log.exception("failed with the end of %s", self._sid)
+            owner.closed = True
+        self.server.sockets.pop(self._sid, None)
+
+    def abort(self) -> None:
+        """End the connection, whatever it still had to get."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _read_soon(self) -> None:
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(self._read_on(), context=self._context)
 
     async def _read_on(self) -> None:
-        owner = self.owner
-        while not owner.closed:
-            try:
-                packet = engine.Packet(encoded_packet=await self.wait())
-            except (OSError, ValueError) as error:
-                log.debug("no more from %s: %s", owner.sid, error)
-                return
-            try:
-                await owner.receive(packet)
-            except engine_errors.EngineIOError as error:
-                log.info("refused a packet of %s: %s", owner.sid, error)
-            except Exception:
-                log.exception("failed with a packet of %s", owner.sid)
+        """Read what is there; one that brings no packet, or is no client any more, is closed."""
+        try:
+            while (data := await self._next()) is not None:
+                await self._receive(engine.Packet(encoded_packet=data))
+                if self.owner.closed:
+                    await self.close()
+                    break
+        except (OSError, ValueError) as error:
+            log.debug("no more from %s: %s", self._sid, error)
+            await self.close()
+        finally:
+            self._reading = None
+
+    async def _receive(self, packet: engine.Packet) -> None:
+        try:
+            await self.owner.receive(packet)
+        except engine_errors.EngineIOError as error:
+            log.info("refused a packet of %s: %s", self._sid, error)
+        except Exception:
+            log.exception("failed with a packet of %s", self._sid)
+
+    async def _next(self) -> str | bytes | None:
+        """The next message but those that `_take` takes; None if there is none yet. Raises OSError at the end."""
+        while True:
+            data = await self._line.receive()
+            if not isinstance(data, str) or not self._take(data.encode()):
+                return data
 
     def _write_soon(self) -> None:
         self._idle = False
@@ -215,8 +288,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         """End a connection that answers no heartbeats."""
         log.info("%s answers no heartbeats", self.owner.sid)
         await self.owner.close(wait=False, abort=True, reason=self.server.reason.PING_TIMEOUT)
-        if self._transport is not None:
-            self._transport.abort()
+        self.abort()
 
     def write(self, frame: bytes) -> bool:
         """Write a frame if nothing waits before it, else False. Who reads nothing for 5 s is cut off."""
@@ -261,22 +333,28 @@ def _be_persistent(transport: asyncio.Transport) -> None:
         opened.setsockopt(socket.IPPROTO_TCP, _THIN_LINEAR_TIMEOUTS, 1)
 
 
-def set_up(sio: socketio.AsyncServer, on_ack: OnAck) -> tuple[Heart, Intake]:
-    """Let a server make its connections by `DirectSocket`; gives what must run to ask them and to read them."""
-    heart, intake = Heart(sio.eio), Intake()
-    shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "all": dict[str, DirectSocket]()}
-    shared["ended"] = partial(_ended, sio)
+def set_up(
+    sio: socketio.AsyncServer, on_ack: OnAck, remember: Callable[[web.Request], Any]
+) -> tuple[Heart, Intake, Departures]:
+    """Let a server make its connections by `DirectSocket`; gives what must run to ask, read and end them.
+
+    Of the request that opened a connection Socket.IO keeps what `remember` takes out of it, for its `connect` event.
+    """
+    heart, intake, departures = Heart(sio.eio), Intake(), Departures()
+    shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "departures": departures}
+    shared |= {"ended": partial(_ended, sio), "all": dict[str, DirectSocket]()}
     made = type("OwnDirectSocket", (DirectSocket,), shared)
     sio.eio._async = {**sio.eio._async, "websocket": made}
     usual = sio.eio.handlers["connect"]
 
     async def connected(eio_sid: str, environ: dict[str, Any]) -> None:
         await usual(eio_sid, environ)
+        sio.environ[eio_sid] = remember(environ["aiohttp.request"])  # which itself is 6 KB, and slow to let go of
         if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
             sio.eio.sockets[eio_sid].last_ping = None  # so that Engine.IO starts no task for its heartbeats
 
     sio.eio.on("connect", connected)
-    return heart, intake
+    return heart, intake, departures
 
 
 async def _ended(sio: socketio.AsyncServer, eio_sid: str, reason: str) -> None:

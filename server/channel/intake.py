@@ -62,10 +62,10 @@ class Intake:
 
     def leave(self, reading: Reading) -> None:
         """Give a connection back to asyncio."""
-        self._forget(reading)
+        self.forget(reading)
         reading.transport.resume_reading()
 
-    def _forget(self, reading: Reading) -> None:
+    def forget(self, reading: Reading) -> None:
         """Read it no more. Its descriptor may be closed by now, and be another connection's."""
         if self._poller is not None and self._readings.get(reading.fd) is reading:
             del self._readings[reading.fd]
@@ -95,7 +95,7 @@ class Intake:
                 if not reading.take(data) and not reading.transport.is_closing():
                     reading.protocol.data_received(data)
                     if reading.protocol._reading_paused:
-                        self._forget(reading)  # aiohttp cannot take more now; when it can, it lets asyncio read
+                        self.forget(reading)  # aiohttp cannot take more now; when it can, it lets asyncio read
             except Exception:
                 log.exception("failed with what a connection brought; it is cut off")
                 reading.transport.abort()

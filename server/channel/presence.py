@@ -19,14 +19,14 @@ class Presence:
     def arrived(self, unit_id: int) -> bool:
         """Count a connection; True if it is the unit's first anywhere."""
         self._connections[unit_id] += 1
-        return self._connections[unit_id] == 1 and unit_id not in self._elsewhere()
+        return self._connections[unit_id] == 1 and not self._is_elsewhere(unit_id)
 
     def left(self, unit_id: int) -> bool:
         """Uncount a connection; True if it was the unit's last anywhere."""
         self._connections[unit_id] -= 1
         if self._connections[unit_id] <= 0:
             del self._connections[unit_id]
-            return unit_id not in self._elsewhere()
+            return not self._is_elsewhere(unit_id)
         return False
 
     def here(self) -> list[int]:
@@ -56,6 +56,9 @@ class Presence:
     def silent(self, since: float) -> list[str]:
         """Processes that have said nothing after that moment."""
         return [process for process, (_units, at) in self._others.items() if at < since]
+
+    def _is_elsewhere(self, unit_id: int) -> bool:
+        return any(unit_id in units for units, _at in self._others.values())
 
     def _elsewhere(self) -> frozenset[int]:
         return frozenset().union(*(units for units, _at in self._others.values()))

@@ -27,7 +27,8 @@ class AckReader:
     __slots__ = ("_ahead", "_fragmented", "_inside", "_left", "_reader", "_take")
 
     def __init__(self, reader: Any, take: Callable[[bytes | bytearray], bool]) -> None:
-        self._reader, self._take = reader, take
+        self._reader: Any = reader
+        self._take: Any = take
         self._ahead = b""  # of the head of a frame
         self._left = 0  # bytes that the frame at hand still has
         self._fragmented = False
@@ -39,7 +40,7 @@ class AckReader:
         if data[0] == _WHOLE_TEXT and 0 < size <= _LONGEST_SHORT and data[1] == _MASKED | size and not self._inside:
             packet = bytearray(data[_HEAD:])
             websocket_mask(data[2:_HEAD], packet)
-            return self._take(packet)
+            return bool(self._take(packet))
         return False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -53,6 +54,10 @@ class AckReader:
     def feed_eof(self) -> None:
         """The connection has ended."""
         self._reader.feed_eof()
+
+    def release(self) -> None:
+        """After the end: hold nothing of the connection."""
+        self._reader = self._take = None
 
     def _follow(self, data: bytes) -> None:
         """Keep in mind where the next frame begins (RFC 6455, 5.2)."""

@@ -82,6 +82,11 @@ async def until(condition: Any, seconds: float = 30) -> None:
             await asyncio.sleep(0.01)
 
 
+def direct_of(owner: Any) -> Any:
+    """The short way of a connection (Engine.IO's)."""
+    return owner.server._async["websocket"].all[owner.sid]
+
+
 async def test_only_the_signed_in_connect(harness: Harness) -> None:
     with pytest.raises(socketio.exceptions.ConnectionError):
         await harness.connect("nobody")

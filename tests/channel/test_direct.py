@@ -19,7 +19,7 @@ from server.channel.packets import acknowledged, event_body, frame_of, packets
 from server.channel.reader import AckReader
 from server.channel.rooms import RoomIndex
 from server.store import StoredEvent, Transaction
-from tests.channel.test_channel import Harness, harness, until
+from tests.channel.test_channel import Harness, direct_of, harness, until
 from tests.conftest import START
 
 assert harness
@@ -145,19 +145,19 @@ async def test_what_waits_in_the_queue_is_not_overtaken(harness: Harness) -> Non
     sio = harness.channel.sio
     (owner,) = sio.eio.sockets.values()
     await owner.send(engine.Packet(engine.MESSAGE, '2["slow",{"n":1}]'))  # taken by nobody yet
-    assert not owner.direct.write(frame_of(b'42["fast",{"n":2}]'))
+    assert not direct_of(owner).write(frame_of(b'42["fast",{"n":2}]'))
     await direct.send_packet(sio, "unit:1", b'42["fast",{"n":2}]')
     await until(lambda: len(heard) == 2)
     assert [name for name, _body in heard] == ["slow", "fast"]
     await until(lambda: owner.queue._unfinished_tasks == 0)
-    assert owner.direct.write(frame_of(b'42["again",{}]'))
+    assert direct_of(owner).write(frame_of(b'42["again",{}]'))
     await until(lambda: len(heard) == 3)
 
 
 async def test_what_a_bad_line_drops_is_repeated_at_even_distances(harness: Harness) -> None:
     await harness.connect("leader.1", [])
     (owner,) = harness.channel.sio.eio.sockets.values()
-    opened = owner.direct._transport.get_extra_info("socket")
+    opened = direct_of(owner)._transport.get_extra_info("socket")
     assert opened.getsockopt(socket.IPPROTO_TCP, direct._THIN_LINEAR_TIMEOUTS) == 1
 
 
@@ -196,7 +196,7 @@ async def test_acknowledgements_are_taken_and_wrong_ones_refused(harness: Harnes
     await client.emit("channel.ack", {"seq": 7})
     await until(lambda: heard == [(1, 7)])
     (owner,) = harness.channel.sio.eio.sockets.values()
-    assert isinstance(owner.direct._sock._req.protocol._payload_parser, AckReader)
+    assert isinstance(direct_of(owner)._line.reader, AckReader)
     assert await client.call("channel.ack", {"seq": 8}, timeout=5) == {"ok": True}  # with an answer: the usual way
     assert heard == [(1, 7), (1, 8)]
     for wrong in ({"seq": "x"}, {"seq": 1.5}, {}, {"seq": 1, "more": 2}, [1], "x", None, {"seq": 2**70}):
@@ -218,9 +218,9 @@ async def test_many_acknowledgements_go_the_usual_way_until_the_next_heartbeat(
         await asyncio.sleep(0)  # each in a frame of its own
     await until(lambda: sorted(heard) == [1, 2, 3, 4, 5])
     (owner,) = harness.channel.sio.eio.sockets.values()
-    assert owner.direct._quick == 2
-    owner.direct.ask()
-    assert owner.direct._quick == 0
+    assert direct_of(owner)._quick == 2
+    direct_of(owner).ask()
+    assert direct_of(owner)._quick == 0
 
 
 async def test_an_acknowledgement_before_the_sign_in_is_nothing(harness: Harness) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType
 
 from server.channel.heart import Heart
-from tests.channel.test_channel import Harness, harness, until
+from tests.channel.test_channel import Harness, direct_of, harness, until
 
 assert harness
 
@@ -82,8 +82,8 @@ async def test_a_client_answers_and_stays(harness: Harness) -> None:
     assert owner.last_ping is None  # no heartbeat of Engine.IO's beside ours
     for _ in range(3):
         await beat_around(harness, 1)
-        assert owner.direct.unanswered
-        await until(lambda: not owner.direct.unanswered)
+        assert direct_of(owner).unanswered
+        await until(lambda: not direct_of(owner).unanswered)
         await beat_around(harness, 9)
     assert client.connected
     assert harness.channel.presence.connected() == [1]
@@ -134,6 +134,6 @@ async def test_the_heart_beats_by_itself(harness: Harness, monkeypatch: pytest.M
     asked: list[Any] = []
     await harness.connect("leader.1")
     (owner,) = harness.channel.sio.eio.sockets.values()
-    ask = owner.direct.ask
-    monkeypatch.setattr(owner.direct, "ask", lambda: (asked.append(1), ask()))
+    ask = direct_of(owner).ask
+    monkeypatch.setattr(direct_of(owner), "ask", lambda: (asked.append(1), ask()))
     await until(lambda: len(asked) >= 2)

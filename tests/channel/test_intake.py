@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 from server.channel import intake as module
 from server.channel.intake import Intake, Reading
 from server.channel.packets import frame_of
-from tests.channel.test_channel import Harness, harness, until
+from tests.channel.test_channel import Harness, direct_of, harness, until
 
 assert harness
 
@@ -194,6 +194,6 @@ async def test_connections_of_pages_are_read_here(harness: Harness) -> None:
 async def test_a_heartbeat_is_answered_here(harness: Harness) -> None:
     await harness.connect("leader.1")
     (owner,) = harness.channel.sio.eio.sockets.values()
-    assert owner.direct.write(frame_of(b"2"))
-    owner.direct.unanswered = True
-    await until(lambda: not owner.direct.unanswered)
+    assert direct_of(owner).write(frame_of(b"2"))
+    direct_of(owner).unanswered = True
+    await until(lambda: not direct_of(owner).unanswered)
