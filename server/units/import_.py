@@ -70,7 +70,7 @@ def read_district(path: Path) -> District:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), District)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UserError(
-            "bad_district_file", _("Tệp {path} không đọc được: {detail}"), path=str(path), detail=str(error)
+            "bad_district_file", _("Tệp {path} không đọc được: {reason}"), path=str(path), reason=str(error)
         ) from error
 
 

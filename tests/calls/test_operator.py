@@ -106,10 +106,9 @@ async def test_the_page_renews_itself_while_calls_run(page_as: PageAs, app: web.
 async def test_hosts_have_number_and_code_beside_the_list_of_people(
     store: Store, page_as: PageAs, district: DistrictIds
 ) -> None:
-    meeting = store.write_now(
-        plan.create, district.who("chutich"), Plan(title="Giao ban", units=[district.unit("19606")])
-    )
-    host, guest, room = await page_as("chutich"), await page_as("camthuy"), f"/meetings/{meeting}/room"
+    units = [district.unit("19606"), district.who("thon1.camthuy").unit_id]
+    meeting = store.write_now(plan.create, district.who("chutich"), Plan(title="Giao ban", units=units))
+    host, guest, room = await page_as("chutich"), await page_as("thon1.camthuy"), f"/meetings/{meeting}/room"
     text = await (await host.get(room)).text()
     assert "gọi 0233 3873 100, bấm mã riêng" in text and "Mã cuộc họp:" not in text
     code = store.write_now(telephone.give_code, meeting)
