@@ -98,8 +98,9 @@ class DraftFacts:
 
 _NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
 _MARK = r"(?:tuyệt\s+mật|tối\s+mật|mật)"
-_MARKED_LINE = re.compile(rf"^\W*(?:độ\s+mật\s*:\W*|mức\s+độ\s+mật\s*:\W*)?{_MARK}\W*$", re.IGNORECASE | re.MULTILINE)
-_MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\bđộ\s+mật\s*:\s*{_MARK}\b", re.IGNORECASE)
+_LABEL = r"(?:độ\s+mật|mức\s+độ(?:\s+mật)?)\s*:"
+_MARKED_LINE = re.compile(rf"^\W*(?:{_LABEL}\W*)?{_MARK}\W*$", re.IGNORECASE | re.MULTILINE)
+_MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\b{_LABEL}\s*{_MARK}\b", re.IGNORECASE)
 _SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
 
 

@@ -107,6 +107,7 @@ def test_notations_of_organs(notation: str) -> None:
         "* MẬT *",
         "Văn bản TUYỆT MẬT của tỉnh",
         "Nội dung, độ mật: tối mật, gửi ngay",
+        "Báo cáo gấp. Mức độ: MẬT",
     ],
 )
 def test_secrecy_marks(text: str) -> None:
@@ -123,6 +124,7 @@ def test_secrecy_marks(text: str) -> None:
         "Giữ bí mật phiếu thi",
         "Mật ong rừng",
         "thời kỳ bảo mật",
+        "Mức độ: khẩn, không mật",
         "",
     ],
 )
