@@ -172,7 +172,7 @@ async def test_from_the_form_to_the_board(as_: As, page_as: PageAs, district: Di
     wrong = await cadre.post(f"{address}/report", sent)
     text = await wrong.text()
     assert wrong.status == 422
-    assert 'href="#f-q1"' in text and 'value="một nghìn"' in text and 'value="Ngầm tràn"' in text
+    assert 'href="#f-q1">1. Số hộ cần di dời: ' in text and 'value="một nghìn"' in text and 'value="Ngầm tràn"' in text
     assert re.search(r'value="Đã trực" checked', text)
 
     data = aiohttp.FormData()
