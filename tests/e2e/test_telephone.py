@@ -85,8 +85,10 @@ def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Tel
         telephone.press("*9")
         until(lambda: (seat(page) or {}).get("hand"), 20, "its hand is up")
         assert not hears_tone(page, TONE)
-        action(page, "invite")
+        expect(page.locator(".chair-strip [data-count-of=queue]")).to_have_text("1")
+        page.locator(".toast").filter(has_text="xin phát biểu").get_by_role("button", name="Mời phát biểu").click()
         until(lambda: (seat(page) or {}).get("floor"), 20, "it has the floor")
+        expect(page.locator(".chair-strip [data-count-of=queue]")).to_be_hidden()
         telephone.press("*6")
         until(lambda: hears_tone(page, TONE), 20, "the tone again, now with the floor")
 

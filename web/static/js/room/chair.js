@@ -20,12 +20,14 @@ export class Chair {
   constructor(room, state, meeting, panel, voices) {
     Object.assign(this, { room, state, meeting, panel, voices });
     this.telephones = null; // who takes part by telephone, once it is known
+    this.waiting = null; // whose hands are up, once it is known
+    this.handNews = null; // {id, close}: what is told of the newest of them
     room.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
       const handle = button && this.#actions[button.dataset.action];
       if (handle) handle(Number(button.closest("[data-participant]")?.dataset.participant) || null, button);
     });
-    state.addEventListener("change", () => { this.#show(); this.#hear(); });
+    state.addEventListener("change", () => { this.#show(); this.#hear(); this.#see(); });
     document.addEventListener("giaoban:meeting.secretary_wanted", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#wanted(detail); });
     document.addEventListener("giaoban:meeting.calling", ({ detail }) => { if (detail.meeting === meeting && this.#hosts) this.#called(detail); });
   }
@@ -123,6 +125,23 @@ export class Chair {
     this.telephones = new Set(this.state.present().filter((person) => person.phone).map((person) => person.id));
     const came = before && [...this.telephones].some((id) => !before.has(id));
     if (came && this.#hosts && soundWanted()) this.voices.tone("telephone");
+  }
+
+  /** A hand that goes up far down the list is easily missed; it is told of while it is up, or until the next one. */
+  #see() {
+    const { queue, people, me } = this.state;
+    const before = this.waiting;
+    this.waiting = new Set(queue);
+    const newest = before && queue.findLast((id) => !before.has(id) && id !== me);
+    if (this.handNews && (newest || !this.waiting.has(this.handNews.id))) {
+      this.handNews.close();
+      this.handNews = null;
+    }
+    const person = newest && people.get(newest);
+    if (!person || !this.#hosts) return;
+    const action = { label: text("invite"), run: () => this.#say("give_floor", { participant: newest }) };
+    const close = toast(text("handUp", { name: `${person.unit_name} · ${person.name}` }), { iconName: "hand", action });
+    this.handNews = { id: newest, close };
   }
 
   async #end() {
