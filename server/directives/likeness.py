@@ -30,11 +30,13 @@ def likeness(one: str, other: str) -> float:
     return 2 * len(first & second) / (len(first) + len(second))
 
 
-def first_feasible(calendar: WorkingCalendar, earliest: date, due_on: Mapping[date, int], most_due: int) -> datetime:
-    """The end of the first working day from `earliest` on which a recipient has less than `most_due` things due."""
-    day = calendar.working_day_after(earliest, 0)
+def first_feasible(
+    calendar: WorkingCalendar, earliest: datetime, due_on: Mapping[date, int], most_due: int
+) -> datetime:
+    """The first end of a working day, not before `earliest`, at which a recipient has less than `most_due` things due."""
+    day = calendar.working_day_after(earliest.astimezone(calendar.zone).date(), 0)
     for _ in range(MOST_DAYS):
-        if due_on.get(day, 0) < most_due:
+        if calendar.end_of(day) >= earliest and due_on.get(day, 0) < most_due:
             break
         day = calendar.working_day_after(day, 1)
     return calendar.end_of(day)

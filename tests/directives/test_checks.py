@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives import service
+from server.directives.documents import Urgency
 from server.directives.edxml.message import Organ
 from server.directives.likeness import likeness
 from server.directives.model import directive_table
@@ -141,6 +142,15 @@ def test_busy_recipients_and_the_first_date_that_all_can_keep(
     assert (found.day_off, found.short, found.warns) == (False, False, True)
     free = check(store, people["vanthu"], communes[1:], subject="Tiêm phòng", deadline=FRIDAY_WEEK)
     assert (free.loads, free.busiest, free.warns) == ([], None, False)
+
+
+def test_in_the_evening_the_first_date_is_not_that_day_whose_work_has_ended(
+    store: Store, people: dict[str, Principal], communes: list[int], clock: Clock
+) -> None:
+    clock.set(clock.now.replace(hour=12))  # 19:00 in Vietnam
+    found = check(store, people["vanthu"], communes, subject="Sơ tán dân", urgency=Urgency.FLASH, deadline=FRIDAY_WEEK)
+    assert found.first_feasible is not None
+    assert found.first_feasible > clock.now
 
 
 def test_a_recipient_with_much_open_on_many_days_is_busy(

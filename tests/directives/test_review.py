@@ -89,7 +89,7 @@ async def test_a_page_that_shows_an_older_answer_judges_nothing(
     again(store, people, reported)
     answer = await clerk.post(f"{place}/{step}", more | {"version": old})
     text = await answer.text()
-    assert (answer.status, "Đơn vị vừa gửi báo cáo mới" in text, "Lần hai" in text) == (409, True, True)
+    assert (answer.status, "Đơn vị đã gửi báo cáo mới" in text, "Lần hai" in text) == (409, True, True)
     assert more.get("note", "") in text, "what was typed stays"
     assert (await clerk.post(f"{place}/{step}", more)).status == 409, "a page must say what it has shown"
     assert read(store, people, reported).state == "REPORTED"

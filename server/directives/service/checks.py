@@ -156,7 +156,7 @@ def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: Dra
     day = deadline.astimezone(policy.zone).date()
     work = _open_work(tx, recipients)
     names = units.units_by_ids(tx, recipients)
-    earliest = policy.suggested_deadline(tx.now, draft.urgency).astimezone(policy.zone).date()
+    earliest = policy.suggested_deadline(tx.now, draft.urgency)
     every = [
         _load_of(policy, tx.now, unit, names[unit].name if unit in names else "", work.get(unit, []), day, earliest)
         for unit in recipients
@@ -186,7 +186,7 @@ def _open_work(tx: Transaction, recipients: Sequence[int]) -> dict[int, list[Any
 
 
 def _load_of(
-    policy: Policy, now: datetime, unit: int, name: str, rows: Sequence[Any], day: date, earliest: date
+    policy: Policy, now: datetime, unit: int, name: str, rows: Sequence[Any], day: date, earliest: datetime
 ) -> Load:
     due_on = days_of([row.deadline for row in rows if row.deadline is not None], policy.calendar)
     most = policy.file.most_due_a_day
