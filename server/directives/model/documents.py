@@ -129,13 +129,23 @@ delivery_table = Table(
         postgresql_where=sa.text("arrived_at IS NULL"),
     ),
     sa.Index(None, "stage", "unit_id", "seq"),
-    sa.Index("ix_delivery_owed", "issuer_id", "stage", "deadline", "unit_id", "exercise", "role", "extension_asked_at"),
+    sa.Index(
+        "ix_delivery_owed",
+        "issuer_id",
+        "stage",
+        "deadline",
+        "unit_id",
+        "exercise",
+        "role",
+        "extension_asked_at",
+        "directive_id",
+    ),
 )
 """`issuer_id` is the directive's unit, or who took over from it, and `exercise` its mark, here again so that what a
 unit is owed is found at once.
 `stage` follows from the state (rules). No index has the state itself: it changes with each receipt, of a thousand units
 at once. Indexes begin with the stage, because then new deliveries stand side by side in them;
-`ix_delivery_owed` holds all that counting what is overdue needs.
+`ix_delivery_owed` holds all that counting what is overdue, and finding its directives, needs.
 `seq` is the unit's event that told of it, so it grows as deliveries are sent. `deadline` is that of the directive,
 later that of the rework.
 `confirmed_at` is when the person pressed the button, if that was without a network; `registered_at`, when we heard of

@@ -15,7 +15,7 @@ from server.directives.policy import Policy
 from server.directives.rules import Stage, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import v
-from server.directives.service.lateness import MOST_LOOKED_AT, at, late_counts, rows_of
+from server.directives.service.lateness import at, past_deadline
 from server.directives.service.whom_to_call import out_of_reach
 from server.store import Transaction
 from server.units import service as units
@@ -68,18 +68,31 @@ def overview(tx: Transaction, who: Principal, policy: Policy) -> list[Tile]:
 def _standing(tx: Transaction, who: Principal, policy: Policy) -> dict[Worst, Counter[int]]:
     """How many deliveries of what the unit issued stand how, by recipient; one may be counted for two states."""
     mine = sa.and_(v.issuer_id == who.unit_id, v.exercise.is_(False))
-    waiting = rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, at(Stage.WAITING))
-    near = sa.and_(v.deadline >= tx.now, v.deadline < tx.now + SOON_WITHIN)
-    dated = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, at(Stage.WORKING), near)
-    soon = [row for row in waiting + dated if standing.of(policy, row, tx.now)[1] is Timeliness.SOON]
-    not_arrived = [row.unit_id for row in waiting if row.arrived_at is None and row.seen_at is None]
-    lost = out_of_reach(tx, policy, set(not_arrived))
-    unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
-    working = sa.select(unit, sa.func.count().label("open")).where(mine, at(Stage.WORKING)).group_by(unit)
+    unreached = sa.and_(v.arrived_at.is_(None), v.seen_at.is_(None))
+    waiting = _counted(tx, sa.and_(mine, at(Stage.WAITING)), unreached)
+    working = _counted(tx, sa.and_(mine, at(Stage.WORKING)), past_deadline(tx, who))
+    lost = out_of_reach(tx, policy, {unit for unit, (_all, not_arrived) in waiting.items() if not_arrived})
+    late = Counter({unit: late for unit, (_all, late) in working.items()})
+    soon = Counter[int]()
+    near = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < tx.now + SOON_WITHIN)
+    for which in (at(Stage.WAITING), near):
+        for _due, timeliness, recipients in standing.judged(tx, policy, mine, which):
+            soon.update(recipients if timeliness is Timeliness.SOON else ())
+            late.update(recipients if timeliness is Timeliness.OVERDUE else ())
     return {
-        Worst.LATE: late_counts(tx, who, policy),
-        Worst.UNREACHED: Counter(unit_id for unit_id in not_arrived if unit_id in lost),
-        Worst.SOON: Counter(row.unit_id for row in soon),
-        Worst.UNREGISTERED: Counter(row.unit_id for row in waiting),
-        Worst.WORKING: Counter({row.unit: int(row.open) for row in tx.all(working)}),
+        Worst.LATE: late,
+        Worst.UNREACHED: Counter({unit: waiting[unit][1] for unit in lost}),
+        Worst.SOON: soon,
+        Worst.UNREGISTERED: Counter({unit: count for unit, (count, _not_arrived) in waiting.items()}),
+        Worst.WORKING: Counter({unit: count for unit, (count, _late) in working.items()}),
     }
+
+
+def _counted(
+    tx: Transaction, which: sa.ColumnElement[bool], some: sa.ColumnElement[bool]
+) -> dict[int, tuple[int, int]]:
+    """How many of these deliveries each recipient has, and for how many of them `some` is true."""
+    unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
+    count = sa.func.count()
+    rows = tx.all(sa.select(unit, count.label("all"), count.filter(some).label("some")).where(which).group_by(unit))
+    return {row.unit: (int(row.all), int(row.some)) for row in rows}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from server.directives.documents import Urgency
-from server.directives.model import delivery_table
+from server.directives.model import delivery_table, directive_table
 from server.directives.policy import Policy
 from server.directives.rules import (
     EDXML_CODES,
@@ -25,7 +25,7 @@ from server.directives.rules import (
 from server.directives.shapes import Counts
 from server.store import Transaction
 
-v = delivery_table.c
+d, v = directive_table.c, delivery_table.c
 _ANSWERED = (State.REPORTED, State.COMPLETED)
 _WITHDRAWN = (State.RECALLED, State.SUPERSEDED, State.WAIVED)
 _UNTIMED = FINAL - {State.COMPLETED}
@@ -72,6 +72,22 @@ def counts_of(tx: Transaction, policy: Policy, directives: Mapping[int, Any]) ->
 def counts_by_unit(tx: Transaction, policy: Policy, directive: Any) -> dict[int, Counts]:
     """The same of one directive (its row) for each of its recipients."""
     return _counted(tx, policy, v.unit_id, {directive.id: directive})
+
+
+def judged(
+    tx: Transaction, policy: Policy, *which: sa.ColumnElement[bool]
+) -> Iterator[tuple[datetime | None, Timeliness, list[int]]]:
+    """What `of` says about these open deliveries, and the recipient of each; what is equal is judged once."""
+    same = (v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at, d.urgency)
+    groups = sa.select(
+        *same,
+        sa.func.max(v.registered_at).label("registered_at"),
+        sa.func.max(v.reported_at).label("reported_at"),
+        sa.func.aggregate_strings(sa.cast(v.unit_id, sa.String), " ").label("units"),
+    ).join(directive_table, d.id == v.directive_id)
+    wanted = sa.select(v.id).where(*which)  # found by the columns of deliveries alone, so that their indexes serve
+    for group in tx.all(groups.where(v.id.in_(wanted)).group_by(*same)):
+        yield *of(policy, group, tx.now), [int(unit) for unit in group.units.split()]
 
 
 def states_of(tx: Transaction, directive_id: int) -> list[State]:

@@ -77,11 +77,12 @@ def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int,
     found: dict[int, Plan] = {}
     dated = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
     mine = sa.and_(v.issuer_id == who.unit_id, _REAL)
-    rows = rows_of(tx, v.deadline, MOST_LOOKED_AT, mine, dated)
-    for row in rows + rows_of(tx, v.sent_at, MOST_LOOKED_AT, mine, at(Stage.WAITING)):
-        moment = _when(tx, policy, row)
-        if moment in (When.TODAY, When.WEEK):
-            found.setdefault(row.unit_id, Counter())[moment] += 1
+    for which in (dated, at(Stage.WAITING)):
+        for due, timeliness, recipients in standing.judged(tx, policy, mine, which):
+            moment = when(due, timeliness, tx.now, policy.zone)
+            if moment in (When.TODAY, When.WEEK):
+                for unit in recipients:
+                    found.setdefault(unit, Counter())[moment] += 1
     return found
 
 

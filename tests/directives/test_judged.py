@@ -1,0 +1,102 @@
+"""Deliveries judged together, by unit and by directive, stand as each of them does when it is judged alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from server.directives import service
+from server.directives.documents import Urgency
+from server.directives.model import delivery_table
+from server.directives.rules import UNREGISTERED, RecipientRole, Stage, State, Timeliness, stage_of
+from server.directives.service import Worst, standing
+from server.directives.service.access import BOTH, v
+from server.directives.shapes import OutboxQuery
+from server.store import Store, Transaction
+from tests.conftest import Clock, DistrictIds
+from tests.directives.helpers import POLICY, issue
+
+CODES = ("19606", "19600", "19603", "19621", "19606.01", "19603.01")
+
+
+@pytest.fixture
+def rows(store: Store, district: DistrictIds, clock: Clock) -> list[Any]:
+    """Deliveries in all states, some of them alike, as they stand some days after their issue."""
+    chance, leader, units = Random(11), district.who("chutich"), [district.unit(code) for code in CODES]
+    for number in range(24):
+        changes = {"urgency": chance.choice(list(Urgency)[:3]), "exercise": number % 6 == 0}
+        issue(store, leader, units, deadline=clock() + timedelta(days=chance.choice((2, 5, 9, 13))), **changes)
+        clock.advance(hours=chance.choice((0, 6, 11)))
+    store.write_now(_live, chance)
+    return store.read_now(lambda tx: tx.all(BOTH))
+
+
+def _live(tx: Transaction, chance: Random) -> None:
+    """Each delivery gets a state, and the dates that go with it."""
+    for row in tx.all(sa.select(delivery_table)):
+        state = chance.choice((State.SENT, State.SEEN, State.REGISTERED, State.REGISTERED, *State))
+        seen = None if state in (State.SENT, State.RECALL_PENDING) else row.sent_at
+        values = {
+            "state": state.value,
+            "stage": stage_of(state).value,
+            "role": chance.choice((RecipientRole.EXECUTE, RecipientRole.ASSIST)).value,
+            "seen_at": seen,
+            "registered_at": None if state in UNREGISTERED else row.sent_at + timedelta(minutes=chance.randrange(90)),
+            "recall_asked_at": tx.now - timedelta(days=1) if state is State.RECALL_PENDING else None,
+            "extension_asked_at": tx.now if stage_of(state) is Stage.WORKING and chance.random() < 0.2 else None,
+            "reported_at": row.sent_at if stage_of(state) is Stage.ANSWERED else None,
+        }
+        tx.execute(sa.update(delivery_table).where(v.id == row.id).values(**values))
+
+
+@pytest.mark.parametrize(
+    ("stage", "stands"),
+    [
+        (Stage.WAITING, {Timeliness.ON_TIME, Timeliness.OVERDUE}),
+        (Stage.WORKING, {Timeliness.ON_TIME, Timeliness.SOON, Timeliness.OVERDUE, Timeliness.WAITING}),
+    ],
+)
+def test_as_each_alone(store: Store, rows: list[Any], clock: Clock, stage: Stage, stands: set[Timeliness]) -> None:
+    judged = store.read_now(lambda tx: list(standing.judged(tx, POLICY, v.stage == stage.value)))
+    together = Counter((*found, unit) for *found, units in judged for unit in units)
+    alone = Counter((*standing.of(POLICY, row, clock()), row.unit_id) for row in rows if row.stage == stage)
+    assert together == alone
+    assert stands <= {timeliness for _due, timeliness, _units in judged}
+    assert max(len(units) for *_found, units in judged) > 1, "some are judged together"
+
+
+def test_tiles_count_each(store: Store, district: DistrictIds, rows: list[Any], clock: Clock) -> None:
+    real = [row for row in rows if not row.exercise and row.stage in (Stage.WAITING, Stage.WORKING)]
+    stands = [(row.unit_id, standing.of(POLICY, row, clock())[1]) for row in real]
+    expected = {
+        Worst.LATE: [unit for unit, stand in stands if stand is Timeliness.OVERDUE],
+        Worst.SOON: [unit for unit, stand in stands if stand is Timeliness.SOON],
+        Worst.UNREGISTERED: [row.unit_id for row in real if row.stage == Stage.WAITING],
+        Worst.WORKING: [row.unit_id for row in real if row.stage == Stage.WORKING],
+        Worst.UNREACHED: [],
+    }
+    tiles = store.read_now(service.overview, district.who("chutich"), POLICY)
+    for worst, units in expected.items():
+        assert sum(tile.counts[worst] for tile in tiles) == len(units), worst
+    commune = [district.unit("19606"), district.unit("19606.01")]
+    found = next(tile.counts for tile in tiles if tile.unit == commune[0])
+    assert found == {worst: sum(unit in commune for unit in units) for worst, units in expected.items()}
+
+
+def test_the_outbox_finds_whatever_has_one_late(
+    store: Store, district: DistrictIds, rows: list[Any], clock: Clock
+) -> None:
+    def late(row: Any) -> bool:
+        return standing.of(POLICY, row, clock())[1] is Timeliness.OVERDUE
+
+    open_rows = [row for row in rows if row.stage in (Stage.WAITING, Stage.WORKING)]
+    late_ones = {row.directive_id for row in open_rows if late(row)}
+    found = store.read_now(service.outbox, district.who("chutich"), POLICY, OutboxQuery(late=True))
+    assert {line.directive for line in found.issued} == late_ones
+    assert found.total == len(late_ones) and len(late_ones) < 24
+    assert [line.issued_at for line in found.issued] == sorted((one.issued_at for one in found.issued), reverse=True)
