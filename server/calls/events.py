@@ -14,7 +14,7 @@ from server.channel import Message
 from server.channel.messages import Caller
 from server.errors import UnavailableError
 from server.http.i18n import _
-from server.meetings.service import calling
+from server.meetings.service import calling, telephone
 from server.store import Store, Transaction
 
 
@@ -55,6 +55,12 @@ class CallMessages:
         """Which units have a number, so that no button offers to call the others."""
         return {"units": await self._store.read(_numbered, caller.who, data.meeting)}
 
+    async def dial_in(self, caller: Caller, data: About) -> dict[str, Any]:
+        """The numbers and the code that who runs the meeting tells people; empty where there are none."""
+        code = await self._store.read(telephone.code_for_host, caller.who, data.meeting)
+        numbers_in = self._dialler.numbers if self._dialler else []
+        return {"numbers": numbers_in, "code": code if numbers_in else ""}
+
     async def by_telephone(self, caller: Caller, data: About) -> dict[str, Any]:
         """How the person could go on by telephone; all is empty where this server has none."""
         dialler = self._dialler
@@ -74,6 +80,7 @@ class CallMessages:
         return [
             Message("meeting.dial", self.dial, Permission.CHAIR_MEETING, Whom, "Call missing units by telephone"),
             Message("meeting.numbered", self.numbered, Permission.CHAIR_MEETING, About, "Which units have a number"),
+            Message("meeting.dial_in", self.dial_in, Permission.CHAIR_MEETING, About, "What those who call in need"),
             Message("meeting.by_telephone", self.by_telephone, join, About, "How one could go on by telephone"),
             Message("meeting.call_me", self.call_me, join, About, "Have the own registered number called"),
         ]

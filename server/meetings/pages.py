@@ -204,7 +204,7 @@ async def get_room(request: web.Request) -> web.Response:
 async def _room(request: web.Request, *, start: str) -> web.Response:
     who, meeting_id = principal(request), path_id(request)
     entrance = await request.app[STORE].read(attend.look, who, meeting_id)
-    head, settings = entrance.snapshot.head, request.app[SETTINGS].telephone
+    head = entrance.snapshot.head
     if head.state in (State.ENDED, State.CANCELLED):
         return see_other(f"/meetings/{meeting_id}")
     return await render(
@@ -216,8 +216,6 @@ async def _room(request: web.Request, *, start: str) -> web.Response:
             "start": start,
             "waits": _waits(head, entrance),
             "dials": _dials(request),
-            "numbers": settings.numbers if settings.address and who.may(Permission.CHAIR_MEETING) else [],
-            "code": await request.app[STORE].read(telephone.known_code, meeting_id),
         },
     )
 

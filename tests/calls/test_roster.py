@@ -13,8 +13,8 @@ from server.calls import numbers
 from server.calls.events import About, CallMessages, Whom
 from server.channel.messages import Caller
 from server.config import Settings
-from server.errors import NotAllowedError
-from server.meetings.service import attend, calling, floor, telephone, view
+from server.errors import ConflictError, NotAllowedError
+from server.meetings.service import attend, calling, floor, plan, secretary, telephone, view
 from server.meetings.service.attend import Switches
 from server.meetings.service.telephone import Found
 from server.meetings.service.view import CallView
@@ -84,6 +84,31 @@ async def test_hosts_know_which_units_have_a_number(desk: Desk) -> None:
     assert await messages.numbered(chair, about) == {"units": [desk.village]}
     with pytest.raises(NotAllowedError):
         await messages.numbered(Caller(desk.district.who("camthuy"), "sid"), about)
+
+
+async def test_number_and_code_are_told_to_who_runs_the_meeting_and_only_then(desk: Desk) -> None:
+    store, about = desk.line.store, About(meeting=desk.meeting)
+    messages = CallMessages(store, desk.dialler)
+    chair, cadre = (Caller(desk.district.who(name), "sid") for name in ("chutich", "camthuy"))
+    village = Caller(desk.head, "sid")
+    numbers_in, exchange = ["0233 3873 100"], desk.line.exchange
+    given = msgspec.structs.replace(exchange.settings.telephone, numbers=numbers_in)
+    exchange.settings = msgspec.structs.replace(exchange.settings, telephone=given)
+    assert await messages.dial_in(chair, about) == {"numbers": numbers_in, "code": ""}
+    code = store.write_now(telephone.give_code, desk.meeting)
+    for other in (cadre, village):
+        with pytest.raises(NotAllowedError):
+            await messages.dial_in(other, about)
+    store.write_now(secretary.appoint, chair.who, desk.meeting, cadre.who.account_id)
+    for host in (chair, cadre):
+        assert await messages.dial_in(host, about) == {"numbers": numbers_in, "code": code}
+    assert await CallMessages(store, None).dial_in(chair, about) == {"numbers": [], "code": ""}
+    store.write_now(secretary.appoint, chair.who, desk.meeting, None)
+    with pytest.raises(NotAllowedError):
+        await messages.dial_in(cadre, about)
+    store.write_now(plan.end, chair.who, desk.meeting)
+    with pytest.raises(ConflictError):
+        await messages.dial_in(chair, about)
 
 
 async def test_what_became_of_it_stays_until_somebody_has_come(desk: Desk, clock: Clock) -> None:

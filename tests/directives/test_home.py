@@ -52,8 +52,9 @@ async def test_a_draft_past_its_deadline_is_offered_for_mending_not_for_issuing(
     for page in ("/", f"/directives/{made.id}"):
         text = await (await leader.get(page)).text()
         assert issue_it in text and mend_it not in text
+    assert mend_it not in await (await leader.get("/directives/out")).text()
     clock.advance(hours=1)
-    for page in ("/", f"/directives/{made.id}"):
+    for page in ("/", f"/directives/{made.id}", "/directives/out"):
         text = await (await leader.get(page)).text()
         assert issue_it not in text and mend_it in text and "Hạn trả lời đã qua" in text
         assert mend_it in await (await writer.get(page)).text()

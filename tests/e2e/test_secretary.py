@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.harness import App, chromium, running
+from tests.e2e.harness import App, chromium, free_port, running
 from tests.e2e.rooms import action, enter, figures, start_meeting
+
+NUMBER = "0233 3873 100"
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with running(tmp_path_factory.mktemp("secretary")) as made:
+    settings = {"TELEPHONE_NUMBERS": NUMBER}
+    with running(tmp_path_factory.mktemp("secretary"), telephone=free_port(), settings=settings) as made:
         yield made
 
 
@@ -36,8 +39,11 @@ def test_an_appointed_cadre_runs_the_room_and_another_does_not(app: App) -> None
         strip = cadre.locator(".chair-strip")
         expect(strip).to_be_hidden()
         assert asked_anyway(cadre, meeting) == "only_chair"
+        note = cadre.locator("[data-dial-in-note]")
+        expect(note).to_have_text("")
 
         action(chair, "roll-call")
+        expect(chair.locator("[data-dial-in-note]")).to_contain_text(NUMBER)
         row = chair.locator(f"[data-list=people] [data-participant='{figures(cadre)['me']}']")
         row.get_by_role("button", name="Cử làm thư ký").click()
         chair.click("#ask [data-ask-yes]")
@@ -47,11 +53,13 @@ def test_an_appointed_cadre_runs_the_room_and_another_does_not(app: App) -> None
         action(cadre, "floor-mode")
         expect(chair.locator(".chair-strip [data-action=floor-mode]")).to_have_attribute("aria-pressed", "true")
         action(cadre, "roll-call")
+        expect(note).to_contain_text(NUMBER)
         expect(cadre.get_by_role("button", name="Cử làm thư ký")).to_have_count(0)  # a secretary names no other
 
         row.get_by_role("button", name="Thôi làm thư ký").click()
         chair.click("#ask [data-ask-yes]")
         expect(strip).to_be_hidden()
+        expect(note).to_have_text("")
         assert asked_anyway(cadre, meeting) == "only_chair"
         for page in (chair, cadre):
             assert page.errors == []  # type: ignore[attr-defined]

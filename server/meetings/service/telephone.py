@@ -128,12 +128,6 @@ def give_code(tx: Transaction, meeting_id: int) -> str:
     raise ConflictError("no_code", _("Chưa tạo được mã dự họp. Xin thử lại."))
 
 
-def known_code(tx: Transaction, meeting_id: int) -> str:
-    """The meeting's code; empty as long as the hosts have made none."""
-    row = tx.one(sa.select(meeting.c.dial_in_code).where(meeting.c.id == meeting_id))
-    return (row.dial_in_code or "") if row else ""
-
-
 def waiting(tx: Transaction, found: Found) -> Waiting:
     """Whether one who calls may go in: not before somebody who runs the meeting is there, or calls."""
     row = tx.one(sa.select(meeting).where(meeting.c.id == found.meeting))
@@ -316,6 +310,16 @@ def dial_in(tx: Transaction, who: Principal, meeting_id: int) -> DialIn:
     row = rows.find(tx, who, meeting_id)
     rows.require_host(row, who)
     return DialIn(code=give_code(tx, meeting_id), calls_back=row.calls_back)
+
+
+def code_for_host(tx: Transaction, who: Principal, meeting_id: int) -> str:
+    """The running meeting's code, empty as long as the hosts have made none.
+
+    Raises NotFoundError, ConflictError (not running), NotAllowedError (who asks does not run it, or no longer).
+    """
+    row = rows.find_live(tx, who, meeting_id)
+    rows.require_host(row, who)
+    return row.dial_in_code or ""
 
 
 def allow_calling_back(tx: Transaction, who: Principal, meeting_id: int, allowed: bool) -> None:

@@ -75,10 +75,40 @@ function onClick(event) {
   }
 }
 
+// A closed select shows one line and cuts it: where the chosen option is longer, its whole text stands below.
+function showWhole(select) {
+  const box = select.closest(".select");
+  if (!box || !select.clientWidth) return;
+  const style = getComputedStyle(select);
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const chosen = select.selectedOptions[0]?.textContent.trim() ?? "";
+  const room = select.clientWidth - parseFloat(style.paddingInlineStart) - parseFloat(style.paddingInlineEnd);
+  const cut = pen.measureText(chosen).width > room;
+  let line = box.nextElementSibling?.matches(".select-whole") ? box.nextElementSibling : null;
+  if (!line && cut) {
+    line = make("span", { class: "select-whole", "aria-hidden": "true" }); // a screen reader has the select itself
+    box.after(line);
+  }
+  if (!line) return;
+  line.textContent = cut ? chosen : "";
+  line.hidden = !cut;
+}
+
+function wireSelects() {
+  const all = () => document.querySelectorAll(".select > select").forEach(showWhole);
+  for (const name of ["change", "focusin"]) document.addEventListener(name, ({ target }) => { if (target.matches?.(".select > select")) showWhole(target); });
+  document.addEventListener("toggle", all, true); // what was folded had no width
+  document.fonts.ready.then(all);
+  addEventListener("resize", all);
+  all();
+}
+
 /** Wires all fields of the page; called once by app.js. */
 export function startFields() {
   document.querySelectorAll("[data-letters-of]").forEach(countLetters);
   document.querySelectorAll("[data-echo]").forEach(echoDate);
   document.querySelectorAll("[data-upload]").forEach(wireUpload);
   document.addEventListener("click", onClick);
+  wireSelects();
 }

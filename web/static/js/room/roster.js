@@ -38,13 +38,14 @@ export class Roster {
     setInterval(() => this.#tickAgenda(), 1000);
     this.unread = 0;
     this.numbered = null; // units that can be called by telephone, once a host's page has been told
-    this.asked = false;
-    room.querySelector("#tab-people").addEventListener("giaoban:selected", () => this.#askNumbers());
+    this.hosted = false; // whether this page was of one who runs the meeting, when it last looked
+    this.dialIn = room.querySelector("[data-dial-in-note]");
+    room.querySelector("#tab-people").addEventListener("giaoban:selected", () => { this.#askNumbers(); this.#askDialIn(); });
     room.querySelector("#tab-chat").addEventListener("giaoban:selected", () => { this.unread = 0; this.#counts(); });
   }
 
   show(detail) {
-    if (this.state.hosts && !this.asked) this.#askNumbers();
+    if (this.state.hosts !== this.hosted) this.#changeRole();
     if (!detail.said) {
       this.#people();
       this.#queue();
@@ -74,16 +75,41 @@ export class Roster {
     redraw(this.lists.people, lines);
   }
 
+  /** Who begins to run the meeting is told what hosts know; who no longer does keeps nothing of it. */
+  #changeRole() {
+    this.hosted = this.state.hosts;
+    this.numbered = null;
+    this.#askNumbers();
+    this.#askDialIn();
+  }
+
+  /** The number and the code to tell people who call in; the server tells them only to who runs the meeting. */
+  async #askDialIn() {
+    if (!this.dialIn) return;
+    const { numbers, code } = this.state.hosts ? await this.#known("meeting.dial_in", { numbers: [], code: "" }) : { numbers: [], code: "" };
+    const shown = this.state.hosts && numbers.length > 0;
+    this.dialIn.hidden = !shown;
+    const call = shown ? text("dialIn", { numbers: numbers.join(" / ") }) : "";
+    const key = shown && code ? text("dialInCode", { code: `${code.slice(0, 3)}\u00a0${code.slice(3)}` }) : "";
+    this.dialIn.querySelector("span").textContent = [call, key].filter(Boolean).join(" ");
+  }
+
   /** Numbers are noted and taken away elsewhere: asked for anew whenever the list of people is opened. */
   async #askNumbers() {
     if (!this.state.hosts || this.room.dataset.dials === undefined) return;
-    this.asked = true;
+    const { units } = await this.#known("meeting.numbered", { units: null });
+    if (!units) return;
+    this.numbered = new Set(units);
+    this.#people();
+  }
+
+  /** The server's answer about this meeting, or `none` where it refuses. */
+  async #known(message, none) {
     try {
-      const { units } = await send("meeting.numbered", { meeting: this.state.head.id });
-      this.numbered = new Set(units);
-      this.#people();
+      return await send(message, { meeting: this.state.head.id });
     } catch (error) {
-      console.info("numbers not known:", error.code);
+      console.info(`${message}: not known:`, error.code);
+      return none;
     }
   }
 
