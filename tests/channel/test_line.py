@@ -1,6 +1,6 @@
 """Pages' connections after their handshake: aiohttp serves them no more, and all that a WebSocket does goes on.
 
-These tests also hold the private names that `server/channel/line.py` touches.
+Its private names of others stand in `test_private_names.py`, too, with a sentence each.
 """
 
 from __future__ import annotations
