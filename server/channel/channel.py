@@ -143,9 +143,12 @@ class Channel:
         """Everybody who is connected."""
         return list(self._callers.values())
 
-    def enter(self, sid: str, room: str) -> None:
-        """Put a connection into a room."""
+    def enter(self, sid: str, room: str) -> bool:
+        """Put a connection into a room; False when it has ended meanwhile."""
+        if sid not in self._callers:
+            return False
         self.sio.manager.basic_enter_room(sid, "/", room)
+        return True
 
     def leave(self, sid: str, room: str) -> None:
         """Take a connection out of a room."""

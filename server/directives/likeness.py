@@ -33,7 +33,7 @@ def likeness(one: str, other: str) -> float:
 def first_feasible(
     calendar: WorkingCalendar, earliest: datetime, due_on: Mapping[date, int], most_due: int
 ) -> datetime:
-    """The first end of a working day, not before `earliest`, at which a recipient has less than `most_due` things due."""
+    """The first end of a working day, from `earliest` on, at which a recipient has less than `most_due` things due."""
     day = calendar.working_day_after(earliest.astimezone(calendar.zone).date(), 0)
     for _ in range(MOST_DAYS):
         if calendar.end_of(day) >= earliest and due_on.get(day, 0) < most_due:

@@ -103,8 +103,8 @@ class RoomMessages:
         return msgspec.structs.asdict(ice_servers(self.conductor.settings.turn, caller.who, self.store.clock()))
 
     def _sit(self, caller: Caller, meeting: int, participant: int) -> None:
-        self.seats[caller.sid] = (meeting, participant)
-        self.channel.enter(caller.sid, rows.seat_name(participant))
+        if self.channel.enter(caller.sid, rows.seat_name(participant)):  # else nobody would take it out of the seats
+            self.seats[caller.sid] = (meeting, participant)
 
     async def join(self, caller: Caller, data: JoinData) -> dict[str, Any]:
         """Take the seat and connect."""

@@ -206,3 +206,26 @@ async def test_letting_go_ends_the_connections_of_browsers_too(harness: Harness)
             assert rest == ["1"], "the goodbye, then the end"
             assert socket.closed
     assert list(harness.channel.callers()) == []
+
+
+async def test_one_who_leaves_while_it_is_looked_at_enters_no_room(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, may = asyncio.Event(), asyncio.Event()
+
+    async def check(_who: Principal, _room: str) -> bool:
+        asked.set()
+        await may.wait()
+        return True
+
+    harness.channel.may_watch["board"] = check
+    await harness.connect("leader.2")
+    gone = await harness.connect("leader.1")
+    await gone.emit("channel.watch", {"rooms": ["board:1"]})
+    await asked.wait()
+    await gone.disconnect()
+    await until(lambda: len(harness.channel._callers) == 1)
+    may.set()
+    await asyncio.sleep(0.1)
+    assert "board:1" not in harness.channel.sio.manager.rooms["/"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

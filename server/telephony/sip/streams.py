@@ -36,7 +36,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: list[bytes] = []
         self._deadline: asyncio.TimerHandle | None = None
-        self._heard = False
+        self.heard = False
+        """Whether anything has come: then what is to be expected has been seen to."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, with TLS done."""
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some octets of the stream."""
+        self.heard = True
         try:
             messages, pings = self._framing.feed(data)
         except ProtocolError as error:
@@ -165,7 +167,8 @@ class Streams:
             accepted.close()
             self.forget(connection)
             return
-        connection.expect()
+        if not connection.heard:  # with TLS the first message may come with the end of the handshake
+            connection.expect()
 
     async def _connect(self, connection: Connection) -> None:
         peer, loop = connection.peer, asyncio.get_running_loop()

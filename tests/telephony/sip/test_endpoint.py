@@ -167,6 +167,34 @@ async def test_who_says_half_a_message_is_let_go(opened: Open, monkeypatch: pyte
         writer.close()
 
 
+async def test_who_speaks_with_the_end_of_the_tls_handshake_is_heard_and_not_let_go(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.2)
+    server, client = contexts(tmp_path)
+    there, _callee = await opened(tls_port=0, server_tls=server)
+    reader, writer = await asyncio.open_connection(TRUNK, there.port("tls"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client.wrap_bio(incoming, outgoing, server_hostname="sip.trunk.vn")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    while True:
+        writer.write(outgoing.read())
+        incoming.write(await reader.read(65_536))
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            continue
+    tls.write(request("OPTIONS"))
+    writer.write(outgoing.read())  # the end of the handshake and the message at once
+    async with asyncio.timeout(5):
+        incoming.write(await reader.read(65_536))
+    await asyncio.sleep(0.5)
+    assert len(there._streams["tls"]) == 1
+    writer.close()
+
+
 async def test_a_tls_handshake_that_stops_is_let_go(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
