@@ -369,6 +369,9 @@ class Call:
         elif 200 <= response.status < 300 and self.dialog is not None:
             self.dialog.refresh(response)
             self.keep_session(sessions.answered(response) or self._session, now)
+        elif response.status >= 300 and self.state is CallState.UP:
+            self._peer_updates = False  # whatever it said that it takes: what every telephone takes is an INVITE
+            self.reinvite(self.description, now)
 
     def _expired(self, now: float) -> None:
         self._bye(now, "Session expired")

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.errors import ProtocolError
-from server.telephony.sip.call import CallState
+from server.telephony.sip.call import Call, CallState
 from server.telephony.sip.dialog import Dialog
 from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.parsing import parse
+from server.telephony.sip.server_transactions import ServerTransaction
 from tests.telephony.sip.making import SDP
 from tests.telephony.sip.phones import ANSWER, OURS, THEIRS, Telephone
 from tests.telephony.sip.wire import Wire
@@ -196,6 +197,20 @@ def test_a_session_is_refreshed_by_whom_it_was_agreed_with() -> None:
     wire.run(5_000)
     updates = [line for line in wire.lines() if line.startswith("UPDATE")]
     assert len(updates) == 6
+    assert call.state is callee.calls[0].state is CallState.UP
+
+
+def test_a_session_goes_on_where_update_is_named_but_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(call: Call, transaction: ServerTransaction, _dialog: Dialog, now: float) -> None:
+        call.agent.refuse(transaction, 500, now)
+
+    monkeypatch.setattr(Call, "_updated", refused)
+    wire = Wire()
+    caller, callee = pair(wire)
+    call = caller.call(OURS)
+    wire.run(5_000)
+    assert len([line for line in wire.lines() if line.startswith("UPDATE")]) == 1, "it is not asked twice"
+    assert len([line for line in wire.lines() if line.startswith("INVITE")]) >= 5
     assert call.state is callee.calls[0].state is CallState.UP
 
 
