@@ -41,12 +41,12 @@ def units_of(app: App) -> list[int]:
     return [unit.id for unit in found if unit is not None]
 
 
-def issue(app: App, token: str, units: list[int], subject: str, urgency: str = "NORMAL") -> int:
+def issue(app: App, token: str, units: list[int], subject: str, urgency: str = "NORMAL", days: int = 3) -> int:
     body = {
         "kind": "Công điện",
         "subject": subject,
         "urgency": urgency,
-        "deadline": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+        "deadline": (datetime.now(UTC) + timedelta(days=days)).isoformat(),
         "recipients": [{"unit": unit} for unit in units],
     }
     return int(app.call(token, "POST", "/api/v1/directives?issue=true", body)["id"])
