@@ -167,15 +167,18 @@ async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: P
     assert not store.read_now(telephone.may_call_back, meeting)
 
 
-async def test_who_can_be_made_secretary_has_the_numbers_in_the_room_from_the_start(
+async def test_nobodys_room_has_the_number_or_the_code_in_its_page(
     store: Store, page_as: PageAs, district: DistrictIds
 ) -> None:
-    """The page shows them as soon as the person runs the meeting; nobody loads it again then."""
+    """Who runs the meeting asks for them (`meeting.dial_in`); a page would keep them when somebody else runs it."""
     units = [district.unit("19606"), district.who("thon1.camthuy").unit_id]
     meeting = store.write_now(plan.create, district.who("chutich"), Plan(title="Giao ban", units=units))
-    for who, sees in (("chutich", True), ("camthuy", True), ("thon1.camthuy", False)):
-        text = await (await (await page_as(who)).get(f"/meetings/{meeting}/check")).text()
-        assert ("0233 3873 100" in text) is sees, who
+    code = store.write_now(telephone.give_code, meeting)
+    for who in ("chutich", "camthuy", "thon1.camthuy"):
+        answer = await (await page_as(who)).get(f"/meetings/{meeting}/check")
+        text = await answer.text()
+        assert answer.status == 200 and "data-door" in text, who
+        assert "0233 3873 100" not in text and f"{code[:3]} {code[3:]}" not in text and code not in text, who
 
 
 async def test_the_guide_names_the_number(page_as: PageAs) -> None:
