@@ -21,6 +21,7 @@ from server import faults
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.channel import direct, neighbours
+from server.channel.doubts import Doubts
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
 from server.channel.packets import MOST_DIGITS, event_body, packet, packets
@@ -104,6 +105,7 @@ class Channel:
             client_manager=SharedRooms(redis_url) if redis_url else RoomIndex(),
         )
         self._others = neighbours.make(self, self.sio.manager)
+        self._doubts = Doubts(self)
         self._heart, self._intake, self._departures = direct.set_up(self.sio, self._quick_ack, _cookie_of)
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
@@ -123,8 +125,9 @@ class Channel:
         """Serve `/socket.io/` and send events from now on."""
         self.sio.attach(app)
         app[CHANNEL] = self
-        app.cleanup_ctx.extend([self._intake.run, self._heart.run, self._departures.run])
+        app.cleanup_ctx.extend([self._intake.run, self._heart.run, self._departures.run, self._doubts.run])
         self.store.listeners.append(self._committed)
+        self.store.on_doubt = self._doubts.raised
         if self._others is not None:
             app.cleanup_ctx.append(self._others.run)
 

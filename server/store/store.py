@@ -116,6 +116,8 @@ class Store:
         self.listeners: list[OnCommit] = []
         self.on_done: Callable[[str, float], None] | None = None
         """Told of each transaction, "read" or "write", with its seconds, in the thread that did it."""
+        self.on_doubt: Callable[[], None] | None = None
+        """Told, in the loop, of each `write` that failed as the database went away, and may be there nevertheless."""
         is_sqlite = self.engine.dialect.name == "sqlite"
         self._writers = ThreadPoolExecutor(1 if is_sqlite else 4, "store-write")
         self._readers = ThreadPoolExecutor(4, "store-read")
@@ -205,7 +207,12 @@ class Store:
                 self.on_done(kind, time.perf_counter() - begin)
 
     async def _finish(self, job: asyncio.Future[tuple[T, Transaction]]) -> T:
-        result, transaction = await job
+        try:
+            result, transaction = await job
+        except UnavailableError:
+            if self.on_doubt is not None:
+                self.on_doubt()
+            raise
         self._tell(transaction)
         return result
 
