@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +98,7 @@ async def border(tmp_path: Path) -> AsyncIterator[Border]:
     config = write_config(tmp_path, proxy=proxy, tls=tls, giaoban=ours.port("udp"), trunk=trunk.port("udp"))
     with (tmp_path / "log").open("wb") as log:
         command = [program(), "-DD", "-E", "-f", str(config), "-Y", str(tmp_path), "-m", "32", "-M", "4"]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         await until(lambda: answers(proxy) or process.poll() is not None, 20)
         assert process.poll() is None, (tmp_path / "log").read_text()
@@ -103,7 +106,11 @@ async def border(tmp_path: Path) -> AsyncIterator[Border]:
         yield Border(proxy, tls, ours, phone, trunk, far, certificate, read)
     finally:
         process.terminate()
-        process.wait(10)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        with suppress(ProcessLookupError):  # after TLS its processes sometimes wait for each other for good
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         await ours.close()
         await trunk.close()
 
