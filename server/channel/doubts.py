@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from server.errors import UnavailableError
 if TYPE_CHECKING:
     from server.channel.channel import Channel
 
+log = logging.getLogger("giaoban.channel")
 LOOK_SECONDS = 1.0
 """Until the database is asked, and asked again: what it was about to commit has then been committed, or never will."""
 
@@ -52,6 +54,8 @@ class Doubts:
                 await self._tell()
             except UnavailableError:
                 self._raised.set()
+            except Exception:
+                log.exception("could not tell pages how far their units are; again at the next doubt")
 
     async def _tell(self) -> None:
         heads = await self._channel.store.heads(self._channel.presence.here())

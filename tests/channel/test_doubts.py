@@ -79,3 +79,25 @@ async def test_a_write_that_is_refused_for_what_it_says_raises_no_doubt(
     await until(lambda: len(heard) == 2)
     await asyncio.sleep(4 * doubts.LOOK_SECONDS)
     assert [name for name, _body in heard] == ["directive.issued"] * 2
+
+
+async def test_a_look_that_fails_is_not_the_last(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, heads = Database(monkeypatch), harness.store.heads
+    heard: list[Any] = []
+    await harness.connect("cadre.7", heard)
+
+    async def fail(_units: Any) -> dict[int, int]:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr(harness.store, "heads", fail)
+    database.losing = True
+    with pytest.raises(UnavailableError):
+        await harness.store.write(issue)
+    await until(lambda: "could not tell pages" in caplog.text)
+    monkeypatch.setattr(harness.store, "heads", heads)
+    with pytest.raises(UnavailableError):
+        await harness.store.write(issue)
+    database.losing = False
+    await until(lambda: ("channel.head", {"head": 2}) in heard)
