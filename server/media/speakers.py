@@ -25,6 +25,7 @@ class _Talker:
     packet_at: float
     spoke_at: float
     loudness: float = 0.0
+    spoke_with: float = 0.0  # `loudness` as it was when this one last spoke: to pause for breath is no reason to go
 
     def follow(self, level: int, now: float) -> None:
         """A packet of this level came; the time since the one before counts, as DTX leaves silence out."""
@@ -56,7 +57,7 @@ class Speakers:
         voice.follow(level, now)
         if voice.level < SPEAKING:
             return False
-        voice.spoke_at = now
+        voice.spoke_at, voice.spoke_with = now, voice.loudness
         return silent and participant not in self.slots
 
     def forget(self, participant: str) -> None:
@@ -84,8 +85,8 @@ class Speakers:
         silent = [n for n, holder in enumerate(holders) if now - holder.spoke_at >= PAUSE]
         if silent:
             return min(silent, key=lambda n: holders[n].spoke_at)
-        softest = min(range(len(holders)), key=lambda n: holders[n].loudness)
-        return softest if audible[newcomer].loudness >= holders[softest].loudness + LOUDER_BY else None
+        softest = min(range(len(holders)), key=lambda n: holders[n].spoke_with)
+        return softest if audible[newcomer].loudness >= holders[softest].spoke_with + LOUDER_BY else None
 
     def levels(self, now: float) -> list[tuple[str, int]]:
         """Those in slots who speak now, with their levels, the loudest first."""

@@ -63,6 +63,20 @@ def test_a_much_louder_voice_takes_the_softest_one_s_slot() -> None:
     assert after.index("d") == before.index("c"), "the others keep their slots"
 
 
+def test_words_said_by_turns_do_not_push_each_other_out_between_words() -> None:
+    """Five equal voices: one goes on, the others say a short word each second, a quarter of one after another."""
+    talk = Talk()
+    names, heard = ["a", "b", "c", "d"], 0
+    for tick in range(60 * 50):
+        talk.levels = {"on": LOUD} | {
+            name: LOUD if 0 <= tick % 50 - 12 * n < 8 else SILENT for n, name in enumerate(names)
+        }
+        slots = talk.run(0.02)
+        heard += tick > 500 and any(talk.levels[name] and name in slots for name in names)
+    assert heard > 0.95 * 50 * 2 * 8, "two of the four are heard, each word from its beginning"
+    assert len(talk.changes) < 10, "and they stay the same two"
+
+
 def test_who_loses_the_floor_is_silent_at_once() -> None:
     talk = Talk()
     talk.levels = {"a": LOUD, "b": LOUD}
