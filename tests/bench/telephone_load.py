@@ -239,10 +239,11 @@ class Phones:
     def talk(self, seconds: float) -> None:
         """All say their packets, spread over each 20 ms, and read. It blocks."""
         groups = [self.phones[n::10] for n in range(10)]
-        offset = time.monotonic() - time.time()
         due = time.monotonic()
         end = due + seconds
         while due < end:
+            wall = time.time()  # asked anew, for it may be set meanwhile; what stops us after it makes the way longer
+            offset = time.monotonic() - wall
             for group in groups:
                 due += FRAME / len(groups)
                 time.sleep(max(0.0, due - time.monotonic()))
@@ -274,6 +275,15 @@ class Phones:
                         if heard is not None and heard - beep < 0.5:
                             found.append(1_000 * (heard - beep))
         return found
+
+    @property
+    def wanted(self) -> int:
+        """How many of them there should be: two speakers' beeps, who are heard beside the tone, at all ears that say
+        nothing.
+        """
+        silent = sum(phone.says is Says.NOTHING and phone.ear is not None for phone in self.phones[1:])
+        speakers = sum(phone.says is Says.BEEPS for phone in self.phones)
+        return silent * sum(map(len, self.beeps)) * min(2, speakers) // max(1, speakers)
 
     @property
     def ears(self) -> list[Ear]:
