@@ -68,6 +68,12 @@ def test_the_page_that_was_open_before_is_kept_too(app: App, browser: Browser) -
     number = issue(app, app.token("chutich"), [village(app)], SUBJECT)
     page = app.page(browser, "thon1.camthuy", f"/directives/{number}", service_workers="allow")
     until(lambda: page.evaluate(KEPT, f"/directives/{number}"), 30, "the page is kept")
+    for path in ("/", "/directives/in"):
+        until(lambda path=path: page.evaluate(KEPT, path), 30, "who came by a link finds the rest, too")  # type: ignore[misc]
+    page.context.set_offline(True)
+    page.goto(f"{app.url}/directives/in")
+    expect(page.locator("#kept")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("main")).to_contain_text(SUBJECT)
     page.context.close()
 
 

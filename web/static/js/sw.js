@@ -1,6 +1,6 @@
 // What stays on this device while there is no network (a service worker): the pages last opened, confirmations that wait,
 // and notifications to a closed browser.
-//   pages     `/`, the inbox and directives that were opened; shown as kept when the network fails
+//   pages     `/`, the inbox, and directives that were opened; shown as kept when the network fails
 //   queue     "Đã nhận" and "Tiếp nhận" pressed meanwhile, with their command_id and time; sent when the network is back
 //   push      {title, body, href, tag, urgent}, see server/reach/words.py
 // Pages speak to it by messages: hello, queue, flush; it answers "sent" to all of them.
@@ -8,6 +8,8 @@
 const PAGES = "pages";
 const FILES = "files";
 const MOST_PAGES = 40;
+const LISTS = ["/", "/directives/in"]; // kept though not opened: who comes by a link in a message finds the others, too
+const OLD_MS = 600000;
 const KEPT = /^\/(?:$|directives\/in$|directives\/\d+$)/;
 const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
@@ -160,6 +162,17 @@ async function keepOpen({ origin, pathname, search }) {
   if (reply?.ok && !reply.redirected) await keep(address, reply);
 }
 
+// Not the directives themselves: they would count as seen.
+async function keepLists(origin) {
+  const cache = await caches.open(PAGES);
+  for (const path of LISTS) {
+    const found = await cache.match(origin + path);
+    if (found && Date.now() - new Date(found.headers.get("X-Kept-At")) < OLD_MS) continue;
+    const reply = await fetch(path).catch(() => null);
+    if (reply?.ok && !reply.redirected) await keep(origin + path, reply);
+  }
+}
+
 async function hello({ account, csrf, offset, files }, from) {
   if ((await facts()).account !== account) await caches.delete(PAGES); // somebody else sits here now
   await stored("facts", "readwrite", (store) => store.put({ account, csrf, offset }, "page"));
@@ -169,6 +182,7 @@ async function hello({ account, csrf, offset, files }, from) {
   for (const address of files) {
     if (!(await cache.match(address))) await cache.add(address).catch(() => {}); // what the page loaded before we came
   }
+  await keepLists(new URL(from).origin);
 }
 
 // ---- events
