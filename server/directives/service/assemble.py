@@ -133,7 +133,7 @@ def delivery_shape(
         first_deadline=None if row.role == RecipientRole.INFO else row.directive_deadline,
         assigned=assigned(tx, [row.id]).get(row.id, []) if history else [],
         asking=standing.asking(row),
-        children=children_of(tx, [row]).get(row.id) if history else None,
+        children=children_of(tx, row) if history else None,
         held=_held(tx, policy, row, rows, before) if rows is not None else [],
         extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],
