@@ -31,16 +31,16 @@ def check_relation(
     deadline: datetime | None,
     exercise: bool,
 ) -> list[Problem]:
-    """What is wrong with a draft that is to be something to an earlier directive; exercises keep among themselves."""
+    """What is wrong with a draft that is to be something to an earlier directive; exercises keep among themselves.
+
+    The earlier one is locked until the transaction ends: of two replacements at once, the second sees the first.
+    """
     if relation is None:
         return []
     if relation is Relation.FORWARDS:
         return check_forward(tx, who, related, deadline, exercise)
-    row = (
-        tx.one(sa.select(d.kind, d.exercise).where(d.id == related, issued_by(tx, who.unit_id), _ISSUED))
-        if related
-        else None
-    )
+    earlier = sa.select(d.kind, d.exercise).where(d.id == related, issued_by(tx, who.unit_id), _ISSUED)
+    row = tx.one(earlier.with_for_update(key_share=True)) if related else None
     if row is None:
         return [Problem("related", "unknown_related")]
     if row.exercise != exercise:
