@@ -279,6 +279,10 @@ CLOSED = FINAL | {State.CLOSED_INFO}
 """Nothing more is expected of the recipient."""
 
 
+HOLDS_COPY = frozenset({State.COMPLETED, State.WAIVED, State.SUPERSEDED})
+"""The unit is done with it and has its copy still: a replacement is said beside these, and moves none of them."""
+
+
 class Stage(IntEnum):
     """What a delivery waits for; stored beside the state, so that a receipt moves it in no index."""
 

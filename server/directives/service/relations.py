@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Problem
-from server.directives.rules import DirectiveState, Relation
+from server.directives.rules import HOLDS_COPY, DirectiveState, Relation, State
 from server.directives.service.access import d, issued_by, v
 from server.directives.service.forward import check_forward
 from server.directives.shapes import Link
@@ -57,6 +57,19 @@ def number_texts(tx: Transaction, who: Principal, directive_ids: Iterable[int]) 
     wanted = d.id.in_(sorted(set(directive_ids)))
     rows = tx.all(sa.select(d.id, d.number_text).where(wanted, _visible(tx, who)))
     return {row.id: row.number_text for row in rows}
+
+
+def replacements(tx: Transaction, directive_ids: Iterable[int]) -> dict[int, str]:
+    """Numbers of the documents that have replaced these directives, whoever may read them; others are left out."""
+    newer = sa.and_(d.related_id.in_(sorted(set(directive_ids))), d.relation == Relation.REPLACES.value, _ISSUED)
+    return {row.related_id: row.number_text for row in tx.all(sa.select(d.related_id, d.number_text).where(newer))}
+
+
+def newer_numbers(tx: Transaction, deliveries: Iterable[Any]) -> dict[int, str]:
+    """What has replaced those that units hold a copy of, of these deliveries (rows): its numbers by their ids."""
+    held = {row.id: row.directive_id for row in deliveries if State(row.state) in HOLDS_COPY}
+    found = replacements(tx, held.values()) if held else {}
+    return {delivery: found[directive] for delivery, directive in held.items() if directive in found}
 
 
 def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:
