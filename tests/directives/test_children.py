@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,11 +12,18 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.model import delivery_table
 from server.directives.rules import Relation, State
-from server.directives.shapes import ChildCounts, ReportInput, WaiveInput
-from server.errors import ConflictError
+from server.directives.shapes import (
+    ChildCounts,
+    ExtensionDecision,
+    ExtensionInput,
+    ReportInput,
+    SendBackInput,
+    WaiveInput,
+)
+from server.errors import ConflictError, UserError
 from server.store import Store
-from tests.conftest import DistrictIds
-from tests.directives.helpers import POLICY, issue
+from tests.conftest import Clock, DistrictIds
+from tests.directives.helpers import POLICY, WEEK, issue
 from tests.directives.test_withdraw import later
 
 v = delivery_table.c
@@ -33,8 +43,13 @@ class Commune:
         store.write_now(service.register, self.cadre, POLICY, self.parent)
         self.child = self.later(Relation.FORWARDS, self.parent, self.villages[:1])
 
-    def later(self, relation: Relation, of: int, units: list[int]) -> int:
-        return later(self.store, self.leader, units, relation, of).id
+    def later(self, relation: Relation, of: int, units: list[int], **changes: Any) -> int:
+        return int(later(self.store, self.leader, units, relation, of, **changes).id)
+
+    def shorten(self, delivery: int, deadline: datetime) -> None:
+        """Have it due sooner than what it was handed on with."""
+        sooner = sa.update(delivery_table).where(v.id == delivery).values(deadline=deadline)
+        self.store.write_now(lambda tx: tx.execute(sooner))
 
     def delivery(self, directive: int, unit: int) -> int:
         wanted = sa.select(v.id).where(v.directive_id == directive, v.unit_id == unit)
@@ -96,6 +111,49 @@ def test_what_a_neighbour_hands_on_is_not_waited_for(store: Store, district: Dis
     assert store.write_now(service.accept, chair, POLICY, done[ours.unit_id]).state is State.COMPLETED
     with pytest.raises(ConflictError, match="children_open"):
         store.write_now(service.accept, chair, POLICY, done[theirs.unit_id])
+
+
+def test_a_child_gets_no_more_time_than_its_parent_has(commune: Commune, clock: Clock) -> None:
+    """Neither by a request for more time nor with what is sent back, also for what replaced the first child."""
+    newer = commune.later(Relation.REPLACES, commune.child, commune.villages[:1])
+    limit, write, head, leader = clock() + WEEK, commune.store.write_now, commune.head, commune.leader
+    delivery = commune.delivery(newer, commune.villages[0])
+    write(service.register, head, POLICY, newer)
+    deadline = limit - timedelta(hours=1)
+    commune.shorten(delivery, deadline)
+    write(service.ask_extension, head, POLICY, newer, ExtensionInput(reason="Nước chưa rút", until=limit + WEEK))
+    for until in (None, limit + timedelta(minutes=1)):
+        with pytest.raises(UserError, match="after_parent") as refused:
+            write(service.decide_extension, leader, POLICY, delivery, ExtensionDecision(grant=True, until=until))
+        assert refused.value.field == "until"
+    write(service.decide_extension, leader, POLICY, delivery, ExtensionDecision(grant=True, until=limit))
+    write(service.report, head, POLICY, newer, DONE)
+    with pytest.raises(UserError, match="after_parent") as refused:
+        write(service.send_back, leader, POLICY, delivery, SendBackInput(note="Thiếu", deadline=limit + WEEK))
+    assert refused.value.field == "deadline"
+    write(service.send_back, leader, POLICY, delivery, SendBackInput(note="Thiếu", deadline=limit))
+
+
+def test_a_replacement_of_a_child_is_due_with_the_parent_at_last(commune: Commune, clock: Clock) -> None:
+    for relation in (Relation.REPLACES, Relation.CORRECTS):
+        with pytest.raises(service.DraftError, match="after_parent"):
+            commune.later(relation, commune.child, commune.villages[:1], deadline=clock() + 2 * WEEK)
+
+
+def test_a_commune_that_is_late_itself_may_still_have_its_villages_go_on(commune: Commune, clock: Clock) -> None:
+    """Nothing asked of them could be due before a time that has passed; the lateness is the commune's."""
+    delivery = commune.delivery(commune.child, commune.villages[0])
+    commune.store.write_now(service.register, commune.head, POLICY, commune.child)
+    commune.store.write_now(service.report, commune.head, POLICY, commune.child, DONE)
+    clock.advance(days=8)
+    again = SendBackInput(note="Thiếu", deadline=clock() + timedelta(days=1))
+    assert commune.store.write_now(service.send_back, commune.leader, POLICY, delivery, again).state is State.REWORK
+
+
+def test_once_the_parent_is_done_it_bounds_nothing(commune: Commune, clock: Clock) -> None:
+    commune.work(commune.child, commune.head, commune.leader)
+    assert commune.finish() is State.COMPLETED
+    assert commune.later(Relation.CORRECTS, commune.child, commune.villages[:1], deadline=clock() + 2 * WEEK)
 
 
 def test_an_error_in_what_was_handed_on_is_corrected_after_the_parent_is_completed(commune: Commune) -> None:

@@ -14,6 +14,7 @@ from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours, delivery_to_us
 from server.directives.service.commands import once
+from server.directives.service.forward import require_within_parent
 from server.directives.service.news import tell_asked, tell_decided
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.steps import step
@@ -81,6 +82,7 @@ def decide_extension(
             values["deadline"] = until = data.until or asked.until
             if until <= max(row.deadline, tx.now):
                 raise UserError("bad_extension", _("Hạn mới phải sau hạn đang có và sau lúc này."), field="until")
+            require_within_parent(tx, row, until, "until")
         event = Event.GRANT_EXTENSION if data.grant else Event.REFUSE_EXTENSION
         state = step(tx, row, event, who, note=note, **values)
         judged = {"decided_at": tx.now, "decided_by": who.account_id, "granted": data.grant, "note": note}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,12 +12,14 @@ from server.directives.documents import Problem
 from server.directives.model import attachment_table, delivery_table, directive_table
 from server.directives.rules import CLOSED, UNREGISTERED, DirectiveState, RecipientRole, Relation, State
 from server.directives.service.access import BOTH, d, v
+from server.directives.service.problems import MESSAGES
 from server.directives.shapes import ChildCounts, DraftInput
-from server.errors import ConflictError
+from server.errors import ConflictError, UserError
 from server.http.i18n import _
 from server.store import Transaction
 
 _LATER = directive_table.alias("later")
+_MENDS = (Relation.REPLACES.value, Relation.CORRECTS.value)
 _NOT_FORWARDED = CLOSED | UNREGISTERED | {State.RECALL_PENDING}
 
 
@@ -34,6 +37,34 @@ def check_forward(
     if row.deadline is not None and draft_deadline is not None and draft_deadline > row.deadline:
         return [Problem("deadline", "after_parent")]
     return []
+
+
+def parent_deadline(tx: Transaction, directive_id: int, unit_id: int) -> datetime | None:
+    """Until when a unit must itself have done what it hands on by a directive, or by what that replaces or corrects.
+
+    None if it is nobody's parent, is done, or is late already: then the time of what was handed on is bounded no more.
+    """
+    tie = _tie(tx, directive_id)
+    while tie.relation in _MENDS:
+        tie = _tie(tx, tie.related_id)
+    if tie.relation != Relation.FORWARDS.value:
+        return None
+    parent = tx.one(sa.select(v.deadline, v.state).where(v.directive_id == tie.related_id, v.unit_id == unit_id))
+    if parent is None or State(parent.state) in CLOSED or parent.deadline is None or parent.deadline <= tx.now:
+        return None
+    deadline: datetime = parent.deadline
+    return deadline
+
+
+def _tie(tx: Transaction, directive_id: int) -> Any:
+    return tx.one(sa.select(d.relation, d.related_id).where(d.id == directive_id))
+
+
+def require_within_parent(tx: Transaction, child: Any, deadline: datetime, field: str) -> None:
+    """Raise UserError if a new deadline of a child (a row of `BOTH`) is after its issuer's own; `field` of the form."""
+    limit = parent_deadline(tx, child.directive_id, child.issuer_id)
+    if limit is not None and deadline > limit:
+        raise UserError("after_parent", MESSAGES["after_parent"], field=field)
 
 
 def copy_attachments(tx: Transaction, who: Principal, draft: DraftInput, directive_id: int) -> None:
@@ -72,7 +103,7 @@ def _made_of(directive_id: int) -> sa.CTE:
     issued = DirectiveState.ISSUED.value
     forwards = sa.and_(d.related_id == directive_id, d.relation == Relation.FORWARDS.value)
     made = sa.select(d.id).where(forwards, d.state == issued).cte("made", recursive=True)
-    mends = _LATER.c.relation.in_([Relation.REPLACES.value, Relation.CORRECTS.value])
+    mends = _LATER.c.relation.in_(_MENDS)
     later = sa.select(_LATER.c.id).join(made, _LATER.c.related_id == made.c.id)
     return made.union(later.where(mends, _LATER.c.state == issued))
 

@@ -12,7 +12,7 @@ from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Problem
 from server.directives.rules import HOLDS_COPY, DirectiveState, Relation, State
 from server.directives.service.access import d, issued_by, v
-from server.directives.service.forward import check_forward
+from server.directives.service.forward import check_forward, parent_deadline
 from server.directives.shapes import Link
 from server.store import Transaction
 from server.units import service as units
@@ -45,9 +45,11 @@ def check_relation(
         return [Problem("related", "unknown_related")]
     if row.exercise != exercise:
         return [Problem("exercise", "exercise_apart")]
+    limit = parent_deadline(tx, related, who.unit_id) if related and deadline else None
+    found = [Problem("deadline", "after_parent")] if limit and deadline and deadline > limit else []
     if relation is not Relation.REPLACES:
-        return []
-    found = [Problem("kind", "other_form")] if row.kind != kind.value else []
+        return found
+    found += [Problem("kind", "other_form")] if row.kind != kind.value else []
     replaced = sa.select(d.id).where(d.related_id == related, d.relation == Relation.REPLACES.value, _ISSUED)
     return [*found, Problem("related", "replaced_already")] if tx.one(replaced) is not None else found
 
