@@ -253,7 +253,11 @@ ACTORS: Mapping[Event, Actor] = {
     Event.WAIVE: Actor.ISSUER,
     Event.PRESS: Actor.ISSUER,
 }
-"""Who makes each event happen; a village head is clerk, leader and assignee of the village in one."""
+"""Who makes each event happen; a village head is clerk, leader and assignee of the village in one.
+
+It is the unit that answers: beside those who are named its leader and its clerk report and ask for more time, and as
+long as nobody is named whoever works there. Only those who are named say that they have begun.
+"""
 
 EDXML_CODES: Mapping[State, str] = {
     State.ARRIVED: "01",

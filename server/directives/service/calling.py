@@ -22,6 +22,7 @@ from server.directives.rules import UNREGISTERED, State, Through
 from server.directives.running import HOLDS, ClockName
 from server.directives.service.access import BOTH, d, delivery_of_ours, v
 from server.directives.service.alarms import acknowledge_alarms
+from server.directives.service.assigned import assigned, may_answer
 from server.directives.service.posts import Directory
 from server.directives.service.receive import register
 from server.directives.service.relations import replacements
@@ -124,9 +125,11 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
     registers = any(
         state in UNREGISTERED and who.may(Permission.REGISTER_DELIVERY) for who, state in zip(own, states, strict=True)
     )
+    people = assigned(tx, [row.id for row in about.values()])
     answers = any(
-        state in HOLDS[ClockName.RESPOND] and who.may(Permission.ANSWER_DELIVERY) and about[who.unit_id].role != "info"
+        state in HOLDS[ClockName.RESPOND] and about[who.unit_id].role != "info" and may_answer(who, working)
         for who, state in zip(own, states, strict=True)
+        for working in [people.get(about[who.unit_id].id, [])]
     )
     names = units.units_by_ids(tx, [directive.unit_id, *about])
     tie, other = (notice.tie, notice.other) if notice.kind is NoticeKind.REPLACED else tie_of(tx, directive)
