@@ -15,7 +15,7 @@ from server.directives import service
 from server.directives.rules import Through
 from server.directives.service.spoken import SOUND
 from server.directives.shapes import Upload, WhyKept
-from server.errors import UnavailableError, UserError
+from server.errors import NotAllowedError, UnavailableError, UserError
 from server.store.files import FileStore, FileTooLargeError, StoredFile
 
 log = logging.getLogger("giaoban.calls")
@@ -93,7 +93,7 @@ class Answer:
         command = f"{self._line.name}:answer:{key}"
         try:
             await store.write(service.send_spoken, self._who, self._means.policy, key, command, Through.TELEPHONE)
-        except UserError as error:
+        except (UserError, NotAllowedError) as error:
             log.info("call %s: the answer is kept and not sent: %s", self._line.name, error)
             await store.write(service.why_kept, key, WhyKept.REFUSED)
             await self._line.say("answer_kept")

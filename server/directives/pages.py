@@ -171,6 +171,7 @@ async def show_directive(
     }
     if opened.delivery is not None:
         template = "directives/received.html"
+        context["may_answer"] = service.may_answer(principal(request), opened.delivery.assigned)
         if opened.delivery.state in GONE:
             who = principal(request)
             context["carried_on"] = await request.app[STORE].read(service.carried_on, who, opened.directive.id)

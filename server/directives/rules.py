@@ -253,7 +253,11 @@ ACTORS: Mapping[Event, Actor] = {
     Event.WAIVE: Actor.ISSUER,
     Event.PRESS: Actor.ISSUER,
 }
-"""Who makes each event happen; a village head is clerk, leader and assignee of the village in one."""
+"""Who makes each event happen; a village head is clerk, leader and assignee of the village in one.
+
+It is the unit that answers: beside those who are named its leader and its clerk report and ask for more time, and as
+long as nobody is named whoever works there. Only those who are named say that they have begun.
+"""
 
 EDXML_CODES: Mapping[State, str] = {
     State.ARRIVED: "01",
@@ -277,6 +281,10 @@ FINAL = frozenset({State.RETURNED, State.COMPLETED, State.RECALLED, State.SUPERS
 
 CLOSED = FINAL | {State.CLOSED_INFO}
 """Nothing more is expected of the recipient."""
+
+
+HOLDS_COPY = frozenset({State.COMPLETED, State.WAIVED, State.SUPERSEDED})
+"""The unit is done with it and has its copy still: a replacement is said beside these, and moves none of them."""
 
 
 class Stage(IntEnum):

@@ -21,6 +21,8 @@ from server.store import Store
 
 log = logging.getLogger("giaoban.reach")
 PAUSE_SECONDS = 2.0
+RETIRE_SECONDS = 200.0
+"""Longer than a lease: what a process was sending that died is found by whoever starts after it."""
 AT_ONCE = 8
 LONGEST_SECONDS = 120.0
 """No try takes longer, whatever its sender thinks: less than the lease."""
@@ -63,13 +65,14 @@ class Worker:
             await sender.close()
 
     async def _retire(self) -> None:
-        try:
-            lost = await self._store.write(service.retire, self._served)
-        except Exception:
-            log.exception("messages of channels that are not served could not be put aside")
-            return
-        if lost:
-            log.warning("%d messages wait for channels that the settings do not have any more", lost)
+        while True:
+            try:
+                lost = await self._store.write(service.retire, self._served)
+                if lost:
+                    log.warning("%d messages wait for channels that the settings do not have any more", lost)
+            except Exception:
+                log.exception("messages of channels that are not served could not be put aside; trying again")
+            await asyncio.sleep(RETIRE_SECONDS)
 
     async def _run(self, sender: Sender) -> None:
         while True:

@@ -12,13 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from server.accounts import sessions
+from server.accounts.principal import Principal
 from server.calls import numbers
 from server.config import ROOT
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
 from server.directives.rules import Relation, Through
-from server.directives.shapes import RecallInput, ReturnInput
+from server.directives.shapes import AssignInput, RecallInput, ReturnInput
 from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
 from server.reach import service as reach
 from server.reach.model import message_table
@@ -289,6 +290,20 @@ def test_a_call_names_the_document_that_is_replaced_or_corrected(
     assert (reading.tie, reading.other) == (Tie.REPLACED_BY, "03/KH-UBND")
     assert store.read_now(service.replaced_by, old) == "03/KH-UBND"
     assert store.read_now(service.replaced_by, new) == ""
+
+
+def test_who_is_not_named_for_the_work_is_asked_for_no_answer(district: DistrictIds, store: Store) -> None:
+    clerk, cadre, leader = (district.who(name) for name in ("vanthu.camthuy", "camthuy", "chutich.camthuy"))
+    done = issue(district, [clerk.unit_id], "chutich")
+    store.write_now(service.register, clerk, POLICY, done)
+
+    def asked(who: Principal) -> bool:
+        notice = Notice(kind=NoticeKind.REMINDER, directive=done)
+        return store.read_now(service.reading_of, POLICY, who.account_id, notice, [clerk.unit_id]).may_answer
+
+    assert [asked(who) for who in (clerk, cadre, leader)] == [True, True, True]
+    store.write_now(service.assign, leader, POLICY, done, AssignInput(lead=clerk.account_id))
+    assert [asked(who) for who in (clerk, cadre, leader)] == [True, False, True]
 
 
 def test_a_key_registers_a_commune_with_its_number(district: DistrictIds, store: Store) -> None:

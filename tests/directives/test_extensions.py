@@ -12,7 +12,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.model import delivery_table
 from server.directives.rules import RecipientRole, Timeliness
-from server.directives.shapes import Delivery, ExtensionDecision, ExtensionInput, ReportInput
+from server.directives.shapes import Delivery, ExtensionDecision, ExtensionInput, RecallAnswer, RecallInput, ReportInput
 from server.errors import ConflictError, NotAllowedError, UserError
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
@@ -98,6 +98,23 @@ def test_while_it_is_undecided_what_is_late_waits_for_the_issuer(
     no = ExtensionDecision(grant=False, note="Không")
     store.write_now(service.decide_extension, people["vanthu"], POLICY, delivery, no)
     assert shown(store, people["camthuy"], directive).timeliness is Timeliness.OVERDUE
+
+
+def test_a_request_excuses_no_recall_that_is_not_answered(
+    store: Store, people: dict[str, Principal], registered: tuple[int, int], clock: Clock
+) -> None:
+    """It waits for the issuer to decide on more time, but the issuer waits for the recall: late as any other."""
+    directive, _delivery = registered
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, directive, ASK)
+    store.write_now(service.recall, people["chutich"], POLICY, directive, RecallInput(note="Sai số liệu"))
+    assert shown(store, people["camthuy"], directive).timeliness is Timeliness.ON_TIME
+    clock.advance(days=3)
+    assert shown(store, people["camthuy"], directive).timeliness is Timeliness.OVERDUE
+    late = store.read_now(service.late, people["chutich"], POLICY, 7)
+    assert [line.directive for line in late.lines] == [directive]
+    refused = RecallAnswer(agree=False, note="Đã họp dân")
+    store.write_now(service.answer_recall, people["camthuy"], POLICY, directive, refused)
+    assert shown(store, people["camthuy"], directive).timeliness is Timeliness.WAITING  # again for more time
 
 
 def test_an_answer_ends_the_request(

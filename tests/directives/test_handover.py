@@ -250,7 +250,7 @@ def child(reform: Reform, store: Store) -> int:
 
 def children(reform: Reform, unit: int) -> Any:
     row = reform.row(unit)
-    return reform.store.read_now(forward.children_of, [row]).get(row.id)
+    return reform.store.read_now(forward.children_of, row)
 
 
 def issuers(tx: Transaction, directive: int) -> set[int]:

@@ -13,7 +13,7 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.model import alarm_table
 from server.directives.rules import RecipientRole, Relation, State
-from server.directives.shapes import AssignInput, Command, Delivery, ReportInput, Upload
+from server.directives.shapes import AssignInput, Command, Delivery, ExtensionInput, ReportInput, Upload
 from server.errors import ConflictError, NotAllowedError, UserError
 from server.store import Store
 from server.units.service import descendants
@@ -85,6 +85,48 @@ def test_what_cannot_be_assigned(store: Store, people: dict[str, Principal]) -> 
     with pytest.raises(ConflictError, match="wrong_state"):  # not registered: no duty yet
         assign(store, people, fresh.id, "camthuy")
     assert shown(store, people["camthuy"], directive).assigned == []
+
+
+@pytest.mark.parametrize("act", ["report", "ask"])
+def test_who_answers_for_the_unit(store: Store, people: dict[str, Principal], clock: Clock, act: str) -> None:
+    """Those who are named, and the leader and the clerk for the unit; another cadre does not close their work."""
+    more = ExtensionInput(reason="Nước chưa rút", until=clock() + 2 * WEEK)
+
+    def does(name: str, directive: int) -> None:
+        if act == "report":
+            store.write_now(service.report, people[name], POLICY, directive, ReportInput(text="Xong."))
+        else:
+            store.write_now(service.ask_extension, people[name], POLICY, directive, more)
+
+    does("camthuy", given(store, people))  # nobody is named: whoever may answer
+    for lead, assists in (("chutich.camthuy", ()), ("vanthu.camthuy", ("chutich.camthuy",))):
+        directive = given(store, people)
+        assign(store, people, directive, lead, *assists)
+        with pytest.raises(NotAllowedError, match="not_assigned"):
+            does("camthuy", directive)
+        assert shown(store, people["camthuy"], directive).state is State.ASSIGNED
+        does("vanthu.camthuy", directive)
+    for name in ("camthuy", "chutich.camthuy", "vanthu.camthuy"):
+        directive = given(store, people)
+        assign(store, people, directive, "camthuy")
+        does(name, directive)
+
+
+async def test_the_page_offers_no_report_to_a_cadre_who_is_not_named(
+    store: Store, people: dict[str, Principal], page_as: PageAs
+) -> None:
+    directive = given(store, people)
+    path = f"/directives/{directive}"
+    cadre = await page_as("camthuy")
+    text = await (await cadre.get(path)).text()
+    assert "Gửi báo cáo" in text and "Xin gia hạn" in text
+    assign(store, people, directive, "vanthu.camthuy")
+    text = await (await cadre.get(path)).text()
+    assert "Gửi báo cáo" not in text and "Xin gia hạn" not in text
+    assert "Việc này được giao cho người khác trong đơn vị" in text and people["vanthu.camthuy"].name in text
+    refused = await cadre.post(f"{path}/report", {"text": "Xong."})
+    assert (refused.status, "được giao cho người khác" in await refused.text()) == (403, True)
+    assert "Gửi báo cáo" in await (await (await page_as("chutich.camthuy")).get(path)).text()
 
 
 def test_reminders_go_to_those_who_work_on_it(store: Store, people: dict[str, Principal], clock: Clock) -> None:

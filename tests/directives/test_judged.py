@@ -16,7 +16,7 @@ from server.directives.model import delivery_table
 from server.directives.rules import UNREGISTERED, RecipientRole, Stage, State, Timeliness, stage_of
 from server.directives.service import Worst, standing
 from server.directives.service.access import BOTH, v
-from server.directives.shapes import OutboxQuery
+from server.directives.shapes import OutboxQuery, Recipient, ReportInput
 from server.store import Store, Transaction
 from tests.conftest import Clock, DistrictIds
 from tests.directives.helpers import POLICY, issue
@@ -100,3 +100,26 @@ def test_the_outbox_finds_whatever_has_one_late(
     assert {line.directive for line in found.issued} == late_ones
     assert found.total == len(late_ones) and len(late_ones) < 24
     assert [line.issued_at for line in found.issued] == sorted((one.issued_at for one in found.issued), reverse=True)
+
+
+def test_work_without_a_deadline_is_neither_late_nor_done_in_time(
+    store: Store, district: DistrictIds, clock: Clock
+) -> None:
+    """Registered in time is not done in time; who is only informed is done by registering."""
+    chair, commune, informed = (district.who(name) for name in ("chutich", "camthuy", "camhieu"))
+    units = [Recipient(unit=commune.unit_id), Recipient(unit=informed.unit_id, role=RecipientRole.INFO)]
+    made = issue(store, chair, [], recipients=units, deadline=None).id
+
+    def stands() -> dict[int, tuple[str, bool]]:
+        board = store.read_now(service.open_directive, chair, POLICY, made).board or []
+        return {one.unit: (one.timeliness.value, one.due is None) for one in board}
+
+    assert set(stands().values()) == {("ON_TIME", False)}  # both are to register
+    for who in (commune, informed):
+        store.write_now(service.register, who, POLICY, made)
+    assert stands() == {commune.unit_id: ("NONE", True), informed.unit_id: ("DONE_ON_TIME", False)}
+    clock.advance(days=30)
+    done = store.write_now(service.report, commune, POLICY, made, ReportInput(text="Xong."))
+    assert stands()[commune.unit_id] == ("NONE", True)
+    store.write_now(service.accept, chair, POLICY, done.id)
+    assert stands()[commune.unit_id] == ("NONE", True)

@@ -215,6 +215,25 @@ async def test_one_that_breaks_holds_up_no_other(
     assert read(store, people, good).number_text == "01/KH-UBND"
 
 
+def test_one_of_which_nobody_can_be_told_holds_up_no_other(
+    store: Store, people: dict[str, Principal], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = sign(store, people), sign(store, people, at=MORNING + timedelta(minutes=1))
+    honest = scheduling.tell_moment
+
+    def fail(tx: Any, policy: Any, row: Any, *more: Any) -> None:
+        if row.id == bad:
+            raise KeyError("no words")
+        honest(tx, policy, row, *more)
+
+    monkeypatch.setattr(scheduling, "tell_moment", fail)
+    clock.set(MORNING + timedelta(minutes=2))
+    assert sweep(store) == 2
+    held = read(store, people, bad)
+    assert (held.state, held.schedule_problem.partition(":")[0]) == (DirectiveState.WAITING, "failed")
+    assert read(store, people, good).number_text == "01/KH-UBND"
+
+
 def test_when_the_database_fails_it_stays_signed(
     store: Store, people: dict[str, Principal], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

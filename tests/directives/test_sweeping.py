@@ -13,6 +13,7 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.model import alarm_table, delivery_table, set_aside_table
 from server.directives.service import sweeping
+from server.directives.sweeper import Sweeper
 from server.store import Store
 from server.store.events import since
 from tests.conftest import As, Clock, DistrictIds
@@ -139,6 +140,27 @@ def test_when_the_database_fails_no_delivery_is_blamed(
     assert flood.aside() == []
     assert flood.sweep() == 4
     assert len(flood.alarmed()) == 4
+
+
+async def test_a_job_that_fails_holds_up_no_other(
+    flood: Flood, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A scheduled issue that always fails: alarms of a flood go out all the same, and the log says what failed."""
+
+    def fail(*_parts: Any) -> bool:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(service, "issue_due", fail)
+    clock.advance(minutes=20)
+    sweeper = Sweeper(flood.store, POLICY, pause=0.01)
+    sweeper.start()
+    try:
+        async with asyncio.timeout(30):
+            while len(flood.alarmed()) < 4:
+                await asyncio.sleep(0.01)
+    finally:
+        await sweeper.close()
+    assert "_issue; trying again" in caplog.text and "a mistake of ours" in caplog.text
 
 
 async def test_an_administrator_sees_how_many_are_set_aside(flood: Flood, clock: Clock, as_: As) -> None:

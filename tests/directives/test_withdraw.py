@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from server.directives.model import change_table, delivery_table
 from server.directives.rules import RecipientRole, Relation, State
 from server.directives.shapes import RecallAnswer, RecallInput, ReportInput, Upload, WaiveInput
 from server.errors import ConflictError, NotAllowedError, NotFoundError, UserError
-from server.store import Store
+from server.store import Store, Transaction
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, WEEK, draft, issue
 
@@ -189,6 +191,36 @@ def test_a_replacement_takes_the_place_of_what_is_open(
         store.write_now(service.register, people["camhieu"], POLICY, old.id)
     with pytest.raises(service.DraftError, match="replaced_already"):
         later(store, people["chutich"], communes, Relation.REPLACES, old.id)
+
+
+def test_of_two_replacements_at_once_the_second_finds_the_first(
+    store: Store, people: dict[str, Principal], communes: list[int]
+) -> None:
+    old = issue(store, people["chutich"], communes[:1])
+    tied = {"relation": Relation.REPLACES, "related": old.id, "deadline": store.clock() + WEEK}
+    drafts = [
+        store.write_now(service.create_draft, people["chutich"], POLICY, draft(communes[:1], **tied, subject=subject))
+        for subject in ("Bản đúng", "Bản cũng đúng")
+    ]
+    issued, go_on = Event(), Event()
+
+    def first(tx: Transaction) -> str:
+        done = service.issue(tx, people["chutich"], POLICY, drafts[0].id)
+        issued.set()
+        assert go_on.wait(10)
+        return done.number_text
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(store.write_now, first)
+        assert issued.wait(10)
+        other = pool.submit(store.write_now, service.issue, people["chutich"], POLICY, drafts[1].id)
+        with pytest.raises(TimeoutError):
+            other.result(0.5)
+        go_on.set()
+        assert one.result() == "02/KH-UBND"
+        with pytest.raises(service.DraftError, match="replaced_already"):
+            other.result()
+    assert (states(store, old.id), states(store, drafts[1].id)) == ({communes[0]: "SUPERSEDED"}, {})
 
 
 @pytest.mark.parametrize(

@@ -367,7 +367,7 @@ def test_a_command_that_is_repeated_tells_once(work: Work, store: Store) -> None
 
 NEWS = (
     *(NoticeKind.TO_SIGN, NoticeKind.HANDED_BACK, NoticeKind.ASSIGNED, NoticeKind.REWORK, NoticeKind.RETURNED),
-    *(NoticeKind.WAIVED, NoticeKind.ASKED, NoticeKind.GRANTED, NoticeKind.REFUSED),
+    *(NoticeKind.REPLACED, NoticeKind.WAIVED, NoticeKind.ASKED, NoticeKind.GRANTED, NoticeKind.REFUSED),
     *(NoticeKind.PRESSED, NoticeKind.TO_ASSIGN, NoticeKind.ANSWERED, NoticeKind.ACCEPTED, NoticeKind.RECALL_REFUSED),
 )
 _OF_THEIR_OWN = (NoticeKind.TO_SIGN, NoticeKind.HANDED_BACK, NoticeKind.ASSIGNED)  # announced under other names

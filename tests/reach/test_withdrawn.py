@@ -12,7 +12,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.rules import Relation
-from server.directives.shapes import RecallAnswer, RecallInput
+from server.directives.shapes import RecallAnswer, RecallInput, ReportInput
 from server.reach.notice import Notice, NoticeKind, Tie
 from server.reach.rules import Alphabet, Channel
 from server.reach.words import Words
@@ -137,6 +137,19 @@ async def test_a_replacement_is_told_to_all_once(store: Store, people: dict[str,
     assert (what.number, what.tie, what.other) == (old.number_text, Tie.REPLACED_BY, new.number_text)
     (fresh,) = [one for one in told(store, NoticeKind.ISSUED) if one[2].directive == new.id]
     assert (fresh[0], fresh[2].tie, fresh[2].other) == (clerk.account_id, Tie.REPLACES, old.number_text)
+
+
+async def test_who_has_completed_it_is_told_of_the_replacement(store: Store, people: dict[str, Principal]) -> None:
+    clerk, leader = people["vanthu.camthuy"], people["chutich"]
+    reach(store, clerk, MAIL)
+    old = issue(store, leader, [clerk.unit_id])
+    await send(store)
+    store.write_now(service.register, clerk, POLICY, old.id)
+    answer = store.write_now(service.report, clerk, POLICY, old.id, ReportInput(text="Xong."))
+    store.write_now(service.accept, leader, POLICY, answer.id)
+    new = issue(store, leader, [people["vanthu.camhieu"].unit_id], relation=Relation.REPLACES, related=old.id)
+    ((account, channel, what),) = told(store, NoticeKind.REPLACED)
+    assert (account, channel, what.directive, what.other) == (clerk.account_id, "mail", old.id, new.number_text)
 
 
 async def test_a_correction_names_what_it_corrects(store: Store, people: dict[str, Principal]) -> None:

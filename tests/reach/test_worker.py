@@ -16,6 +16,7 @@ from server.accounts.principal import Principal
 from server.config import Settings
 from server.errors import ConflictError, NotFoundError
 from server.reach import service
+from server.reach import worker as working
 from server.reach.model import message_table
 from server.reach.notice import NoticeKind
 from server.reach.rules import Channel, Gone, Later, Never, Outcome, Reason, Sent
@@ -244,6 +245,49 @@ async def test_messages_of_a_channel_that_is_no_longer_there_go_to_the_operator(
     assert found.reason == "not_configured"
     with pytest.raises(ConflictError):
         store.write_now(service.send_again, found.id, frozenset({MAIL}))
+
+
+async def test_what_was_being_sent_by_a_channel_that_is_gone_goes_to_the_operator_once_its_sender_is_dead(
+    store: Store, clerk: Principal, directive: int, clock: Clock
+) -> None:
+    put(store, clerk, directive, SMS, count=2)
+    store.write_now(service.claim, SMS, "of one that dies", 1)
+    assert store.write_now(service.retire, [MAIL]) == 1
+    assert [row.state for row in messages(store)] == ["sending", "dead"]  # its sender may live and settle it
+    clock.advance(seconds=LEASE.total_seconds())
+    assert store.write_now(service.retire, [MAIL]) == 1
+    assert [row.state for row in messages(store)] == ["dead", "dead"]
+    assert {one.reason for one in store.read_now(service.dead_letters)} == {"not_configured"}
+
+
+async def test_of_what_somebody_has_acted_on_meanwhile_the_operator_hears_nothing(
+    store: Store, clerk: Principal, directive: int, clock: Clock
+) -> None:
+    put(store, clerk, directive, SMS)
+    store.write_now(service.claim, SMS, "of one that dies", 8)
+    store.write_now(service.stop, directive, [clerk.unit_id], ["issued"])
+    clock.advance(seconds=LEASE.total_seconds())
+    assert store.write_now(service.retire, [MAIL]) == 0
+    assert states(store) == [("sms", "stopped")]
+
+
+async def test_a_worker_that_starts_before_the_lease_is_over_looks_again(
+    store: Store, clerk: Principal, directive: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "RETIRE_SECONDS", 0.01)
+    put(store, clerk, directive, SMS)
+    store.write_now(service.claim, SMS, "of one that dies", 8)
+    one = worker(store)
+    one.start()
+    try:
+        await asyncio.sleep(0.05)
+        assert states(store) == [("sms", "sending")]
+        clock.advance(seconds=LEASE.total_seconds())
+        async with asyncio.timeout(30):
+            while states(store) != [("sms", "dead")]:
+                await asyncio.sleep(0.01)
+    finally:
+        await one.close()
 
 
 async def test_the_operator_sends_again(store: Store, clerk: Principal, directive: int, clock: Clock) -> None:

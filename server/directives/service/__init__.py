@@ -3,6 +3,7 @@
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
+from server.directives.service.assigned import may_answer
 from server.directives.service.branches import Show, View, open_at_first
 from server.directives.service.calling import (
     Confirmed,
@@ -123,6 +124,7 @@ __all__ = [
     "keep_spoken",
     "late",
     "late_page",
+    "may_answer",
     "may_watch_board",
     "my_alarms",
     "name_holders",

@@ -26,6 +26,7 @@ from server.directives.service.hand_back import returns_of
 from server.directives.service.inherited import NO_HANDOVERS, Handovers, handovers_of
 from server.directives.service.kept import kept_spoken
 from server.directives.service.recipients import recipients_now
+from server.directives.service.relations import newer_numbers
 from server.directives.service.sources import source_of
 from server.directives.shapes import Attachment, Called, Change, Delivery, Directive, HandedOver, Held, Response
 from server.store import Transaction
@@ -99,10 +100,12 @@ def delivery_shape(
     unreachable: bool = False,
     pressed_at: datetime | None = None,
     handovers: Handovers | None = None,
+    replaced: str = "",
 ) -> Delivery:
     """A row of `BOTH` as people see it now; with its answers and history if asked, with `changes` who held it when.
 
-    `handovers` are those that it had part in, found by themselves with the history. `called` are the calls to the unit
+    `handovers` are those that it had part in, and `replaced` is the number of what has replaced its directive; both are
+    found by themselves with the history. `called` are the calls to the unit
     about it, `unreachable` says that there can be none and nobody sees it either.
     """
     due, timeliness = standing.of(policy, row, tx.now)
@@ -133,7 +136,7 @@ def delivery_shape(
         first_deadline=None if row.role == RecipientRole.INFO else row.directive_deadline,
         assigned=assigned(tx, [row.id]).get(row.id, []) if history else [],
         asking=standing.asking(row),
-        children=children_of(tx, [row]).get(row.id) if history else None,
+        children=children_of(tx, row) if history else None,
         held=_held(tx, policy, row, rows, before) if rows is not None else [],
         extensions=extensions_of(tx, row) if history else [],
         responses=_responses(tx, row.id) if history else [],
@@ -144,6 +147,7 @@ def delivery_shape(
         spoken=kept_spoken(tx, row.id) if history else [],
         taken_over=[_with_responses(tx, one) for one in before] if history else before,
         handed_to=handed.handed_to.get(row.id, []),
+        replaced_by=newer_numbers(tx, [row]).get(row.id, "") if history else replaced,
     )
 
 

@@ -13,13 +13,13 @@ from server.directives.model import assignment_table
 from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_to_us
-from server.directives.service.assigned import ASSIST, LEAD, assigned
+from server.directives.service.assigned import ASSIST, LEAD, assigned, not_assigned
 from server.directives.service.commands import once
 from server.directives.service.news import tell_assigned
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
 from server.directives.shapes import AssignInput, Command, DeliveryDone
-from server.errors import NotAllowedError, UserError
+from server.errors import UserError
 from server.http.i18n import _
 from server.store import Transaction
 
@@ -65,7 +65,7 @@ def start(tx: Transaction, who: Principal, directive_id: int, data: Command) -> 
         row = delivery_to_us(tx, who, directive_id, lock=True)
         named = {one.account for one in assigned(tx, [row.id]).get(row.id, [])}
         if named and who.account_id not in named:
-            raise NotAllowedError("not_assigned", _("Việc này được giao cho người khác trong đơn vị."))
+            raise not_assigned()
         state = step(tx, row, Event.START, who)
         return DeliveryDone(id=row.id, directive=directive_id, state=state, registry_number=row.registry_number)
 

@@ -18,12 +18,14 @@ from server.directives.documents import Urgency
 from server.directives.model import addressee_table, alarm_table, delivery_table, directive_table
 from server.directives.policy import Policy
 from server.directives.posts import Post
-from server.directives.rules import UNREGISTERED, DirectiveState, Relation, State, Through
+from server.directives.rules import UNREGISTERED, State, Through
 from server.directives.running import HOLDS, ClockName
 from server.directives.service.access import BOTH, d, delivery_of_ours, v
 from server.directives.service.alarms import acknowledge_alarms
+from server.directives.service.assigned import assigned, may_answer
 from server.directives.service.posts import Directory
 from server.directives.service.receive import register
+from server.directives.service.relations import replacements
 from server.directives.service.telling import notice_of, tie_of
 from server.directives.service.whom_to_call import CALLED, call_about
 from server.directives.shapes import CallDone
@@ -123,9 +125,11 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
     registers = any(
         state in UNREGISTERED and who.may(Permission.REGISTER_DELIVERY) for who, state in zip(own, states, strict=True)
     )
+    people = assigned(tx, [row.id for row in about.values()])
     answers = any(
-        state in HOLDS[ClockName.RESPOND] and who.may(Permission.ANSWER_DELIVERY) and about[who.unit_id].role != "info"
+        state in HOLDS[ClockName.RESPOND] and about[who.unit_id].role != "info" and may_answer(who, working)
         for who, state in zip(own, states, strict=True)
+        for working in [people.get(about[who.unit_id].id, [])]
     )
     names = units.units_by_ids(tx, [directive.unit_id, *about])
     tie, other = (notice.tie, notice.other) if notice.kind is NoticeKind.REPLACED else tie_of(tx, directive)
@@ -173,9 +177,7 @@ def standing_of(tx: Transaction, directive_id: int, unit_ids: Collection[int]) -
 
 def replaced_by(tx: Transaction, directive_id: int) -> str:
     """The number of the document that has taken the place of this one; empty when none has."""
-    newer = sa.and_(d.related_id == directive_id, d.relation == Relation.REPLACES.value)
-    row = tx.one(sa.select(d.number_text).where(newer, d.state == DirectiveState.ISSUED.value))
-    return str(row.number_text) if row is not None else ""
+    return replacements(tx, [directive_id]).get(directive_id, "")
 
 
 def confirm_by_phone(

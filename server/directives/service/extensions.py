@@ -13,7 +13,9 @@ from server.directives.model import extension_table
 from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours, delivery_to_us
+from server.directives.service.assigned import require_may_answer
 from server.directives.service.commands import once
+from server.directives.service.forward import require_within_parent
 from server.directives.service.news import tell_asked, tell_decided
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.steps import step
@@ -28,11 +30,15 @@ x = extension_table.c
 def ask_extension(
     tx: Transaction, who: Principal, policy: Policy, directive_id: int, data: ExtensionInput
 ) -> DeliveryDone:
-    """Ask for more time before the deadline has passed; until it is decided the deadline stays."""
+    """Ask for more time before the deadline has passed; until it is decided the deadline stays.
+
+    Raises NotAllowedError for who was not named for it and does not speak for the unit, UserError, ConflictError.
+    """
     who.require(Permission.ANSWER_DELIVERY)
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
+        require_may_answer(tx, who, row)
         reason = reason_of(data.reason)
         _check(tx, row, data)
         state = step(tx, row, Event.ASK_EXTENSION, who, note=reason, extension_asked_at=tx.now)
@@ -81,6 +87,7 @@ def decide_extension(
             values["deadline"] = until = data.until or asked.until
             if until <= max(row.deadline, tx.now):
                 raise UserError("bad_extension", _("Hạn mới phải sau hạn đang có và sau lúc này."), field="until")
+            require_within_parent(tx, row, until, "until")
         event = Event.GRANT_EXTENSION if data.grant else Event.REFUSE_EXTENSION
         state = step(tx, row, event, who, note=note, **values)
         judged = {"decided_at": tx.now, "decided_by": who.account_id, "granted": data.grant, "note": note}

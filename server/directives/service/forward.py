@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,13 +11,15 @@ from server.accounts.principal import Principal
 from server.directives.documents import Problem
 from server.directives.model import attachment_table, delivery_table, directive_table
 from server.directives.rules import CLOSED, UNREGISTERED, DirectiveState, RecipientRole, Relation, State
-from server.directives.service.access import BOTH, v
+from server.directives.service.access import BOTH, d, v
+from server.directives.service.problems import MESSAGES
 from server.directives.shapes import ChildCounts, DraftInput
-from server.errors import ConflictError
+from server.errors import ConflictError, UserError
 from server.http.i18n import _
 from server.store import Transaction
 
-_CHILD = directive_table.alias("child")
+_LATER = directive_table.alias("later")
+_MENDS = (Relation.REPLACES.value, Relation.CORRECTS.value)
 _NOT_FORWARDED = CLOSED | UNREGISTERED | {State.RECALL_PENDING}
 
 
@@ -37,6 +39,34 @@ def check_forward(
     return []
 
 
+def parent_deadline(tx: Transaction, directive_id: int, unit_id: int) -> datetime | None:
+    """Until when a unit must itself have done what it hands on by a directive, or by what that replaces or corrects.
+
+    None if it is nobody's parent, is done, or is late already: then the time of what was handed on is bounded no more.
+    """
+    tie = _tie(tx, directive_id)
+    while tie.relation in _MENDS:
+        tie = _tie(tx, tie.related_id)
+    if tie.relation != Relation.FORWARDS.value:
+        return None
+    parent = tx.one(sa.select(v.deadline, v.state).where(v.directive_id == tie.related_id, v.unit_id == unit_id))
+    if parent is None or State(parent.state) in CLOSED or parent.deadline is None or parent.deadline <= tx.now:
+        return None
+    deadline: datetime = parent.deadline
+    return deadline
+
+
+def _tie(tx: Transaction, directive_id: int) -> Any:
+    return tx.one(sa.select(d.relation, d.related_id).where(d.id == directive_id))
+
+
+def require_within_parent(tx: Transaction, child: Any, deadline: datetime, field: str) -> None:
+    """Raise UserError if a new deadline of a child (a row of `BOTH`) is after its issuer's own; `field` of the form."""
+    limit = parent_deadline(tx, child.directive_id, child.issuer_id)
+    if limit is not None and deadline > limit:
+        raise UserError("after_parent", MESSAGES["after_parent"], field=field)
+
+
 def copy_attachments(tx: Transaction, who: Principal, draft: DraftInput, directive_id: int) -> None:
     """The parent's files go along; their bytes stand in the store once."""
     a = attachment_table.c
@@ -45,47 +75,42 @@ def copy_attachments(tx: Transaction, who: Principal, draft: DraftInput, directi
         tx.insert(attachment_table, directive_id=directive_id, account_id=who.account_id, at=tx.now, **values)
 
 
-def children_of(tx: Transaction, parents: Iterable[Any]) -> dict[int, ChildCounts]:
-    """Counts of the child deliveries of some deliveries (rows of `BOTH`), by the parent's id.
+def children_of(tx: Transaction, parent: Any) -> ChildCounts | None:
+    """How far those are whom the recipient of a delivery (a row of `BOTH`) has handed it on to; None if nobody.
 
-    Those of a unit that has ended are with whoever took over from it.
+    What replaces or corrects a child is one, too; those of a unit that has ended are with whoever took over from it.
+    Found by one statement: a child that is replaced meanwhile is seen with its replacement, or before it.
     """
-    rows, c = list(parents), _CHILD.c
-    closed = [state.value for state in CLOSED]
+    made = _made_of(parent.directive_id)
     must = v.role != RecipientRole.INFO.value
-    query = (
-        sa.select(
-            c.related_id,
-            v.issuer_id,
-            sa.func.max(c.id).label("directive"),
-            sa.func.count().label("sent"),
-            sa.func.sum(sa.case((must & v.state.not_in(closed), 1), else_=0)).label("open"),
-            sa.func.sum(sa.case((v.registered_at.is_not(None), 1), else_=0)).label("registered"),
-            sa.func.sum(sa.case((v.reported_at.is_not(None), 1), else_=0)).label("reported"),
-        )
-        .select_from(delivery_table)
-        .join(_CHILD, c.id == v.directive_id)
-        .where(
-            c.related_id.in_([row.directive_id for row in rows]),
-            v.issuer_id.in_([row.unit_id for row in rows]),
-            c.relation == Relation.FORWARDS.value,
-            c.state == DirectiveState.ISSUED.value,
-        )
-        .group_by(c.related_id, v.issuer_id)
-    )
-    keys = {(row.directive_id, row.unit_id): row.id for row in rows}
-    found = {}
-    for row in tx.all(query):
-        parent = keys.get((row.related_id, row.issuer_id))
-        if parent is not None:
-            counts = {name: int(getattr(row, name)) for name in ("directive", "sent", "open", "registered", "reported")}
-            found[parent] = ChildCounts(**counts)
-    return found
+    places = {
+        "sent": sa.true(),
+        "open": sa.and_(must, v.state.not_in([state.value for state in CLOSED])),
+        "registered": v.registered_at.is_not(None),
+        "reported": v.reported_at.is_not(None),
+    }
+    counted: list[Any] = [
+        sa.func.count(sa.distinct(sa.case((which, v.unit_id)))).label(name) for name, which in places.items()
+    ]
+    columns = [sa.func.max(made.c.id).label("directive"), *counted]
+    query = sa.select(*columns).join_from(made, delivery_table, v.directive_id == made.c.id)
+    row: Any = tx.one(query.where(v.issuer_id == parent.unit_id, v.state != State.SUPERSEDED.value))
+    return ChildCounts(**row._mapping) if row.sent else None
+
+
+def _made_of(directive_id: int) -> sa.CTE:
+    """The ids of what was issued to carry a directive on, by any unit, and of what replaced or corrected that."""
+    issued = DirectiveState.ISSUED.value
+    forwards = sa.and_(d.related_id == directive_id, d.relation == Relation.FORWARDS.value)
+    made = sa.select(d.id).where(forwards, d.state == issued).cte("made", recursive=True)
+    mends = _LATER.c.relation.in_(_MENDS)
+    later = sa.select(_LATER.c.id).join(made, _LATER.c.related_id == made.c.id)
+    return made.union(later.where(mends, _LATER.c.state == issued))
 
 
 def require_no_open_children(tx: Transaction, parent: Any) -> None:
     """A parent cannot be completed while a mandatory child is open (DOMAIN, invariant 5). Raises ConflictError."""
-    counts = children_of(tx, [parent]).get(parent.id)
+    counts = children_of(tx, parent)
     if counts is not None and counts.open:
         text = _("Còn {n} thôn, khu phố chưa xong việc được triển khai tiếp, nên chưa chấp nhận hoàn thành được.")
         raise ConflictError("children_open", text, n=counts.open)

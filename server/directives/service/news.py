@@ -6,7 +6,7 @@ those of a reminder. Calls are only about directives that have come.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +104,25 @@ def tell_waived(tx: Transaction, policy: Policy, who: Principal, row: Any) -> No
     """The unit need not do it any more: whoever works on it, or the clerk if it was not registered."""
     duty = Duty.CLERK if State(row.state) in UNREGISTERED else Duty.ASSIGNEE
     _tell(tx, policy, who, row, NoticeKind.WAIVED, duty, _KNOWN)
+
+
+def announce_replaced(tx: Transaction, who: Principal, directive: Any, rows: Sequence[Any], by: int) -> None:
+    """A directive (its row) was replaced by another: on open pages of the units that held it (rows of its deliveries).
+
+    Its clerk and whoever worked on it, unless the new one has come to the unit and says so itself. Beyond the page it
+    goes to whom messages about the old one have left for (`telling.tell_replaced`).
+    """
+    came = {row.unit_id for row in tx.all(sa.select(v.unit_id).where(v.directive_id == by))}
+    rows = [row for row in rows if row.unit_id not in came]
+    directory = Directory(tx, [row.unit_id for row in rows])
+    working = {key: [one.account for one in people] for key, people in assigned(tx, [row.id for row in rows]).items()}
+    notice, bodies = notice_of(NoticeKind.REPLACED, directive, ""), {}
+    for row in rows:
+        named = [directory.addressees(duty, row, working) for duty in (Duty.CLERK, Duty.ASSIGNEE)]
+        people = {account for accounts in named for account in accounts} - {who.account_id}
+        if people:
+            bodies[row.unit_id] = announced(notice, people)
+    tx.emit_each("delivery.news", bodies)
 
 
 def tell_asked(tx: Transaction, policy: Policy, who: Principal, row: Any) -> None:

@@ -19,6 +19,7 @@ from server.directives.questions import Answer, Question, check_answers, clean_a
 from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, Through, advance, registering
 from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
+from server.directives.service.assigned import require_may_answer
 from server.directives.service.commands import once
 from server.directives.service.drafts import add_attachments
 from server.directives.service.news import tell_answered, tell_returned, tell_to_assign
@@ -173,11 +174,12 @@ def report(
     uploads: Sequence[Upload] = (),
     through: Through | None = None,
 ) -> DeliveryDone:
-    """A new version of the unit's answer."""
+    """A new version of the unit's answer; once people are named, by one of them, the leader or the clerk."""
     who.require(Permission.ANSWER_DELIVERY)
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
+        require_may_answer(tx, who, row)
         answers = clean_answers(data.answers)
         text = _check_report(data.text, questions_of(tx, row.directive_id), answers, uploads)
         state = step(tx, row, Event.REPORT, who, through=through, reported_at=tx.now)

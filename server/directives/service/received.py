@@ -22,6 +22,7 @@ from server.directives.service.access import BOTH, d, v
 from server.directives.service.assemble import delivery_shape
 from server.directives.service.lateness import LISTED, at, rows_of
 from server.directives.service.places import NEVER, Key, key_of, place_of
+from server.directives.service.relations import newer_numbers
 from server.directives.shapes import Inbox, ReceivedLine
 from server.store import Transaction
 from server.units import service as units
@@ -82,8 +83,12 @@ def received_line(
     issuer: str,
     recipient: str,
     changes: Sequence[Any] | None = None,
+    replaced: str = "",
 ) -> ReceivedLine:
-    """A row of `lateness.rows_of`, between these two units; with `changes`, its history, who held it when."""
+    """A row of `lateness.rows_of`, between these two units; with `changes`, its history, who held it when.
+
+    `replaced` is the number of what has replaced it.
+    """
     return ReceivedLine(
         directive=row.directive_id,
         number_text=row.number_text,
@@ -91,7 +96,7 @@ def received_line(
         subject=row.subject,
         unit_name=issuer,
         urgency=Urgency(row.urgency),
-        delivery=delivery_shape(tx, policy, row, recipient, changes=changes),
+        delivery=delivery_shape(tx, policy, row, recipient, changes=changes, replaced=replaced),
         exercise=row.exercise,
     )
 
@@ -127,5 +132,8 @@ def _rows(tx: Transaction, keys: Sequence[Key]) -> list[Any]:
 
 
 def _lines(tx: Transaction, who: Principal, policy: Policy, rows: Sequence[Any]) -> list[ReceivedLine]:
-    names = units.units_by_ids(tx, [row.issuer_id for row in rows])
-    return [received_line(tx, policy, row, names[row.issuer_id].name, who.acting.unit_name) for row in rows]
+    names, newer = units.units_by_ids(tx, [row.issuer_id for row in rows]), newer_numbers(tx, rows)
+    return [
+        received_line(tx, policy, row, names[row.issuer_id].name, who.acting.unit_name, replaced=newer.get(row.id, ""))
+        for row in rows
+    ]

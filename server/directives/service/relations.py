@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives.documents import DocumentType, Problem
-from server.directives.rules import DirectiveState, Relation
+from server.directives.rules import HOLDS_COPY, DirectiveState, Relation, State
 from server.directives.service.access import d, issued_by, v
-from server.directives.service.forward import check_forward
+from server.directives.service.forward import check_forward, parent_deadline
 from server.directives.shapes import Link
 from server.store import Transaction
 from server.units import service as units
@@ -31,23 +31,25 @@ def check_relation(
     deadline: datetime | None,
     exercise: bool,
 ) -> list[Problem]:
-    """What is wrong with a draft that is to be something to an earlier directive; exercises keep among themselves."""
+    """What is wrong with a draft that is to be something to an earlier directive; exercises keep among themselves.
+
+    The earlier one is locked until the transaction ends: of two replacements at once, the second sees the first.
+    """
     if relation is None:
         return []
     if relation is Relation.FORWARDS:
         return check_forward(tx, who, related, deadline, exercise)
-    row = (
-        tx.one(sa.select(d.kind, d.exercise).where(d.id == related, issued_by(tx, who.unit_id), _ISSUED))
-        if related
-        else None
-    )
+    earlier = sa.select(d.kind, d.exercise).where(d.id == related, issued_by(tx, who.unit_id), _ISSUED)
+    row = tx.one(earlier.with_for_update(key_share=True)) if related else None
     if row is None:
         return [Problem("related", "unknown_related")]
     if row.exercise != exercise:
         return [Problem("exercise", "exercise_apart")]
+    limit = parent_deadline(tx, related, who.unit_id) if related and deadline else None
+    found = [Problem("deadline", "after_parent")] if limit and deadline and deadline > limit else []
     if relation is not Relation.REPLACES:
-        return []
-    found = [Problem("kind", "other_form")] if row.kind != kind.value else []
+        return found
+    found += [Problem("kind", "other_form")] if row.kind != kind.value else []
     replaced = sa.select(d.id).where(d.related_id == related, d.relation == Relation.REPLACES.value, _ISSUED)
     return [*found, Problem("related", "replaced_already")] if tx.one(replaced) is not None else found
 
@@ -57,6 +59,19 @@ def number_texts(tx: Transaction, who: Principal, directive_ids: Iterable[int]) 
     wanted = d.id.in_(sorted(set(directive_ids)))
     rows = tx.all(sa.select(d.id, d.number_text).where(wanted, _visible(tx, who)))
     return {row.id: row.number_text for row in rows}
+
+
+def replacements(tx: Transaction, directive_ids: Iterable[int]) -> dict[int, str]:
+    """Numbers of the documents that have replaced these directives, whoever may read them; others are left out."""
+    newer = sa.and_(d.related_id.in_(sorted(set(directive_ids))), d.relation == Relation.REPLACES.value, _ISSUED)
+    return {row.related_id: row.number_text for row in tx.all(sa.select(d.related_id, d.number_text).where(newer))}
+
+
+def newer_numbers(tx: Transaction, deliveries: Iterable[Any]) -> dict[int, str]:
+    """What has replaced those that units hold a copy of, of these deliveries (rows): its numbers by their ids."""
+    held = {row.id: row.directive_id for row in deliveries if State(row.state) in HOLDS_COPY}
+    found = replacements(tx, held.values()) if held else {}
+    return {delivery: found[directive] for delivery, directive in held.items() if directive in found}
 
 
 def chain(tx: Transaction, who: Principal, directive_id: int) -> list[Link]:

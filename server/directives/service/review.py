@@ -15,7 +15,7 @@ from server.directives.policy import Policy
 from server.directives.rules import Event
 from server.directives.service.access import delivery_of_ours
 from server.directives.service.commands import once
-from server.directives.service.forward import require_no_open_children
+from server.directives.service.forward import require_no_open_children, require_within_parent
 from server.directives.service.news import tell_accepted, tell_rework
 from server.directives.service.notes import note_of
 from server.directives.service.steps import step
@@ -70,7 +70,7 @@ def send_back(tx: Transaction, who: Principal, policy: Policy, delivery_id: int,
 
 
 def _deadline_of_rework(tx: Transaction, delivery: Any, wanted: datetime | None) -> datetime | None:
-    """Until when more is to come: nobody is asked for what would be late at once. Raises UserError."""
+    """Until when more is to come: neither late at once nor after what the issuer owes itself. Raises UserError."""
     if wanted is None:
         old: datetime | None = delivery.deadline
         if old is not None and old <= tx.now:
@@ -79,6 +79,7 @@ def _deadline_of_rework(tx: Transaction, delivery: Any, wanted: datetime | None)
         return old
     if wanted <= tx.now:
         raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")
+    require_within_parent(tx, delivery, wanted, "deadline")
     return wanted
 
 

@@ -86,7 +86,7 @@ def issue_due(tx: Transaction, policy: Policy) -> bool:
     problem = _try(tx, policy, row)
     if problem:
         _unsign(tx, row, DraftEvent.HOLD, problem)
-        _tell(tx, policy, "directive.held", row, {"problem": problem})
+        _tell_held(tx, policy, row, problem)
     return True
 
 
@@ -112,6 +112,17 @@ def _try(tx: Transaction, policy: Policy, row: Any) -> str:
         log.exception("directive %d could not be issued at its moment (incident %s)", row.id, incident)
         return f"{FAILED}:{incident}"
     return ""
+
+
+def _tell_held(tx: Transaction, policy: Policy, row: Any, problem: str) -> None:
+    """A mistake of ours here leaves it held back all the same, or it would come first again and again."""
+    try:
+        with tx.savepoint():
+            _tell(tx, policy, "directive.held", row, {"problem": problem})
+    except sa.exc.OperationalError:
+        raise
+    except Exception:
+        log.exception("directive %d was held back at its moment, and nobody could be told", row.id)
 
 
 def _signer(tx: Transaction, row: Any) -> Principal | None:

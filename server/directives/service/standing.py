@@ -37,24 +37,25 @@ def edxml(state: State) -> str:
 
 
 def of(policy: Policy, row: Any, now: datetime) -> tuple[datetime | None, Timeliness]:
-    """When a delivery's next duty is due and how that stands: first to register (T1), then to answer (T3)."""
+    """When a delivery's next duty is due and how that stands: first to register (T1), then to answer (T3).
+
+    Work without a deadline is not due once it is registered, and never done in time or late.
+    """
     state, urgency = State(row.state), Urgency(row.urgency)
-    notice = None
     if state in _UNTIMED:
         return None, Timeliness.NONE
     if state is State.RECALL_PENDING:
-        due, done = policy.register_due(row.recall_asked_at, urgency), None
-        notice = (due - row.recall_asked_at) / 4
-    elif state in UNREGISTERED or row.role == RecipientRole.INFO or row.deadline is None:
+        due = policy.register_due(row.recall_asked_at, urgency)
+        return due, timeliness(due, None, now, (due - row.recall_asked_at) / 4)
+    if state in UNREGISTERED or row.role == RecipientRole.INFO:
         due = policy.register_due(row.sent_at, urgency)
-        done = row.registered_at
         if state in UNREGISTERED and row.deadline is not None:
             due = min(due, row.deadline)
-        notice = (due - row.sent_at) / 4
-    else:
-        due, done = row.deadline, row.reported_at if state in _ANSWERED else None
-    if notice is None:
-        notice = due - policy.soon_at(due, row.sent_at, urgency)
+        return due, timeliness(due, row.registered_at, now, (due - row.sent_at) / 4)
+    if row.deadline is None:
+        return None, Timeliness.NONE
+    due, done = row.deadline, row.reported_at if state in _ANSWERED else None
+    notice = due - policy.soon_at(due, row.sent_at, urgency)
     return due, timeliness(due, done, now, notice, asked=row.extension_asked_at is not None)
 
 

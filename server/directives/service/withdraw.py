@@ -7,11 +7,11 @@ import msgspec
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.policy import Policy
-from server.directives.rules import STATES, DirectiveState, Event, State
+from server.directives.rules import HOLDS_COPY, STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
 from server.directives.service.carried import require_not_carried_on
 from server.directives.service.commands import once
-from server.directives.service.news import tell_recall_refused, tell_waived
+from server.directives.service.news import announce_replaced, tell_recall_refused, tell_waived
 from server.directives.service.notes import note_of, reason_of
 from server.directives.service.problems import no_directive, wrong_state
 from server.directives.service.steps import step, step_all
@@ -88,9 +88,13 @@ def waive(tx: Transaction, who: Principal, policy: Policy, delivery_id: int, dat
 
 
 def supersede(tx: Transaction, who: Principal, policy: Policy, directive_id: int, by: int, by_number: str) -> None:
-    """The newer document `by` took the place of this one. What is finished stays finished."""
-    rows = [row for row in deliveries_of(tx, directive_id) if Event.SUPERSEDE in STATES[State(row.state)]]
-    step_all(tx, rows, Event.SUPERSEDE, who, note=by_number)
+    """The newer document `by` took the place of this one. What is finished stays finished, and its unit is told."""
+    rows = deliveries_of(tx, directive_id)
+    going_on = [row for row in rows if Event.SUPERSEDE in STATES[State(row.state)]]
+    holders = [*going_on, *(row for row in rows if State(row.state) in HOLDS_COPY)]
+    tx.will_tell({unit for row in holders for unit in (row.unit_id, row.issuer_id)})
+    step_all(tx, going_on, Event.SUPERSEDE, who, note=by_number)
     replaced = directive_of_ours(tx, who, directive_id)
     own = units.unit(tx, who.unit_id).name
-    tell_replaced(tx, policy, replaced, [row.unit_id for row in rows], own, by, by_number)
+    tell_replaced(tx, policy, replaced, [row.unit_id for row in holders], own, by, by_number)
+    announce_replaced(tx, who, replaced, holders, by)

@@ -155,7 +155,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     for; `held` and `called` on the issuer's board too. `asking`: it has asked for more time, and nobody has decided.
     `pressed_at`, on the board: when the issuer last pressed the unit. `unreachable`: it has not arrived, nobody of the
     unit has signed in for long, and nobody has a telephone number. `taken_over` and `handed_to` are there once a unit
-    has ended.
+    has ended. `replaced_by`, in the inbox too, is the number of what has replaced the directive, for a unit that is
+    done with it and holds a copy.
     """
 
     id: int
@@ -192,6 +193,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     spoken: list[SpokenAnswer] = []
     taken_over: list[HandedOver] = []
     handed_to: list[HandedOver] = []
+    replaced_by: str = ""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

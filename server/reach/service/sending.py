@@ -201,8 +201,14 @@ def _end(tx: Transaction, key: int, state: MessageState, **values: Any) -> Messa
 
 
 def retire(tx: Transaction, served: Collection[Channel]) -> int:
-    """Messages of channels that the settings do not have any more go to the operator; gives how many."""
+    """Messages of channels that the settings do not have any more go to the operator; gives how many.
+
+    Also what was being sent, once its lease is over; of that, what somebody has acted on meanwhile is only stopped.
+    """
     others = [channel.value for channel in Channel if channel not in served]
-    lost = sa.and_(m.state == MessageState.WAITING.value, m.channel.in_(others))
-    values = {"state": MessageState.DEAD.value, "reason": Reason.NOT_CONFIGURED.value, "changed_at": tx.now}
-    return int(tx.execute(sa.update(message_table).where(lost).values(**values)).rowcount)
+    left = sa.and_(m.state == MessageState.SENDING.value, m.due_at <= tx.now)
+    lost = sa.and_(m.channel.in_(others), sa.or_(m.state == MessageState.WAITING.value, left))
+    change = sa.update(message_table).values(lease=None, changed_at=tx.now)
+    tx.execute(change.where(lost, m.stopped_at.is_not(None)).values(state=MessageState.STOPPED.value))
+    values = {"state": MessageState.DEAD.value, "reason": Reason.NOT_CONFIGURED.value}
+    return int(tx.execute(change.where(lost).values(**values)).rowcount)

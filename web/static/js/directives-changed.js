@@ -4,7 +4,15 @@
 const place = document.getElementById("changed");
 const { directive, unit } = place.dataset;
 
+function say() {
+  if (!document.querySelector("main form[data-sending]")) place.firstElementChild.hidden = false;
+}
+
 document.addEventListener("giaoban:delivery.changed", ({ detail }) => {
-  const ours = String(detail.directive) === directive && detail.units.map(String).includes(unit);
-  if (ours && !document.querySelector("main form[data-sending]")) place.firstElementChild.hidden = false;
+  if (String(detail.directive) === directive && detail.units.map(String).includes(unit)) say();
+});
+
+// Of a unit that is done with it: nothing of its own changes, but the document is replaced.
+document.addEventListener("giaoban:delivery.news", ({ detail }) => {
+  if (String(detail.directive) === directive && detail.what === "replaced") say();
 });

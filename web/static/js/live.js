@@ -67,6 +67,7 @@ const NEWS = {
   returned: "returned",
   recall_refused: "recallRefused",
   waived: "waived",
+  replaced: "replaced",
   asked: "asked",
   granted: "granted",
   refused: "refused",
