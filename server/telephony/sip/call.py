@@ -378,8 +378,11 @@ class Call:
         self.end(Ending(408, "Session expired", False), now)
 
     def note_abilities(self, message: Message) -> None:
-        """Whether the other side takes UPDATE."""
-        self._peer_updates = "UPDATE" in message.items("Allow")
+        """Whether the other side takes UPDATE; what cannot be read says nothing (§8.2)."""
+        try:
+            self._peer_updates = "UPDATE" in message.items("Allow")
+        except ProtocolError:
+            self._peer_updates = False
 
 
 def describe(message: Message, body: bytes) -> None:

@@ -59,8 +59,22 @@ class Dialog:
 
     @classmethod
     def of_response(cls, request: Request, response: Response, peer: Peer) -> Dialog:
-        """The dialog that a 2xx to our INVITE begins (§12.1.2); its Record-Route is walked the other way round."""
+        """The dialog that a 2xx to our INVITE begins (§12.1.2); its Record-Route is walked the other way round.
+
+        Raises ProtocolError when no request of ours could go that way.
+        """
         routes = response.items("Record-Route")[::-1]
+        for route in routes:
+            read_address(route)
+        return cls._begun(request, response, peer, routes)
+
+    @classmethod
+    def without_routes(cls, request: Request, response: Response, peer: Peer) -> Dialog:
+        """The same when they cannot be read: all goes the way that the INVITE went."""
+        return cls._begun(request, response, peer, [])
+
+    @classmethod
+    def _begun(cls, request: Request, response: Response, peer: Peer, routes: list[str]) -> Dialog:
         target = _target(response, request.uri)
         return cls(request.call_id, request.sender, response.to, target, peer, routes, request.cseq.number)
 

@@ -105,7 +105,8 @@ def answer(challenge: Challenge, credentials: Credentials, method: str, uri: str
     """The value of (Proxy-)Authorization for one request (RFC 7616 §3.4)."""
     challenge.count += 1
     hashed = _HASHES[challenge.algorithm]
-    secret = hashed(f"{credentials.username}:{challenge.realm}:{credentials.password}".encode())
+    whose = f"{credentials.username}:{challenge.realm}:{credentials.password}"
+    secret = hashed(whose.encode("utf-8", "surrogateescape"))
     what = hashed(f"{method}:{uri}".encode("utf-8", "surrogateescape"))
     count = f"{challenge.count:08x}"
     middle = f"{challenge.nonce}:{count}:{cnonce}:auth" if challenge.with_qop else challenge.nonce

@@ -15,7 +15,7 @@ from server.telephony.sip.digest import Credentials
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
-from server.telephony.sip.states import State
+from server.telephony.sip.states import UNANSWERED, State
 from server.telephony.sip.timers import Timer
 from server.telephony.sip.uri import Uri
 
@@ -85,7 +85,8 @@ class OutgoingCall(Call):
         try:
             dialog = Dialog.of_response(request, response, self._peer)
         except ProtocolError:
-            self._failed(Ending(502, "Bad answer", False), now)
+            self._ending = self._ending or Ending(502, "Bad answer", False)
+            self._not_wanted(Dialog.without_routes(request, response, self._peer), request.cseq.number, now)
             return
         if self.state is not CallState.CALLING or self._cancel_wanted:
             self._not_wanted(dialog, request.cseq.number, now)
@@ -100,7 +101,7 @@ class OutgoingCall(Call):
         self.agent.phone.on_up(self, response.body, now)
 
     def _not_wanted(self, dialog: Dialog, number: int, now: float) -> None:
-        """Answered after we took it back, or by a second telephone (§13.2.2.4): acknowledged, and ended."""
+        """Answered too late, by a second telephone, or unusably (§13.2.2.4): acknowledged, and ended."""
         kept, ack = self.dialog, self._ack
         self.dialog, self._ack = dialog, None
         self.acknowledge(number, now)
@@ -114,12 +115,14 @@ class OutgoingCall(Call):
         if self.state is not CallState.CALLING:
             super().hang_up(now, reason)
             return
-        if self._cancel_wanted or self._inviting is None:
+        if self._inviting is None:
             return
-        self._cancel_wanted = True
-        self._ending = Ending(487, reason or "CANCEL", True)
-        self._inviting.stopped = True
-        if self._heard:
+        ending = Ending(487, reason or "CANCEL", True)
+        self._ending = self._ending or ending
+        self._cancel_wanted = self._inviting.stopped = True
+        if self._inviting.transaction.state not in UNANSWERED:
+            self._failed(ending, now)  # nothing will come any more that could end it
+        elif self._heard:
             self._cancel(now)
 
     def _cancel(self, now: float) -> None:
