@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from server.errors import ProtocolError
 from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
+from server.telephony.sip.content import SDP, description_of
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 
 _CAUSE = re.compile(r"Q\.850[ \t]*;[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})", re.IGNORECASE)
@@ -171,7 +171,7 @@ class Call:
             return None
         body = b""
         if offers:
-            description = self.agent.phone.on_offer(self, request.body, now)
+            description = self.agent.phone.on_offer(self, description_of(request), now)
             if description is None:
                 self.agent.refuse(transaction, 488, now)
                 return None
@@ -185,11 +185,11 @@ class Call:
         response = self._success(transaction.request, *changed)
         if self._acceptance is not None:
             self._acceptance.stop()
-        self._acceptance = Acceptance(self, transaction, response, not transaction.request.body, now)
+        self._acceptance = Acceptance(self, transaction, response, not description_of(transaction.request), now)
         self.keep_session(changed[0], now)
 
     def _updated(self, transaction: ServerTransaction, dialog: Dialog, now: float) -> None:
-        changed = self._changed(transaction, dialog, now, offers=bool(transaction.request.body))
+        changed = self._changed(transaction, dialog, now, offers=bool(description_of(transaction.request)))
         if changed is not None:
             self.agent.respond(transaction, self._success(transaction.request, *changed), now)
             self.keep_session(changed[0], now)
@@ -215,11 +215,12 @@ class Call:
             return
         acceptance.stop()
         self._acceptance = None
+        answer = description_of(ack) if acceptance.owes_answer else b""
         if self.state is CallState.ANSWERED:
             self.set_state(CallState.UP)
-            self.agent.phone.on_up(self, ack.body if acceptance.owes_answer else b"", now)
-        elif acceptance.owes_answer and ack.body and self.state is CallState.UP:
-            self.agent.phone.on_up(self, ack.body, now)
+            self.agent.phone.on_up(self, answer, now)
+        elif answer and self.state is CallState.UP:
+            self.agent.phone.on_up(self, answer, now)
         if self._bye_wanted:
             self._bye(now)
             self._forget()
@@ -322,7 +323,7 @@ class Call:
         if self.state is CallState.UP:
             self.description = description
             self.keep_session(sessions.answered(response), now)
-            self.agent.phone.on_up(self, response.body, now)
+            self.agent.phone.on_up(self, description_of(response), now)
 
     def acknowledge(self, number: int, now: float) -> None:
         """ACK a 2xx: built once, sent for each repetition (§13.2.2.4)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from server.telephony.sip import session as sessions
 from server.telephony.sip.call import Acceptance, Call, CallState, Ending
 from server.telephony.sip.caller import asserted_number, caller_number
+from server.telephony.sip.content import description_of
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request
@@ -37,7 +38,7 @@ class IncomingCall(Call):
     @property
     def offer(self) -> bytes:
         """Their description."""
-        return self.transaction.request.body
+        return description_of(self.transaction.request)
 
     @property
     def merging(self) -> Merging:

@@ -10,6 +10,7 @@ from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
 from server.telephony.sip.call import Call, CallState, Ending, cause_of, describe
 from server.telephony.sip.client_transactions import InviteClientTransaction
+from server.telephony.sip.content import description_of
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.headers import Address
@@ -70,7 +71,7 @@ class OutgoingCall(Call):
         if self._cancel_wanted:
             self._cancel(now)
         elif response.status > 100 and self.state is CallState.CALLING:
-            self.agent.phone.on_ringing(self, response.body, now)
+            self.agent.phone.on_ringing(self, description_of(response), now)
 
     def _failed(self, ending: Ending, now: float) -> None:
         self._stop_giving_up()
@@ -98,7 +99,7 @@ class OutgoingCall(Call):
         self.set_state(CallState.UP)
         self.agent.joined(self)
         self.keep_session(sessions.answered(response), now)
-        self.agent.phone.on_up(self, response.body, now)
+        self.agent.phone.on_up(self, description_of(response), now)
 
     def _not_wanted(self, dialog: Dialog, number: int, now: float) -> None:
         """Answered too late, by a second telephone, or unusably (§13.2.2.4): acknowledged, and ended."""
