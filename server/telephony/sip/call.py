@@ -15,7 +15,7 @@ from server.errors import ProtocolError
 from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
 from server.telephony.sip.content import SDP, description_of
-from server.telephony.sip.digest import Credentials
+from server.telephony.sip.digest import Credentials, proofs
 from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.session import Session
@@ -102,6 +102,7 @@ class Call:
         self._credentials = credentials
         self._acceptance: Acceptance | None = None
         self._asking: Asking | None = None  # our re-INVITE
+        self._wanted: bytes | None = None  # the newest description that is still to be offered
         self._ack: tuple[int, bytes] | None = None
         self._session: Session | None = None
         self._session_timer: Timer | None = None
@@ -162,7 +163,7 @@ class Call:
             return None
         try:
             agreed = sessions.asked(request)
-            dialog.refresh(request)
+            target = dialog.target_of(request)
         except sessions.TooShortError:
             self.agent.refuse(transaction, 422, now, ("Min-SE", str(sessions.SHORTEST)))
             return None
@@ -176,6 +177,7 @@ class Call:
                 self.agent.refuse(transaction, 488, now)
                 return None
             self.description = body = description
+        dialog.target = target  # not before: what is refused changes nothing (§14.2)
         return agreed, body
 
     def _reinvited(self, transaction: InviteServerTransaction, dialog: Dialog, now: float) -> None:
@@ -264,13 +266,25 @@ class Call:
     def reinvite(self, description: bytes, now: float) -> None:
         """Offer another description: hold, resume, another address. Its handler's `on_up` gets the answer.
 
-        Raises ProtocolError when the call is not up; while an offer is on its way, the newer goes after it.
+        Raises ProtocolError when the call is not up; while an offer is on its way, the newest goes after it.
         """
-        if self.state is not CallState.UP or self.dialog is None:
+        if self.state is not CallState.UP:
             raise ProtocolError("only a call that is up can be changed")
-        if self._asking is not None or self._acceptance is not None:
-            self._reinvite_later(description, now)
+        self._wanted = description
+        self.offer_again(now)
+
+    def offer_again(self, now: float) -> None:
+        """Send a re-INVITE with what is wanted, or with what we said last, as soon as nothing else is on its way."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self.state is not CallState.UP or self.dialog is None:
             return
+        if self._asking is not None or self._acceptance is not None:
+            self._offer_later(now)
+            return
+        description = self.description if self._wanted is None else self._wanted
+        self._wanted = None
         request = self.dialog.request("INVITE")
         self.agent.introduce(request, self.dialog.peer)
         if self._session is not None:
@@ -278,32 +292,29 @@ class Call:
         describe(request, description)
 
         def answered(response: Response | None, now: float) -> None:
-            self._reinvite_answered(description, response, now)
+            if asking is not self._asking:  # our ACK got lost
+                if response is not None and response.status < 300:
+                    self.acknowledge(asking.request, now)
+            elif response is None or response.status >= 200:
+                self._asking = None
+                self._offer_answered(asking.request, description, response, now)
 
-        self._asking = self.ask(request, answered, now)
+        asking = self._asking = self.ask(request, answered, now)
 
-    def _reinvite_later(self, description: bytes, now: float) -> None:
+    def _offer_later(self, now: float) -> None:
         """Both sides asked at once (§14.1): the caller waits longer, so that one of them is first."""
         ours = self.agent.chose(self)
         wait = random.uniform(2.1, 4.0) if ours else random.uniform(0.0, 2.0)  # noqa: S311
         if self._retry is not None:
             self._retry.cancel()
+        self._retry = self.agent.timers.at(now + wait, self.offer_again)
 
-        def again(now: float) -> None:
-            if self.state is CallState.UP:
-                self.reinvite(description, now)
-
-        self._retry = self.agent.timers.at(now + wait, again)
-
-    def _reinvite_answered(self, description: bytes, response: Response | None, now: float) -> None:
-        if response is not None and response.status < 200:
-            return
+    def _offer_answered(self, invite: Request, description: bytes, response: Response | None, now: float) -> None:
         if response is not None and response.status < 300:
-            self._reinvite_accepted(description, response, now)
-            return
-        self._asking = None
-        if response is not None and response.status == 491:
-            self._reinvite_later(description, now)
+            self._offer_accepted(invite, description, response, now)
+        elif response is not None and response.status == 491:
+            self._wanted = description if self._wanted is None else self._wanted
+            self._offer_later(now)
         elif response is None or response.status in (408, 481):  # §12.2.1.2: the other side knows of no call
             if self.state is not CallState.ENDED:
                 self._bye(now)
@@ -311,27 +322,25 @@ class Call:
         else:
             log.info("call %s: a new description was refused: %d", self.id, response.status)
 
-    def _reinvite_accepted(self, description: bytes, response: Response, now: float) -> None:
-        if self._asking is None:  # our ACK got lost
-            self.acknowledge(response.cseq.number, now)
-            return
-        self._asking = None
-        dialog = self.dialog
-        assert dialog is not None  # noqa: S101
-        dialog.refresh(response)
-        self.acknowledge(response.cseq.number, now)
+    def _offer_accepted(self, invite: Request, description: bytes, response: Response, now: float) -> None:
+        assert self.dialog is not None  # noqa: S101
+        self.dialog.refresh(response)
+        self.acknowledge(invite, now)
+        if self._retry is not None and self._wanted is None:  # a refresh that waited: this was one
+            self._retry.cancel()
         if self.state is CallState.UP:
             self.description = description
             self.keep_session(sessions.answered(response), now)
             self.agent.phone.on_up(self, description_of(response), now)
 
-    def acknowledge(self, number: int, now: float) -> None:
-        """ACK a 2xx: built once, sent for each repetition (§13.2.2.4)."""
-        dialog = self.dialog
+    def acknowledge(self, invite: Request, now: float) -> None:
+        """ACK a 2xx, with the same proofs: built once, sent for each repetition (§13.2.2.4)."""
+        dialog, number = self.dialog, invite.cseq.number
         assert dialog is not None  # noqa: S101
         peer = self.agent.route(dialog)
         if self._ack is None or self._ack[0] != number:
             ack = dialog.request("ACK", number)
+            ack.headers += proofs(invite)
             self.agent.layer.add_via(ack, peer)
             self._ack = (number, ack.encode())
         self.agent.layer.send(self._ack[1], peer)
@@ -360,7 +369,7 @@ class Call:
             update.add("Session-Expires", sessions.write(self._session, uac=True))
             self.ask(update, self._refreshed, now)
         else:
-            self.reinvite(self.description, now)
+            self.offer_again(now)
         self._session_timer = self.agent.timers.at(now + self._session.end_after / 2, self._expired)
 
     def _refreshed(self, response: Response | None, now: float) -> None:
@@ -372,7 +381,7 @@ class Call:
             self.keep_session(sessions.answered(response) or self._session, now)
         elif response.status >= 300 and self.state is CallState.UP:
             self._peer_updates = False  # whatever it said that it takes: what every telephone takes is an INVITE
-            self.reinvite(self.description, now)
+            self.offer_again(now)
 
     def _expired(self, now: float) -> None:
         self._bye(now, "Session expired")

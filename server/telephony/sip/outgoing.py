@@ -81,31 +81,31 @@ class OutgoingCall(Call):
         assert self._inviting is not None  # noqa: S101
         request = self._inviting.request
         if self.dialog is not None and self.dialog.remote.tag == response.to.tag:
-            self.acknowledge(request.cseq.number, now)  # a repetition: our ACK got lost
+            self.acknowledge(request, now)  # a repetition: our ACK got lost
             return
         try:
             dialog = Dialog.of_response(request, response, self._peer)
         except ProtocolError:
             self._ending = self._ending or Ending(502, "Bad answer", False)
-            self._not_wanted(Dialog.without_routes(request, response, self._peer), request.cseq.number, now)
+            self._not_wanted(Dialog.without_routes(request, response, self._peer), request, now)
             return
         if self.state is not CallState.CALLING or self._cancel_wanted:
-            self._not_wanted(dialog, request.cseq.number, now)
+            self._not_wanted(dialog, request, now)
             return
         self._stop_giving_up()
         self.dialog = dialog
         self.note_abilities(response)
-        self.acknowledge(request.cseq.number, now)
+        self.acknowledge(request, now)
         self.set_state(CallState.UP)
         self.agent.joined(self)
         self.keep_session(sessions.answered(response), now)
         self.agent.phone.on_up(self, description_of(response), now)
 
-    def _not_wanted(self, dialog: Dialog, number: int, now: float) -> None:
+    def _not_wanted(self, dialog: Dialog, invite: Request, now: float) -> None:
         """Answered too late, by a second telephone, or unusably (§13.2.2.4): acknowledged, and ended."""
         kept, ack = self.dialog, self._ack
         self.dialog, self._ack = dialog, None
-        self.acknowledge(number, now)
+        self.acknowledge(invite, now)
         self._bye(now)
         self.dialog, self._ack = kept, ack
         if kept is None:
