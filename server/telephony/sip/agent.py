@@ -189,7 +189,7 @@ class Agent:
     def _informed(self, call: Call, transaction: ServerTransaction, now: float) -> None:
         """Without a key it is a sign of life, or nothing that we asked for."""
         request = transaction.request
-        if call.dialog is None or not call.dialog.accepts(request):
+        if not call.accepts(request, now):
             self.refuse(transaction, 500, now)
             return
         told = content.first(request, info.KINDS)

@@ -20,6 +20,7 @@ from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.session import Session
 from server.telephony.sip.timers import TIMEOUT, Repeating, Timer
+from server.telephony.sip.watch import Watch
 
 if TYPE_CHECKING:
     from server.telephony.sip.agent import Agent
@@ -104,11 +105,19 @@ class Call:
         self._asking: Asking | None = None  # our re-INVITE
         self._wanted: bytes | None = None  # the newest description that is still to be offered
         self._ack: tuple[int, bytes] | None = None
-        self._session: Session | None = None
-        self._session_timer: Timer | None = None
+        self.watch = Watch(self)
         self._retry: Timer | None = None
-        self._peer_updates = False
         self._bye_wanted = False
+
+    @property
+    def up(self) -> bool:
+        """Whether both sides speak."""
+        return self.state is CallState.UP
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state is CallState.ENDED
 
     def set_state(self, state: CallState) -> None:
         """Go on. Raises ProtocolError when no call goes this way."""
@@ -122,9 +131,9 @@ class Call:
         if self.state is CallState.ENDED:
             return
         self.set_state(CallState.ENDED)
-        for timer in (self._session_timer, self._retry):
-            if timer is not None:
-                timer.cancel()
+        self.watch.stop()
+        if self._retry is not None:
+            self._retry.cancel()
         log.info("call %s ended: %d %s", self.id, ending.status, ending.reason)
         if self._acceptance is None or not self._bye_wanted:
             self._forget()
@@ -141,23 +150,29 @@ class Call:
     def receive(self, transaction: ServerTransaction, now: float) -> None:
         """A request within the dialog; INVITE, UPDATE, BYE or what the agent answers for all."""
         request = transaction.request
-        if self.dialog is None or not self.dialog.accepts(request):
+        if not self.accepts(request, now):
             self.agent.refuse(transaction, 500, now)
         elif request.method == "BYE":
             self.agent.respond(transaction, request.response(200), now)
             self.end(Ending(200, "BYE", False, cause_of(request)), now)
         elif isinstance(transaction, InviteServerTransaction):
-            self._reinvited(transaction, self.dialog, now)
+            self._reinvited(transaction, now)
         elif request.method == "UPDATE":
-            self._updated(transaction, self.dialog, now)
+            self._updated(transaction, now)
         else:
             self.agent.answer_any(transaction, now)
 
-    def _changed(
-        self, transaction: ServerTransaction, dialog: Dialog, now: float, offers: bool
-    ) -> tuple[Session | None, bytes] | None:
+    def accepts(self, request: Request, now: float) -> bool:
+        """Whether a request within the dialog comes in order; then its number is noted, and that they are there."""
+        if self.dialog is None or not self.dialog.accepts(request):
+            return False
+        self.watch.heard(now)
+        return True
+
+    def _changed(self, transaction: ServerTransaction, now: float, offers: bool) -> tuple[Session | None, bytes] | None:
         """What INVITE and UPDATE have in common: the timer agreed on and our description. None when refused."""
-        request = transaction.request
+        request, dialog = transaction.request, self.dialog
+        assert dialog is not None  # noqa: S101
         if offers and (self._asking is not None or self.state is not CallState.UP):
             self.agent.refuse(transaction, 491, now)
             return None
@@ -180,21 +195,21 @@ class Call:
         dialog.target = target  # not before: what is refused changes nothing (§14.2)
         return agreed, body
 
-    def _reinvited(self, transaction: InviteServerTransaction, dialog: Dialog, now: float) -> None:
-        changed = self._changed(transaction, dialog, now, offers=True)
+    def _reinvited(self, transaction: InviteServerTransaction, now: float) -> None:
+        changed = self._changed(transaction, now, offers=True)
         if changed is None:
             return
         response = self._success(transaction.request, *changed)
         if self._acceptance is not None:
             self._acceptance.stop()
         self._acceptance = Acceptance(self, transaction, response, not description_of(transaction.request), now)
-        self.keep_session(changed[0], now)
+        self.watch.agree(changed[0], now)
 
-    def _updated(self, transaction: ServerTransaction, dialog: Dialog, now: float) -> None:
-        changed = self._changed(transaction, dialog, now, offers=bool(description_of(transaction.request)))
+    def _updated(self, transaction: ServerTransaction, now: float) -> None:
+        changed = self._changed(transaction, now, offers=bool(description_of(transaction.request)))
         if changed is not None:
             self.agent.respond(transaction, self._success(transaction.request, *changed), now)
-            self.keep_session(changed[0], now)
+            self.watch.agree(changed[0], now)
 
     def _success(self, request: Request, agreed: Session | None, body: bytes) -> Response:
         """A 2xx with all that belongs into it."""
@@ -243,6 +258,12 @@ class Call:
             self._bye_wanted = True
         self.end(Ending(200, reason or "BYE", True), now)
 
+    def lost(self, now: float, status: int = 408, reason: str = "") -> None:
+        """Nobody is there any more, or nobody who knows of this call (§12.2.1.2); told by BYE all the same."""
+        if not self.over:
+            self._bye(now, reason)
+            self.end(Ending(status, reason or "Lost", False), now)
+
     def _bye(self, now: float, reason: str = "") -> None:
         self._bye_wanted = False
         if self.dialog is not None:
@@ -287,8 +308,8 @@ class Call:
         self._wanted = None
         request = self.dialog.request("INVITE")
         self.agent.introduce(request, self.dialog.peer)
-        if self._session is not None:
-            request.add("Session-Expires", sessions.write(self._session, uac=True))
+        if self.watch.session is not None:
+            request.add("Session-Expires", sessions.write(self.watch.session, uac=True))
         describe(request, description)
 
         def answered(response: Response | None, now: float) -> None:
@@ -316,9 +337,7 @@ class Call:
             self._wanted = description if self._wanted is None else self._wanted
             self._offer_later(now)
         elif response is None or response.status in (408, 481):  # §12.2.1.2: the other side knows of no call
-            if self.state is not CallState.ENDED:
-                self._bye(now)
-            self.end(Ending(response.status if response else 408, "Lost", False), now)
+            self.lost(now, response.status if response else 408)
         else:
             log.info("call %s: a new description was refused: %d", self.id, response.status)
 
@@ -330,7 +349,7 @@ class Call:
             self._retry.cancel()
         if self.state is CallState.UP:
             self.description = description
-            self.keep_session(sessions.answered(response), now)
+            self.watch.agree(sessions.answered(response), now)
             self.agent.phone.on_up(self, description_of(response), now)
 
     def acknowledge(self, invite: Request, now: float) -> None:
@@ -344,55 +363,6 @@ class Call:
             self.agent.layer.add_via(ack, peer)
             self._ack = (number, ack.encode())
         self.agent.layer.send(self._ack[1], peer)
-
-    # ---- session timer
-
-    def keep_session(self, agreed: Session | None, now: float) -> None:
-        """Refresh, or end without a refresh, by what was agreed."""
-        if self._session_timer is not None:
-            self._session_timer.cancel()
-            self._session_timer = None
-        self._session = agreed
-        if agreed is None or self.state is CallState.ENDED:
-            return
-        wait, action = (
-            (agreed.refresh_after, self._refresh) if agreed.refreshed_by_us else (agreed.end_after, self._expired)
-        )
-        self._session_timer = self.agent.timers.at(now + wait, action)
-
-    def _refresh(self, now: float) -> None:
-        if self.state is not CallState.UP or self.dialog is None or self._session is None:
-            return
-        if self._peer_updates:
-            update = self.dialog.request("UPDATE")
-            self.agent.introduce(update, self.dialog.peer)
-            update.add("Session-Expires", sessions.write(self._session, uac=True))
-            self.ask(update, self._refreshed, now)
-        else:
-            self.offer_again(now)
-        self._session_timer = self.agent.timers.at(now + self._session.end_after / 2, self._expired)
-
-    def _refreshed(self, response: Response | None, now: float) -> None:
-        if response is None or response.status in (408, 481):
-            self._bye(now)
-            self.end(Ending(408, "Lost", False), now)
-        elif 200 <= response.status < 300 and self.dialog is not None:
-            self.dialog.refresh(response)
-            self.keep_session(sessions.answered(response) or self._session, now)
-        elif response.status >= 300 and self.state is CallState.UP:
-            self._peer_updates = False  # whatever it said that it takes: what every telephone takes is an INVITE
-            self.offer_again(now)
-
-    def _expired(self, now: float) -> None:
-        self._bye(now, "Session expired")
-        self.end(Ending(408, "Session expired", False), now)
-
-    def note_abilities(self, message: Message) -> None:
-        """Whether the other side takes UPDATE; what cannot be read says nothing (§8.2)."""
-        try:
-            self._peer_updates = "UPDATE" in message.items("Allow")
-        except ProtocolError:
-            self._peer_updates = False
 
 
 def describe(message: Message, body: bytes) -> None:

@@ -32,7 +32,7 @@ class IncomingCall(Call):
         request = transaction.request
         self._agreed = sessions.asked(request)
         self.dialog = Dialog.of_request(request, new_tag(), transaction.peer)
-        self.note_abilities(request)
+        self.watch.note_abilities(request)
         self._ringing: Timer | None = None
 
     @property
@@ -83,7 +83,7 @@ class IncomingCall(Call):
         self.description = description
         response = self._success(self.transaction.request, self._agreed, description)
         self._acceptance = Acceptance(self, self.transaction, response, not self.offer, now)
-        self.keep_session(self._agreed, now)
+        self.watch.agree(self._agreed, now)
 
     def refuse(self, status: int, now: float, reason: str = "") -> None:
         """Do not take it."""

@@ -94,11 +94,11 @@ class OutgoingCall(Call):
             return
         self._stop_giving_up()
         self.dialog = dialog
-        self.note_abilities(response)
+        self.watch.note_abilities(response)
         self.acknowledge(request, now)
         self.set_state(CallState.UP)
         self.agent.joined(self)
-        self.keep_session(sessions.answered(response), now)
+        self.watch.agree(sessions.answered(response), now)
         self.agent.phone.on_up(self, description_of(response), now)
 
     def _not_wanted(self, dialog: Dialog, invite: Request, now: float) -> None:
