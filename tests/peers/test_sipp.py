@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from server.telephony.sip.call import CallState
+from server.telephony.sip import watch
+from server.telephony.sip.call import CallState, Ending
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.endpoint import Endpoint, Listening
 from server.telephony.sip.headers import Address
@@ -148,3 +149,26 @@ async def test_a_trunk_asks_for_a_password(
         await sipp.succeeds(20)
     assert made.state is CallState.ENDED
     assert phone.endings[0].status == status
+
+
+async def test_a_gateway_with_isup_calls_is_asked_whether_it_is_there_and_hangs_up(
+    endpoint: Endpoint, phone: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "ASKED_EVERY", 0.5)
+    async with Sipp("gateway.xml", "-m", "1", f"{HOST}:{endpoint.port('udp')}", folder=tmp_path) as sipp:
+        await sipp.succeeds(30)
+    await quiet(endpoint, phone, 1)
+    offer = phone.calls[0].offer  # type: ignore[attr-defined]
+    assert offer.startswith(b"v=0") and b"unique" not in offer
+
+
+async def test_a_telephone_that_has_forgotten_a_call_ends_it(
+    endpoint: Endpoint, phone: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "ASKED_EVERY", 0.5)
+    async with Sipp("forgets.xml", "-m", "1", folder=tmp_path) as sipp:
+        await asyncio.sleep(0.5)
+        call(endpoint, sipp.port)
+        await phone.until(lambda: len(phone.endings) == 1)
+        await sipp.succeeds(20)
+    assert phone.endings == [Ending(481, "Lost", False)]

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from server.errors import ProtocolError
 from server.telephony import PRODUCT
-from server.telephony.sip import info
+from server.telephony.sip import content, info
 from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
-from server.telephony.sip.call import ALLOW, SDP, Call, Ending
+from server.telephony.sip.call import ALLOW, Call, Ending
+from server.telephony.sip.content import DESCRIPTIONS, SDP
 from server.telephony.sip.dialog import Dialog, Id
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.headers import Address
@@ -186,13 +187,14 @@ class Agent:
             self.answer_any(transaction, now)
 
     def _informed(self, call: Call, transaction: ServerTransaction, now: float) -> None:
-        """Without a body it is a sign of life; what it says beside keys is nothing that we asked for."""
+        """Without a key it is a sign of life, or nothing that we asked for."""
         request = transaction.request
-        if call.dialog is None or not call.dialog.accepts(request):
+        if not call.accepts(request, now):
             self.refuse(transaction, 500, now)
             return
-        key = info.key_of(request) if request.body else None
-        if request.body and key is None:
+        told = content.first(request, info.KINDS)
+        key = info.key_of(told) if told is not None else None
+        if told is not None and key is None:
             self.refuse(transaction, 400, now)
             return
         self.respond(transaction, request.response(200), now)
@@ -252,11 +254,12 @@ def _refusal(request: Request) -> Refusal | None:
     try:
         unknown = [option for option in request.items("Require") if option.lower() not in _EXTENSIONS]
         accepted = {item.partition(";")[0].strip().lower() for item in request.items("Accept")}
+        readable = _is_readable(request)
     except ProtocolError:
         return 400, ()
     if unknown:
         return 420, (("Unsupported", ", ".join(unknown)),)
-    if request.body and not _is_readable(request):
+    if not readable:  # with what it could be sent again: not with the same parts
         return 415, (("Accept", SDP), ("Accept-Encoding", "identity"))
     if request.method == "INVITE" and accepted and not accepted & _READABLE:
         return 406, ()
@@ -264,6 +267,7 @@ def _refusal(request: Request) -> Refusal | None:
 
 
 def _is_readable(request: Request) -> bool:
-    readable = info.KINDS if request.method == "INFO" else {SDP}
-    encoding = (request.get("Content-Encoding") or "identity").strip().lower()
-    return (info.kind_of(request) or SDP) in readable and encoding == "identity"
+    """Whether all that must be understood is; of a BYE nothing must, as who sends it is gone (§15.1.1)."""
+    if not request.body or request.method == "BYE":
+        return True
+    return content.read(request).understood(info.KINDS if request.method == "INFO" else DESCRIPTIONS)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from server.errors import ProtocolError
 from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
-from server.telephony.sip.digest import Credentials
+from server.telephony.sip.content import SDP, description_of
+from server.telephony.sip.digest import Credentials, proofs
 from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.session import Session
 from server.telephony.sip.timers import TIMEOUT, Repeating, Timer
+from server.telephony.sip.watch import Watch
 
 if TYPE_CHECKING:
     from server.telephony.sip.agent import Agent
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 
 _CAUSE = re.compile(r"Q\.850[ \t]*;[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})", re.IGNORECASE)
@@ -102,12 +103,21 @@ class Call:
         self._credentials = credentials
         self._acceptance: Acceptance | None = None
         self._asking: Asking | None = None  # our re-INVITE
+        self._wanted: bytes | None = None  # the newest description that is still to be offered
         self._ack: tuple[int, bytes] | None = None
-        self._session: Session | None = None
-        self._session_timer: Timer | None = None
+        self.watch = Watch(self)
         self._retry: Timer | None = None
-        self._peer_updates = False
         self._bye_wanted = False
+
+    @property
+    def up(self) -> bool:
+        """Whether both sides speak."""
+        return self.state is CallState.UP
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state is CallState.ENDED
 
     def set_state(self, state: CallState) -> None:
         """Go on. Raises ProtocolError when no call goes this way."""
@@ -121,9 +131,9 @@ class Call:
         if self.state is CallState.ENDED:
             return
         self.set_state(CallState.ENDED)
-        for timer in (self._session_timer, self._retry):
-            if timer is not None:
-                timer.cancel()
+        self.watch.stop()
+        if self._retry is not None:
+            self._retry.cancel()
         log.info("call %s ended: %d %s", self.id, ending.status, ending.reason)
         if self._acceptance is None or not self._bye_wanted:
             self._forget()
@@ -140,29 +150,35 @@ class Call:
     def receive(self, transaction: ServerTransaction, now: float) -> None:
         """A request within the dialog; INVITE, UPDATE, BYE or what the agent answers for all."""
         request = transaction.request
-        if self.dialog is None or not self.dialog.accepts(request):
+        if not self.accepts(request, now):
             self.agent.refuse(transaction, 500, now)
         elif request.method == "BYE":
             self.agent.respond(transaction, request.response(200), now)
             self.end(Ending(200, "BYE", False, cause_of(request)), now)
         elif isinstance(transaction, InviteServerTransaction):
-            self._reinvited(transaction, self.dialog, now)
+            self._reinvited(transaction, now)
         elif request.method == "UPDATE":
-            self._updated(transaction, self.dialog, now)
+            self._updated(transaction, now)
         else:
             self.agent.answer_any(transaction, now)
 
-    def _changed(
-        self, transaction: ServerTransaction, dialog: Dialog, now: float, offers: bool
-    ) -> tuple[Session | None, bytes] | None:
+    def accepts(self, request: Request, now: float) -> bool:
+        """Whether a request within the dialog comes in order; then its number is noted, and that they are there."""
+        if self.dialog is None or not self.dialog.accepts(request):
+            return False
+        self.watch.heard(now)
+        return True
+
+    def _changed(self, transaction: ServerTransaction, now: float, offers: bool) -> tuple[Session | None, bytes] | None:
         """What INVITE and UPDATE have in common: the timer agreed on and our description. None when refused."""
-        request = transaction.request
+        request, dialog = transaction.request, self.dialog
+        assert dialog is not None  # noqa: S101
         if offers and (self._asking is not None or self.state is not CallState.UP):
             self.agent.refuse(transaction, 491, now)
             return None
         try:
             agreed = sessions.asked(request)
-            dialog.refresh(request)
+            target = dialog.target_of(request)
         except sessions.TooShortError:
             self.agent.refuse(transaction, 422, now, ("Min-SE", str(sessions.SHORTEST)))
             return None
@@ -171,28 +187,29 @@ class Call:
             return None
         body = b""
         if offers:
-            description = self.agent.phone.on_offer(self, request.body, now)
+            description = self.agent.phone.on_offer(self, description_of(request), now)
             if description is None:
                 self.agent.refuse(transaction, 488, now)
                 return None
             self.description = body = description
+        dialog.target = target  # not before: what is refused changes nothing (§14.2)
         return agreed, body
 
-    def _reinvited(self, transaction: InviteServerTransaction, dialog: Dialog, now: float) -> None:
-        changed = self._changed(transaction, dialog, now, offers=True)
+    def _reinvited(self, transaction: InviteServerTransaction, now: float) -> None:
+        changed = self._changed(transaction, now, offers=True)
         if changed is None:
             return
         response = self._success(transaction.request, *changed)
         if self._acceptance is not None:
             self._acceptance.stop()
-        self._acceptance = Acceptance(self, transaction, response, not transaction.request.body, now)
-        self.keep_session(changed[0], now)
+        self._acceptance = Acceptance(self, transaction, response, not description_of(transaction.request), now)
+        self.watch.agree(changed[0], now)
 
-    def _updated(self, transaction: ServerTransaction, dialog: Dialog, now: float) -> None:
-        changed = self._changed(transaction, dialog, now, offers=bool(transaction.request.body))
+    def _updated(self, transaction: ServerTransaction, now: float) -> None:
+        changed = self._changed(transaction, now, offers=bool(description_of(transaction.request)))
         if changed is not None:
             self.agent.respond(transaction, self._success(transaction.request, *changed), now)
-            self.keep_session(changed[0], now)
+            self.watch.agree(changed[0], now)
 
     def _success(self, request: Request, agreed: Session | None, body: bytes) -> Response:
         """A 2xx with all that belongs into it."""
@@ -215,11 +232,12 @@ class Call:
             return
         acceptance.stop()
         self._acceptance = None
+        answer = description_of(ack) if acceptance.owes_answer else b""
         if self.state is CallState.ANSWERED:
             self.set_state(CallState.UP)
-            self.agent.phone.on_up(self, ack.body if acceptance.owes_answer else b"", now)
-        elif acceptance.owes_answer and ack.body and self.state is CallState.UP:
-            self.agent.phone.on_up(self, ack.body, now)
+            self.agent.phone.on_up(self, answer, now)
+        elif answer and self.state is CallState.UP:
+            self.agent.phone.on_up(self, answer, now)
         if self._bye_wanted:
             self._bye(now)
             self._forget()
@@ -239,6 +257,12 @@ class Call:
         elif self.state is CallState.ANSWERED:
             self._bye_wanted = True
         self.end(Ending(200, reason or "BYE", True), now)
+
+    def lost(self, now: float, status: int = 408, reason: str = "") -> None:
+        """Nobody is there any more, or nobody who knows of this call (§12.2.1.2); told by BYE all the same."""
+        if not self.over:
+            self._bye(now, reason)
+            self.end(Ending(status, reason or "Lost", False), now)
 
     def _bye(self, now: float, reason: str = "") -> None:
         self._bye_wanted = False
@@ -263,123 +287,82 @@ class Call:
     def reinvite(self, description: bytes, now: float) -> None:
         """Offer another description: hold, resume, another address. Its handler's `on_up` gets the answer.
 
-        Raises ProtocolError when the call is not up; while an offer is on its way, the newer goes after it.
+        Raises ProtocolError when the call is not up; while an offer is on its way, the newest goes after it.
         """
-        if self.state is not CallState.UP or self.dialog is None:
+        if self.state is not CallState.UP:
             raise ProtocolError("only a call that is up can be changed")
-        if self._asking is not None or self._acceptance is not None:
-            self._reinvite_later(description, now)
+        self._wanted = description
+        self.offer_again(now)
+
+    def offer_again(self, now: float) -> None:
+        """Send a re-INVITE with what is wanted, or with what we said last, as soon as nothing else is on its way."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self.state is not CallState.UP or self.dialog is None:
             return
+        if self._asking is not None or self._acceptance is not None:
+            self._offer_later(now)
+            return
+        description = self.description if self._wanted is None else self._wanted
+        self._wanted = None
         request = self.dialog.request("INVITE")
         self.agent.introduce(request, self.dialog.peer)
-        if self._session is not None:
-            request.add("Session-Expires", sessions.write(self._session, uac=True))
+        if self.watch.session is not None:
+            request.add("Session-Expires", sessions.write(self.watch.session, uac=True))
         describe(request, description)
 
         def answered(response: Response | None, now: float) -> None:
-            self._reinvite_answered(description, response, now)
+            if asking is not self._asking:  # our ACK got lost
+                if response is not None and response.status < 300:
+                    self.acknowledge(asking.request, now)
+            elif response is None or response.status >= 200:
+                self._asking = None
+                self._offer_answered(asking.request, description, response, now)
 
-        self._asking = self.ask(request, answered, now)
+        asking = self._asking = self.ask(request, answered, now)
 
-    def _reinvite_later(self, description: bytes, now: float) -> None:
+    def _offer_later(self, now: float) -> None:
         """Both sides asked at once (§14.1): the caller waits longer, so that one of them is first."""
         ours = self.agent.chose(self)
         wait = random.uniform(2.1, 4.0) if ours else random.uniform(0.0, 2.0)  # noqa: S311
         if self._retry is not None:
             self._retry.cancel()
+        self._retry = self.agent.timers.at(now + wait, self.offer_again)
 
-        def again(now: float) -> None:
-            if self.state is CallState.UP:
-                self.reinvite(description, now)
-
-        self._retry = self.agent.timers.at(now + wait, again)
-
-    def _reinvite_answered(self, description: bytes, response: Response | None, now: float) -> None:
-        if response is not None and response.status < 200:
-            return
+    def _offer_answered(self, invite: Request, description: bytes, response: Response | None, now: float) -> None:
         if response is not None and response.status < 300:
-            self._reinvite_accepted(description, response, now)
-            return
-        self._asking = None
-        if response is not None and response.status == 491:
-            self._reinvite_later(description, now)
+            self._offer_accepted(invite, description, response, now)
+        elif response is not None and response.status == 491:
+            self._wanted = description if self._wanted is None else self._wanted
+            self._offer_later(now)
         elif response is None or response.status in (408, 481):  # §12.2.1.2: the other side knows of no call
-            if self.state is not CallState.ENDED:
-                self._bye(now)
-            self.end(Ending(response.status if response else 408, "Lost", False), now)
+            self.lost(now, response.status if response else 408)
         else:
             log.info("call %s: a new description was refused: %d", self.id, response.status)
 
-    def _reinvite_accepted(self, description: bytes, response: Response, now: float) -> None:
-        if self._asking is None:  # our ACK got lost
-            self.acknowledge(response.cseq.number, now)
-            return
-        self._asking = None
-        dialog = self.dialog
-        assert dialog is not None  # noqa: S101
-        dialog.refresh(response)
-        self.acknowledge(response.cseq.number, now)
+    def _offer_accepted(self, invite: Request, description: bytes, response: Response, now: float) -> None:
+        assert self.dialog is not None  # noqa: S101
+        self.dialog.refresh(response)
+        self.acknowledge(invite, now)
+        if self._retry is not None and self._wanted is None:  # a refresh that waited: this was one
+            self._retry.cancel()
         if self.state is CallState.UP:
             self.description = description
-            self.keep_session(sessions.answered(response), now)
-            self.agent.phone.on_up(self, response.body, now)
+            self.watch.agree(sessions.answered(response), now)
+            self.agent.phone.on_up(self, description_of(response), now)
 
-    def acknowledge(self, number: int, now: float) -> None:
-        """ACK a 2xx: built once, sent for each repetition (§13.2.2.4)."""
-        dialog = self.dialog
+    def acknowledge(self, invite: Request, now: float) -> None:
+        """ACK a 2xx, with the same proofs: built once, sent for each repetition (§13.2.2.4)."""
+        dialog, number = self.dialog, invite.cseq.number
         assert dialog is not None  # noqa: S101
         peer = self.agent.route(dialog)
         if self._ack is None or self._ack[0] != number:
             ack = dialog.request("ACK", number)
+            ack.headers += proofs(invite)
             self.agent.layer.add_via(ack, peer)
             self._ack = (number, ack.encode())
         self.agent.layer.send(self._ack[1], peer)
-
-    # ---- session timer
-
-    def keep_session(self, agreed: Session | None, now: float) -> None:
-        """Refresh, or end without a refresh, by what was agreed."""
-        if self._session_timer is not None:
-            self._session_timer.cancel()
-            self._session_timer = None
-        self._session = agreed
-        if agreed is None or self.state is CallState.ENDED:
-            return
-        wait, action = (
-            (agreed.refresh_after, self._refresh) if agreed.refreshed_by_us else (agreed.end_after, self._expired)
-        )
-        self._session_timer = self.agent.timers.at(now + wait, action)
-
-    def _refresh(self, now: float) -> None:
-        if self.state is not CallState.UP or self.dialog is None or self._session is None:
-            return
-        if self._peer_updates:
-            update = self.dialog.request("UPDATE")
-            self.agent.introduce(update, self.dialog.peer)
-            update.add("Session-Expires", sessions.write(self._session, uac=True))
-            self.ask(update, self._refreshed, now)
-        else:
-            self.reinvite(self.description, now)
-        self._session_timer = self.agent.timers.at(now + self._session.end_after / 2, self._expired)
-
-    def _refreshed(self, response: Response | None, now: float) -> None:
-        if response is None or response.status in (408, 481):
-            self._bye(now)
-            self.end(Ending(408, "Lost", False), now)
-        elif 200 <= response.status < 300 and self.dialog is not None:
-            self.dialog.refresh(response)
-            self.keep_session(sessions.answered(response) or self._session, now)
-        elif response.status >= 300 and self.state is CallState.UP:
-            self._peer_updates = False  # whatever it said that it takes: what every telephone takes is an INVITE
-            self.reinvite(self.description, now)
-
-    def _expired(self, now: float) -> None:
-        self._bye(now, "Session expired")
-        self.end(Ending(408, "Session expired", False), now)
-
-    def note_abilities(self, message: Message) -> None:
-        """Whether the other side takes UPDATE."""
-        self._peer_updates = "UPDATE" in message.items("Allow")
 
 
 def describe(message: Message, body: bytes) -> None:

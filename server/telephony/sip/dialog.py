@@ -9,7 +9,7 @@ import msgspec
 
 from server.errors import ProtocolError
 from server.telephony.sip.headers import Address, read_address
-from server.telephony.sip.message import Request, Response
+from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.peer import Peer
 from server.telephony.sip.uri import Uri, read_uri
 
@@ -59,8 +59,22 @@ class Dialog:
 
     @classmethod
     def of_response(cls, request: Request, response: Response, peer: Peer) -> Dialog:
-        """The dialog that a 2xx to our INVITE begins (§12.1.2); its Record-Route is walked the other way round."""
+        """The dialog that a 2xx to our INVITE begins (§12.1.2); its Record-Route is walked the other way round.
+
+        Raises ProtocolError when no request of ours could go that way.
+        """
         routes = response.items("Record-Route")[::-1]
+        for route in routes:
+            read_address(route)
+        return cls._begun(request, response, peer, routes)
+
+    @classmethod
+    def without_routes(cls, request: Request, response: Response, peer: Peer) -> Dialog:
+        """The same when they cannot be read: all goes the way that the INVITE went."""
+        return cls._begun(request, response, peer, [])
+
+    @classmethod
+    def _begun(cls, request: Request, response: Response, peer: Peer, routes: list[str]) -> Dialog:
         target = _target(response, request.uri)
         return cls(request.call_id, request.sender, response.to, target, peer, routes, request.cseq.number)
 
@@ -115,12 +129,16 @@ class Dialog:
         self.remote_seq = request.cseq.number
         return True
 
-    def refresh(self, message: Request | Response) -> None:
+    def refresh(self, message: Message) -> None:
         """A target refresh (§12.2): INVITE and UPDATE, and what is answered to them, move the target."""
-        self.target = _target(message, self.target)
+        self.target = self.target_of(message)
+
+    def target_of(self, message: Message) -> Uri:
+        """Where it would move the target. Raises ProtocolError when it has to say so and does not."""
+        return _target(message, self.target)
 
 
-def _target(message: Request | Response, otherwise: Uri) -> Uri:
+def _target(message: Message, otherwise: Uri) -> Uri:
     for contact in message.contacts:
         if contact.uri.known:
             return contact.uri

@@ -94,18 +94,24 @@ def strongest(response: Response) -> Challenge | None:
 
 def authorise(request: Request, challenges: Sequence[Challenge], credentials: Credentials) -> None:
     """Replace the request's proofs by one for each challenge."""
-    ours = ("Authorization", "Proxy-Authorization")
-    request.headers = [header for header in request.headers if header[0] not in ours]
+    before = proofs(request)
+    request.headers = [header for header in request.headers if header not in before]
     for challenge in challenges:
         proof = answer(challenge, credentials, request.method, request.target, secrets.token_hex(8))
         request.add("Proxy-Authorization" if challenge.proxy else "Authorization", proof)
+
+
+def proofs(request: Request) -> list[tuple[str, str]]:
+    """The header fields by which a request proves who we are."""
+    return [header for header in request.headers if header[0] in ("Authorization", "Proxy-Authorization")]
 
 
 def answer(challenge: Challenge, credentials: Credentials, method: str, uri: str, cnonce: str) -> str:
     """The value of (Proxy-)Authorization for one request (RFC 7616 §3.4)."""
     challenge.count += 1
     hashed = _HASHES[challenge.algorithm]
-    secret = hashed(f"{credentials.username}:{challenge.realm}:{credentials.password}".encode())
+    whose = f"{credentials.username}:{challenge.realm}:{credentials.password}"
+    secret = hashed(whose.encode("utf-8", "surrogateescape"))
     what = hashed(f"{method}:{uri}".encode("utf-8", "surrogateescape"))
     count = f"{challenge.count:08x}"
     middle = f"{challenge.nonce}:{count}:{cnonce}:auth" if challenge.with_qop else challenge.nonce

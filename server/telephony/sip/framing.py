@@ -9,6 +9,7 @@ from server.telephony.sip.parsing import LARGEST_HEAD
 
 LARGEST_BODY = 65_536
 
+_KEEP_ALIVE = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,10})[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -21,8 +22,8 @@ class Framing:
 
     @property
     def waiting(self) -> int:
-        """How many octets wait for the rest of their message."""
-        return len(self._waiting)
+        """How many octets wait for the rest of their message; line ends before one are none (RFC 3261 §7.5)."""
+        return 0 if _KEEP_ALIVE.startswith(self._waiting) else len(self._waiting)
 
     def feed(self, data: bytes) -> tuple[list[bytes], int]:
         """Take what came: whole messages, and how many keep-alives want an answer (RFC 5626 §4.4.1: CRLF CRLF).
@@ -33,8 +34,8 @@ class Framing:
         found: list[bytes] = []
         pings = 0
         while True:
-            while self._waiting.startswith(b"\r\n\r\n"):
-                del self._waiting[:4]
+            while self._waiting.startswith(_KEEP_ALIVE):
+                del self._waiting[: len(_KEEP_ALIVE)]
                 pings += 1
             if self._waiting.startswith(b"\r\n") and len(self._waiting) > 2 and self._waiting[2:3] != b"\r":
                 del self._waiting[:2]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from server.telephony.sip import session as sessions
 from server.telephony.sip.call import Acceptance, Call, CallState, Ending
 from server.telephony.sip.caller import asserted_number, caller_number
+from server.telephony.sip.content import description_of
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request
@@ -31,13 +32,13 @@ class IncomingCall(Call):
         request = transaction.request
         self._agreed = sessions.asked(request)
         self.dialog = Dialog.of_request(request, new_tag(), transaction.peer)
-        self.note_abilities(request)
+        self.watch.note_abilities(request)
         self._ringing: Timer | None = None
 
     @property
     def offer(self) -> bytes:
         """Their description."""
-        return self.transaction.request.body
+        return description_of(self.transaction.request)
 
     @property
     def merging(self) -> Merging:
@@ -82,7 +83,7 @@ class IncomingCall(Call):
         self.description = description
         response = self._success(self.transaction.request, self._agreed, description)
         self._acceptance = Acceptance(self, self.transaction, response, not self.offer, now)
-        self.keep_session(self._agreed, now)
+        self.watch.agree(self._agreed, now)
 
     def refuse(self, status: int, now: float, reason: str = "") -> None:
         """Do not take it."""

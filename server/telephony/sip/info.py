@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from server.telephony.sip.message import Request
+from server.telephony.sip.content import Part
 
 RELAY, PLAIN = "application/dtmf-relay", "application/dtmf"
 KINDS = frozenset({RELAY, PLAIN})
@@ -14,15 +14,10 @@ _ALONE = re.compile(r"\s*([0-9A-D*#])\s*", re.IGNORECASE)
 _NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 
 
-def kind_of(request: Request) -> str:
-    """The type of its content, without parameters."""
-    return (request.get("Content-Type") or "").partition(";")[0].strip().lower()
-
-
-def key_of(request: Request) -> str | None:
-    """The key of an INFO; None when it tells none."""
-    body = request.body.decode("ascii", "replace")
-    match = _SIGNAL.search(body) if kind_of(request) == RELAY else _ALONE.fullmatch(body)
+def key_of(part: Part) -> str | None:
+    """The key that a body of these kinds tells; None when it tells none."""
+    body = part.body.decode("ascii", "replace")
+    match = _SIGNAL.search(body) if part.kind == RELAY else _ALONE.fullmatch(body)
     if match is None:
         return None
     return _NUMBERED.get(match[1], match[1].upper() if len(match[1]) == 1 else None)

@@ -10,12 +10,13 @@ from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
 from server.telephony.sip.call import Call, CallState, Ending, cause_of, describe
 from server.telephony.sip.client_transactions import InviteClientTransaction
+from server.telephony.sip.content import description_of
 from server.telephony.sip.dialog import Dialog, new_tag
 from server.telephony.sip.digest import Credentials
 from server.telephony.sip.headers import Address
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
-from server.telephony.sip.states import State
+from server.telephony.sip.states import UNANSWERED, State
 from server.telephony.sip.timers import Timer
 from server.telephony.sip.uri import Uri
 
@@ -70,7 +71,7 @@ class OutgoingCall(Call):
         if self._cancel_wanted:
             self._cancel(now)
         elif response.status > 100 and self.state is CallState.CALLING:
-            self.agent.phone.on_ringing(self, response.body, now)
+            self.agent.phone.on_ringing(self, description_of(response), now)
 
     def _failed(self, ending: Ending, now: float) -> None:
         self._stop_giving_up()
@@ -80,30 +81,31 @@ class OutgoingCall(Call):
         assert self._inviting is not None  # noqa: S101
         request = self._inviting.request
         if self.dialog is not None and self.dialog.remote.tag == response.to.tag:
-            self.acknowledge(request.cseq.number, now)  # a repetition: our ACK got lost
+            self.acknowledge(request, now)  # a repetition: our ACK got lost
             return
         try:
             dialog = Dialog.of_response(request, response, self._peer)
         except ProtocolError:
-            self._failed(Ending(502, "Bad answer", False), now)
+            self._ending = self._ending or Ending(502, "Bad answer", False)
+            self._not_wanted(Dialog.without_routes(request, response, self._peer), request, now)
             return
         if self.state is not CallState.CALLING or self._cancel_wanted:
-            self._not_wanted(dialog, request.cseq.number, now)
+            self._not_wanted(dialog, request, now)
             return
         self._stop_giving_up()
         self.dialog = dialog
-        self.note_abilities(response)
-        self.acknowledge(request.cseq.number, now)
+        self.watch.note_abilities(response)
+        self.acknowledge(request, now)
         self.set_state(CallState.UP)
         self.agent.joined(self)
-        self.keep_session(sessions.answered(response), now)
-        self.agent.phone.on_up(self, response.body, now)
+        self.watch.agree(sessions.answered(response), now)
+        self.agent.phone.on_up(self, description_of(response), now)
 
-    def _not_wanted(self, dialog: Dialog, number: int, now: float) -> None:
-        """Answered after we took it back, or by a second telephone (§13.2.2.4): acknowledged, and ended."""
+    def _not_wanted(self, dialog: Dialog, invite: Request, now: float) -> None:
+        """Answered too late, by a second telephone, or unusably (§13.2.2.4): acknowledged, and ended."""
         kept, ack = self.dialog, self._ack
         self.dialog, self._ack = dialog, None
-        self.acknowledge(number, now)
+        self.acknowledge(invite, now)
         self._bye(now)
         self.dialog, self._ack = kept, ack
         if kept is None:
@@ -114,12 +116,14 @@ class OutgoingCall(Call):
         if self.state is not CallState.CALLING:
             super().hang_up(now, reason)
             return
-        if self._cancel_wanted or self._inviting is None:
+        if self._inviting is None:
             return
-        self._cancel_wanted = True
-        self._ending = Ending(487, reason or "CANCEL", True)
-        self._inviting.stopped = True
-        if self._heard:
+        ending = Ending(487, reason or "CANCEL", True)
+        self._ending = self._ending or ending
+        self._cancel_wanted = self._inviting.stopped = True
+        if self._inviting.transaction.state not in UNANSWERED:
+            self._failed(ending, now)  # nothing will come any more that could end it
+        elif self._heard:
             self._cancel(now)
 
     def _cancel(self, now: float) -> None:

@@ -39,11 +39,14 @@ _OTHERS = (
     "Allow",
     "Authorization",
     "CSeq",
+    "Content-Disposition",
+    "Content-Transfer-Encoding",
     "Expires",
     "Max-Forwards",
     "Min-Expires",
     "Min-SE",
     "P-Asserted-Identity",
+    "Privacy",
     "Proxy-Authenticate",
     "Proxy-Authorization",
     "Proxy-Require",
@@ -61,6 +64,7 @@ _CANONICAL = {name.lower(): name for name in (*_OTHERS, *_COMPACT.values())} | _
 _ONCE = ("From", "To", "Call-ID", "CSeq")
 _AT_MOST_ONCE = ("Max-Forwards", "Content-Length", "Content-Type", "Expires", "Session-Expires", "Min-SE")
 
+_HALF_A_BREAK = re.compile(r"[\r\n]")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _REQUEST_LINE = re.compile(r"([^ ]+) ([^ ]+) SIP/2\.0", re.IGNORECASE)
 _LIKE_A_REQUEST = re.compile(r"([^\s]+)[ \t].*SIP/([0-9]{1,5}\.[0-9]{1,5})[ \t]*", re.IGNORECASE)
@@ -131,7 +135,7 @@ def _refuse_too_large(message: Request | Response) -> None:
 
 
 def _read_headers(lines: list[str]) -> list[tuple[str, str]]:
-    """Names in their usual spelling; a line that is none stands under the name "", for `_check_request` to refuse."""
+    """Names in their usual spelling; a line that is none stands under the name "", for `_check` to refuse."""
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")
@@ -156,7 +160,7 @@ def _check(message: Message) -> None:
     counts: dict[str, int] = {}
     for name, _ in message.headers:
         counts[name] = counts.get(name, 0) + 1
-    if "" in counts:
+    if "" in counts or any(_HALF_A_BREAK.search(value) for _, value in message.headers):
         raise ProtocolError("a header field is malformed")
     for name in _ONCE:
         if counts.get(name) != 1:

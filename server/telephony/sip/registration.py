@@ -19,7 +19,8 @@ from server.telephony.sip.timers import Timer
 from server.telephony.sip.uri import Uri
 
 EXPIRES = 600  # s that we ask for
-LONGEST = 3_600
+LONGEST = 3_600.0  # s until we ask anew, however long we are kept: a registrar that forgot us is not noticed before
+_LARGEST = 2**32 - 1  # s (§25.1)
 _FIRST_RETRY, _LAST_RETRY = 30.0, 600.0  # s, doubled after each failure
 
 
@@ -91,7 +92,7 @@ class Registration:
         if response is not None and response.status < 300:
             self._retry = _FIRST_RETRY
             granted = self._granted(response)
-            self._again_after(max(10.0, granted - max(30.0, granted * 0.1)), now)
+            self._again_after(min(LONGEST, max(10.0, granted - max(30.0, granted * 0.1))), now)
         elif response is not None and response.status == 423 and self._lengthen(response):
             self._ask(self._expires, now)
             return
@@ -104,9 +105,9 @@ class Registration:
         self._timer = self._agent.timers.at(now + seconds, lambda now: self._ask(self._expires, now))
 
     def _lengthen(self, response: Response) -> bool:
-        """Min-Expires (§10.2.8), unless that is no more than we asked for."""
+        """Min-Expires, however long (§10.2.8), unless that is no more than we asked for."""
         try:
-            least = read_number(response.get("Min-Expires") or "", LONGEST)
+            least = read_number(response.get("Min-Expires") or "", _LARGEST)
         except ProtocolError:
             return False
         longer = least > self._expires
@@ -120,7 +121,7 @@ class Registration:
         texts = [one.parameters.get("expires") for one in ours] + [response.get("Expires")]
         for text in texts:
             try:
-                return max(30, read_number(text or "", LONGEST))
+                return max(30, read_number(text or "", _LARGEST))
             except ProtocolError:
                 continue
         return self._expires

@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._waiting: list[bytes] = []
         self._deadline: asyncio.TimerHandle | None = None
         self.heard = False
-        """Whether anything has come: then what is to be expected has been seen to."""
+        """Whether anything but a line end has come: then what is to be expected has been seen to."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, with TLS done."""
@@ -58,17 +58,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some octets of the stream."""
-        self.heard = True
         try:
             messages, pings = self._framing.feed(data)
         except ProtocolError as error:
             log.info("%s: closed: %s", self.peer, error)
             self.abort()
             return
-        if messages or pings or not self._framing.waiting:
+        if messages or pings:
             self._cancel_deadline()
         if self._framing.waiting:
             self.expect()
+        self.heard |= bool(messages or pings or self._framing.waiting)
         for _ in range(pings):
             self.send(b"\r\n")
         for message in messages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.telephony.sip.digest import Credentials
 from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.parsing import parse
@@ -10,6 +11,8 @@ from tests.telephony.sip.making import SDP, request
 from tests.telephony.sip.phones import ANSWER, OURS, THEIRS, Telephone
 from tests.telephony.sip.wire import Wire
 
+_CREDENTIALS = Credentials("giaoban", "mật khẩu")
+
 
 def one(data: bytes) -> None:
     """Each piece is a message; its kind says what else is done: time, our side's doing, a transport that keeps."""
@@ -17,7 +20,7 @@ def one(data: bytes) -> None:
     wire = Wire(delay=(0.001, 0.001), transport="tcp" if first & 0x80 else "udp")
     desk = Telephone(wire, OURS, on_call=_take)
     if first & 0x40:
-        desk.call(THEIRS)
+        desk.call(THEIRS, credentials=_CREDENTIALS)
     for kind, piece in pieces(data[1:]):
         desk.layer.receive(_aimed(piece, wire), wire.peer(THEIRS), wire.now)
         wire.run((kind >> 4) ** 3 / 50)
@@ -67,10 +70,10 @@ def _within(method: str, number: int, body: bytes = b"", **headers: str) -> byte
     return request(method, body=body, branch=f"z9hG4bK{number}", To=to, CSeq=f"{number} {method}", **headers)
 
 
-def _answer(status: int) -> bytes:
+def _answer(status: int, **headers: str) -> bytes:
     ours = "<sip:0901@192.0.2.9>;tag=@T"
     via = "SIP/2.0/UDP 192.0.2.9:5060;branch=@B;rport"
-    made = request("INVITE", body=SDP, Via=via, From=ours, To="<sip:0@192.0.2.1>;tag=their", Call_ID="@I")
+    made = request("INVITE", body=SDP, Via=via, From=ours, To="<sip:0@192.0.2.1>;tag=their", Call_ID="@I", **headers)
     return b"SIP/2.0 %d X\r\n" % status + made.partition(b"\r\n")[2]
 
 
@@ -87,5 +90,10 @@ def seeds() -> list[bytes]:
     ]
     outgoing = [[(0, _answer(100)), (0, _answer(180)), (0x20, _answer(status)), (1, _answer(status))] for status in
                 (200, 401, 422, 486)]  # fmt: skip
+    challenge = 'Digest realm="r\N{LATIN SMALL LETTER E WITH ACUTE}", nonce="n", qop="auth", opaque="o"'
+    outgoing += [
+        [(0, _answer(407, Proxy_Authenticate=challenge)), (0, _answer(200, Record_Route="<sip:a@192.0.2.1:5060;lr>"))],
+        [(0, _answer(401, WWW_Authenticate=challenge)), (0, _answer(200, Allow="INVITE, ACK", Supported="timer"))],
+    ]
     made = [b"\0" + joined(call) for call in incoming] + [b"\x40" + joined(call) for call in outgoing]
     return [*made, b"\x80" + joined(incoming[0]), b"\xc0" + joined(outgoing[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.telephony.sip import content
 from server.telephony.sip.framing import Framing
 from server.telephony.sip.message import BadRequestError, Request
 from server.telephony.sip.parsing import MOST_VIAS, parse
@@ -36,6 +37,8 @@ def _message(data: bytes) -> None:
             assert len(response.all("Via")) <= MOST_VIAS
             assert b"\r\n\r\n" in response.encode()
         raise
+    description = content.description_of(message)
+    assert description in message.body
     again = parse(message.encode())
     assert again.encode() == message.encode()
     if isinstance(message, Request):
@@ -48,6 +51,11 @@ def _message(data: bytes) -> None:
 
 def seeds() -> list[bytes]:
     """RFC 4475's messages and usual ones."""
-    usual = [request(), request("OPTIONS"), request(body=SDP), request("ACK"), request("BYE")]
+    parts = [
+        b"--b\r\nContent-Type: application/sdp\r\n\r\n" + SDP,
+        b"--b\r\nContent-Type: application/isup\r\n\r\n\x01",
+    ]
+    mixed = request(body=b"\r\n".join([*parts, b"--b--"]), Content_Type="multipart/mixed;boundary=b")
+    usual = [request(), request("OPTIONS"), request(body=SDP), request("ACK"), request("BYE"), mixed]
     datagrams = [b"\0" + message for message in [*torture.messages().values(), *usual]]
     return [*datagrams, b"\x51" + request(body=SDP) + b"\r\n\r\n" + request("BYE")]

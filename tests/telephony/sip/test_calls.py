@@ -201,7 +201,7 @@ def test_a_session_is_refreshed_by_whom_it_was_agreed_with() -> None:
 
 
 def test_a_session_goes_on_where_update_is_named_but_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(call: Call, transaction: ServerTransaction, _dialog: Dialog, now: float) -> None:
+    def refused(call: Call, transaction: ServerTransaction, now: float) -> None:
         call.agent.refuse(transaction, 500, now)
 
     monkeypatch.setattr(Call, "_updated", refused)

@@ -229,6 +229,32 @@ async def test_keep_alives_are_answered_and_an_idle_connection_stays(
     writer.close()
 
 
+async def test_one_line_end_keeps_a_connection_alive(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3261 §7.5, RFC 5626 §4.4.1: telephones send one alone; it is no message whose rest is waited for."""
+    monkeypatch.setattr(streams, "PATIENCE", 0.2)
+    there, _callee = await opened()
+    reader, writer = await asyncio.open_connection(TRUNK, there.port("tcp"))
+    writer.write(request("OPTIONS", Via="SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1"))
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"\r\n")
+    await asyncio.sleep(0.5)
+    assert len(there._streams["tcp"]) == 1
+    writer.write(request("OPTIONS", Via="SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK2"))
+    answered = parse(await reader.readuntil(b"\r\n\r\n"))
+    assert isinstance(answered, Response) and answered.status == 200
+    writer.close()
+
+
+async def test_who_says_only_one_line_end_is_let_go(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.2)
+    there, _callee = await opened()
+    reader, writer = await asyncio.open_connection(TRUNK, there.port("tcp"))
+    writer.write(b"\r\n")
+    await read_all(reader)
+    assert len(there._streams["tcp"]) == 0
+    writer.close()
+
+
 async def test_too_many_connections_are_closed(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "MOST_CONNECTIONS", 2)
     there, _callee = await opened()

@@ -35,6 +35,19 @@ def test_keep_alives_are_counted_and_single_line_ends_passed_over() -> None:
     assert framing.feed(STREAM[0] + b"\r\n\r\n" + STREAM[1]) == ([STREAM[0], STREAM[1]], 1)
 
 
+def test_one_line_end_is_half_a_keep_alive_and_no_message_that_waits() -> None:
+    framing = Framing()
+    for piece in (b"\r\n", b"\r"):
+        framing.feed(piece)
+        assert framing.waiting == 0
+    assert framing.feed(b"\n") == ([], 1)
+    assert framing.feed(b"\r\n") == ([], 0)
+    assert framing.feed(STREAM[0][:20]) == ([], 0)
+    assert framing.waiting == 20
+    assert framing.feed(STREAM[0][20:] + b"\r\n") == ([STREAM[0]], 0)
+    assert framing.waiting == 0
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -221,6 +221,25 @@ def test_a_registrar_may_want_longer_registrations() -> None:
     assert [standing.status for _, standing in heard.standings] == [423]
 
 
+@pytest.mark.parametrize(("least", "asked_again"), [(7_200, 3_600), (604_800, 3_600), (4_000, 3_600), (3_700, 3_330)])
+def test_a_registrar_may_want_more_than_an_hour(least: int, asked_again: int) -> None:
+    """RFC 3261 §10.2.8: as long as it wants, but renewed each hour: who has forgotten us is not without us for days."""
+    wire, raw, registering, heard = registration()
+    registering.start(wire.now)
+    wire.run(0.1)
+    refusal = raw.requests("REGISTER")[0].response(423, tag="theirs")
+    refusal.add("Min-Expires", str(least))
+    raw.say(refusal.encode())
+    second = raw.requests("REGISTER")[1]
+    assert second.get("Expires") == str(least)
+    raw.say(granted(second, Expires=str(least)))
+    assert heard.standings == [(0, Standing(True, 200, "OK"))]
+    wire.run(asked_again - 2)
+    assert len(raw.requests("REGISTER")) == 2
+    wire.run(4)
+    assert raw.requests("REGISTER")[2].get("Expires") == str(least)
+
+
 def test_a_trunk_is_there_when_it_answers_anything() -> None:
     wire, telephone, raw = desk()
     heard = Heard()
