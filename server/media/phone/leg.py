@@ -22,6 +22,7 @@ from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
 from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 
+LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
 
 _PROFILES = {
@@ -150,6 +151,9 @@ class Leg:
 
     def receive(self, data: bytes, source: Address, now: float, *, overdue: bool = False) -> None:
         """A datagram at its port; from anybody. `overdue` as of `Playout.push`."""
+        if len(data) > LARGEST:
+            self.malformed += 1
+            return
         if not self.talks and self._in is None and self._passes_by(data, source, now):
             return
         if is_rtcp(data):
@@ -212,12 +216,13 @@ class Leg:
         return self._playout.take(now) if self.talks else None
 
     def give(self, payload: bytes) -> None:
-        """20 ms for its ear. Time passes for it also when nothing can be sent."""
-        self._sequence += 1  # the header takes both modulo
+        """20 ms for its ear. Time passes also when nothing can be sent; numbers count what is sent (RFC 3550 §5.1)."""
         self._timestamp += self._step
         terms, address = self.terms, self._latch.address
         if not payload or not terms.sends or address is None:
+            self._first = True  # after a silence (RFC 3551 §4.1)
             return
+        self._sequence += 1  # the header takes both modulo
         data = build_header(terms.sending, self._first, self._sequence, self._timestamp, self._ssrc) + payload
         self._first = False
         self._send(data if self._out is None else self._out.protect(data), address)
