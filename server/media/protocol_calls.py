@@ -175,4 +175,11 @@ class Played(Message, frozen=True, tag="played"):
     room: str = ""
 
 
-CallEvent = KeyPressed | Played
+class CallBroken(Message, frozen=True, tag="call_broken"):
+    """The node ended the call for an error of its own, which it logged; the call may be opened anew."""
+
+    call: str
+    room: str = ""
+
+
+CallEvent = KeyPressed | Played | CallBroken
