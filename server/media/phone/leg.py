@@ -24,6 +24,7 @@ from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 
 LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
+_KEYPADS = 4  # sources of a call whose pressed keys are remembered: a PBX that transfers it begins another
 
 _PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -78,7 +79,7 @@ class Leg:
         self._timestamp = secrets.randbits(31)
         self._first = True
         self._hush_until = float("-inf")
-        self._keypad = Keypad()
+        self._keypads: dict[int, Keypad] = {}  # by SSRC
         self._inband: Listening | None = None
         self._in: Session | None = None
         self._out: Session | None = None
@@ -204,12 +205,20 @@ class Leg:
     def _key(self, packet: RtpPacket, now: float) -> None:
         self._hush(now)
         try:
-            key = self._keypad.hear(packet.payload, packet.timestamp)
+            key = self._keypad(packet.ssrc).hear(packet.payload, packet.timestamp)
         except ProtocolError:
             self.malformed += 1
             return
         if key is not None:
             self._on_key(key)
+
+    def _keypad(self, ssrc: int) -> Keypad:
+        keypad = self._keypads.get(ssrc)
+        if keypad is None:
+            if len(self._keypads) == _KEYPADS:
+                del self._keypads[next(iter(self._keypads))]
+            keypad = self._keypads[ssrc] = Keypad()
+        return keypad
 
     def take(self, now: float) -> Samples | None:
         """Its next 20 ms, None when it is silent or may not be heard."""

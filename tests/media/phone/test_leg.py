@@ -70,6 +70,23 @@ def test_keys_are_told_without_the_floor_too_and_hush_the_sound() -> None:
     assert line.keys == ["9", "#"]
 
 
+def test_keys_of_a_stream_that_takes_over_count_whatever_its_clock_says() -> None:
+    """A call that a PBX transfers: another SSRC, with timestamps of its own (RFC 3550 §5.1)."""
+    line, number = Line(), itertools.count(1)
+
+    def strike(key: str, at: int, ssrc: int) -> None:
+        packet = build_header(96, 1, next(number), at, ssrc) + press(key, 160, False)
+        line.leg.receive(packet, NAMED, next(number) * 0.02)
+
+    for n in range(16):
+        strike("1", 90_000 + n * 4_000, 7)
+    for n, key in enumerate("*9*6"):
+        strike(key, 80_000 + n * 100, 8)
+        strike(key, 80_000 + n * 100, 8)
+    strike("1", 90_000 + 15 * 4_000, 7)  # late, of the first stream: known
+    assert "".join(line.keys) == "1" * 16 + "*9*6"
+
+
 def test_the_tone_that_began_before_its_event_is_not_heard_either() -> None:
     line = Line()
     line.leg.talk(True)
