@@ -32,22 +32,26 @@ _PROFILES = {
     "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
 }
+_BEHIND_MKI = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
+"""Octets of the tag; with GCM nothing is behind the MKI (RFC 3711 §3.1, RFC 7714 §8.2)."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Master keys with salt of both ways, and the suite that both use."""
+    """Master keys with salt of both ways, and the suite that both use. `mki`: octets of it in each packet of theirs."""
 
     suite: str
     ours: bytes
     theirs: bytes
+    mki: int = 0
 
 
 @dataclass(frozen=True)
 class Terms:
     """What was agreed on a call's sound: the codec's name, payload types each way, and where theirs comes from.
 
-    `events` and `noise` None: the telephone has no such thing. `named` None: it is found by its packets.
+    `events` and `noise` None: the telephone has no such thing. `their_events`: another type under which keys may come.
+    `named` None: it is found by its packets.
     """
 
     codec: str
@@ -58,6 +62,7 @@ class Terms:
     named: Address | None = None
     sends: bool = True
     keys: Keys | None = None
+    their_events: int | None = None
 
 
 class Leg:
@@ -161,21 +166,29 @@ class Leg:
             return
         try:
             if self._in is not None:
-                data = self._in.unprotect(data)
+                data = self._in.unprotect(self._without_mki(data))
             packet = RtpPacket.parse(data)
         except (Error, ProtocolError):
             self.malformed += 1
             return
         kind, terms = packet.payload_type, self.terms
-        if kind not in (terms.receiving, terms.events, terms.noise, terms.sending):
+        if kind not in (terms.receiving, terms.events, terms.noise, terms.sending, terms.their_events):
             self.malformed += 1
         elif self._latch.admits(source, packet.ssrc, packet.sequence, now):
             self.heard_at = now
             self.received += 1
-            if kind == terms.events:
+            if kind == terms.events or kind == terms.their_events:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
+
+    def _without_mki(self, data: bytes) -> bytes:
+        """Libsrtp's binding knows of none; there is but one key."""
+        keys = self.terms.keys
+        if keys is None or not keys.mki:
+            return data
+        end = len(data) - _BEHIND_MKI.get(keys.suite, 0)
+        return data[: max(end - keys.mki, 0)] + data[end:] if end > 0 else b""
 
     def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""

@@ -70,6 +70,16 @@ def test_keys_are_told_without_the_floor_too_and_hush_the_sound() -> None:
     assert line.keys == ["9", "#"]
 
 
+@pytest.mark.parametrize("floor", [False, True])
+def test_keys_are_told_under_either_number(floor: bool) -> None:
+    """Ours, as RFC 3264 §6.1 has it, or that of their answer, as some send them."""
+    line = Line(replace(TERMS, events=101, their_events=96))
+    line.leg.talk(floor)
+    line.say(press("1", 160, False), 0.0, kind=101, at=160)
+    line.say(press("2", 160, False), 0.1, kind=96, at=8_000)
+    assert (line.keys, line.leg.malformed) == (["1", "2"], 0)
+
+
 def test_keys_of_a_stream_that_takes_over_count_whatever_its_clock_says() -> None:
     """A call that a PBX transfers: another SSRC, with timestamps of its own (RFC 3550 §5.1)."""
     line, number = Line(), itertools.count(1)
@@ -233,6 +243,32 @@ def test_srtp(suite: str, size: int) -> None:
     assert RtpPacket.parse(back.unprotect(line.sent[0][0])).payload == LOUD
     line.leg.receive(line.packet(press("1", 1, False), 96, 9), THIEF, 1.0)
     assert (line.keys, line.leg.malformed) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("suite", "size", "after"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", 30, 10),
+        ("AES_CM_128_HMAC_SHA1_32", 30, 4),
+        ("AEAD_AES_128_GCM", 28, 0),
+        ("AEAD_AES_256_GCM", 44, 0),
+    ],
+)
+def test_srtp_with_an_identifier_of_the_key_in_each_packet(suite: str, size: int, after: int) -> None:
+    """It stands before the tag (RFC 3711 §3.1), with GCM behind all (RFC 7714 §8.2). Our packets have none."""
+    keys, out, back = keyed(suite, size)
+    line = Line(Terms("PCMA", 8, 8, named=NAMED, keys=replace(keys, mki=4)))
+    line.leg.talk(True)
+    for n in range(20):
+        data = out.protect(line.packet(LOUD))
+        end = len(data) - after
+        line.leg.receive(data[:end] + b"\0\0\0\1" + data[end:], NAMED, n * 0.02)
+    assert (line.leg.received, line.leg.malformed) == (20, 0)
+    for size_ in (0, 3, 12, 15, 16, 26, 27):
+        line.leg.receive(line.packet(LOUD)[:size_], NAMED, 1.0)
+    assert line.leg.malformed == 7
+    line.leg.give(LOUD)
+    assert RtpPacket.parse(back.unprotect(line.sent[0][0])).payload == LOUD
 
 
 def test_a_way_whose_key_stays_goes_on() -> None:
