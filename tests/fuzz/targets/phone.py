@@ -15,18 +15,13 @@ from server.media.phone.codecs import codec
 from server.media.phone.events import KEYS, press
 from server.media.phone.leg import _BEHIND_MKI, _PROFILES, Keys, Leg, Terms
 from server.media.wire.rtp import build_header
+from server.telephony.sdes import SUITES
 from tests.fuzz.stage import joined, pieces
 from tests.peers.pcap import sound, tones_of_keys
 
 NAMED, OTHER = ("203.0.113.5", 4_000), ("192.0.2.66", 9)
 CODECS = {"PCMA": 8, "PCMU": 0, "G722": 9, "OPUS": 107}
 EVENTS, NOISE = 101, 13
-SUITES = {
-    "AES_CM_128_HMAC_SHA1_80": 30,
-    "AES_CM_128_HMAC_SHA1_32": 30,
-    "AEAD_AES_128_GCM": 28,
-    "AEAD_AES_256_GCM": 44,
-}  # and their octets of key and salt
 SECURE, LONG, RAW, HOLD = 16, 128, 2, 4
 
 
