@@ -25,6 +25,7 @@ from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
 _KEYPADS = 4  # sources of a call whose pressed keys are remembered: a PBX that transfers it begins another
+_PROVED = 8  # sources of a call that libsrtp remembers: it looks for each packet's in a row
 
 _PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -87,6 +88,7 @@ class Leg:
         self._keypads: dict[int, Keypad] = {}  # by SSRC
         self._inband: Listening | None = None
         self._in: Session | None = None
+        self._proved: dict[bytes, None] = {}  # sources that `_in` knows, the oldest first
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
         self._step = round(self._codec.clock * FRAME_TIME)
@@ -129,6 +131,8 @@ class Leg:
                 outward = Session(Policy(key=keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
         except (KeyError, TypeError, ValueError, Error) as error:
             raise ValueError(f"the keys do not fit {keys.suite}") from error
+        if inward is not self._in:
+            self._proved.clear()
         self._in, self._out = inward, outward
 
     def _listen(self, terms: Terms) -> None:
@@ -166,7 +170,7 @@ class Leg:
             return
         try:
             if self._in is not None:
-                data = self._in.unprotect(self._without_mki(data))
+                data = self._unprotect(self._in, data)
             packet = RtpPacket.parse(data)
         except (Error, ProtocolError):
             self.malformed += 1
@@ -182,13 +186,21 @@ class Leg:
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
 
-    def _without_mki(self, data: bytes) -> bytes:
-        """Libsrtp's binding knows of none; there is but one key."""
+    def _unprotect(self, session: Session, data: bytes) -> bytes:
+        """SRTP to RTP. Raises Error."""
         keys = self.terms.keys
-        if keys is None or not keys.mki:
-            return data
-        end = len(data) - _BEHIND_MKI.get(keys.suite, 0)
-        return data[: max(end - keys.mki, 0)] + data[end:] if end > 0 else b""
+        if keys is not None and keys.mki:  # libsrtp's binding knows of none; there is but one key
+            end = len(data) - _BEHIND_MKI.get(keys.suite, 0)
+            data = data[: max(end - keys.mki, 0)] + data[end:] if end > 0 else b""
+        data = session.unprotect(data)
+        source = data[8:12]
+        if source not in self._proved:
+            if len(self._proved) == _PROVED:
+                oldest = next(iter(self._proved))
+                del self._proved[oldest]
+                session.remove_stream(int.from_bytes(oldest, "big"))
+            self._proved[source] = None
+        return data
 
     def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""

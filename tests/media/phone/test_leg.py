@@ -271,6 +271,26 @@ def test_srtp_with_an_identifier_of_the_key_in_each_packet(suite: str, size: int
     assert RtpPacket.parse(back.unprotect(line.sent[0][0])).payload == LOUD
 
 
+def test_a_call_of_very_many_sources_costs_no_more_than_another() -> None:
+    """Libsrtp keeps all that were proved and looks for one in a row: ten thousand would hold up everybody."""
+    keys, _out, _back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
+    line = Line(Terms("PCMA", 8, 8, named=NAMED, keys=keys))
+
+    def protected(ssrc: int, sequence: int) -> bytes:
+        return keyed(keys.suite, 30)[1].protect(build_header(8, 0, sequence, 160, ssrc) + LOUD)
+
+    first = protected(1, 1)
+    for ssrc in range(1, 100):
+        line.leg.receive(protected(ssrc, 1), NAMED, ssrc * 0.02)
+        line.leg.receive(protected(ssrc, 1), NAMED, ssrc * 0.02)
+    assert (line.leg.received, line.leg.malformed) == (99, 99), "what comes twice is not taken twice"
+    line.leg.receive(protected(99, 2), NAMED, 2.0)
+    line.leg.receive(protected(98, 2), NAMED, 2.0)
+    assert line.leg.received == 101
+    line.leg.receive(first, NAMED, 2.1)
+    assert line.leg.received == 102, "the first of so many is forgotten"
+
+
 def test_a_way_whose_key_stays_goes_on() -> None:
     """After 65,536 packets a session that begins anew would use the same key stream once more."""
     keys, _out, back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
