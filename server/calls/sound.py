@@ -63,10 +63,12 @@ class Side:
             sending=sound.sending,
             receiving=sound.receiving,
             events=sound.events,
+            their_events=sound.their_events,
             noise=sound.noise,
             host=sound.host if named else "",
             port=sound.port if named else 0,
             sends=sound.sends,
+            their_mki=sound.their_key.mki if sound.their_key is not None else 0,
             **keys,
         )
 

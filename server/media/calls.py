@@ -142,9 +142,18 @@ def _terms(told: c.CallTerms) -> Terms:
             ours, theirs = (base64.b64decode(key, validate=True) for key in (told.our_key, told.their_key))
         except binascii.Error as error:
             raise ValueError("a key is no base64") from error
-        keys = Keys(told.suite, ours, theirs)
-    named = (told.host, told.port) if told.host else None
-    return Terms(told.codec, told.sending, told.receiving, told.events, told.noise, named, told.sends, keys)
+        keys = Keys(told.suite, ours, theirs, told.their_mki)
+    return Terms(
+        told.codec,
+        told.sending,
+        told.receiving,
+        told.events,
+        told.noise,
+        (told.host, told.port) if told.host else None,
+        told.sends,
+        keys,
+        told.their_events,
+    )
 
 
 def _stats(call: Call, now: float) -> c.CallStats:

@@ -29,7 +29,7 @@ from server.media.terms import Rung as Rung
 from server.media.terms import SessionState as SessionState
 from server.media.terms import worst as worst
 
-VERSION = 3
+VERSION = 4
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
 AUDIO_SLOTS = 3
 VIDEO_SLOTS = 12

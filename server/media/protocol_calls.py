@@ -18,15 +18,17 @@ Codec = Literal["PCMU", "PCMA", "G722", "OPUS"]
 class CallTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was agreed on a call's sound.
 
-    `sending` and `receiving` are the codec's payload types, `events` and `noise` those of pressed keys and comfort
-    noise. `host` is a numeric address, empty when it was named by a name: then theirs is found by its packets. `sends`
-    is whether we may. Keys are base64 of master key and salt, with `suite` as SDES names it; empty without SRTP.
+    `sending` and `receiving` are the codec's payload types, `events` (also `their_events`) and `noise` those of pressed
+    keys and comfort noise. `host` is a numeric address, empty when it was named by a name: then theirs is found by its
+    packets. `sends` is whether we may. Keys are base64 of master key and salt, with `suite` as SDES names it; empty
+    without SRTP. `their_mki`: octets in each packet of theirs by which it says which key it is.
     """
 
     codec: Codec
     sending: int
     receiving: int
     events: int | None = None
+    their_events: int | None = None
     noise: int | None = None
     host: str = ""
     port: int = 0
@@ -34,6 +36,7 @@ class CallTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     suite: str = ""
     our_key: str = ""
     their_key: str = ""
+    their_mki: int = 0
 
 
 class OpenCall(Message, frozen=True, tag="open_call"):
@@ -175,4 +178,11 @@ class Played(Message, frozen=True, tag="played"):
     room: str = ""
 
 
-CallEvent = KeyPressed | Played
+class CallBroken(Message, frozen=True, tag="call_broken"):
+    """The node ended the call for an error of its own, which it logged; the call may be opened anew."""
+
+    call: str
+    room: str = ""
+
+
+CallEvent = KeyPressed | Played | CallBroken

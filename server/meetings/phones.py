@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Phones:
-    """The `on_...` are set by whoever handles calls: keys, sounds that have ended, calls whose node is gone."""
+    """The `on_...` are set by whoever handles calls: keys, sounds that have ended, calls that no node has any more."""
 
     def __init__(self, pool: MediaPool) -> None:
         self.on_key: Callable[[str, str], None] = lambda call, key: None
@@ -38,8 +38,10 @@ class Phones:
     def _hear(self, event: c.CallEvent) -> None:
         if isinstance(event, c.KeyPressed):
             self.on_key(event.call, event.key)
-        else:
+        elif isinstance(event, c.Played):
             self.on_played(event.call, event.number)
+        elif self._nodes.pop(event.call, None) is not None:
+            self.on_lost([event.call])
 
     def _lost(self, number: int) -> None:
         calls = [call for call, node in self._nodes.items() if node == number]

@@ -41,8 +41,9 @@ class CannotAgreeError(ProtocolError):
 class Sound:
     """What was agreed. `host` may be a name; sound goes to wherever theirs comes from, once it comes.
 
-    `sending` and `receiving` are the payload types of the codec each way, `events` and `noise` those of pressed keys
-    (RFC 4733) and comfort noise (RFC 3389), None without. `sends` and `receives`: whether we may, and will get any.
+    `sending` and `receiving` are the payload types of the codec each way, `events` and `noise` those under which we
+    get pressed keys (RFC 4733) and comfort noise (RFC 3389), None without. `their_events`: where keys have another
+    number in their answer, for some send them by that. `sends` and `receives`: whether we may, and will get any.
     """
 
     codec: str
@@ -58,6 +59,7 @@ class Sound:
     ptime: int
     our_key: Key | None = None
     their_key: Key | None = None
+    their_events: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,12 @@ class Ours:
 
 
 def answer(offer: Description, ours: Ours, key: Key | None = None) -> tuple[Sound, bytes]:
-    """Our answer to an offer: its first m-line of sound that we can take. Raises CannotAgreeError.
+    """Our answer to an offer: its first m-line of sound that we can take, of SRTP if any. Raises CannotAgreeError.
 
     `key` is ours of an earlier answer in the same call. It stays, for there are telephones that believe the first one
     to the end.
     """
-    for chosen in offer.media:
+    for chosen in sorted(offer.media, key=lambda media: not media.secure):
         found = _agree(chosen, ours, key) if chosen.usable else None
         if found is not None:
             sound, formats = found
@@ -202,7 +204,16 @@ def accept(answered: Description, ours: Ours, keys: Sequence[Key] = ()) -> Sound
     if keys and mine is None:
         raise CannotAgreeError("the answer has none of our keys")
     events = _pick_events(media, codec)
-    return _sound(media, codec, _OFFERED[codec.name].payload_type, events, None, mine, theirs)
+    return _by_our_numbers(_sound(media, codec, _OFFERED[codec.name].payload_type, events, None, mine, theirs))
+
+
+def _by_our_numbers(sound: Sound) -> Sound:
+    """What comes to us has the numbers of our offer (RFC 3264 §5.1, §6.1)."""
+    theirs = sound.events
+    if theirs is None:
+        return sound
+    offered = _OFFERED_EVENTS.get(sound.events_clock, theirs)
+    return replace(sound, events=offered, their_events=None if theirs in (offered, sound.receiving) else theirs)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

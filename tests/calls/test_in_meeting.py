@@ -203,6 +203,17 @@ async def test_a_node_that_dies_is_replaced_and_the_call_goes_on(seated: Seated)
     await seated.press("*6", "microphone_on")
 
 
+async def test_a_call_whose_sound_broke_off_in_its_node_gets_a_new_port_and_goes_on(seated: Seated) -> None:
+    pool = seated.line.pool
+    pool.commands.clear()
+    pool.on_call_event(c.CallBroken(call=seated.name, room="m1"))
+    pool.on_call_event(c.CallBroken(call="no such call"))
+    await until(lambda: pool.of(c.SeatCall))
+    assert [one.call for one in (*pool.of(c.OpenCall), *pool.of(c.SeatCall))] == [seated.name] * 2
+    assert seated.row.left_at is None
+    await seated.press("*6", "microphone_on")
+
+
 async def test_hold_and_resume(seated: Seated) -> None:
     held = (
         b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"

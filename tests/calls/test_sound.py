@@ -44,6 +44,19 @@ def test_keys_go_both_ways() -> None:
     assert terms.our_key != terms.their_key
 
 
+def test_what_their_packets_have_of_their_own_is_told() -> None:
+    """An identifier of the key in each, and keys pressed under their own number."""
+    ours = Ours.new("192.0.2.1", 40_002, [agreement.PCMA])
+    offer = agreement.offer(ours, keys=keys_of_all_suites()[:1])
+    terms, _body = Side("192.0.2.9", 41_000).answer(offer.replace(b"\r\na=ptime", b"|2^20|1:4\r\na=ptime"))
+    assert (terms.suite, terms.their_mki) == ("AEAD_AES_256_GCM", 4)
+
+    side = Side("192.0.2.9", 41_000)
+    side.offer()
+    terms = side.accept(SDP.replace(b"101", b"96"))
+    assert side.events and (terms.events, terms.their_events, terms.their_mki) == (101, 96, 0)
+
+
 def test_our_key_stays_whoever_offers_what_anew() -> None:
     """There are telephones (baresip) that believe our first key to the end of the call."""
     ours = Ours.new("192.0.2.1", 40_002, [agreement.PCMA])

@@ -78,6 +78,26 @@ def test_srtp_without_a_key_that_we_can_use_is_refused_not_opened() -> None:
     assert b"m=audio 0 RTP/SAVP 8 101" in body
 
 
+def test_srtp_is_chosen_wherever_it_stands() -> None:
+    secure = OFFERS["secure"].split(b"t=0 0\r\n")[1].replace(b"m=audio 4000", b"m=audio 4002")
+    sound, body = answer(sdp.read(OFFERS["bare"] + secure), OURS)
+    assert sound.port == 4_002 and sound.our_key is not None
+    assert [line for line in body.split(b"\r\n") if line.startswith(b"m=")] == [
+        b"m=audio 0 RTP/AVP 0",
+        b"m=audio 30000 RTP/SAVP 8 101",
+    ]
+    unusable = secure.replace(b"AES_CM_128", b"F8_128")
+    assert answer(sdp.read(OFFERS["bare"] + unusable), OURS)[0].our_key is None
+
+
+def test_a_key_with_an_identifier_is_answered_without() -> None:
+    """Each side says of its own packets what is in them (RFC 4568 §6.1)."""
+    sound, body = answer(sdp.read(OFFERS["secure"].replace(b"|2^31", b"|2^31|1:4")), OURS)
+    assert sound.their_key is not None and sound.our_key is not None
+    assert (sound.their_key.mki, sound.our_key.mki) == (4, 0)
+    assert b"a=crypto:" in body and b"|" not in body
+
+
 def test_keys_in_a_plain_offer_change_nothing() -> None:
     plain = OFFERS["secure"].replace(b"RTP/SAVP", b"RTP/AVP")
     sound, body = answer(sdp.read(plain), OURS)
@@ -126,7 +146,36 @@ def test_an_answer_may_number_its_codec_anew() -> None:
         "m=audio 4000 RTP/AVP 111 97", "a=rtpmap:111 opus/48000/2", "a=rtpmap:97 telephone-event/8000"
     )
     sound = accept(sdp.read(answering), OURS)
-    assert (sound.sending, sound.receiving, sound.events) == (111, 107, 97)
+    assert (sound.sending, sound.receiving) == (111, 107)
+    assert (sound.events, sound.their_events) == (101, 97), "by our number (RFC 3264 §6.1), and some by their own"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "events", "their_events"),
+    [
+        ("8 101", 101, None),
+        ("8 102", 101, 102),  # which is ours of 48 kHz: keys as well
+        ("111 107", 101, None),  # 107 is Opus, as we offered it
+        ("8 96", 101, 96),
+        ("8", None, None),
+    ],
+)
+def test_keys_are_expected_under_the_number_that_we_offered(
+    numbers: str, events: int | None, their_events: int | None
+) -> None:
+    codec, _, number = numbers.partition(" ")
+    lines = [f"m=audio 4000 RTP/AVP {numbers}", *(["a=rtpmap:111 opus/48000/2"] if codec == "111" else [])]
+    lines += [f"a=rtpmap:{number} telephone-event/8000"] if number else []
+    sound = accept(sdp.read(described(*lines)), OURS)
+    assert (sound.events, sound.their_events) == (events, their_events)
+
+
+def test_keys_of_another_clock_have_the_number_that_we_offered_for_it() -> None:
+    answering = described(
+        "m=audio 4000 RTP/AVP 111 96", "a=rtpmap:111 opus/48000/2", "a=rtpmap:96 telephone-event/48000"
+    )
+    sound = accept(sdp.read(answering), OURS)
+    assert (sound.events, sound.their_events, sound.events_clock) == (102, 96, 48_000)
 
 
 @pytest.mark.parametrize(

@@ -97,16 +97,36 @@ def test_no_line_takes_long(name: str, filling: str) -> None:
     assert time.thread_time() - began < 0.05
 
 
+MATERIAL = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # RFC 4568 §6.1's example
+
+
 def test_keys() -> None:
     for suite in SUITES:
         key = new_key(7, suite)
         assert read_key(str(key)) == key
         assert str(key).split("inline:")[1] not in repr(key)
-    material = b"WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # RFC 4568 §6.1's example
-    text = f"1 AES_CM_128_HMAC_SHA1_80 inline:{material.decode()}"
+    text = f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}"
     assert read_key(text) == read_key(text + "|2^20") == read_key(text + "|1048576 ")
     found = read_key(text)
     assert isinstance(found, Key) and len(found.material) == 30
+
+
+@pytest.mark.parametrize(
+    ("more", "mki"),
+    [
+        ("|2^20|1:4", 4),
+        ("|1:4", 4),
+        ("|2^31|255:1", 1),
+        (f"|{2**1024 - 1}:128", 128),
+        (" WSH=128", 0),
+        ("|2^20|1:4 WSH=64", 4),
+        ("  -NEW=1\tWSH=1024  ", 0),
+    ],
+)
+def test_a_keys_identifier_and_hints_do_not_make_it_useless(more: str, mki: int) -> None:
+    """RFC 4568 §6.1, §6.3; what begins with a dash may be ignored."""
+    found = read_key(f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}{more}")
+    assert found is not None and (found.mki, len(found.material)) == (mki, 30)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +136,16 @@ def test_keys() -> None:
         "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19z",
         "0 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
         "1 F8_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
-        "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|1:4|2^20",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|1:4|2^20",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|1:0",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|1:129",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|256:1",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|01:1",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL}|2^20|1:4;inline:{MATERIAL}|2^20|2:4",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL} WSH=063",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL} WSH=128 KDR=1",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{MATERIAL} WSH=128-more",
         "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz UNENCRYPTED_SRTP",
         "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz;inline:x",
         "1 AES_CM_128_HMAC_SHA1_80 inline:====",

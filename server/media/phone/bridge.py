@@ -38,6 +38,8 @@ Hearing = Generator[None, None, Speakers]
 """What telephones hear, made in turns."""
 OnKey = Callable[[str, str], None]
 """Call and key."""
+OnBroken = Callable[[str], None]
+"""A call that ends by an error of ours."""
 OnPlayed = Callable[[], None]
 Clock = Callable[[], float]
 
@@ -138,13 +140,24 @@ class Call:
 class Bridge:
     """Legs by the names of their calls. `hear` makes what telephones hear out of what telephones say in these 20 ms.
 
+    An error of ours in one call ends that call, of which `on_broken` is told, and disturbs no other.
+
     Without `ticking`, its owner calls `step` by a clock of its own, at which then all that is taken has just come.
     """
 
-    def __init__(self, ports: Ports, on_key: OnKey, *, clock: Clock = time.monotonic, ticking: bool = True) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        on_key: OnKey,
+        on_broken: OnBroken = lambda call: None,
+        *,
+        clock: Clock = time.monotonic,
+        ticking: bool = True,
+    ) -> None:
         self.metronome = Metronome(self._tick, self._read)
         self.hear: Callable[[Speakers, float], Hearing] = _each_other
-        self._ports, self._on_key, self._arrivals = ports, on_key, Arrivals()
+        self._ports, self._on_key, self._on_broken = ports, on_key, on_broken
+        self._arrivals = Arrivals()
         self._clock, self._ticking = clock, ticking
         self._calls: dict[str, Call] = {}
         self._talking: frozenset[str] = frozenset()
@@ -232,9 +245,12 @@ class Bridge:
         for some in _some_of(self._to_read()):
             now = self._clock()
             for made in some:  # a key that is told may end a call: nothing comes to a socket that is closed
-                for data, source, age in take(made.socket.fileno()):
-                    came = now - age if ticking else now
-                    made.leg.receive(data, source, came, overdue=came > due)
+                try:
+                    for data, source, age in take(made.socket.fileno()):
+                        came = now - age if ticking else now
+                        made.leg.receive(data, source, came, overdue=came > due)
+                except Exception:
+                    self.broke(made.listener.who)
             if len(some) == AT_ONCE:
                 yield
 
@@ -251,18 +267,9 @@ class Bridge:
             pass
 
     def _tick(self, now: float) -> Turns:
-        speakers: Speakers = {}
-        for name, made in self._calls.items():
-            if not made.leg.talks:  # nor does it dictate
-                continue
-            samples = made.leg.take(now)
-            if made.dictation is not None:
-                made.dictation.add(samples, made.leg.rate)
-            if samples is not None and name in self._talking:
-                speakers[name] = samples, made.leg.rate
-        heard = yield from self.hear(speakers, now)
+        heard = yield from self.hear(self._said(now), now)
         calls = list(self._calls.values())
-        played = {made: payload for made in calls if made.played and (payload := made.played_payload()) is not None}
+        played = self._played(calls)
         hearing = [made for made in calls if made not in played] if played else calls
         listeners = [made.listener for made in hearing]
         payloads = self._mix.tick(heard, listeners)
@@ -271,7 +278,48 @@ class Bridge:
         giving += [(made, made.listener, payload) for made, payload in played.items()]
         for some in _some_of(giving):
             for made, listener, payload in some:
-                if made.listener is listener:  # else it has another codec by now
+                if made.listener is not listener:  # it has another codec by now
+                    continue
+                try:
                     made.leg.give(payload)
+                except Exception:
+                    self.broke(made.listener.who)
             if len(some) == AT_ONCE:
                 yield
+
+    def _said(self, now: float) -> Speakers:
+        speakers: Speakers = {}
+        for name, made in list(self._calls.items()):
+            if not made.leg.talks:  # nor does it dictate
+                continue
+            try:
+                samples = made.leg.take(now)
+                if made.dictation is not None:
+                    made.dictation.add(samples, made.leg.rate)
+            except Exception:
+                self.broke(name)
+                continue
+            if samples is not None and name in self._talking:
+                speakers[name] = samples, made.leg.rate
+        return speakers
+
+    def _played(self, calls: list[Call]) -> dict[Call, bytes]:
+        played = {}
+        for made in calls:
+            if not made.played:
+                continue
+            try:
+                payload = made.played_payload()
+            except Exception:
+                self.broke(made.listener.who)
+                continue
+            if payload is not None:
+                played[made] = payload
+        return played
+
+    def broke(self, call: str) -> None:
+        """An error of ours, being handled now, concerns this call alone: it ends, before it can be logged once more."""
+        log.exception("call %s breaks off", call)
+        if call in self._calls:
+            self._on_broken(call)
+            self.close(call)

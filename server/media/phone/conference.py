@@ -94,7 +94,11 @@ class Conference:
         self._frames += 1
         for telephone in [one for one in self._by_call.values() if self._is_audible(one)]:
             samples, rate = said.get(telephone.call, (None, RATE))
-            made = telephone.packet(samples, rate, self._frames, now)
+            try:
+                made = telephone.packet(samples, rate, self._frames, now)
+            except Exception:
+                self.bridge.broke(telephone.call)
+                continue
             if made is not None and self._is_audible(telephone):
                 telephone.source.accept(made[0])
                 self.room.arrived(telephone, telephone.source, *made, now)

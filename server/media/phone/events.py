@@ -13,16 +13,16 @@ KEYS = "0123456789*#ABCD"
 _EVENT = struct.Struct("!BBH")
 _LONGEST = 0xFFFF  # of a segment; longer presses go on in another (§2.5.1.3)
 _REMEMBERED = 16  # presses whose late packets are known for what they are
+_LATEST = 0x80000  # that a packet may come late: 11 s at 48 kHz, a minute at 8; from further back, the clock has leapt
 
 
 class Keypad:
-    """Hears the event packets of one call."""
+    """Hears the event packets of one source (SSRC)."""
 
     def __init__(self) -> None:
         self._presses: list[int] = []  # unwrapped timestamps of the newest, in order
         self._key = -1
         self._begun = 0
-        self._longest_at: int | None = None  # where a press that fills its segment would go on
 
     def hear(self, payload: bytes, timestamp: int) -> str | None:
         """The key when this packet is the first of its press, else None.
@@ -31,18 +31,17 @@ class Keypad:
         """
         if len(payload) < _EVENT.size:
             raise ProtocolError("a telephone event is truncated")
-        key, _, duration = _EVENT.unpack_from(payload)
+        key, _, _ = _EVENT.unpack_from(payload)
         if key >= len(KEYS):
             return None
         at = unwrap(timestamp, self._begun, 32) if self._presses else timestamp
+        if self._presses and at < self._presses[-1] - _LATEST:
+            self._presses.clear()
         if at in self._presses:
-            if at == self._begun and duration == _LONGEST:
-                self._longest_at = at + _LONGEST
             return None
         if self._presses and at < self._presses[-1]:
             return self._late(key, at)
-        goes_on = key == self._key and at == self._longest_at
-        self._longest_at = at + _LONGEST if duration == _LONGEST else None
+        goes_on = key == self._key and at == self._begun + _LONGEST  # no two presses are just so far apart
         self._remember(at)
         self._key, self._begun = key, at
         return None if goes_on else KEYS[key]

@@ -1,8 +1,10 @@
 """Where a telephone's sound comes from and goes to: the address it named, until it is heard from another (latching).
 
-A telephone behind a NAT names an address that is not its own; a stranger sends to our port what it likes. So a source
-is believed when it is the one named, or, as long as that one is silent, when it has sent a run of packets that belong
-together. Once it is believed, others are heard only after it has been silent.
+A telephone behind a NAT names an address that is not its own; a stranger sends to our port what it likes. So the source
+that was named is believed at any time; as long as it is not heard, another that has sent a run of packets that belong
+together. That one may be the stranger, so after a silence it may be replaced. Who was heard from where it said it would
+be is no stranger: silent or not, only its own stream may come from elsewhere (it changes networks). A stranger cannot
+name that, for it hears nothing of it (RFC 3550 §8: 32 random bits; RFC 7362 §5 has the risk).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from server.media.transport.ice import Address
 from server.media.wire.rtp import distance
 
 RUN = 4  # packets in order by which a source that was not named is believed
-SILENT = 3.0  # s without a packet after which a run from elsewhere may take over (a telephone changes networks)
+SILENT = 3.0  # s without a packet after which a run from elsewhere may take over
 _NEAR = 20  # numbers that two packets of a run may lie apart
 
 
@@ -33,6 +35,8 @@ class Latch:
         self._named = named
         self.address = named
         self._believed: Address | None = None
+        self._itself = False  # whether it was heard from where it was named
+        self._ssrc = 0
         self._heard = float("-inf")
         self._candidate: _Candidate | None = None
         self.others = 0
@@ -42,23 +46,27 @@ class Latch:
         if named != self._named:
             self._named = self.address = named
             self._believed = self._candidate = None
+            self._itself = False
 
     def admits(self, source: Address, ssrc: int, sequence: int, now: float) -> bool:
         """Whether a packet is to be heard. With SRTP ask only of packets that were proved."""
         if source == self._believed:
-            self._heard = now
+            self._heard, self._ssrc = now, ssrc
             return True
-        if source == self._named and (self._believed is None or now - self._heard >= SILENT):
-            self._believe(source, now)
-            return True
-        if self._believed is not None and now - self._heard < SILENT:
+        if source == self._named:
+            self._itself = True
+        elif not self._may_follow(ssrc, now) or not self._runs(source, ssrc, sequence):
             self.others += 1
             return False
-        if self._runs(source, ssrc, sequence):
-            self._believe(source, now)
+        self._believed = self.address = source
+        self._heard, self._ssrc = now, ssrc
+        self._candidate = None
+        return True
+
+    def _may_follow(self, ssrc: int, now: float) -> bool:
+        if self._believed is None:
             return True
-        self.others += 1
-        return False
+        return now - self._heard >= SILENT and (not self._itself or ssrc == self._ssrc)
 
     def _runs(self, source: Address, ssrc: int, sequence: int) -> bool:
         candidate = self._candidate
@@ -69,8 +77,3 @@ class Latch:
         candidate.count = candidate.count + 1 if 0 < step <= _NEAR else 1
         candidate.sequence = sequence
         return candidate.count >= RUN
-
-    def _believe(self, source: Address, now: float) -> None:
-        self._believed = self.address = source
-        self._heard = now
-        self._candidate = None

@@ -22,7 +22,10 @@ from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
 from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 
+LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
+_KEYPADS = 4  # sources of a call whose pressed keys are remembered: a PBX that transfers it begins another
+_PROVED = 8  # sources of a call that libsrtp remembers: it looks for each packet's in a row
 
 _PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -30,22 +33,26 @@ _PROFILES = {
     "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
 }
+_BEHIND_MKI = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
+"""Octets of the tag; with GCM nothing is behind the MKI (RFC 3711 §3.1, RFC 7714 §8.2)."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Master keys with salt of both ways, and the suite that both use."""
+    """Master keys with salt of both ways, and the suite that both use. `mki`: octets of it in each packet of theirs."""
 
     suite: str
     ours: bytes
     theirs: bytes
+    mki: int = 0
 
 
 @dataclass(frozen=True)
 class Terms:
     """What was agreed on a call's sound: the codec's name, payload types each way, and where theirs comes from.
 
-    `events` and `noise` None: the telephone has no such thing. `named` None: it is found by its packets.
+    `events` and `noise` None: the telephone has no such thing. `their_events`: another type under which keys may come.
+    `named` None: it is found by its packets.
     """
 
     codec: str
@@ -56,6 +63,7 @@ class Terms:
     named: Address | None = None
     sends: bool = True
     keys: Keys | None = None
+    their_events: int | None = None
 
 
 class Leg:
@@ -77,9 +85,10 @@ class Leg:
         self._timestamp = secrets.randbits(31)
         self._first = True
         self._hush_until = float("-inf")
-        self._keypad = Keypad()
+        self._keypads: dict[int, Keypad] = {}  # by SSRC
         self._inband: Listening | None = None
         self._in: Session | None = None
+        self._proved: dict[bytes, None] = {}  # sources that `_in` knows, the oldest first
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
         self._step = round(self._codec.clock * FRAME_TIME)
@@ -122,6 +131,8 @@ class Leg:
                 outward = Session(Policy(key=keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
         except (KeyError, TypeError, ValueError, Error) as error:
             raise ValueError(f"the keys do not fit {keys.suite}") from error
+        if inward is not self._in:
+            self._proved.clear()
         self._in, self._out = inward, outward
 
     def _listen(self, terms: Terms) -> None:
@@ -150,27 +161,46 @@ class Leg:
 
     def receive(self, data: bytes, source: Address, now: float, *, overdue: bool = False) -> None:
         """A datagram at its port; from anybody. `overdue` as of `Playout.push`."""
+        if len(data) > LARGEST:
+            self.malformed += 1
+            return
         if not self.talks and self._in is None and self._passes_by(data, source, now):
             return
         if is_rtcp(data):
             return
         try:
             if self._in is not None:
-                data = self._in.unprotect(data)
+                data = self._unprotect(self._in, data)
             packet = RtpPacket.parse(data)
         except (Error, ProtocolError):
             self.malformed += 1
             return
         kind, terms = packet.payload_type, self.terms
-        if kind not in (terms.receiving, terms.events, terms.noise, terms.sending):
+        if kind not in (terms.receiving, terms.events, terms.noise, terms.sending, terms.their_events):
             self.malformed += 1
         elif self._latch.admits(source, packet.ssrc, packet.sequence, now):
             self.heard_at = now
             self.received += 1
-            if kind == terms.events:
+            if kind == terms.events or kind == terms.their_events:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
+
+    def _unprotect(self, session: Session, data: bytes) -> bytes:
+        """SRTP to RTP. Raises Error."""
+        keys = self.terms.keys
+        if keys is not None and keys.mki:  # libsrtp's binding knows of none; there is but one key
+            end = len(data) - _BEHIND_MKI.get(keys.suite, 0)
+            data = data[: max(end - keys.mki, 0)] + data[end:] if end > 0 else b""
+        data = session.unprotect(data)
+        source = data[8:12]
+        if source not in self._proved:
+            if len(self._proved) == _PROVED:
+                oldest = next(iter(self._proved))
+                del self._proved[oldest]
+                session.remove_stream(int.from_bytes(oldest, "big"))
+            self._proved[source] = None
+        return data
 
     def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""
@@ -200,24 +230,33 @@ class Leg:
     def _key(self, packet: RtpPacket, now: float) -> None:
         self._hush(now)
         try:
-            key = self._keypad.hear(packet.payload, packet.timestamp)
+            key = self._keypad(packet.ssrc).hear(packet.payload, packet.timestamp)
         except ProtocolError:
             self.malformed += 1
             return
         if key is not None:
             self._on_key(key)
 
+    def _keypad(self, ssrc: int) -> Keypad:
+        keypad = self._keypads.get(ssrc)
+        if keypad is None:
+            if len(self._keypads) == _KEYPADS:
+                del self._keypads[next(iter(self._keypads))]
+            keypad = self._keypads[ssrc] = Keypad()
+        return keypad
+
     def take(self, now: float) -> Samples | None:
         """Its next 20 ms, None when it is silent or may not be heard."""
         return self._playout.take(now) if self.talks else None
 
     def give(self, payload: bytes) -> None:
-        """20 ms for its ear. Time passes for it also when nothing can be sent."""
-        self._sequence += 1  # the header takes both modulo
+        """20 ms for its ear. Time passes also when nothing can be sent; numbers count what is sent (RFC 3550 §5.1)."""
         self._timestamp += self._step
         terms, address = self.terms, self._latch.address
         if not payload or not terms.sends or address is None:
+            self._first = True  # after a silence (RFC 3551 §4.1)
             return
+        self._sequence += 1  # the header takes both modulo
         data = build_header(terms.sending, self._first, self._sequence, self._timestamp, self._ssrc) + payload
         self._first = False
         self._send(data if self._out is None else self._out.protect(data), address)

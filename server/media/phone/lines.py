@@ -14,7 +14,7 @@ from server.media.phone.conference import Conference
 from server.media.phone.dictation import Dictated, Dictation
 from server.media.phone.leg import Terms
 from server.media.phone.sounds import Player, Sound
-from server.media.protocol_calls import CallEvent, CallInfo, KeyPressed, Played
+from server.media.protocol_calls import CallBroken, CallEvent, CallInfo, KeyPressed, Played
 from server.media.room import Room
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,12 @@ class Lines:
             yield from conference.bridge
 
     def _bridge(self) -> Bridge:
-        return Bridge(self._ports, self._pressed, clock=self._clock)
+        return Bridge(self._ports, self._pressed, self._broke, clock=self._clock)
+
+    def _broke(self, call: str) -> None:
+        room = self._rooms.get(call, "")
+        self.close(call)
+        self._tell(CallBroken(call=call, room=room))
 
     def _pressed(self, call: str, key: str) -> None:
         self._tell(KeyPressed(call=call, key=key, room=self._rooms.get(call, "")))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -221,3 +222,82 @@ async def test_a_machine_that_stood_takes_no_line_for_a_slow_one(stood: bool) ->
     assert after == before if stood else after > before + 0.05
     bridge.close_all()
     handset.socket.close()
+
+
+class Group:
+    """Three telephones on a bridge by the test's own clock."""
+
+    def __init__(self, first: int, keys: Keys | None = None) -> None:
+        self.now = 1_000.0
+        self.broken: list[str] = []
+        ports = Ports(HOST, first, first + 9)
+        self.bridge = Bridge(ports, lambda call, key: None, self.broken.append, clock=lambda: self.now, ticking=False)
+        self.handsets = {name: Handset(hertz) for name, hertz in (("a", 400.0), ("b", 700.0), ("c", 1_000.0))}
+        for name, handset in self.handsets.items():
+            terms = replace(handset.terms, keys=keys) if name == "a" else handset.terms
+            handset.port = self.bridge.open(name, terms)
+        self.bridge.talk(self.handsets)
+
+    def heard(self, ticks: int = 10) -> dict[str, int]:
+        """How many packets each gets in so many ticks, in which all say something."""
+        for handset in self.handsets.values():
+            handset.heard.clear()
+        for _ in range(ticks):
+            for handset in self.handsets.values():
+                handset.say()
+            self.now += 0.02
+            self.bridge.step(self.now)
+        for handset in self.handsets.values():
+            handset.listen()
+        return {name: len(handset.heard) for name, handset in self.handsets.items()}
+
+    def close(self) -> None:
+        self.bridge.close_all()
+        for handset in self.handsets.values():
+            handset.socket.close()
+
+
+async def test_a_strangers_long_datagrams_to_a_secure_call_keep_nobody_from_being_heard() -> None:
+    group = Group(41_190, Keys("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(30)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(20):
+            stranger.sendto(build_header(8, 0, 1, 160, 5) + bytes(2_000), (HOST, group.handsets["a"].port))
+            group.heard(1)
+    assert [group.bridge.leg(name).received for name in ("b", "c")] == [20, 20]
+    assert group.bridge.leg("a").malformed == 40
+    assert group.broken == []
+    group.close()
+
+
+def _fails(*_told: object, **_more: object) -> None:
+    raise RuntimeError("a bug of ours")
+
+
+@pytest.mark.parametrize("where", ["receive", "take", "give"])
+async def test_a_call_that_breaks_off_ends_alone(
+    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of ours in one call: it is logged once, the call's owner is told, and all others go on."""
+    group = Group(41_200)
+    assert group.heard() == {"a": 10, "b": 10, "c": 10}
+    monkeypatch.setattr(group.bridge.leg("a"), where, _fails)
+    heard = group.heard()
+    assert (heard["b"], heard["c"]) == (10, 10)
+    assert heard["a"] == 0
+    assert (group.broken, len(group.bridge)) == (["a"], 2)
+    (record,) = (one for one in caplog.records if one.levelname == "ERROR")
+    assert "a" in record.getMessage() and record.exc_info is not None
+    group.close()
+
+
+async def test_a_sound_that_cannot_be_played_ends_the_call_to_which_it_is_played(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    group = Group(41_210)
+    player = Player([Sound(tone(850, 1, 48_000))])
+    player.frame = _fails  # type: ignore[assignment, method-assign]
+    group.bridge["a"].play(player)
+    heard = group.heard()
+    assert (heard["b"], heard["c"], group.broken) == (10, 10, ["a"])
+    assert sum(one.levelname == "ERROR" for one in caplog.records) == 1
+    group.close()

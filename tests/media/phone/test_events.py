@@ -67,6 +67,22 @@ def test_a_key_held_for_ten_seconds_is_one_press() -> None:
     assert heard(sent + packets("5", 100_000)) == "55"
 
 
+@pytest.mark.parametrize("lost", [range(68, 69), range(60, 75)])
+def test_a_key_held_at_48_khz_is_one_press_though_the_end_of_a_segment_is_lost(lost: range) -> None:
+    """Of each segment only the last packet says that it is full (RFC 4733 §2.5.1.3); after 1.4 s another begins."""
+    sent = [(press("5", 960 * n, False), 0) for n in range(1, 70)]
+    sent += [(press("5", 960 * n, False), 0xFFFF) for n in range(1, 20)]
+    kept = [packet for number, packet in enumerate(sent) if number not in lost]
+    assert len(kept) < len(sent)
+    assert heard(kept) == "5"
+    assert heard([*kept, (press("5", 160, False), 2 * 0xFFFF), *packets("5", 200_000)]) == "55"
+
+
+def test_a_stream_whose_clock_leaps_back_is_heard_again() -> None:
+    """Of the same source, though it should not: a gateway that passes on what was transferred behind it."""
+    assert heard(packets("1" * 16, 3_000_000_000, 8_000) + packets("*9*6", 1_000_000_000, 8_000)) == "1" * 16 + "*9*6"
+
+
 def test_other_events_are_no_keys() -> None:
     assert Keypad().hear(bytes((16, 0x8A, 3, 0xC0)), 5) is None
     assert Keypad().hear(bytes((36, 0, 0, 0)), 5) is None

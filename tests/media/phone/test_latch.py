@@ -1,3 +1,5 @@
+import pytest
+
 from server.media.phone.latch import RUN, SILENT, Latch
 
 NAMED, NAT, THIEF = ("203.0.113.5", 4000), ("198.51.100.7", 61_000), ("192.0.2.66", 9)
@@ -39,10 +41,31 @@ def test_a_third_party_is_not_heard_and_gets_nothing() -> None:
 
 def test_a_third_party_that_was_first_yields_to_who_was_named() -> None:
     latch = Latch(NAMED)
-    run(latch, THIEF, 0, RUN - 1, 0.0)
-    assert latch.admits(NAMED, 1, 0, 0.1)
-    assert not any(run(latch, THIEF, RUN, 20, 0.12))
+    assert any(run(latch, THIEF, 0, RUN + 10, 0.0, ssrc=9)), "until then it may be a telephone behind a NAT"
+    for n in range(200):
+        assert latch.admits(NAMED, 1, n, 0.3 + n * 0.02)
+        assert not latch.admits(THIEF, 9, RUN + 10 + n, 0.3 + n * 0.02)
     assert latch.address == NAMED
+
+
+@pytest.mark.parametrize("pause", [SILENT + 0.1, 600.0])
+def test_a_third_party_gets_nothing_of_a_telephone_that_pauses(pause: float) -> None:
+    """Many send nothing while nobody speaks into them. Who it is shows in its stream, which no stranger can name."""
+    latch = Latch(NAMED)
+    run(latch, NAMED, 0, 10, 0.0)
+    assert not any(run(latch, THIEF, 10, round(pause * 50), 0.2, ssrc=9))
+    assert latch.address == NAMED
+    assert latch.admits(NAMED, 1, 10, 0.2 + pause)
+    assert not latch.admits(THIEF, 9, 10 + round(pause * 50), 0.2 + pause)
+
+
+def test_who_was_found_by_its_packets_alone_may_be_replaced_after_a_silence() -> None:
+    """It may have been the stranger, who was first."""
+    latch = Latch(("10.0.0.2", 4000))
+    run(latch, THIEF, 0, RUN, 0.0, ssrc=9)
+    assert not any(run(latch, NAT, 0, RUN, 0.1))
+    assert any(run(latch, NAT, RUN, RUN, 0.1 + SILENT))
+    assert latch.address == NAT
 
 
 def test_single_packets_here_and_there_are_no_run() -> None:
@@ -70,3 +93,11 @@ def test_a_new_description_names_a_new_address() -> None:
     assert latch.address == NAT
     assert latch.admits(NAT, 2, 0, 0.4)
     assert not latch.admits(NAMED, 1, 12, 0.5)
+
+
+def test_a_new_description_may_come_with_a_new_stream_from_behind_a_nat() -> None:
+    latch = Latch(NAMED)
+    run(latch, NAMED, 0, 10, 0.0)
+    latch.name(("10.0.0.2", 4000))
+    assert any(run(latch, NAT, 0, RUN, 0.3, ssrc=5))
+    assert latch.address == NAT

@@ -70,6 +70,33 @@ def test_keys_are_told_without_the_floor_too_and_hush_the_sound() -> None:
     assert line.keys == ["9", "#"]
 
 
+@pytest.mark.parametrize("floor", [False, True])
+def test_keys_are_told_under_either_number(floor: bool) -> None:
+    """Ours, as RFC 3264 §6.1 has it, or that of their answer, as some send them."""
+    line = Line(replace(TERMS, events=101, their_events=96))
+    line.leg.talk(floor)
+    line.say(press("1", 160, False), 0.0, kind=101, at=160)
+    line.say(press("2", 160, False), 0.1, kind=96, at=8_000)
+    assert (line.keys, line.leg.malformed) == (["1", "2"], 0)
+
+
+def test_keys_of_a_stream_that_takes_over_count_whatever_its_clock_says() -> None:
+    """A call that a PBX transfers: another SSRC, with timestamps of its own (RFC 3550 §5.1)."""
+    line, number = Line(), itertools.count(1)
+
+    def strike(key: str, at: int, ssrc: int) -> None:
+        packet = build_header(96, 1, next(number), at, ssrc) + press(key, 160, False)
+        line.leg.receive(packet, NAMED, next(number) * 0.02)
+
+    for n in range(16):
+        strike("1", 90_000 + n * 4_000, 7)
+    for n, key in enumerate("*9*6"):
+        strike(key, 80_000 + n * 100, 8)
+        strike(key, 80_000 + n * 100, 8)
+    strike("1", 90_000 + 15 * 4_000, 7)  # late, of the first stream: known
+    assert "".join(line.keys) == "1" * 16 + "*9*6"
+
+
 def test_the_tone_that_began_before_its_event_is_not_heard_either() -> None:
     line = Line()
     line.leg.talk(True)
@@ -115,9 +142,9 @@ def test_what_it_hears_is_numbered_and_goes_where_it_is() -> None:
     packets = [RtpPacket.parse(data) for data, _ in line.sent]
     assert {to for _, to in line.sent} == {NAMED}
     steps = [(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(packets)]
-    assert steps == [1, 1, 2]
+    assert steps == [1, 1, 1], "numbers count what is sent (RFC 3550 §5.1); a hole is a packet that is lost"
     assert [(b.timestamp - a.timestamp) for a, b in itertools.pairwise(packets)] == [160, 160, 320]
-    assert [bool(packet.marker) for packet in packets] == [True, False, False, False]
+    assert [bool(packet.marker) for packet in packets] == [True, False, False, True], "RFC 3551 §4.1"
     assert {(packet.payload_type, packet.payload, packet.ssrc) for packet in packets} == {(8, LOUD, packets[0].ssrc)}
 
 
@@ -218,6 +245,52 @@ def test_srtp(suite: str, size: int) -> None:
     assert (line.keys, line.leg.malformed) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    ("suite", "size", "after"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", 30, 10),
+        ("AES_CM_128_HMAC_SHA1_32", 30, 4),
+        ("AEAD_AES_128_GCM", 28, 0),
+        ("AEAD_AES_256_GCM", 44, 0),
+    ],
+)
+def test_srtp_with_an_identifier_of_the_key_in_each_packet(suite: str, size: int, after: int) -> None:
+    """It stands before the tag (RFC 3711 §3.1), with GCM behind all (RFC 7714 §8.2). Our packets have none."""
+    keys, out, back = keyed(suite, size)
+    line = Line(Terms("PCMA", 8, 8, named=NAMED, keys=replace(keys, mki=4)))
+    line.leg.talk(True)
+    for n in range(20):
+        data = out.protect(line.packet(LOUD))
+        end = len(data) - after
+        line.leg.receive(data[:end] + b"\0\0\0\1" + data[end:], NAMED, n * 0.02)
+    assert (line.leg.received, line.leg.malformed) == (20, 0)
+    for size_ in (0, 3, 12, 15, 16, 26, 27):
+        line.leg.receive(line.packet(LOUD)[:size_], NAMED, 1.0)
+    assert line.leg.malformed == 7
+    line.leg.give(LOUD)
+    assert RtpPacket.parse(back.unprotect(line.sent[0][0])).payload == LOUD
+
+
+def test_a_call_of_very_many_sources_costs_no_more_than_another() -> None:
+    """Libsrtp keeps all that were proved and looks for one in a row: ten thousand would hold up everybody."""
+    keys, _out, _back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
+    line = Line(Terms("PCMA", 8, 8, named=NAMED, keys=keys))
+
+    def protected(ssrc: int, sequence: int) -> bytes:
+        return keyed(keys.suite, 30)[1].protect(build_header(8, 0, sequence, 160, ssrc) + LOUD)
+
+    first = protected(1, 1)
+    for ssrc in range(1, 100):
+        line.leg.receive(protected(ssrc, 1), NAMED, ssrc * 0.02)
+        line.leg.receive(protected(ssrc, 1), NAMED, ssrc * 0.02)
+    assert (line.leg.received, line.leg.malformed) == (99, 99), "what comes twice is not taken twice"
+    line.leg.receive(protected(99, 2), NAMED, 2.0)
+    line.leg.receive(protected(98, 2), NAMED, 2.0)
+    assert line.leg.received == 101
+    line.leg.receive(first, NAMED, 2.1)
+    assert line.leg.received == 102, "the first of so many is forgotten"
+
+
 def test_a_way_whose_key_stays_goes_on() -> None:
     """After 65,536 packets a session that begins anew would use the same key stream once more."""
     keys, _out, back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
@@ -229,6 +302,26 @@ def test_a_way_whose_key_stays_goes_on() -> None:
     line.leg.change(Terms("PCMA", 8, 8, named=NAMED, keys=Keys(keys.suite, keys.ours, bytes(range(2, 32)))))
     line.leg.give(LOUD)
     assert RtpPacket.parse(back.unprotect(line.sent[-1][0])).payload == LOUD
+
+
+@pytest.mark.parametrize("minutes", [12, 18, 21])
+def test_after_a_long_hold_the_telephone_can_read_what_it_hears(minutes: int) -> None:
+    """SRTP guesses half of a packet's index from the numbers before: in a hold those must not run on."""
+    keys, _out, back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
+    terms = Terms("PCMA", 8, 8, named=NAMED, keys=keys)
+    line = Line(terms)
+    for _ in range(15 * 60 * 50):
+        line.leg.give(LOUD)
+    for data, _address in line.sent:
+        back.unprotect(data)
+    line.leg.change(replace(terms, sends=False))
+    for _ in range(minutes * 60 * 50):
+        line.leg.give(LOUD)
+    line.leg.change(terms)
+    line.sent.clear()
+    for _ in range(50):
+        line.leg.give(LOUD)
+    assert [RtpPacket.parse(back.unprotect(data)).payload for data, _address in line.sent] == [LOUD] * 50
 
 
 def test_keys_that_do_not_fit_change_nothing() -> None:
@@ -248,6 +341,16 @@ def test_what_is_no_rtp_is_counted() -> None:
     line.leg.receive(b"\x80\xc8" + bytes(30), NAMED, 0.0)  # RTCP
     assert line.leg.malformed == 7
     assert line.keys == []
+
+
+@pytest.mark.parametrize("suite", ["", "AES_CM_128_HMAC_SHA1_80"])
+def test_what_is_longer_than_any_packet_is_counted(suite: str) -> None:
+    """Sockets take 2,048 octets, of anybody; libsrtp's binding has room for 1,500."""
+    line = Line(replace(TERMS, keys=keyed(suite, 30)[0]) if suite else TERMS)
+    for size in (1_500, 1_501, 2_048):
+        line.leg.receive(line.packet(bytes(size - 12)), THIEF, 0.0)
+    assert line.leg.malformed + line.leg.strangers == 3
+    assert line.leg.malformed >= 2
 
 
 def test_who_may_not_be_heard_is_known_and_kept_from_strangers_all_the_same() -> None:
