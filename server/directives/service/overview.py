@@ -76,9 +76,9 @@ def _standing(tx: Transaction, who: Principal, policy: Policy) -> dict[Worst, Co
     soon = Counter[int]()
     near = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < tx.now + SOON_WITHIN)
     for which in (at(Stage.WAITING), near):
-        for _due, timeliness, recipients in standing.judged(tx, policy, mine, which):
-            soon.update(recipients if timeliness is Timeliness.SOON else ())
-            late.update(recipients if timeliness is Timeliness.OVERDUE else ())
+        for one in standing.judged(tx, policy, mine, which):
+            soon.update(one.units if one.timeliness is Timeliness.SOON else ())
+            late.update(one.units if one.timeliness is Timeliness.OVERDUE else ())
     return {
         Worst.LATE: late,
         Worst.UNREACHED: Counter({unit: waiting[unit][1] for unit in lost}),
