@@ -70,6 +70,36 @@ def test_search(store: Store, district: DistrictIds, filled: list[int], words: s
     assert store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery(year=2025)).total == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "entries"),
+    [
+        ("UBND huyện Cam Lộ", [2, 1]),
+        ("Ủy ban nhân dân huyện", [2, 1]),
+        ("cam lo", [2, 1]),
+        ('"huyện cam lộ"', [2, 1]),
+        ("huyện cam thanh", [2, 1]),
+        ("huyện cam thành", [2]),
+        ("huyen hop", [1]),
+        ('"huyện ủy"', []),
+        ("Cam Lô", []),
+    ],
+)
+def test_what_came_is_found_by_its_author(
+    store: Store, district: DistrictIds, filled: list[int], words: str, entries: list[int]
+) -> None:
+    came = RegisterQuery(register="in", words=words)
+    found = store.read_now(service.register_page, district.who("camthuy"), POLICY, came)
+    assert [line.entry for line in found.lines] == entries
+
+
+def test_the_own_name_does_not_find_all_that_one_has_issued(
+    store: Store, district: DistrictIds, filled: list[int]
+) -> None:
+    for words in ("cam lo", "huyện Cam Lộ"):
+        found = store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery(words=words))
+        assert found.total == 0
+
+
 async def test_the_page_and_the_numbers_left_out(filled: list[int], page_as: PageAs) -> None:
     leader, clerk, village = await page_as("chutich"), await page_as("vanthu"), await page_as("thon1.camthuy")
     text = await (await clerk.get("/registers?words=cam+thanh")).text()
