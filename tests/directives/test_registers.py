@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -137,6 +138,12 @@ async def test_the_excel_file(filled: list[int], page_as: PageAs, store: Store, 
     assert rows[2][2:7] == [f"Kế hoạch: {SUBJECTS[0]}", rows[2][3], "Xã Cam Thủy", "Văn thư", "1"]
     assert [row[10:12] for row in rows[2:5]] == [[n, "Kế hoạch"] for n in (1, 2, 3)]
     assert (sheet["M5"].value, sheet["M5"].data_type) == (SUBJECTS[2], "s")
+    assert {(sheet[f"{column}3"].data_type, sheet[f"{column}3"].number_format) for column in "BH"} == {
+        ("d", "dd/mm/yyyy")
+    }
+    assert (sheet["B3"].value, sheet["B6"].value) == (datetime(2026, 11, 24), datetime(2026, 11, 24))
+    due = sheet["O3"]
+    assert (due.value, due.data_type, due.number_format) == (datetime(2026, 12, 1, 8), "d", "dd/mm/yyyy hh:mm")
     searched = await clerk.get("/registers/export?words=hop")
     rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await searched.read())).worksheets[0]]
     assert [row[0] for row in rows[2:]] == ["02/KH-UBND"]
