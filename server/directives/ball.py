@@ -1,7 +1,8 @@
 """Who held the ball when: every minute of a delivery belongs to the network, clerk, leader, assignee or issuer: pure.
 
-Each is judged by their own clock: network and clerk by T1, the leader by T2, the assignee by the deadline in force then
-(T3), the issuer by T4. Time beyond a deadline with an undecided request for more time belongs to the issuer.
+Each is judged by their own clock: network and clerk by T1, the leader by T2, neither beyond the deadline in force then;
+the assignee by that deadline (T3), the issuer by T4, which begins anew with each report. Time beyond a deadline with an
+undecided request for more time belongs to the issuer. What was pressed without a network is the network's from then on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from server.directives.documents import Urgency
 from server.directives.policy import Policy
-from server.directives.rules import CLOSED, Event, Position, State, advance
+from server.directives.rules import CLOSED, UNREGISTERED, Event, Position, State, advance
 
 
 class Holder(StrEnum):
@@ -70,22 +71,37 @@ def pieces(
     now: datetime,
     *,
     assigns: bool,
+    confirmed_at: datetime | None = None,
 ) -> list[Piece]:
     """The time from `sent_at` until the delivery was closed, or until now, without a gap.
 
     A line that is earlier than the one before it, because the server's clock was set back, begins where that one did.
     `deadline` is the first one; `assigns` says whether a leader names who works on it (a village does not).
+    `confirmed_at` is when the button was pressed by which it was registered, if that was without a network.
     """
     found: list[Piece] = []
     stand = _Stand(Position(State.SENT), sent_at, deadline)
+
+    def hold(end: datetime) -> None:
+        holder, due, charged = _turn(policy, urgency, stand, sent_at, assigns=assigns)
+        pressed = end
+        if confirmed_at is not None and stand.position.state in UNREGISTERED:
+            pressed = min(max(confirmed_at, stand.since), end)
+        found.extend(_cut(holder, charged, stand.since, pressed, due))
+        found.extend(_cut(Holder.NETWORK, Holder.NETWORK, pressed, end, due))
+
     for change in changes:
         after = _after(stand, change)
-        if (after.position, after.deadline, after.asked_at) != (stand.position, stand.deadline, stand.asked_at):
-            found += _cut(stand, change.at, _turn(policy, urgency, stand, sent_at, assigns=assigns))
+        if _differs(stand, after) or change.event == Event.REPORT:
+            hold(change.at)
             stand = replace(after, since=max(change.at, stand.since))
     if stand.position.state not in CLOSED:
-        found += _cut(stand, now, _turn(policy, urgency, stand, sent_at, assigns=assigns))
+        hold(now)
     return list(_joined(found))
+
+
+def _differs(one: _Stand, other: _Stand) -> bool:
+    return (one.position, one.deadline, one.asked_at) != (other.position, other.deadline, other.asked_at)
 
 
 def _after(stand: _Stand, change: Happened) -> _Stand:
@@ -104,22 +120,27 @@ def _turn(
 ) -> tuple[Holder, datetime | None, Holder]:
     """Whose turn it is, until when in time, and who is charged with what is beyond."""
     state = stand.position.state
-    if state in (State.SENT, State.ARRIVED, State.SEEN):
+    if state in UNREGISTERED:
         holder = Holder.NETWORK if state is State.SENT else Holder.CLERK
-        return holder, policy.register_due(sent_at, urgency), holder
+        return holder, _sooner(policy.register_due(sent_at, urgency), stand.deadline), holder
     if state is State.RECALL_PENDING:
         return Holder.CLERK, policy.register_due(stand.since, urgency), Holder.CLERK
     if state is State.REPORTED:
         return Holder.ISSUER, policy.review_due(stand.since, urgency), Holder.ISSUER
     if state is State.REGISTERED and assigns and stand.registered_at and not stand.asked_at:
-        return Holder.LEADER, policy.assign_due(stand.registered_at, urgency), Holder.LEADER
+        due = _sooner(policy.assign_due(stand.registered_at, urgency), stand.deadline)
+        return Holder.LEADER, due, Holder.LEADER
     return Holder.ASSIGNEE, stand.deadline, Holder.ISSUER if stand.asked_at else Holder.ASSIGNEE
 
 
-def _cut(stand: _Stand, end: datetime, turn: tuple[Holder, datetime | None, Holder]) -> Iterator[Piece]:
-    holder, due, charged = turn
-    edge = end if due is None else min(max(due, stand.since), end)
-    yield Piece(holder, stand.since, edge, late=False)
+def _sooner(due: datetime, deadline: datetime | None) -> datetime:
+    return due if deadline is None else min(due, deadline)
+
+
+def _cut(holder: Holder, charged: Holder, begin: datetime, end: datetime, due: datetime | None) -> Iterator[Piece]:
+    """What is in time, and what is beyond it."""
+    edge = end if due is None else min(max(due, begin), end)
+    yield Piece(holder, begin, edge, late=False)
     yield Piece(charged, edge, end, late=True)
 
 

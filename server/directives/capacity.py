@@ -33,7 +33,11 @@ HEADS = {
     Bloc.MASS_ORG: "Chủ tịch",
     Bloc.CENTRAL_AGENCY: "Thủ trưởng",
 }
-"""The usual post of an organ's head."""
+"""The usual post of an organ's head, in blocs whose organs have the same."""
+_YOUTH = re.compile(
+    r"((tỉnh|thành|quận|huyện|thị|thị trấn|xã|phường) )?đoàn\b|.*\bđoàn (thanh niên|tncs)\b", re.IGNORECASE
+)
+"""The youth union is the one mass organisation that a secretary heads."""
 _ALONE = frozenset({Bloc.CENTRAL_AGENCY})
 """Led by one head; other organs decide together."""
 _TOGETHER = frozenset({Bloc.PARTY, Bloc.FRONT, Bloc.MASS_ORG})
@@ -60,7 +64,7 @@ def authority(capacity: Capacity, bloc: Bloc, organ: str, position: str) -> str:
     """The line over the signer's position: “KT. CHỦ TỊCH”; empty in the own name."""
     if capacity is Capacity.OWN:
         return ""
-    whose = _full_name(bloc, organ) if capacity is Capacity.TM else _head(bloc, position)
+    whose = _full_name(bloc, organ) if capacity is Capacity.TM else _head(bloc, organ, position)
     mark = _PARTY.get(capacity) if bloc is Bloc.PARTY else None
     if bloc is Bloc.PARTY and capacity is Capacity.TL:
         whose = "Ban Thường vụ"
@@ -74,6 +78,13 @@ def _full_name(bloc: Bloc, organ: str) -> str:
     return f"Ủy ban nhân dân {organ}"
 
 
-def _head(bloc: Bloc, position: str) -> str:
+def head_of(bloc: Bloc, organ: str) -> str:
+    """The usual post of an organ's head, by its bloc and its name."""
+    if bloc is Bloc.MASS_ORG and _YOUTH.match(organ.strip()):
+        return HEADS[Bloc.PARTY]
+    return HEADS[bloc]
+
+
+def _head(bloc: Bloc, organ: str, position: str) -> str:
     named = _FOR_HEAD.match(position.strip())
-    return named[1] if named else HEADS[bloc]
+    return named[1] if named else head_of(bloc, organ)

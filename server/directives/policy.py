@@ -125,9 +125,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     edxml: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        for of_urgency in (self.clocks, self.reach):
+        for name, of_urgency in (("clocks", self.clocks), ("reach", self.reach)):
             if Urgency.FLASH in of_urgency:
                 of_urgency.setdefault(Urgency.FLASH_TIMED, of_urgency[Urgency.FLASH])  # type: ignore[arg-type]
+            missing = [one.value for one in Urgency if one not in of_urgency]
+            if missing:
+                raise ValueError(f"{name}: nothing for {', '.join(missing)}")
         if "default" not in self.numbering or not self.numbering.keys() <= {"default", *Bloc}:
             raise ValueError("numbering: a default, and blocs")
 

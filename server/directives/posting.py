@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.directives import service
+from server.directives.capacity import head_of
 from server.directives.keys import POLICY
 from server.directives.posts import Post
 from server.directives.service.problems import problem_texts
@@ -18,14 +19,19 @@ from server.http import STORE, Route, json_reply, principal, read_body, render, 
 from server.http.i18n import _, translate
 from server.http.pages import now_of
 from server.http.reading import path_id, read_form
+from server.units.service import units_by_ids
 
 POST_NAMES = {
     Post.CLERK: _("Văn thư"),
     Post.CHIEF_OF_OFFICE: _("Chánh văn phòng"),
-    Post.CHAIR: _("Chủ tịch"),
-    Post.DEPUTY: _("Phó chủ tịch phụ trách"),
     Post.DUTY_OFFICER: _("Trực ban"),
 }
+HEAD_NAMES = {
+    "Chủ tịch": {Post.CHAIR: _("Chủ tịch"), Post.DEPUTY: _("Phó chủ tịch phụ trách")},
+    "Bí thư": {Post.CHAIR: _("Bí thư"), Post.DEPUTY: _("Phó bí thư phụ trách")},
+    "Thủ trưởng": {Post.CHAIR: _("Thủ trưởng"), Post.DEPUTY: _("Phó thủ trưởng phụ trách")},
+}
+"""What the head of an organ is called (`head_of`), and the deputy."""
 
 
 async def get_posts(request: web.Request) -> web.Response:
@@ -55,9 +61,11 @@ async def _write(request: web.Request, work: Callable[..., UnitPosts], data: Any
 async def show_posts(request: web.Request, error: UserError | None = None) -> web.Response:
     """The page: each post with those named, on duty today and in days to come, and who stands in."""
     found = await request.app[STORE].read(service.posts_of, principal(request), request.app[POLICY])
+    unit = (await request.app[STORE].read(units_by_ids, [found.unit]))[found.unit]
+    names = POST_NAMES | HEAD_NAMES[head_of(unit.bloc, unit.name)]
     context = {
         "unit": found,
-        "names": {post.value: translate(request, name) for post, name in POST_NAMES.items()},
+        "names": {post.value: translate(request, name) for post, name in names.items()},
         "today": now_of(request).astimezone(request.app[POLICY].zone).date().isoformat(),
         "problem": problem_texts(request, error)[0] if error else None,
         "typed": dict(await read_form(request)) if error else {},

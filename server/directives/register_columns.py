@@ -6,8 +6,8 @@ deadline and the mark of an exercise stand under the remarks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from server.directives.service.numbers import OUT
@@ -53,29 +53,43 @@ def columns(register: str) -> tuple[tuple[str, int], ...]:
 
 def values(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[str]:
     """A line, one text for each column."""
+    return _texts(line_cells(register, line, zone, say))
+
+
+def gap_values(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str]:
+    """Numbers that were left out, as such a line."""
+    return _texts(gap_cells(register, gap, zone, say))
+
+
+def _texts(row: Iterable[str | date]) -> list[str]:
+    return [f"{one:%d/%m/%Y}" if isinstance(one, date) else one for one in row]
+
+
+def line_cells(register: str, line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[str | date]:
+    """A line, one text or day for each column."""
     entered, issued = _day(line.at, zone), _day(line.issued_at, zone)
     named = not line.kind or line.subject.lower().startswith(line.kind.lower())
     what = line.subject if named else f"{line.kind}: {line.subject}"
     note = _note(line, zone, say)
     if register == OUT:
         kept_by, copies = say(_("Văn thư")), str(len(line.recipients))
-        sent = ["; ".join(line.recipients), kept_by, copies, entered]
+        sent: list[str | date] = ["; ".join(line.recipients), kept_by, copies, entered]
         return [line.number_text, issued, what, line.signed_by, *sent, "", note]
     handed = _day(line.handed_at, zone) if line.handed_at else ""
-    document = [line.unit_name, line.number_text, issued, what]
+    document: list[str | date] = [line.unit_name, line.number_text, issued, what]
     return [entered, str(line.entry), *document, line.handler, handed, "", note]
 
 
-def gap_values(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str]:
+def gap_cells(register: str, gap: Gap, zone: ZoneInfo, say: Translate) -> list[str | date]:
     """Numbers that were left out, as a line of their own."""
     numbers = f"{gap.first}–{gap.last}" if gap.first != gap.last else str(gap.first)
     day, why = _day(gap.at, zone), f"{say(_('Số bỏ'))}: {gap.reason} ({gap.person})"
-    row = [numbers, day, why] if register == OUT else [day, numbers, "", "", "", why]
+    row: list[str | date] = [numbers, day, why] if register == OUT else [day, numbers, "", "", "", why]
     return row + [""] * (len(columns(register)) - len(row))
 
 
-def _day(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%d/%m/%Y}"
+def _day(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date()
 
 
 def _note(line: RegisterLine, zone: ZoneInfo, say: Translate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,15 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
 from server.directives.questions import QuestionKind, Tally
-from server.directives.register_columns import Translate, columns, gap_values, values
+from server.directives.register_columns import Translate, columns, gap_cells, line_cells
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
 from server.http.i18n import _, in_context
 
 LONGEST_CELL = 32_767
-Cell = str | int | float
+Cell = str | int | float | date
+"""Moments are in local time without a zone: Excel knows none."""
+_DAY, _MOMENT = "dd/mm/yyyy", "dd/mm/yyyy hh:mm"
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 MORE_COLUMNS = (
     (_("Số thứ tự"), 8),
@@ -41,7 +44,8 @@ def workbook(
     say: Translate,
     cut: str = "",
 ) -> bytes:
-    """The file: a heading, one row a line, and below them the numbers that were left out. All text cells are text.
+    """The file: a heading, one row a line, and below them the numbers that were left out. All text cells are text, and
+    all days are days, so that Excel sorts them.
 
     `cut` says that it does not hold everything, in the heading and below the last line.
     """
@@ -50,9 +54,9 @@ def workbook(
     sheet.row([f"{title}. {cut}" if cut else title], bold=True)
     sheet.row([say(name) for name, _width in (*columns(register), *MORE_COLUMNS)], bold=True)
     for line in lines:
-        sheet.row([*values(register, line, zone, say), *_more(line, zone, say)])
+        sheet.row([*line_cells(register, line, zone, say), *_more(line, zone, say)])
     for gap in gaps:
-        sheet.row(gap_values(register, gap, zone, say))
+        sheet.row(gap_cells(register, gap, zone, say))
     if cut:
         sheet.row([cut], bold=True)
     return sheet.save()
@@ -114,17 +118,19 @@ class _Sheet:
 
     def row(self, values: Sequence[Cell], *, bold: bool = False) -> None:
         """Write one row."""
-        cells = []
+        written = []
         for value in values:
             cell = WriteOnlyCell(self._sheet)
             if isinstance(value, int | float):
                 cell.value = value
+            elif isinstance(value, date):
+                cell.value, cell.number_format = value, _MOMENT if isinstance(value, datetime) else _DAY
             else:  # "=1+1" in a subject stays a subject: openpyxl would make a formula of it
                 cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)[:LONGEST_CELL]
                 cell.data_type = "s"
             cell.font, cell.alignment = Font(bold=bold), Alignment(wrap_text=True, vertical="top")
-            cells.append(cell)
-        self._sheet.append(cells)
+            written.append(cell)
+        self._sheet.append(written)
 
     def save(self) -> bytes:
         """The file."""
@@ -134,7 +140,7 @@ class _Sheet:
 
 
 def _more(line: RegisterLine, zone: ZoneInfo, say: Translate) -> list[Cell]:
-    due = f"{line.deadline.astimezone(zone):%d/%m/%Y %H:%M}" if line.deadline else ""
+    due = line.deadline.astimezone(zone).replace(tzinfo=None) if line.deadline else ""
     subject = f"[{say(_('DIỄN TẬP'))}] {line.subject}" if line.exercise else line.subject
     kind = say(in_context("document type", line.kind)) if line.kind else ""
     return [line.entry, kind, subject, line.signer, due]

@@ -37,6 +37,7 @@ from server.directives.model import (
     delivery_table,
     directive_table,
     directive_words,
+    received_words,
     response_table,
 )
 from server.directives.rules import DirectiveState, Event, RecipientRole, State, stage_of
@@ -222,12 +223,14 @@ def _directive(n: int, count: int, leader: Any) -> dict[str, Any]:
         "signer_position": "",
         "issued_at": at,
         "search_exact": exact(f"{number_text} {kind} {subject} {leader.name}"),
+        "organ_exact": exact(leader.acting.unit_name),
     }
 
 
 def _write(tx: Transaction, rows: list[dict[str, Any]], below: list[int], chance: random.Random) -> None:
     tx.execute(sa.insert(directive_table), rows)
     directive_words.put_all(tx.connection, [(row["id"], row["search_exact"]) for row in rows])
+    received_words.put_all(tx.connection, [(row["id"], f"{row['search_exact']} {row['organ_exact']}") for row in rows])
     tx.execute(sa.insert(delivery_table), [_delivery(row, unit, chance) for row in rows for unit in below])
 
 

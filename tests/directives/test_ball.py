@@ -26,10 +26,13 @@ SENT = at("2026-11-25T08:00")
 DUE = at("2026-11-27T17:00")
 
 
-def story(*lines: tuple[str, str] | Line, now: str, assigns: bool = True) -> list[tuple[str, str, bool]]:
+def story(
+    *lines: tuple[str, str] | Line, now: str, assigns: bool = True, due: datetime = DUE, confirmed: str = ""
+) -> list[tuple[str, str, bool]]:
     """(holder, until, late) of each piece."""
     changes = [line if isinstance(line, Line) else Line(line[0], at(line[1])) for line in lines]
-    found = pieces(POLICY, Urgency.NORMAL, SENT, DUE, changes, at(now), assigns=assigns)
+    pressed = at(confirmed) if confirmed else None
+    found = pieces(POLICY, Urgency.NORMAL, SENT, due, changes, at(now), assigns=assigns, confirmed_at=pressed)
     ends = [piece.begin for piece in found[1:]]
     assert found[0].begin == SENT
     assert [piece.end for piece in found[:-1]] == ends
@@ -140,8 +143,69 @@ def test_what_was_judged_after_the_deadline_charges_nobody_but_the_judge() -> No
     ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(Event), st.integers(0, 3000), st.booleans()), max_size=25), st.booleans())
-def test_no_minute_is_lost_or_counted_twice(events: list[tuple[Event, int, bool]], assigns: bool) -> None:
+def test_nobody_has_longer_than_the_deadline() -> None:
+    due = at("2026-11-25T15:00")  # T1 was 26 November, 17:00
+    assert story(now="2026-11-25T16:00", due=due) == [
+        ("network", "11-25 15:00", False),
+        ("network", "11-25 16:00", True),
+    ]
+    assert story(("arrive", "2026-11-25T08:01"), now="2026-11-26T16:00", due=due)[1:] == [
+        ("clerk", "11-25 15:00", False),
+        ("clerk", "11-26 16:00", True),
+    ]
+    lines = [("arrive", "2026-11-25T08:01"), ("register", "2026-11-25T14:00")]  # T2 was 26 November, 17:00
+    assert story(*lines, now="2026-11-26T16:00", due=due)[2:] == [
+        ("leader", "11-25 15:00", False),
+        ("leader", "11-26 16:00", True),
+    ]
+
+
+def test_each_report_begins_the_review_anew() -> None:
+    lines = [("register", "2026-11-25T09:00"), ("start", "2026-11-25T09:00"), ("report", "2026-11-25T10:00")]
+    again = ("report", "2026-12-01T10:00")  # T4 of the first was 30 November, of the second is 4 December, 17:00
+    assert story(*lines, again, now="2026-12-05T10:00")[2:] == [
+        ("issuer", "11-30 17:00", False),
+        ("issuer", "12-01 10:00", True),
+        ("issuer", "12-04 17:00", False),
+        ("issuer", "12-05 10:00", True),
+    ]
+
+
+def test_what_was_pressed_without_a_network_was_with_the_network() -> None:
+    lines = [
+        ("arrive", "2026-11-25T08:01"),
+        ("see", "2026-11-26T16:50"),
+        ("register", "2026-11-26T18:00"),  # T1 was 26 November, 17:00
+    ]
+    now = "2026-11-26T18:30"
+    assert story(*lines, now=now, assigns=False, confirmed="2026-11-26T16:55") == [
+        ("network", "11-25 08:01", False),
+        ("clerk", "11-26 16:55", False),
+        ("network", "11-26 17:00", False),
+        ("network", "11-26 18:00", True),
+        ("assignee", "11-26 18:30", False),
+    ]
+    assert story(*lines, now=now, assigns=False, confirmed="2026-11-26T17:30")[1:4] == [
+        ("clerk", "11-26 17:00", False),
+        ("clerk", "11-26 17:30", True),
+        ("network", "11-26 18:00", True),
+    ]
+    before = story(*lines, now=now, assigns=False, confirmed="2026-11-25T09:00")
+    assert before[:3] == [
+        ("network", "11-25 08:01", False),
+        ("clerk", "11-25 09:00", False),
+        ("network", "11-26 17:00", False),
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Event), st.integers(0, 3000), st.booleans()), max_size=25),
+    st.booleans(),
+    st.none() | st.integers(-100, 9000),
+)
+def test_no_minute_is_lost_or_counted_twice(
+    events: list[tuple[Event, int, bool]], assigns: bool, pressed: int | None
+) -> None:
     position, now, lines, closed_at = Position(State.SENT), SENT, [], None
     for event, minutes, moves in events:
         now += timedelta(minutes=minutes)
@@ -155,7 +219,8 @@ def test_no_minute_is_lost_or_counted_twice(events: list[tuple[Event, int, bool]
         elif closed_at is None:
             closed_at = now
     now += timedelta(minutes=1)
-    found = pieces(POLICY, Urgency.NORMAL, SENT, DUE, lines, now, assigns=assigns)
+    confirmed = None if pressed is None else SENT + timedelta(minutes=pressed)
+    found = pieces(POLICY, Urgency.NORMAL, SENT, DUE, lines, now, assigns=assigns, confirmed_at=confirmed)
     assert all(piece.begin < piece.end for piece in found)
     assert all(one.end <= two.begin for one, two in pairwise(found))
     whole = sum((piece.length for piece in found), timedelta(0))

@@ -11,7 +11,7 @@ import pytest
 
 from server.accounts.principal import Principal
 from server.directives import service
-from server.directives.capacity import Capacity, authority, usual
+from server.directives.capacity import Capacity, authority, head_of, usual
 from server.directives.edxml.message import Document
 from server.directives.edxml.reading import read_message
 from server.directives.register_columns import values
@@ -132,3 +132,43 @@ async def test_signing_for_later_on_the_page(store: Store, people: dict[str, Pri
     form = {"revision": "1", "later_capacity": "TUQ", "at": at}
     assert (await leader.post(f"/directives/{made}/schedule", form)).status == 303
     assert "Ký: TUQ. CHỦ TỊCH." in await (await leader.get(f"/directives/{made}")).text()
+
+
+@pytest.mark.parametrize(
+    ("bloc", "organ", "head"),
+    [
+        (Bloc.PARTY, "Huyện ủy Cam Lộ", "Bí thư"),
+        (Bloc.GOVERNMENT, "Xã Cam Thủy", "Chủ tịch"),
+        (Bloc.FRONT, "Ủy ban Mặt trận Tổ quốc Việt Nam huyện Cam Lộ", "Chủ tịch"),
+        (Bloc.MASS_ORG, "Hội Nông dân huyện Cam Lộ", "Chủ tịch"),
+        (Bloc.MASS_ORG, "Liên đoàn Lao động huyện Cam Lộ", "Chủ tịch"),
+        (Bloc.MASS_ORG, "Công đoàn xã", "Chủ tịch"),
+        (Bloc.MASS_ORG, "Huyện đoàn Cam Lộ (Đoàn TNCS Hồ Chí Minh)", "Bí thư"),
+        (Bloc.MASS_ORG, "Đoàn xã Cam Thủy", "Bí thư"),
+        (Bloc.MASS_ORG, "BCH Đoàn Thanh niên thị trấn Cam Lộ", "Bí thư"),
+        (Bloc.CENTRAL_AGENCY, "Chi cục Thuế", "Thủ trưởng"),
+    ],
+)
+def test_what_the_head_of_an_organ_is_called(bloc: Bloc, organ: str, head: str) -> None:
+    assert head_of(bloc, organ) == head
+
+
+def test_whoever_signs_for_the_head_of_the_youth_union_signs_for_its_secretary() -> None:
+    found = authority(Capacity.Q, Bloc.MASS_ORG, "Huyện đoàn Cam Lộ", "Ủy viên Thường vụ")
+    assert found == "Q. BÍ THƯ"
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "others"),
+    [
+        ("bithu", ("Bí thư", "Phó bí thư phụ trách"), ("Chủ tịch", "Phó chủ tịch phụ trách")),
+        ("chutich", ("Chủ tịch", "Phó chủ tịch phụ trách"), ("Bí thư", "Phó bí thư phụ trách")),
+        ("matran", ("Chủ tịch", "Phó chủ tịch phụ trách"), ("Bí thư", "Phó bí thư phụ trách")),
+    ],
+)
+async def test_posts_have_the_names_of_the_organ(
+    page_as: PageAs, who: str, words: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    text = await (await (await page_as(who)).get("/directives/posts")).text()
+    assert all(f'aria-label="{word}"' in text for word in words)
+    assert not any(f'aria-label="{word}"' in text for word in others)

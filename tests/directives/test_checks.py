@@ -197,7 +197,7 @@ async def test_the_leaders_page_of_a_draft_says_who_has_most_to_do(
     kept = store.write_now(service.create_draft, people["vanthu"], POLICY, made)
     text = await (await (await page_as("chutich")).get(f"/directives/{kept.id}")).text()
     assert "Nơi nhiều việc nhất: <b>Xã Cam Thủy</b>: 1 việc đang mở, sớm nhất 02/12/2026" in " ".join(text.split())
-    assert "Hạn sớm nhất mà mọi nơi nhận kham được:" in text and "Vẫn ban hành" not in text
+    assert "Hạn sớm nhất mà mọi nơi nhận đáp ứng được:" in text and "Vẫn ban hành" not in text
 
 
 def test_a_deadline_on_a_day_off_or_too_soon(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from server.directives import service
+from server.directives.documents import Urgency
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
@@ -73,3 +74,17 @@ async def test_a_time_without_a_zone_is_refused(as_: As, store: Store, district:
     refused = await client.post(f"/api/v1/directives/{number}/register", {"made_at": "2026-11-24T08:00:00"})
     assert (refused.status, (await refused.json())["field"]) == (422, "made_at")
     assert confirmed(store, district, number) == (None, None)
+
+
+async def test_the_wait_for_the_network_is_not_charged_to_who_confirmed(
+    page_as: PageAs, store: Store, district: DistrictIds, clock: Clock
+) -> None:
+    village, deadline = district.unit("19606.01"), clock() + timedelta(hours=4)
+    number = issue(store, district.who("chutich"), [village], urgency=Urgency.FLASH, deadline=deadline).id
+    store.write_now(service.arrived, {village: 99})
+    pressed = clock.advance(minutes=5)
+    clock.advance(minutes=55)  # it was to be confirmed within a quarter of an hour
+    store.write_now(service.register, district.who("thon1.camthuy"), POLICY, number, "c1", pressed)
+    page = " ".join((await (await (await page_as("chutich")).get("/deliveries/1")).text()).split())
+    assert "Người tiếp nhận: 5 phút</span>" in page
+    assert 'Mạng: 55 phút · <b class="ball-late-words">quá hạn 45 phút</b>' in page

@@ -63,11 +63,13 @@ def _live(tx: Transaction, chance: Random) -> None:
 )
 def test_as_each_alone(store: Store, rows: list[Any], clock: Clock, stage: Stage, stands: set[Timeliness]) -> None:
     judged = store.read_now(lambda tx: list(standing.judged(tx, POLICY, v.stage == stage.value)))
-    together = Counter((*found, unit) for *found, units in judged for unit in units)
-    alone = Counter((*standing.of(POLICY, row, clock()), row.unit_id) for row in rows if row.stage == stage)
-    assert together == alone
-    assert stands <= {timeliness for _due, timeliness, _units in judged}
-    assert max(len(units) for *_found, units in judged) > 1, "some are judged together"
+    mine = [row for row in rows if row.stage == stage]
+    alone = Counter((*standing.of(POLICY, row, clock()), row.unit_id) for row in mine)
+    assert Counter((one.due, one.timeliness, unit) for one in judged for unit in one.units) == alone
+    places = {row.id: (*standing.of(POLICY, row, clock()), row.directive_id, row.exercise) for row in mine}
+    assert {delivery: one[:4] for one in judged for delivery in one.deliveries} == places
+    assert stands <= {one.timeliness for one in judged}
+    assert max(len(one.units) for one in judged) > 1, "some are judged together"
 
 
 def test_tiles_count_each(store: Store, district: DistrictIds, rows: list[Any], clock: Clock) -> None:

@@ -104,6 +104,19 @@ def test_mistakes_in_the_file_are_refused(tmp_path: Path, old: str, new: str) ->
         load_policy(tmp_path / "config", ZONE, 1)
 
 
+@pytest.mark.parametrize("table", ["clocks", "reach"])
+@pytest.mark.parametrize("urgency", ["NORMAL", "URGENT", "VERY_URGENT", "FLASH"])
+def test_every_urgency_has_its_rules_at_the_start(tmp_path: Path, table: str, urgency: str) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    file = tmp_path / "config" / "directives.toml"
+    tables = file.read_text("utf-8").split("\n[")
+    kept = [one for one in tables if not one.startswith(f"{table}.{urgency}]")]
+    assert len(kept) == len(tables) - 1
+    file.write_text("\n[".join(kept), "utf-8")
+    with pytest.raises(msgspec.ValidationError, match=f"{table}: nothing for {urgency}"):
+        load_policy(tmp_path / "config", ZONE, 1)
+
+
 def test_the_calendar_file_wins_over_the_library(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / "config" / "calendar" / "vietnam.toml").write_text("worked = [2026-11-24]\noff = [2026-11-25]\n")

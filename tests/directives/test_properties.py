@@ -31,6 +31,7 @@ from server.directives.rules import (
     Relation,
     ReturnReason,
     State,
+    Through,
     advance,
     stage_of,
 )
@@ -56,7 +57,7 @@ from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import POLICY, draft, issue
 
 ACTIONS = (
-    *("wait", "arrived", "see", "register", "return", "report", "accept", "send_back"),
+    *("wait", "arrived", "see", "register", "telephone", "return", "report", "accept", "send_back"),
     *("recall", "agree", "refuse", "waive", "replace", "assign", "start", "ask", "grant", "deny"),
     *("forward", "child_done", "child_recall", "child_replace", "child_correct"),
 )
@@ -121,6 +122,9 @@ class World:
                 return write(service.see, self.cadre, directive)
             case "register":
                 return write(service.register, self.cadre, POLICY, directive, command)
+            case "telephone":
+                means = Through.TELEPHONE
+                return write(service.register, self.cadre, POLICY, directive, command, through=means)
             case "return":
                 data = ReturnInput(reason=ReturnReason.DAMAGED, command_id=command)
                 return write(service.return_delivery, self.cadre, POLICY, directive, data)
@@ -217,6 +221,7 @@ class World:
     RecipientRole.EXECUTE,
     [False],
 )
+@example([(one, 0) for one in ("telephone", "arrived", "see", "report", "accept")], RecipientRole.EXECUTE, [True])
 def test_invariants(
     _seeded_file: Path, commands: list[tuple[str, int]], role: RecipientRole, drops: list[bool]
 ) -> None:
@@ -250,11 +255,17 @@ def check(world: World, commands: list[tuple[str, int]]) -> None:
         if (action, command) in world.answers and action not in UNNAMED:
             assert answer == world.answers[action, command]  # a repeat: the first answer, and no change
             assert world.row() == before
+        if action == "telephone":
+            assert receipts(world.row()) == receipts(before)  # it has reached no device, and nobody has seen it
         world.answers[action, command] = answer
         assert world.row().stage == stage_of(State(world.row().state))
         fits(world, position_of(before))
         if world.row().state == State.COMPLETED != before.state:  # later on, what was handed on may still be mended
             assert not world.children(open_only=True)
+
+
+def receipts(row: Any) -> tuple[Any, ...]:
+    return row.arrived_at, row.seen_at, row.seen_by
 
 
 def fits(world: World, before: Position) -> None:
@@ -268,8 +279,13 @@ def fits(world: World, before: Position) -> None:
     assert (row.state, row.state_before) == (place.state, place.before)
     assert not (before.underlying not in UNREGISTERED and place.underlying in UNREGISTERED)
     assert not (before.state in FINAL and place != before)
-    times = [t for t in (row.sent_at, row.arrived_at, row.seen_at, row.registered_at, row.reported_at) if t]
-    assert times == sorted(times)
+    by_telephone = row.registered_through == Through.TELEPHONE  # then receipts may come after it, or never
+    known, work = (row.sent_at, row.arrived_at, row.seen_at), (row.registered_at, row.reported_at)
+    for moments in (known, (row.sent_at, *work)) if by_telephone else ((*known, *work),):
+        times = [moment for moment in moments if moment]
+        assert times == sorted(times)
+    assert by_telephone or row.registered_at is None or row.arrived_at is not None
+    assert row.seen_at is None or row.arrived_at is not None
     happened = {change.event for change in history}
     assert (row.registered_at is not None) == bool(happened & {"register", "register_info"})
     bodies = [msgspec.json.decode(e.body) for e in world.events(world.leader.unit_id) if e.kind == CHANGED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -70,6 +71,36 @@ def test_search(store: Store, district: DistrictIds, filled: list[int], words: s
     assert store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery(year=2025)).total == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "entries"),
+    [
+        ("UBND huyện Cam Lộ", [2, 1]),
+        ("Ủy ban nhân dân huyện", [2, 1]),
+        ("cam lo", [2, 1]),
+        ('"huyện cam lộ"', [2, 1]),
+        ("huyện cam thanh", [2, 1]),
+        ("huyện cam thành", [2]),
+        ("huyen hop", [1]),
+        ('"huyện ủy"', []),
+        ("Cam Lô", []),
+    ],
+)
+def test_what_came_is_found_by_its_author(
+    store: Store, district: DistrictIds, filled: list[int], words: str, entries: list[int]
+) -> None:
+    came = RegisterQuery(register="in", words=words)
+    found = store.read_now(service.register_page, district.who("camthuy"), POLICY, came)
+    assert [line.entry for line in found.lines] == entries
+
+
+def test_the_own_name_does_not_find_all_that_one_has_issued(
+    store: Store, district: DistrictIds, filled: list[int]
+) -> None:
+    for words in ("cam lo", "huyện Cam Lộ"):
+        found = store.read_now(service.register_page, district.who("vanthu"), POLICY, RegisterQuery(words=words))
+        assert found.total == 0
+
+
 async def test_the_page_and_the_numbers_left_out(filled: list[int], page_as: PageAs) -> None:
     leader, clerk, village = await page_as("chutich"), await page_as("vanthu"), await page_as("thon1.camthuy")
     text = await (await clerk.get("/registers?words=cam+thanh")).text()
@@ -107,6 +138,12 @@ async def test_the_excel_file(filled: list[int], page_as: PageAs, store: Store, 
     assert rows[2][2:7] == [f"Kế hoạch: {SUBJECTS[0]}", rows[2][3], "Xã Cam Thủy", "Văn thư", "1"]
     assert [row[10:12] for row in rows[2:5]] == [[n, "Kế hoạch"] for n in (1, 2, 3)]
     assert (sheet["M5"].value, sheet["M5"].data_type) == (SUBJECTS[2], "s")
+    assert {(sheet[f"{column}3"].data_type, sheet[f"{column}3"].number_format) for column in "BH"} == {
+        ("d", "dd/mm/yyyy")
+    }
+    assert (sheet["B3"].value, sheet["B6"].value) == (datetime(2026, 11, 24), datetime(2026, 11, 24))
+    due = sheet["O3"]
+    assert (due.value, due.data_type, due.number_format) == (datetime(2026, 12, 1, 8), "d", "dd/mm/yyyy hh:mm")
     searched = await clerk.get("/registers/export?words=hop")
     rows = [[cell.value for cell in row] for row in load_workbook(BytesIO(await searched.read())).worksheets[0]]
     assert [row[0] for row in rows[2:]] == ["02/KH-UBND"]

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from server.directives.model import directive_words
+from server.directives.model import directive_words, received_words
 from server.directives.rules import State, stage_of
 from server.store import Transaction, events
 from server.store.fulltext import is_index
@@ -113,6 +113,50 @@ def test_deliveries_from_before_get_their_stage_and_keep_their_numbers(tmp_path:
             twice = "UPDATE delivery SET registry_year = 2026, registry_number = 4 WHERE id = 1"
             with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
                 connection.exec_driver_sql(twice)
+        made.dispose()
+
+
+def test_what_came_before_is_found_by_its_author_and_a_key_is_no_receipt(tmp_path: Path, cluster: str) -> None:
+    """A database of revision 0029: a unit that was renamed, one directive before and one after, four deliveries."""
+    at = {key: f"'2026-01-02 0{key}:00:00'" for key in (1, 2, 3)}
+    version = "INSERT INTO unit_version (unit_id, name, short_name, level, bloc, valid_from, valid_to, recorded_at)"
+    for made in (make_engine(f"sqlite:///{tmp_path}/old.db"), make_engine(new_database(cluster, "organs"))):
+        with made.begin() as connection:
+            command.upgrade(_config(connection), "0029")
+            connection.exec_driver_sql(UNIT)
+            connection.exec_driver_sql(ACCOUNT)
+            for name, begin, end in (("Huyện Cũ", 2020, "'2026-02-01'"), ("Huyện Mới", 2026, "NULL")):
+                values = f"(1, '{name}', 'UBND huyện', 'district', 'GOVERNMENT', '{begin}-02-01', {end}, '2020-01-01')"
+                connection.exec_driver_sql(f"{version} VALUES {values}")
+            for key, month in ((1, 1), (2, 3), (3, 3)):
+                text = "NULL" if key == 3 else f"'0{key}/tb-ubnd họp'"
+                connection.exec_driver_sql(DIRECTIVE.format(key=key, text=text))
+                connection.exec_driver_sql(f"UPDATE directive SET issued_at = '2026-0{month}-05' WHERE id = {key}")
+            for key, (arrived, seen, through) in enumerate(
+                ((3, 3, "'TELEPHONE'"), (1, 3, "'TELEPHONE'"), (1, 2, "'TELEPHONE'"), (3, 3, "NULL")), 1
+            ):
+                connection.exec_driver_sql(
+                    f"INSERT INTO unit (id, code, valid_from) VALUES ({key + 1}, 'x{key}', '2020-01-01')"
+                )
+                connection.exec_driver_sql(
+                    "INSERT INTO delivery (id, directive_id, unit_id, role, state, seq, sent_at, arrived_at, seen_at, "
+                    "seen_by, registered_at, registered_through) "
+                    f"VALUES ({key}, 1, {key + 1}, 'execute', 'REGISTERED', {key}, {at[1]}, {at[arrived]}, {at[seen]}, "
+                    f"1, {at[3]}, {through})"
+                )
+        migrate(made)
+        with made.connect() as connection:
+            transaction = Transaction(connection, START)
+            for words, keys in (("ubnd huyen cu", [1]), ("huyện mới", [2]), ("hop", [1, 2]), ("khac", [])):
+                query = received_words.matches(transaction, words.split())
+                assert query is not None
+                assert sorted(row.key for row in transaction.execute(query)) == keys, words
+            organs = connection.exec_driver_sql("SELECT organ_exact FROM directive ORDER BY id").scalars().all()
+            assert organs == ["huyện cũ ubnd huyện", "huyện mới ubnd huyện", None]
+            receipts = "SELECT arrived_at IS NULL, seen_at IS NULL, seen_by IS NULL FROM delivery ORDER BY id"
+            found = [tuple(map(bool, row)) for row in connection.exec_driver_sql(receipts)]
+            kept = (False, False, False)
+            assert found == [(True, True, True), (False, True, True), kept, kept]
         made.dispose()
 
 

@@ -12,6 +12,7 @@ from server.directives.model.documents import (
     edxml_table,
     edxml_words,
     gap_table,
+    received_words,
     recipient_table,
     returned_table,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "handover_aside_table",
     "handover_table",
     "holder_table",
+    "received_words",
     "recipient_table",
     "response_table",
     "returned_table",

@@ -37,6 +37,7 @@ directive_table = Table(
     sa.Column("related_id", sa.ForeignKey("directive.id"), index=True),
     sa.Column("questions", sa.Text),
     sa.Column("search_exact", sa.Text),
+    sa.Column("organ_exact", sa.Text),
     sa.Column("exercise", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("scheduled_at", UtcDateTime),
     sa.Column("schedule_problem", sa.String(40)),
@@ -51,10 +52,14 @@ directive_table = Table(
 `signer_authority` is the line over the signer's position that the capacity makes, as the units were called then.
 `scheduled_at` is the moment it was signed for; `schedule_problem` says why it was not issued then.
 An `exercise` is numbered by itself, so that the numbers of real documents have no gaps.
-What was issued is searched by `directive_words`, and in `search_exact` where diacritics count."""
+What was issued is searched by `directive_words`, and in `search_exact` where diacritics count; what came from others by
+`received_words`, and in `organ_exact`, too."""
 
 directive_words = FullText("directive_words")
 """The words of number, type, subject and signer of what was issued."""
+
+received_words = FullText("received_words")
+"""The same with those of the issuer's names on the day of the issue, for who looks for what came from somebody."""
 
 recipient_table = Table(
     "directive_recipient",

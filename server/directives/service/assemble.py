@@ -161,7 +161,8 @@ def _held(
     first = before[0].deadline if before else row.directive_deadline
     first = None if row.role == RecipientRole.INFO else first
     assigns = row.registry_number is not None
-    found = pieces(policy, Urgency(row.urgency), row.sent_at, first, changes, tx.now, assigns=assigns)
+    urgency, pressed = Urgency(row.urgency), row.confirmed_at
+    found = pieces(policy, urgency, row.sent_at, first, changes, tx.now, assigns=assigns, confirmed_at=pressed)
     return [Held(holder=piece.holder, begin=piece.begin, end=piece.end, late=piece.late) for piece in found]
 
 

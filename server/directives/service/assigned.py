@@ -23,7 +23,7 @@ _FOR_THE_UNIT = frozenset({Role.LEADER, Role.CLERK})
 
 def assigned(tx: Transaction, delivery_ids: Iterable[int]) -> dict[int, list[Assigned]]:
     """Who works on deliveries, the one who leads first; those without anybody are left out."""
-    wanted = s.delivery_id.in_(sorted(set(delivery_ids)))
+    wanted = s.delivery_id.in_(tx.among(sorted(set(delivery_ids))))
     rows = tx.all(sa.select(assignment_table).where(wanted).order_by(s.delivery_id, s.part.desc(), s.account_id))
     names = accounts.names(tx, [row.account_id for row in rows])
     found: dict[int, list[Assigned]] = {}

@@ -12,11 +12,12 @@ from server.accounts.principal import Principal
 from server.directives.model import attachment_table, delivery_table, response_table
 from server.directives.rules import Stage
 from server.directives.service.access import d, v
-from server.directives.service.lateness import MOST_LOOKED_AT, at
+from server.directives.service.lateness import at
 from server.directives.shapes import Decisions, ToDecide
 from server.store import Transaction
 
 EXCERPT = 240
+MOST_LOOKED_AT = 5_000
 _ASKING = sa.and_(at(Stage.WORKING), v.extension_asked_at.is_not(None))
 _UNJUDGED = at(Stage.ANSWERED)
 

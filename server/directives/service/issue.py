@@ -117,7 +117,8 @@ def release(
         "changed_at": tx.now,
     }
     tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **values})
-    make_searchable(tx, directive_id, number_text, row.kind, row.subject, signer["signer_name"])
+    parts = (number_text, row.kind, row.subject, signer["signer_name"])
+    make_searchable(tx, directive_id, *parts, organ=f"{own.name} {own.short_name}")
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
     tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
     if row.state in (DirectiveState.DRAFT, DirectiveState.WAITING):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,16 +13,23 @@ from server.accounts.principal import Principal
 from server.directives.policy import Policy
 from server.directives.service.access import BOTH, d, v
 from server.directives.service.assemble import changes_of
-from server.directives.service.lateness import LISTED, late_by_unit, late_rows, late_to_confirm, past_deadline
-from server.directives.service.places import Key, key_of, place_of
+from server.directives.service.lateness import (
+    LISTED,
+    Place,
+    ToConfirm,
+    first_places,
+    late_by_unit,
+    late_rows,
+    late_to_confirm,
+    past_deadline,
+)
+from server.directives.service.places import key_of, place_of
 from server.directives.service.received import received_line
 from server.directives.shapes import Late, LatePage, LateUnit, ReceivedLine
 from server.store import Transaction
 from server.units import service as units
 
 PAGE = 50
-Place = tuple[bool, Key]
-"""Exercises come after all that is real."""
 
 
 def late(tx: Transaction, who: Principal, policy: Policy, most: int) -> Late:
@@ -39,8 +47,8 @@ def late_page(tx: Transaction, who: Principal, policy: Policy, *, unit: int | No
     who.require(Permission.FOLLOW_DIRECTIVE)
     confirm = late_to_confirm(tx, who, policy)
     real, exercises = late_by_unit(tx, who, confirm)
-    keys = {(row.exercise, (due, row.id)) for row, due in confirm if unit in (None, row.unit_id)}
-    places = _places(tx, who, keys, unit, _place(after))
+    mine = confirm if unit is None else late_to_confirm(tx, who, policy, v.unit_id == unit)
+    places = _places(tx, who, mine, unit, _place(after))
     return LatePage(
         lines=_lines(tx, who, policy, [key[1] for _exercise, key in places[:PAGE]]),
         total=sum(of.total() if unit is None else of[unit] for of in (real, exercises)),
@@ -51,15 +59,17 @@ def late_page(tx: Transaction, who: Principal, policy: Policy, *, unit: int | No
 
 def has_late(tx: Transaction, who: Principal, policy: Policy) -> sa.ColumnElement[bool]:
     """Directives that somebody is late with."""
-    confirm = {row.directive_id for row, _due in late_to_confirm(tx, who, policy)}
+    confirm = {one.directive for one in late_to_confirm(tx, who, policy)}
     dated = sa.select(v.directive_id).where(past_deadline(tx, who))
     key = d.id + 0  # as a sum, or SQLite looks up each of them instead of reading the index that lists what is ours
     return sa.or_(key.in_(dated), key.in_(tx.among(confirm)))
 
 
-def _places(tx: Transaction, who: Principal, confirm: set[Place], unit: int | None, after: Place | None) -> list[Place]:
+def _places(
+    tx: Transaction, who: Principal, confirm: Sequence[ToConfirm], unit: int | None, after: Place | None
+) -> list[Place]:
     """The first places behind `after`, one more than a page holds."""
-    found = [place for place in confirm if after is None or place > after]
+    found = first_places(confirm, PAGE + 1, after)
     for exercise in (False, True):
         passed = after is not None and exercise < after[0]
         if passed or sum(place[0] < exercise for place in found) > PAGE:

@@ -1,14 +1,15 @@
 """What the units below owe: overdue deliveries of what a unit issued, counted by the database as far as it can.
 
 Whoever has registered is late from the deadline on, so those are counted in SQL however many there are. When others are
-late depends on working time; they are few, because they end with the registration, and are looked at one by one.
+late depends on working time: equal ones are judged together, so that all of them count however many there are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -18,11 +19,13 @@ from server.directives.policy import Policy
 from server.directives.rules import RecipientRole, Stage, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import BOTH, d, v
+from server.directives.service.places import Key
 from server.store import Transaction
 
-MOST_LOOKED_AT = 5_000
 LISTED = (d.number_text, d.kind, d.subject)
 """What lists show beside the columns of `BOTH`."""
+Place = tuple[bool, Key]
+"""Exercises come after all that is real."""
 
 
 class LateRows(msgspec.Struct, frozen=True):
@@ -66,34 +69,60 @@ def past_deadline(tx: Transaction, who: Principal) -> sa.ColumnElement[bool]:
     )
 
 
-def late_to_confirm(tx: Transaction, who: Principal, policy: Policy) -> list[tuple[Any, Any]]:
-    """Overdue rows of `BOTH` with `due`, of what the person's unit issued: to be registered or given up."""
-    rows = rows_of(tx, v.sent_at, MOST_LOOKED_AT, v.issuer_id == who.unit_id, at(Stage.WAITING))
-    judged = [(row, *standing.of(policy, row, tx.now)) for row in rows]
-    return [(row, due) for row, due, timeliness in judged if timeliness is Timeliness.OVERDUE]
+class ToConfirm(NamedTuple):
+    """Deliveries of a directive that are overdue to be registered or given up, since the same moment `due`."""
+
+    exercise: bool
+    due: datetime
+    directive: int
+    deliveries: list[int]
+    units: list[int]
 
 
-def late_by_unit(
-    tx: Transaction, who: Principal, confirm: Sequence[tuple[Any, Any]]
-) -> tuple[Counter[int], Counter[int]]:
+def late_to_confirm(tx: Transaction, who: Principal, policy: Policy, *which: sa.ColumnElement[bool]) -> list[ToConfirm]:
+    """All of what the person's unit issued that is overdue to be registered or given up, in the order of ToConfirm."""
+    mine = sa.and_(v.issuer_id == who.unit_id, at(Stage.WAITING))
+    return sorted(
+        ToConfirm(one.exercise, one.due, one.directive, one.deliveries, one.units)
+        for one in standing.judged(tx, policy, mine, *which)
+        if one.due is not None and one.timeliness is Timeliness.OVERDUE
+    )
+
+
+def first_places(confirm: Sequence[ToConfirm], most: int, after: Place | None = None) -> list[Place]:
+    """The first places of a list behind `after`: `most`, or more where they are due at one moment; in no order then."""
+    found: list[Place] = []
+    last: tuple[bool, datetime] | None = None
+    for one in confirm:
+        if len(found) >= most and last != (one.exercise, one.due):
+            break
+        last = one.exercise, one.due
+        places = ((one.exercise, (one.due, delivery)) for delivery in one.deliveries)
+        found += [place for place in places if after is None or place > after]
+    return found
+
+
+def late_by_unit(tx: Transaction, who: Principal, confirm: Sequence[ToConfirm]) -> tuple[Counter[int], Counter[int]]:
     """How many overdue deliveries there are by unit, and how many exercises; `confirm` is `late_to_confirm`."""
     unit = (v.unit_id + 0).label("unit")  # as a sum, or SQLite reads all rows in the order of units to group them
     count = sa.select(unit, v.exercise, sa.func.count().label("late")).where(past_deadline(tx, who))
     real, exercises = Counter[int](), Counter[int]()
     for row in tx.all(count.group_by(unit, v.exercise)):
         (exercises if row.exercise else real)[row.unit] += int(row.late)
-    for row, _due in confirm:
-        (exercises if row.exercise else real)[row.unit_id] += 1
+    for one in confirm:
+        (exercises if one.exercise else real).update(one.units)
     return real, exercises
 
 
 def late_rows(tx: Transaction, who: Principal, policy: Policy, most: int) -> LateRows:
     """Overdue deliveries of what the person's unit issued; at most `most` as rows."""
-    dated, found = past_deadline(tx, who), late_to_confirm(tx, who, policy)
-    by_unit, exercises = late_by_unit(tx, who, found)
-    first = rows_of(tx, v.deadline, most, dated, v.exercise.is_(False)) if most else []
+    dated, confirm = past_deadline(tx, who), late_to_confirm(tx, who, policy)
+    by_unit, exercises = late_by_unit(tx, who, confirm)
+    dues = {delivery: due for _exercise, (due, delivery) in sorted(first_places(confirm, most))[:most]}
+    found = [(row, dues[row.id]) for row in rows_of(tx, v.sent_at, most, v.id.in_(tx.among(dues)))]
+    if most:
+        found += [(row, row.deadline) for row in rows_of(tx, v.deadline, most, dated, v.exercise.is_(False))]
     if most and exercises:
-        first += rows_of(tx, v.deadline, most, dated, v.exercise.is_(True))
-    found += [(row, row.deadline) for row in first]
+        found += [(row, row.deadline) for row in rows_of(tx, v.deadline, most, dated, v.exercise.is_(True))]
     found.sort(key=lambda pair: (pair[0].exercise, pair[1]))
     return LateRows(found[:most], by_unit, exercises.total())

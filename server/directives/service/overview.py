@@ -68,7 +68,7 @@ def overview(tx: Transaction, who: Principal, policy: Policy) -> list[Tile]:
 def _standing(tx: Transaction, who: Principal, policy: Policy) -> dict[Worst, Counter[int]]:
     """How many deliveries of what the unit issued stand how, by recipient; one may be counted for two states."""
     mine = sa.and_(v.issuer_id == who.unit_id, v.exercise.is_(False))
-    unreached = sa.and_(v.arrived_at.is_(None), v.seen_at.is_(None))
+    unreached = sa.and_(v.arrived_at.is_(None), v.seen_at.is_(None), v.registered_at.is_(None))
     waiting = _counted(tx, sa.and_(mine, at(Stage.WAITING)), unreached)
     working = _counted(tx, sa.and_(mine, at(Stage.WORKING)), past_deadline(tx, who))
     lost = out_of_reach(tx, policy, {unit for unit, (_all, not_arrived) in waiting.items() if not_arrived})
@@ -76,9 +76,9 @@ def _standing(tx: Transaction, who: Principal, policy: Policy) -> dict[Worst, Co
     soon = Counter[int]()
     near = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < tx.now + SOON_WITHIN)
     for which in (at(Stage.WAITING), near):
-        for _due, timeliness, recipients in standing.judged(tx, policy, mine, which):
-            soon.update(recipients if timeliness is Timeliness.SOON else ())
-            late.update(recipients if timeliness is Timeliness.OVERDUE else ())
+        for one in standing.judged(tx, policy, mine, which):
+            soon.update(one.units if one.timeliness is Timeliness.SOON else ())
+            late.update(one.units if one.timeliness is Timeliness.OVERDUE else ())
     return {
         Worst.LATE: late,
         Worst.UNREACHED: Counter({unit: waiting[unit][1] for unit in lost}),

@@ -16,7 +16,7 @@ from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, check_answers, clean_answers
-from server.directives.rules import Event, Position, RecipientRole, ReturnReason, State, Through, advance, registering
+from server.directives.rules import Event, RecipientRole, ReturnReason, State, Through, advance, registering
 from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
 from server.directives.service.assigned import require_may_answer
@@ -26,7 +26,7 @@ from server.directives.service.news import tell_answered, tell_returned, tell_to
 from server.directives.service.notes import note_of
 from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
-from server.directives.service.steps import places, step, tell
+from server.directives.service.steps import places, position_of, step, tell, wake
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
 from server.errors import UserError
 from server.http.i18n import _
@@ -44,38 +44,36 @@ def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
     return sum(_arrive(tx, group) for group in groups)
 
 
-_NOT_ARRIVED = {one.state.value: one for one in (Position(State.SENT), Position(State.RECALL_PENDING, State.SENT))}
-
-
-def _stands_at(position: Position) -> sa.ColumnElement[bool]:
-    under = v.state_before.is_(None) if position.before is None else v.state_before == position.before.value
-    return sa.and_(v.state == position.state.value, under)
-
-
 @cache
 def _arriving(dialect: str) -> sa.Select[Any]:
     """What arrives by `acknowledged`, gathered by directive and state; locked in the order of the ids."""
     upto = many.named_pairs(dialect, "acknowledged")
     one = (
-        sa.select(v.id, v.unit_id, v.directive_id, v.issuer_id, v.state)
+        sa.select(v.id, v.unit_id, v.directive_id, v.issuer_id, v.state, v.state_before)
         .join_from(upto, delivery_table, v.unit_id == upto.c.key)
-        .where(v.seq <= upto.c.value, v.arrived_at.is_(None), sa.or_(*map(_stands_at, _NOT_ARRIVED.values())))
+        .where(v.seq <= upto.c.value, v.arrived_at.is_(None))
         .order_by(v.id)
         .with_for_update(of=delivery_table)
         .subquery()
     )
-    same = (one.c.directive_id, one.c.issuer_id, one.c.state)
+    same = (one.c.directive_id, one.c.issuer_id, one.c.state, one.c.state_before)
     ids, units = many.gathered(dialect, one.c.id), many.gathered(dialect, one.c.unit_id)
     return sa.select(*same, ids.label("ids"), units.label("units")).group_by(*same).order_by(*same)
 
 
 def _arrive(tx: Transaction, group: Any) -> int:
-    """Move a group of locked ones (a row of `_arriving`), and tell who issued them; gives how many they are."""
-    before, dialect = _NOT_ARRIVED[group.state], tx.connection.dialect.name
+    """Note when a group of locked ones (a row of `_arriving`) arrived, and move those that this moves: gives how many.
+
+    A unit may have confirmed by telephone before: that its device has it, too, is noted then and changes nothing else.
+    """
+    before, dialect = position_of(group), tx.connection.dialect.name
     after, units = advance(before, Event.ARRIVE), sorted(many.numbers_in(group.units))
     values = {**places(after), "arrived_at": tx.now}
     del values["stage"]  # a receipt leaves it as it is, so that no index needs to be written
     tx.execute(_moving(dialect), {"ids": group.ids, **values})
+    if after == before:
+        wake(tx, group.directive_id, units, after.state)
+        return 0
     names = {"event": Event.ARRIVE.value, "before": before.state.value, "after": after.state.value}
     tx.execute(_noting(dialect), {"ids": group.ids, **names, "at": tx.now})
     tell(tx, group.directive_id, group.issuer_id, units, after.state)
@@ -97,10 +95,27 @@ def _noting(dialect: str) -> sa.Executable:
 
 
 def see(tx: Transaction, who: Principal, directive_id: int) -> DeliveryDone:
-    """The first person of the unit opens it; later ones change nothing."""
+    """The first person of the unit opens it; later ones change nothing.
+
+    What was confirmed by telephone before is seen from now on, too, and stays where it is.
+    """
     row = delivery_to_us(tx, who, directive_id, lock=True)
-    times: dict[str, Any] = {"seen_at": tx.now, "seen_by": who.account_id, "arrived_at": row.arrived_at or tx.now}
-    return _done(row, step(tx, row, Event.SEE, who, **times))
+    times, place = _received(tx, who, row), position_of(row)
+    if row.seen_at is not None or advance(place, Event.SEE) != place:
+        return _done(row, step(tx, row, Event.SEE, who, **times))
+    if place.state is not State.RECALLED:  # of that there is nothing left to see
+        tx.execute(sa.update(delivery_table).where(v.id == row.id).values(**times))
+        wake(tx, row.directive_id, [row.unit_id], place.state)
+    return _done(row, place.state)
+
+
+def _received(tx: Transaction, who: Principal, row: Any) -> dict[str, Any]:
+    """The receipts of a delivery that the person has before them on a page, each as it was first."""
+    return {
+        "arrived_at": row.arrived_at or tx.now,
+        "seen_at": row.seen_at or tx.now,
+        "seen_by": row.seen_by or who.account_id,
+    }
 
 
 def register(
@@ -115,7 +130,8 @@ def register(
     """Register (số đến), which makes it the unit's duty; a village head confirms without a number.
 
     A device says when the person did so without a network (`made_at`). That is kept and shown beside the time at which
-    we hear of it, which counts; a time that cannot be is not kept, as clocks of telephones go wrong.
+    we hear of it, which counts; a time that cannot be is not kept, as clocks of telephones go wrong. Who confirms by
+    a key of a telephone has heard of it: it has reached no device from that, and nobody has seen it.
     """
     who.require(Permission.REGISTER_DELIVERY)
 
@@ -126,10 +142,9 @@ def register(
             "registered_by": who.account_id,
             "registered_through": through,
             "confirmed_at": made_at if made_at is not None and row.sent_at <= made_at <= tx.now else None,
-            "seen_at": row.seen_at or tx.now,
-            "seen_by": row.seen_by or who.account_id,
-            "arrived_at": row.arrived_at or tx.now,
         }
+        if through is not Through.TELEPHONE:
+            times |= _received(tx, who, row)
         state = step(tx, row, registering(RecipientRole(row.role)), who, through=through, **times)
         number = None
         if who.role is not Role.VILLAGE_HEAD:

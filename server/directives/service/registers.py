@@ -22,6 +22,7 @@ from server.directives.model import (
     directive_words,
     edxml_table,
     edxml_words,
+    received_words,
 )
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, State
@@ -40,11 +41,19 @@ e = edxml_table.c
 _NOTHING = sa.cast(sa.null(), sa.Integer)
 
 
-def make_searchable(tx: Transaction, directive_id: int, *parts: str) -> None:
-    """Index a directive that is issued now by its words."""
+_RECEIVED_EXACT = sa.func.coalesce(d.search_exact, "") + " " + sa.func.coalesce(d.organ_exact, "")
+
+
+def make_searchable(tx: Transaction, directive_id: int, *parts: str, organ: str) -> None:
+    """Index a directive that is issued now by its words, for who receives it with the names of its `organ`.
+
+    In the issuer's own register these stand in every line, and would find all of them.
+    """
     text = " ".join(parts)
-    tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, "search_exact": exact(text)})
+    found = {"search_exact": exact(text), "organ_exact": exact(organ)}
+    tx.execute(UPDATE_DIRECTIVE, {"directive": directive_id, **found})
     directive_words.put(tx, directive_id, text)
+    received_words.put(tx, directive_id, f"{text} {organ}")
 
 
 def register_page(tx: Transaction, who: Principal, policy: Policy, query: RegisterQuery) -> RegisterPage:
@@ -95,7 +104,7 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
     received = sa.select(*place, v.id.label("delivery"), _NOTHING.label("document"))
     mine = sa.and_(v.unit_id == who.unit_id, of(v.registry_year), v.registry_number.is_not(None))
     received = received.join(directive_table, v.directive_id == d.id).where(mine, v.exercise.is_(query.exercise))
-    received = received.where(*said(tx, query.words, directive_words, d.id, d.search_exact))
+    received = received.where(*said(tx, query.words, received_words, d.id, _RECEIVED_EXACT))
     if query.exercise:  # the exchange knows none
         return received
     exchanged = sa.select(e.registry_year, e.registry_number, _NOTHING, e.id).where(
@@ -108,7 +117,7 @@ def _select(tx: Transaction, who: Principal, query: RegisterQuery, year: int) ->
 
 
 def said(
-    tx: Transaction, typed: str, index: FullText, key: sa.Column[Any], text: sa.Column[Any]
+    tx: Transaction, typed: str, index: FullText, key: sa.Column[Any], text: sa.ColumnElement[Any]
 ) -> list[sa.ColumnElement[bool]]:
     """That all words that were typed occur; where diacritics count, they are looked for in `text`."""
     wanted = terms(typed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,7 +23,7 @@ from server.directives.rules import (
     timeliness,
 )
 from server.directives.shapes import Counts
-from server.store import Transaction
+from server.store import Transaction, many
 
 d, v = directive_table.c, delivery_table.c
 _ANSWERED = (State.REPORTED, State.COMPLETED)
@@ -75,20 +75,37 @@ def counts_by_unit(tx: Transaction, policy: Policy, directive: Any) -> dict[int,
     return _counted(tx, policy, v.unit_id, {directive.id: directive})
 
 
-def judged(
-    tx: Transaction, policy: Policy, *which: sa.ColumnElement[bool]
-) -> Iterator[tuple[datetime | None, Timeliness, list[int]]]:
-    """What `of` says about these open deliveries, and the recipient of each; what is equal is judged once."""
-    same = (v.state, v.role, v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at, d.urgency)
-    groups = sa.select(
-        *same,
-        sa.func.max(v.registered_at).label("registered_at"),
-        sa.func.max(v.reported_at).label("reported_at"),
-        sa.func.aggregate_strings(sa.cast(v.unit_id, sa.String), " ").label("units"),
-    ).join(directive_table, d.id == v.directive_id)
-    wanted = sa.select(v.id).where(*which)  # found by the columns of deliveries alone, so that their indexes serve
-    for group in tx.all(groups.where(v.id.in_(wanted)).group_by(*same)):
-        yield *of(policy, group, tx.now), [int(unit) for unit in group.units.split()]
+class Judged(NamedTuple):
+    """What `of` says about equal deliveries of a directive; `units` are their recipients, in no order."""
+
+    due: datetime | None
+    timeliness: Timeliness
+    directive: int
+    exercise: bool
+    deliveries: list[int]
+    units: list[int]
+
+
+def judged(tx: Transaction, policy: Policy, *which: sa.ColumnElement[bool]) -> Iterator[Judged]:
+    """What `of` says about these open deliveries, however many there are: what is equal is judged once."""
+    directive = (v.directive_id + 0).label("directive_id")  # as a sum, or SQLite reads all rows in its order to group
+    dates = (v.deadline, v.sent_at, v.recall_asked_at, v.extension_asked_at)
+    same, dialect = (directive, v.state, v.role, v.exercise, *dates), tx.connection.dialect.name
+    groups = (
+        sa.select(
+            *same,
+            sa.func.max(v.registered_at).label("registered_at"),
+            sa.func.max(v.reported_at).label("reported_at"),
+            many.gathered(dialect, v.id).label("ids"),
+            many.gathered(dialect, v.unit_id).label("units"),
+        )
+        .where(*which)
+        .group_by(*same)
+        .subquery()
+    )
+    for group in tx.all(sa.select(groups, d.urgency).join(directive_table, d.id == groups.c.directive_id)):
+        ids, recipients = many.numbers_in(group.ids), many.numbers_in(group.units)
+        yield Judged(*of(policy, group, tx.now), group.directive_id, group.exercise, ids, recipients)
 
 
 def states_of(tx: Transaction, directive_id: int) -> list[State]:

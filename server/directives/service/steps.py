@@ -117,3 +117,9 @@ def tell(
     body = {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}
     tx.emit("delivery.changed", dict.fromkeys([issuer_id, *to_units]), body)
     tx.notify(f"board:{directive_id}", {"kind": "board.changed", **body})
+
+
+def wake(tx: Transaction, directive_id: int, units: list[int], state: State) -> None:
+    """The live board alone: something was noted of these deliveries that moved none of them."""
+    body = {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}
+    tx.notify(f"board:{directive_id}", {"kind": "board.changed", **body})

@@ -15,12 +15,7 @@ from server.directives.rules import Stage
 from server.directives.service import standing
 from server.directives.service.access import v
 from server.directives.service.assigned import assigned
-from server.directives.service.lateness import (
-    MOST_LOOKED_AT,
-    at,
-    late_counts,
-    rows_of,
-)
+from server.directives.service.lateness import at, late_counts
 from server.directives.shapes import DayLine, UnitDay
 from server.store import Transaction
 from server.units import service as units
@@ -32,17 +27,16 @@ _REAL = v.exercise.is_(False)
 def unit_day(tx: Transaction, who: Principal, policy: Policy) -> UnitDay:
     """The day of the person's unit, exercises aside; units below are there for those who follow what was issued."""
     open_here = sa.and_(v.unit_id == who.unit_id, at(Stage.WAITING, Stage.WORKING), _REAL)
-    own = rows_of(tx, v.sent_at, MOST_LOOKED_AT, open_here)
-    whens = {row.id: _when(tx, policy, row) for row in own}
+    whens = {
+        delivery: when(one.due, one.timeliness, tx.now, policy.zone)
+        for one in standing.judged(tx, policy, open_here)
+        for delivery in one.deliveries
+    }
     return UnitDay(
         own=_line(who.unit_id, who.acting.unit_name, Counter(whens.values())),
         people=_people(tx, who, whens),
         below=_below(tx, who, policy) if who.may(Permission.FOLLOW_DIRECTIVE) else [],
     )
-
-
-def _when(tx: Transaction, policy: Policy, row: Any) -> When:
-    return when(*standing.of(policy, row, tx.now), tx.now, policy.zone)
 
 
 def _people(tx: Transaction, who: Principal, whens: dict[int, When]) -> list[DayLine]:
@@ -78,10 +72,10 @@ def _due_this_week(tx: Transaction, who: Principal, policy: Policy) -> dict[int,
     dated = sa.and_(at(Stage.WORKING), v.deadline >= tx.now, v.deadline < ends(tx.now, policy.zone)[1])
     mine = sa.and_(v.issuer_id == who.unit_id, _REAL)
     for which in (dated, at(Stage.WAITING)):
-        for due, timeliness, recipients in standing.judged(tx, policy, mine, which):
-            moment = when(due, timeliness, tx.now, policy.zone)
+        for one in standing.judged(tx, policy, mine, which):
+            moment = when(one.due, one.timeliness, tx.now, policy.zone)
             if moment in (When.TODAY, When.WEEK):
-                for unit in recipients:
+                for unit in one.units:
                     found.setdefault(unit, Counter())[moment] += 1
     return found
 
