@@ -16,6 +16,7 @@ from server.media.wire.rtp import distance
 
 RUN = 4  # packets in order by which a source that was not named is believed
 SILENT = 3.0  # s without a packet after which a run from elsewhere may take over
+NOWHERE = "0.0.0.0"  # noqa: S104  # RFC 2543's way to say hold
 _NEAR = 20  # numbers that two packets of a run may lie apart
 
 
@@ -42,8 +43,8 @@ class Latch:
         self.others = 0
 
     def name(self, named: Address | None) -> None:
-        """A new description (re-INVITE): it is believed again from the beginning."""
-        if named != self._named:
+        """A new description (re-INVITE): it is believed again from the beginning. Nowhere is no new address (hold)."""
+        if named != self._named and (named is None or named[0] != NOWHERE):
             self._named = self.address = named
             self._believed = self._candidate = None
             self._itself = False

@@ -95,6 +95,18 @@ def test_a_new_description_names_a_new_address() -> None:
     assert not latch.admits(NAMED, 1, 12, 0.5)
 
 
+def test_a_telephone_on_hold_of_old_is_still_the_one_that_it_was() -> None:
+    """RFC 2543 says hold by an address that is none: nobody else's keys count meanwhile."""
+    latch = Latch(NAMED)
+    run(latch, NAMED, 0, 10, 0.0)
+    latch.name(("0.0.0.0", 4000))
+    assert not any(run(latch, THIEF, 0, 400, 0.2, ssrc=9))
+    assert latch.admits(NAMED, 1, 11, 9.0)
+    latch.name(NAMED)
+    assert not any(run(latch, THIEF, 0, 400, 9.1, ssrc=9))
+    assert latch.address == NAMED
+
+
 def test_a_new_description_may_come_with_a_new_stream_from_behind_a_nat() -> None:
     latch = Latch(NAMED)
     run(latch, NAMED, 0, 10, 0.0)
