@@ -12,6 +12,7 @@ from server.telephony.sip.message import Message, Request, Response
 SHORTEST = 90  # s, Min-SE (§5)
 USUAL = 1_800  # s, what we ask for (§4)
 
+_LARGEST = 2**32 - 1  # s
 _VALUE = re.compile(r"([0-9]{1,10})[ \t]*((?:;.*)?)")
 
 
@@ -45,7 +46,15 @@ def _read(message: Message) -> tuple[int, str] | None:
     if match is None:
         raise ProtocolError("Session-Expires is malformed")
     refresher = re.search(r";[ \t]*refresher[ \t]*=[ \t]*(uac|uas)", match[2], re.IGNORECASE)
-    return read_number(match[1], 2**32 - 1), refresher[1].lower() if refresher else ""
+    return read_number(match[1], _LARGEST), refresher[1].lower() if refresher else ""
+
+
+def _least(request: Request) -> int:
+    """Min-SE; what cannot be read says nothing."""
+    try:
+        return read_number((request.get("Min-SE") or "").partition(";")[0].strip(), _LARGEST)
+    except ProtocolError:
+        return SHORTEST
 
 
 def supports(message: Message) -> bool:
@@ -61,6 +70,7 @@ def asked(request: Request) -> Session | None:
     interval, refresher = wish
     if interval < SHORTEST:
         raise TooShortError("the session interval is too small")
+    interval = min(interval, max(USUAL, _least(request)))  # who asks for days would be missed for days
     if not supports(request):
         return Session(interval, refreshed_by_us=True)
     return Session(interval, refreshed_by_us=refresher == "uas")

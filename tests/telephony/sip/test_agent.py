@@ -269,6 +269,18 @@ def test_reinvite_without_an_offer_asks_for_ours() -> None:
     assert telephone.happened() == ["call", "up", "offer", "up"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "least", "agreed"),
+    [(86_400, None, 1_800), (1_200, None, 1_200), (86_400, "7200 ;x=y", 7_200), (3_600, "soon", 1_800)],
+)
+def test_a_session_of_days_is_shortened(asked: int, least: str | None, agreed: int) -> None:
+    """RFC 4028 §9: to no less than the other side takes."""
+    _wire, _telephone, raw = desk()
+    headers = {"Session_Expires": f"{asked};refresher=uac", "Supported": "timer"}
+    success = up(raw, **headers, Min_SE=least)
+    assert success.get("Session-Expires") == f"{agreed};refresher=uac"
+
+
 def test_a_call_that_is_not_refreshed_ends() -> None:
     wire, telephone, raw = desk()
     up(raw, Session_Expires="90;refresher=uac", Supported="timer")
