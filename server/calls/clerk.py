@@ -75,10 +75,8 @@ class Clerk:
         """Ring one clerk; whoever presses a key is put through, and stays until one of both hangs up."""
         exchange, line = self._means.exchange, self._line
         other = exchange.new_line(number)
-        other.row = await exchange.store.write(
-            call_log.begin, other.name, Direction.OUT, Purpose.CLERK, number, **self._known()
-        )
         async with exchange.ending(other):
+            await exchange.begin(other, Direction.OUT, Purpose.CLERK, **self._known())
             await self._means.dialler.ring(other, beside=line.name)
             other.outcome = Outcome.NO_KEY
             for _time in range(ASKED_TIMES):
