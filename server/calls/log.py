@@ -63,7 +63,8 @@ def begin(
     """
     c = phone_call.c
     tx.execute(sa.delete(phone_call).where(c.started_at < tx.now - KEPT))
-    begun = tx.one(sa.select(c.id).where(c.started_at >= tx.now - HOUR, c.call == call, c.ended_at.is_(None)))
+    running = sa.and_(c.started_at >= tx.now - HOUR, c.call == call, c.purpose == purpose, c.ended_at.is_(None))
+    begun = tx.one(sa.select(c.id).where(running))
     if begun is not None:
         return int(begun.id)
     return tx.insert(
