@@ -59,7 +59,9 @@ async def _rise(exchange: Exchange, meeting: int, seat: int, call: str) -> None:
 async def _sit_down(exchange: Exchange, line: Line) -> None:
     try:
         await exchange.through_nodes(line, lambda: _sit(exchange, line))
-    except (UnavailableError, ProtocolError):
+    except (UnavailableError, ProtocolError) as error:
+        if line.ending is not None:
+            raise HungUpError from error
         line.outcome = line.outcome or Outcome.NO_NODE
         line.keys.clear()
         with contextlib.suppress(UnavailableError):  # there may be no node to say it

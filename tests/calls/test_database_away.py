@@ -279,6 +279,23 @@ async def test_what_is_owed_is_done_in_its_order_and_once(line: Village) -> None
     assert done == ["a", "b", "c"]
 
 
+async def test_it_is_asked_more_and_more_seldom_and_not_for_longer_than_allowed() -> None:
+    pauses: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def ask(code: str = "database_away") -> None:
+        raise UnavailableError(code, "")
+
+    with pytest.raises(UnavailableError):
+        await patience.patiently(ask, 20.0, wait)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    with pytest.raises(UnavailableError):
+        await patience.patiently(lambda: ask("media_away"), 20.0, wait)
+    assert len(pauses) == 6, "nothing else is waited for"
+
+
 async def test_a_call_that_is_begun_twice_has_one_row_until_it_ends(line: Village) -> None:
     begin = log.begin, "a call", Direction.OUT, Purpose.TEST, NUMBER
     first = line.store.write_now(*begin)
