@@ -9,6 +9,7 @@ from pathlib import Path
 from server.accounts.principal import Principal
 from server.calls.line import Line
 from server.calls.means import Means
+from server.calls.patience import patiently
 from server.calls.prompts import ENTER
 from server.calls.rules import Outcome
 from server.directives import service
@@ -21,6 +22,7 @@ from server.store.files import FileStore, FileTooLargeError, StoredFile
 log = logging.getLogger("giaoban.calls")
 
 LONGEST = 180.0  # s of an answer
+KEEPING_SECONDS = 60.0  # that the database may be away when an answer is to be kept; after that `salvage` keeps it
 LEAST_MS = 400  # of speech; less is a cough
 
 
@@ -40,9 +42,9 @@ class Answer:
         line.keys.clear()
         self._times += 1
         name = f"{line.name}-{self._times}.webm"
-        key = await store.write(service.begin_spoken, self._who, self._directive, name)
+        key = await line.patient(lambda: store.write(service.begin_spoken, self._who, self._directive, name))
         if not await self._begin(self._means.answers / name):
-            await store.write(service.drop_spoken, key)
+            await self._drop(key)
             await line.say("cannot_record")
             return False
         try:
@@ -66,7 +68,7 @@ class Answer:
 
     async def _end(self, key: int, name: str) -> bool:
         """Complete the file and keep it; what was said before it in this call gives way to it."""
-        store, ms, spoken_ms = self._means.exchange.store, 0, LEAST_MS
+        ms, spoken_ms = 0, LEAST_MS
         try:
             made = await self._line.phones.end_dictation(self._line.name)
             ms, spoken_ms = made.ms, made.spoken_ms
@@ -74,17 +76,22 @@ class Answer:
             log.warning("call %s: the answer ends where its node did: %s", self._line.name, error)
         path = self._means.answers / name
         if spoken_ms < LEAST_MS or not await keep(self._means, key, path, ms):
-            await store.write(service.drop_spoken, key)
+            await self._drop(key)
             path.unlink(missing_ok=True)
             return False
         if self._kept is not None:
-            await store.write(service.drop_spoken, self._kept)
+            await self._drop(self._kept)
         self._kept = key
         return True
 
+    async def _drop(self, key: int) -> None:
+        exchange = self._means.exchange
+        await exchange.owed.do(lambda: exchange.store.write(service.drop_spoken, key))
+
     async def hear(self) -> None:
         """Play it to the person."""
-        sound = await self._means.exchange.store.read(service.spoken_file, self._who, self._kept or 0)
+        store, key = self._means.exchange.store, self._kept or 0
+        sound = await self._line.patient(lambda: store.read(service.spoken_file, self._who, key))
         await self._line.play([str(self._means.files.path(sound.sha256))])
 
     async def send(self) -> bool:
@@ -92,12 +99,14 @@ class Answer:
         store, key = self._means.exchange.store, self._kept or 0
         command = f"{self._line.name}:answer:{key}"
         try:
-            await store.write(service.send_spoken, self._who, self._means.policy, key, command, Through.TELEPHONE)
+            sent = self._who, self._means.policy, key, command, Through.TELEPHONE
+            await self._line.patient(lambda: store.write(service.send_spoken, *sent))
         except (UserError, NotAllowedError) as error:
-            log.info("call %s: the answer is kept and not sent: %s", self._line.name, error)
-            await store.write(service.why_kept, key, WhyKept.REFUSED)
-            await self._line.say("answer_kept")
-            return False
+            if error.code != "already_sent":  # as by a try of which nobody knew: the database went away
+                log.info("call %s: the answer is kept and not sent: %s", self._line.name, error)
+                await self._means.exchange.owed.do(lambda: store.write(service.why_kept, key, WhyKept.REFUSED))
+                await self._line.say("answer_kept")
+                return False
         self._line.outcome = Outcome.CONFIRMED  # at once: who hears no more of it has answered all the same
         await self._line.say("answer_sent")
         return True
@@ -111,7 +120,8 @@ async def keep(means: Means, key: int, path: Path, ms: int) -> bool:
         log.error("the answer %s could not be kept: %s", path.name, error)
         return False
     file = Upload(name=path.name, content_type=SOUND, size=stored.size, sha256=stored.sha256)
-    await means.exchange.store.write(service.keep_spoken, key, file, ms)
+    store = means.exchange.store
+    await patiently(lambda: store.write(service.keep_spoken, key, file, ms), KEEPING_SECONDS)
     await asyncio.to_thread(path.unlink, missing_ok=True)
     return True
 

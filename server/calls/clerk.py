@@ -31,7 +31,7 @@ class Clerk:
 
     async def connect(self) -> None:
         """Try them in turn; a key of the caller ends it. Raises HungUpError."""
-        line = self._line
+        line, exchange = self._line, self._means.exchange
         await line.say("calling_clerk")
         for number in self._reading.clerks[:MOST_CLERKS]:
             await line.music(MUSIC)
@@ -41,8 +41,9 @@ class Clerk:
                 await line.say("clerk_gone")
                 return
         if not self._reading.clerks:
-            await self._means.exchange.store.write(self._note_nobody)
-        await self._means.exchange.store.write(service.clerk_wanted, self._reading, self._person, line.number)
+            await exchange.owed.do(lambda: exchange.store.write(self._note_nobody))
+        wish = self._reading, self._person, line.number
+        await exchange.owed.do(lambda: exchange.store.write(service.clerk_wanted, *wish))
         await line.say("clerk_away")
 
     async def _while_waiting(self, work: Coroutine[Any, Any, None]) -> bool:
@@ -75,10 +76,8 @@ class Clerk:
         """Ring one clerk; whoever presses a key is put through, and stays until one of both hangs up."""
         exchange, line = self._means.exchange, self._line
         other = exchange.new_line(number)
-        other.row = await exchange.store.write(
-            call_log.begin, other.name, Direction.OUT, Purpose.CLERK, number, **self._known()
-        )
         async with exchange.ending(other):
+            await exchange.begin(other, Direction.OUT, Purpose.CLERK, **self._known())
             await self._means.dialler.ring(other, beside=line.name)
             other.outcome = Outcome.NO_KEY
             for _time in range(ASKED_TIMES):

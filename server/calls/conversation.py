@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from server.calls.answering import Answer
 from server.calls.clerk import Clerk
-from server.calls.line import Line
+from server.calls.line import HungUpError, Line
 from server.calls.means import Means
 from server.calls.menu import Do, May, Stage, asked_for, menu
 from server.calls.prompts import prompt
@@ -126,8 +126,9 @@ class Conversation:
         store, letter, directive = self._means.exchange.store, self._letter, self._reading.directive
         people, call = self._reading.own, self._line.name
         try:
-            done = await store.write(
-                service.confirm_by_phone, self._means.policy, people, letter.account, directive, call
+            policy, account = self._means.policy, letter.account
+            done = await self._line.patient(
+                lambda: store.write(service.confirm_by_phone, policy, people, account, directive, call)
             )
         except ConflictError as error:  # somebody was quicker: the next look tells what it is now
             log.info("call %s: %s", call, error)
@@ -158,7 +159,8 @@ class Conversation:
     # ---- what happens elsewhere meanwhile
 
     async def _look(self) -> Standing:
-        return await self._means.exchange.store.read(service.standing_of, self._reading.directive, self._units)
+        store, directive = self._means.exchange.store, self._reading.directive
+        return await self._line.patient(lambda: store.read(service.standing_of, directive, self._units))
 
     async def _watch(self) -> None:
         """Keep the message ours, and cut the conversation short when the directive stands otherwise than it knows."""
@@ -168,6 +170,8 @@ class Conversation:
             try:
                 await store.write(reach.renew, self._letter)
                 changed = await self._look() is not self._standing
+            except HungUpError:
+                return
             except Exception:  # whatever it is: unwatched, the call would be made once more by another process
                 log.exception("call %s: how the directive stands could not be read; trying again", self._line.name)
                 continue
@@ -182,7 +186,8 @@ class Conversation:
         before, self._standing = self._standing, await self._look()
         if self._standing is Standing.WITHDRAWN:
             line.outcome = line.outcome if line.outcome is Outcome.CONFIRMED else Outcome.WITHDRAWN
-            newer = await self._means.exchange.store.read(service.replaced_by, self._reading.directive)
+            store, directive = self._means.exchange.store, self._reading.directive
+            newer = await line.patient(lambda: store.read(service.replaced_by, directive))
             if newer:
                 await self._tell(replaced_by(newer, speaks=self._means.exchange.voice.able))
             else:

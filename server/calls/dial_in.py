@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.prompts import MUSIC
 from server.calls.rules import PIN_DIGITS, PIN_TRIES, Entered, Outcome, entered
-from server.errors import NotAllowedError
+from server.errors import NotAllowedError, UnavailableError
 from server.meetings.service import telephone
 from server.meetings.service.telephone import CODE_DIGITS, Found, Waiting
 from server.store import Transaction
@@ -26,17 +27,21 @@ LOOK_EVERY = 20.0  # s, should a change of the meeting have been missed
 
 async def serve(exchange: Exchange, line: Line) -> Found | None:
     """From the first word until the meeting is open for this caller; None: told why not, and goodbye."""
-    await line.say("welcome")
-    found = await _identify(exchange, line)
+    found = await exchange.through_nodes(line, lambda: _welcome(exchange, line))
     if found is not None:
-        known = {"meeting_id": found.meeting, "unit_id": found.unit}
         account = found.who.account_id if found.who else None
         line.account, line.unit = account, found.unit
-        await exchange.store.write(call_log.note, line.row, account_id=account, **known)
-        if await wait_for_chair(exchange, line, found):
+        known = {"meeting_id": found.meeting, "unit_id": found.unit, "account_id": account}
+        await exchange.owed.do(lambda: exchange.store.write(call_log.note, line.row, **known))
+        if await exchange.through_nodes(line, lambda: wait_for_chair(exchange, line, found)):
             return found
     await line.say("goodbye")
     return None
+
+
+async def _welcome(exchange: Exchange, line: Line) -> Found | None:
+    await line.say("welcome")
+    return await _identify(exchange, line)
 
 
 async def _identify(exchange: Exchange, line: Line) -> Found | None:
@@ -50,20 +55,22 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
         digits = await line.digits(PIN_DIGITS if code is None else UNIT_DIGITS)
         if not digits:
             continue
-        if not await guessing.may_try(exchange, line):
+        if line.lost:
+            raise UnavailableError("media_away", "the node went while a code was dialled")
+        if not await line.patient(lambda: guessing.may_try(exchange, line)):
             return None
         if code is None and entered(digits, CODE_DIGITS) is Entered.MEETING:
-            code = await exchange.store.read(telephone.meeting_by_code, digits)
+            code = await line.patient(partial(exchange.store.read, telephone.meeting_by_code, digits))
             if code is not None:
                 wrong = 0
                 await line.say("enter_unit")
                 digits = await line.digits(UNIT_DIGITS)
-        found = await _find(exchange, line, code, digits)
+        found = await line.patient(partial(_find, exchange, line, code, digits))
         if found is not None or line.outcome is not None:
-            await guessing.was_right(exchange, line)
+            await exchange.owed.do(lambda: guessing.was_right(exchange, line))
             return found
         wrong += 1
-        await guessing.was_wrong(exchange, line)
+        await exchange.owed.do(lambda: guessing.was_wrong(exchange, line))
     line.outcome = Outcome.WRONG_PIN if wrong else Outcome.GAVE_UP
     return None
 
@@ -107,7 +114,7 @@ async def wait_for_chair(exchange: Exchange, line: Line, found: Found) -> bool:
         line.news = False
         pressed = bool(line.keys)
         line.keys.clear()
-        state = await exchange.store.read(telephone.waiting, found)
+        state = await line.patient(lambda: exchange.store.read(telephone.waiting, found))
         if state is Waiting.OPEN:
             return True
         if state is Waiting.OVER:

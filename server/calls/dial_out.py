@@ -15,6 +15,7 @@ from server.accounts import service as accounts
 from server.calls import in_meeting, numbers
 from server.calls import log as call_log
 from server.calls.line import NODE_SECONDS, Line
+from server.calls.patience import patiently
 from server.calls.places import Precedence
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
@@ -101,7 +102,7 @@ class Dialler:
             self._exchange.spawn(self._call_back(cut, cut.meeting))
 
     async def _call_back(self, cut: Cut, meeting: int) -> None:
-        number = await self._exchange.store.read(_called_back_at, meeting, cut)
+        number = await patiently(lambda: self._exchange.store.read(_called_back_at, meeting, cut))
         if number is None:
             return
         log.info("%s was cut off and is called back", number)
@@ -115,34 +116,36 @@ class Dialler:
                 async with AsyncExitStack() as turn:
                     await turn.enter_async_context(self._turns)
                     async with self._exchange.places.taken(Precedence.MEETING):
-                        if not await self._exchange.store.read(_is_wanted, job):
+                        if not await patiently(lambda: self._exchange.store.read(_is_wanted, job)):
                             return
-                        await self._exchange.store.write(_tell, job, Outcome.RUNNING, None)
+                        await self._tell(job, Outcome.RUNNING)
                         outcome = await self._try(job, turn)
                 tries += 1
                 most = self._most_tries if job.purpose is Purpose.MEETING else 1
                 pause = again_after(outcome, tries, most)
-                await self._exchange.store.write(_tell, job, outcome, pause)
+                await self._tell(job, outcome, pause)
                 if pause is None:
                     return
                 await self.sleep(pause.total_seconds())
         finally:
             self._running.discard(job.key)
 
+    async def _tell(self, job: Job, outcome: Outcome, again: timedelta | None = None) -> None:
+        exchange = self._exchange
+        await exchange.owed.do(lambda: exchange.store.write(_tell, job, outcome, again))
+
     async def _try(self, job: Job, turn: AsyncExitStack) -> Outcome:
         exchange = self._exchange
         line = exchange.new_line(job.number)
         line.account, line.unit = job.account, job.unit
         known = {"account_id": job.account, "unit_id": job.unit, "meeting_id": job.meeting, "asked_by": job.asked_by}
-        line.row = await exchange.store.write(
-            call_log.begin, line.name, Direction.OUT, job.purpose, job.number, **known
-        )
         async with exchange.ending(line):
+            await exchange.begin(line, Direction.OUT, job.purpose, **known)
             await self.ring(line, job.meeting)
-            if not await _confirmed(line, job.purpose):
+            if not await exchange.through_nodes(line, lambda: _confirmed(line, job.purpose)):
                 return line.outcome or Outcome.NO_KEY
             await turn.aclose()  # who sits in the meeting keeps nobody waiting
-            found = await exchange.store.read(_found, job)
+            found = await line.patient(lambda: exchange.store.read(_found, job))
             if found is not None:
                 await in_meeting.take_part(exchange, line, found)
         return line.outcome or Outcome.TRUNK
@@ -170,7 +173,7 @@ class Dialler:
         line.call.mark = line
         await line.until(lambda: line.up)
         await line.agree(side.accept(line.answered or b""))
-        await exchange.store.write(call_log.answered, line.row, line.dialog)
+        await exchange.answered(line)
 
 
 async def _confirmed(line: Line, purpose: Purpose) -> bool:

@@ -8,9 +8,7 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any
 
-from server.calls import log as call_log
 from server.calls import numbers
 from server.calls.answering import salvage
 from server.calls.conversation import Conversation
@@ -108,6 +106,9 @@ class Errands:
             self._means.exchange.places.give_back()
             self._free.release()
         outcome = self._outside_quiet_hours(letter, outcome)
+        await self._means.exchange.owed.do(lambda: self._settle(letter, outcome))
+
+    async def _settle(self, letter: Letter, outcome: Settled) -> None:
         state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
         log.info("message %d by telephone, try %d: %s", letter.id, letter.tries, state or "not ours")
 
@@ -129,15 +130,16 @@ class Errands:
         reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units)
         line = exchange.new_line(number)
         line.account = letter.account
-        line.unit = reading.own[0].unit_id if reading.own else reading.issuer
-        known = {"account_id": line.account, "unit_id": line.unit, "directive_id": reading.directive}
-        line.row = await store.write(_begin, line.name, number, known)
+        line.unit = unit = reading.own[0].unit_id if reading.own else reading.issuer
+        known = {"account_id": line.account, "unit_id": unit, "directive_id": reading.directive}
         try:
             async with exchange.ending(line):
+                await exchange.begin(line, Direction.OUT, Purpose.DIRECTIVE, **known)
+                await exchange.owed.do(lambda: store.write(_tell, reading.directive, unit))
                 await self._means.dialler.ring(line)
                 await Conversation(self._means, line, letter, reading, units).hold()
         finally:
-            await store.write(_tell, reading.directive, line.unit)
+            await exchange.owed.do(lambda: store.write(_tell, reading.directive, unit))
         outcome = line.outcome or Outcome.TRUNK
         cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
         return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
@@ -147,12 +149,6 @@ def precedence_of(notice: Notice) -> Precedence:
     """Escalations and what is urgent go before calls into meetings, all else after them."""
     alarm = notice.kind is NoticeKind.ESCALATION or notice.urgency != Urgency.NORMAL
     return Precedence.ALARM if alarm else Precedence.USUAL
-
-
-def _begin(tx: Transaction, call: str, number: str, known: dict[str, Any]) -> int:
-    row = call_log.begin(tx, call, Direction.OUT, Purpose.DIRECTIVE, number, **known)
-    _tell(tx, known["directive_id"], known["unit_id"])
-    return row
 
 
 def _tell(tx: Transaction, directive: int, unit: int) -> None:

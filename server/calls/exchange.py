@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,7 @@ from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
 from server.calls.guessing import Gate
 from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
+from server.calls.patience import Owed
 from server.calls.places import Places
 from server.calls.prompts import Voice
 from server.calls.restart import Cut
@@ -22,6 +23,7 @@ from server.config import Settings
 from server.errors import ProtocolError, UnavailableError
 from server.meetings.conductor import Conductor
 from server.meetings.names import room_of
+from server.meetings.phones import CallTerms
 from server.meetings.service import telephone
 from server.meetings.service.view import Head, ParticipantView
 from server.store import Store, StoredEvent
@@ -31,8 +33,11 @@ from server.telephony.sip.outgoing import OutgoingCall
 from server.telephony.sip.registration import Standing
 
 log = logging.getLogger("giaoban.calls")
+T = TypeVar("T")
 
 MOST_CALLERS = 200
+BEGIN_SECONDS = 5.0  # that a caller is kept waiting for the database; longer is refused
+MOST_NODES = 3  # that a talk is held at, when they die one after the other
 GOODBYE_SECONDS = 3.0  # for calls to end when the server does
 GOODBYE_LOOK, GOODBYE_LOOKS = 0.02, 50  # s and how often: a second for the answers to our last BYEs
 
@@ -48,6 +53,7 @@ class Exchange:
         self.trunk = wiring.Trunk(settings.telephone, self.endpoint, store.clock)
         self.places = Places(settings.telephone.most_calls)
         self.gate = Gate(store, settings.telephone.wrong_codes_an_hour)
+        self.owed = Owed()
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +96,7 @@ class Exchange:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.owed.close()
         for _ in range(GOODBYE_LOOKS):
             if not self.endpoint.layer.asking:
                 break
@@ -137,9 +144,9 @@ class Exchange:
         self.spawn(self._incoming(line, call))
 
     async def _incoming(self, line: Line, call: IncomingCall) -> None:
-        line.row = await self.store.write(call_log.begin, line.name, Direction.IN, Purpose.MEETING, line.number)
         async with self.ending(line):
             try:
+                await self.begin(line, Direction.IN, Purpose.MEETING)
                 side = await line.open(self.settings.telephone.address)
                 if call.offer:
                     terms, body = side.answer(call.offer)
@@ -160,10 +167,35 @@ class Exchange:
                 return
             if not call.offer:
                 await line.agree(side.accept(line.answered or b""))
-            await self.store.write(call_log.answered, line.row, line.dialog)
+            await self.answered(line)
             found = await dial_in.serve(self, line)
             if found is not None:
                 await in_meeting.take_part(self, line, found)
+
+    async def begin(self, line: Line, direction: Direction, purpose: Purpose, **known: int | None) -> None:
+        """Write the first line of its log. Raises UnavailableError, HungUpError."""
+        asked = line.name, direction, purpose, line.number
+        line.row = await line.patient(lambda: self.store.write(call_log.begin, *asked, **known), BEGIN_SECONDS)
+
+    async def answered(self, line: Line) -> None:
+        """Write that it is up."""
+        await self.owed.do(lambda: self.store.write(call_log.answered, line.row, line.dialog))
+
+    async def through_nodes(self, line: Line, talk: Callable[[], Awaitable[T]]) -> T:
+        """Hold a talk that can be begun anew: it is, at another node, when its own is gone.
+
+        Raises HungUpError, UnavailableError, ProtocolError.
+        """
+        for _node in range(MOST_NODES - 1):
+            try:
+                return await talk()
+            except UnavailableError:
+                if not line.lost:
+                    raise
+            log.info("call %s goes on at another node", line.name)
+            await self.pool_ready(line)
+            await line.move(line.meeting, self.now)
+        return await talk()
 
     def dropped(self, cut: Cut) -> None:
         """A line broke."""
@@ -199,10 +231,25 @@ class Exchange:
         """It is up, or what we offered is agreed."""
         line = call.mark
         if isinstance(line, Line):
+            awaited = line.moving or not line.up
             line.up = True
             if description:
                 line.answered = description
+                if not awaited:
+                    self._accept(line, description)
             line.touch()
+
+    def _accept(self, line: Line, answer: bytes) -> None:
+        """What nobody waits for: an answer in the ACK, or to an INVITE that refreshes the session."""
+        if line.side is None:
+            return
+        try:
+            terms = line.side.accept(answer)
+        except ProtocolError as error:
+            log.info("call %s: an answer: %s", line.name, error)
+            return
+        if terms != line.terms:
+            self.spawn(_agree(line, terms))
 
     def on_offer(self, call: Call, description: bytes, now: float) -> bytes | None:
         """Hold, resume, another address."""
@@ -267,7 +314,7 @@ class Exchange:
             line.touch()
 
 
-async def _agree(line: Line, terms: Any) -> None:
+async def _agree(line: Line, terms: CallTerms) -> None:
     try:
         await line.agree(terms)
     except UnavailableError as error:
@@ -286,21 +333,27 @@ class Ended:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         """Hang up, free the port, write the log; a caller who has gone and a node that is away are no errors."""
         exchange, line = self._exchange, self._line
-        known = isinstance(error, HungUpError | UnavailableError | ProtocolError)
         if isinstance(error, UnavailableError | ProtocolError):
             log.warning("call %s ends: %s", line.name, error)
             line.outcome = line.outcome or Outcome.NO_NODE
-        if line.call is not None:
-            line.call.hang_up(exchange.now())
-        outcome = line.outcome = self._outcome()
-        status, cause = (line.ending.status, line.ending.cause) if line.ending else (200, None)
-        await exchange.phones.close(line.name)
-        await exchange.store.write(call_log.ended, line.row, outcome, status, cause)
-        exchange.lines.pop(line.name, None)
+        try:
+            if line.call is not None:
+                line.call.hang_up(exchange.now())
+            outcome = line.outcome = self._outcome()
+            await exchange.phones.close(line.name)
+            status, cause = (line.ending.status, line.ending.cause) if line.ending else (200, None)
+            known = line.row, outcome, status, cause, line.name
+            await exchange.owed.do(lambda: exchange.store.write(call_log.ended, *known))
+        finally:
+            exchange.lines.pop(line.name, None)
         log.info("call %s, %s: %s", line.name, line.number, outcome)
-        if outcome is Outcome.DROPPED:
-            exchange.dropped(Cut(line.number, line.meeting, line.unit, line.account))
-        return known
+        if outcome is Outcome.DROPPED:  # after all that is owed: who is in the seat yet is not called back
+            await exchange.owed.do(self._tell_dropped)
+        return isinstance(error, HungUpError | UnavailableError | ProtocolError)
+
+    async def _tell_dropped(self) -> None:
+        line = self._line
+        self._exchange.dropped(Cut(line.number, line.meeting, line.unit, line.account))
 
     def _outcome(self) -> Outcome:
         line = self._line

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from server.calls.line import HungUpError, Line
+from server.calls.patience import is_away
 from server.calls.prompts import ENTER, files, number, prompt
 from server.calls.rules import Outcome
-from server.errors import ConflictError, NotAllowedError, UnavailableError
+from server.errors import ConflictError, NotAllowedError, ProtocolError, UnavailableError
 from server.meetings.line import MediaRefusedError
 from server.meetings.service import telephone
 from server.meetings.service.telephone import Found, Standing, Switched
@@ -27,7 +29,7 @@ _SWITCHED = {Switched.ON: "microphone_on", Switched.OFF: "microphone_off", Switc
 async def take_part(exchange: Exchange, line: Line, found: Found) -> None:
     """Sit down, and stay until the meeting, the chair or the caller ends it. Raises HungUpError, UnavailableError."""
     try:
-        seat = await exchange.store.write(telephone.enter, found, line.name, line.number)
+        seat = await line.patient(lambda: exchange.store.write(telephone.enter_once, found, line.name, line.number))
     except NotAllowedError:
         line.outcome = Outcome.TAKEN_OUT
         await line.say("taken_out", "goodbye")
@@ -36,17 +38,35 @@ async def take_part(exchange: Exchange, line: Line, found: Found) -> None:
         line.outcome = Outcome.NO_MEETING
         await line.say("ended", "goodbye")
         return
-    line.meeting, line.participant, line.outcome = found.meeting, seat, Outcome.MET
+    line.meeting, line.participant = found.meeting, seat
     exchange.seated(line)
     try:
-        await _sit(exchange, line)
+        await _sit_down(exchange, line)
+        line.outcome = line.outcome or Outcome.MET
         await exchange.phones.announce(found.meeting, prompt(ENTER))
         await line.say("joined")
         await _stay(exchange, line)
     finally:
         exchange.rose(line)
-        await exchange.store.write(telephone.leave, seat, line.name, "telephone")
-        await exchange.conductor.sync(found.meeting)
+        await exchange.owed.do(lambda: _rise(exchange, found.meeting, seat, line.name))
+
+
+async def _rise(exchange: Exchange, meeting: int, seat: int, call: str) -> None:
+    await exchange.store.write(telephone.leave, seat, call, "telephone")
+    await exchange.conductor.sync(meeting)
+
+
+async def _sit_down(exchange: Exchange, line: Line) -> None:
+    try:
+        await exchange.through_nodes(line, lambda: _sit(exchange, line))
+    except (UnavailableError, ProtocolError) as error:
+        if line.ending is not None:
+            raise HungUpError from error
+        line.outcome = line.outcome or Outcome.NO_NODE
+        line.keys.clear()
+        with contextlib.suppress(UnavailableError):  # there may be no node to say it
+            await line.say("busy", "goodbye")
+        raise
 
 
 async def _sit(exchange: Exchange, line: Line) -> None:
@@ -55,7 +75,7 @@ async def _sit(exchange: Exchange, line: Line) -> None:
     if meeting is None or seat is None:
         raise HungUpError
     try:
-        await exchange.conductor.alignment.ensure(meeting)
+        await line.patient(lambda: exchange.conductor.alignment.ensure(meeting))
     except MediaRefusedError as error:
         raise UnavailableError("media_away", str(error)) from error
     if line.lost or not exchange.phones.is_where(line.name, meeting):
@@ -65,28 +85,42 @@ async def _sit(exchange: Exchange, line: Line) -> None:
 
 
 async def _stay(exchange: Exchange, line: Line) -> None:
-    while True:
-        told_anew = lambda: bool(line.keys) or line.lost or line.over or line.view is not line.seen  # noqa: E731
-        if not await line.until(told_anew, LOOK_EVERY):
-            await _look(exchange, line)
+    stays = True
+    while stays:
         if line.lost:
             await _again(exchange, line)
-        before, after = line.seen, line.view
-        line.seen = after
-        if line.over:
-            await line.say("ended", "goodbye")
-            return
-        if after is not before and after is not None:
-            going = farewell(after, line.name)
-            if going is not None:
-                line.outcome = Outcome.TAKEN_OUT if after.removed else Outcome.MET
-                line.keys.clear()
-                await line.say(going, "goodbye")
-                return
-            for words in told(before, after):
-                await line.say(words)
-        if line.keys:
-            await _command(exchange, line)
+        try:
+            stays = await _go_on(exchange, line)
+        except UnavailableError as error:
+            if not (line.lost or is_away(error)):
+                raise
+            log.warning("call %s goes on: %s", line.name, error)
+
+
+async def _go_on(exchange: Exchange, line: Line) -> bool:
+    """Wait for the next thing that happens, and do it; False: it was the end."""
+    told_anew = lambda: bool(line.keys) or line.lost or line.over or line.view is not line.seen  # noqa: E731
+    if not await line.until(told_anew, LOOK_EVERY):
+        await _look(exchange, line)
+    if line.lost:
+        return True
+    before, after = line.seen, line.view
+    if line.over:
+        await line.say("ended", "goodbye")
+        return False
+    if after is not before and after is not None:
+        going = farewell(after, line.name)
+        if going is not None:
+            line.outcome = Outcome.TAKEN_OUT if after.removed else Outcome.MET
+            line.keys.clear()
+            await line.say(going, "goodbye")
+            return False
+        for words in told(before, after):
+            await line.say(words)
+    line.seen = after
+    if line.keys and line.keys.popleft() == "*":
+        await _command(exchange, line)
+    return True
 
 
 async def _look(exchange: Exchange, line: Line) -> None:
@@ -99,7 +133,7 @@ async def _look(exchange: Exchange, line: Line) -> None:
 async def _again(exchange: Exchange, line: Line) -> None:
     """The node that carried the meeting is gone: go on at the next."""
     await exchange.pool_ready(line)
-    await _sit(exchange, line)
+    await exchange.through_nodes(line, lambda: _sit(exchange, line))
 
 
 def farewell(view: ParticipantView, call: str) -> str | None:
@@ -127,24 +161,32 @@ def told(before: ParticipantView | None, after: ParticipantView) -> list[str]:
 
 
 async def _command(exchange: Exchange, line: Line) -> None:
-    """A * and a key; any other key does nothing, so that nobody is disturbed by a cheek on the keypad."""
-    if line.keys.popleft() != "*":
-        return
+    """The key after a *; any other does nothing, so that nobody is disturbed by a cheek on the keypad."""
     key = await line.key(COMMAND_SECONDS)
     if key is None or line.participant is None or line.meeting is None:
         return
-    store, seat = exchange.store, line.participant
+    try:
+        await _do(exchange, line, key, line.meeting, line.participant)
+    except UnavailableError as error:
+        if not is_away(error):
+            raise
+        log.warning("call %s, key %s: %s", line.name, key, error)
+        await line.say("not_now")  # not done again by us: whether it was done is not known, and most keys turn it back
+
+
+async def _do(exchange: Exchange, line: Line, key: str, meeting: int, seat: int) -> None:
+    store = exchange.store
     match key:
         case "9":
             up = await store.write(telephone.turn_hand, seat, line.name)
             await line.say("hand_up" if up else "hand_down")
         case "6":
             switched = await store.write(telephone.turn_microphone, seat, line.name)
-            await exchange.conductor.sync(line.meeting)
+            await exchange.conductor.sync(meeting)
             await line.say(_SWITCHED[switched] if switched else "ended")
         case "3":
-            heard = exchange.loudest(line.meeting)
-            await line.play(await spoken(exchange, await store.read(telephone.standing, line.meeting, heard)))
+            heard = exchange.loudest(meeting)
+            await line.play(await spoken(exchange, await store.read(telephone.standing, meeting, heard)))
         case "0":
             there = await store.write(telephone.call_secretary, seat, line.name)
             await line.say("secretary_called" if there else "secretary_away" if there is False else "ended")

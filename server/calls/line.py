@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TYPE_CHECKING, TypeVar
 
+from server.calls.patience import patiently
 from server.calls.prompts import prompt
 from server.calls.rules import Outcome
 from server.calls.sound import Side
@@ -17,6 +19,8 @@ from server.meetings.service.view import ParticipantView
 
 if TYPE_CHECKING:
     from server.telephony.sip.call import Call, Ending
+
+T = TypeVar("T")
 
 SAME_KEY = 0.8  # s within which a key that is told both by RTP and by INFO is one press
 KEY_SECONDS = 8.0
@@ -35,7 +39,8 @@ class Line:
     `number` is empty where it is hidden; `asserted` is what the trunk vouches for even so: not to be shown or kept.
     `account` and `unit` are the caller's, as far as they are known. `view` is the newest of the seat that it sits in;
     `lost` is set when its node is gone, `news` with each change of the meeting that it waits for or takes part in,
-    `cut` when what is being said or waited for has lost its sense.
+    `cut` when what is being said or waited for has lost its sense. `moving` is while the answer to our new description
+    is waited for; `terms` were agreed on last.
     """
 
     def __init__(self, phones: Phones, number: str, clock: Callable[[], float]) -> None:
@@ -58,7 +63,8 @@ class Line:
         self.view: ParticipantView | None = None
         self.seen: ParticipantView | None = None  # of what was told to the caller, if it was worth telling
         self.over = self.lost = self.news = False
-        self.cut = False
+        self.cut = self.moving = False
+        self.terms: CallTerms | None = None
         self._clock = clock
         self._number = 0
         self._played = 0
@@ -116,6 +122,10 @@ class Line:
         except TimeoutError:
             return False
 
+    async def patient(self, ask: Callable[[], Awaitable[T]], seconds: float = inf) -> T:
+        """As `patiently`, until somebody hangs up. Raises HungUpError, UnavailableError."""
+        return await patiently(ask, seconds, lambda pause: self.until(lambda: False, pause))
+
     async def say(self, *names: str) -> None:
         """Play prompts to their end; a key cuts them short."""
         await self.play([prompt(name) for name in names])
@@ -160,19 +170,36 @@ class Line:
     async def agree(self, terms: CallTerms) -> None:
         """What was agreed."""
         await self.phones.agree(self.name, terms)
+        self.terms = terms
 
-    async def move(self, meeting_id: int, now: Callable[[], float]) -> None:
-        """To the node that carries the meeting, by a new description. Raises UnavailableError, HungUpError."""
+    async def move(self, meeting_id: int | None, now: Callable[[], float]) -> None:
+        """To the node that carries the meeting, or to any, by a new description; where that fails, it stays at its own.
+
+        Raises UnavailableError, HungUpError, ProtocolError.
+        """
         call, side = self.call, self.side
         if call is None or side is None:
             raise HungUpError
-        before = self.phones.node(self.name)
-        port = await self.phones.open(self.name, meeting_id)
-        side.moved(port)
-        self.lost, self.answered = False, None
-        call.reinvite(side.offer(), now())
-        if not await self.until(lambda: self.answered is not None, UP_SECONDS):
-            raise UnavailableError("no_answer", "")
-        await self.agree(side.accept(self.answered or b""))
-        if before != self.phones.node(self.name):
-            await self.phones.close_at(self.name, before)
+        before, old_port = self.phones.node(self.name), side.port
+        side.moved(await self.phones.open(self.name, meeting_id))
+        left = before
+        try:
+            await self._offer_anew(call, side, now)
+        except BaseException:
+            if before is not None:
+                left = self.phones.stay(self.name, before)
+                side.moved(old_port)
+            raise
+        finally:
+            if left != self.phones.node(self.name):
+                await self.phones.close_at(self.name, left)
+
+    async def _offer_anew(self, call: Call, side: Side, now: Callable[[], float]) -> None:
+        self.lost, self.answered, self.moving = False, None, True
+        try:
+            call.reinvite(side.offer(), now())
+            if not await self.until(lambda: self.answered is not None, UP_SECONDS):
+                raise UnavailableError("no_answer", "")
+            await self.agree(side.accept(self.answered or b""))
+        finally:
+            self.moving = False

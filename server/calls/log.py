@@ -50,15 +50,23 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 def begin(
     tx: Transaction,
-    /,
     call: str,
     direction: Direction,
     purpose: Purpose,
     number: str,
+    /,
     **known: int | None,
 ) -> int:
-    """A call begins; `known` may name account, unit, meeting, directive and who asked for it, as columns."""
-    tx.execute(sa.delete(phone_call).where(phone_call.c.started_at < tx.now - KEPT))
+    """A call begins; `known` may name account, unit, meeting, directive and who asked for it, as columns.
+
+    Told twice, as the database went away at the first time, it has begun once.
+    """
+    c = phone_call.c
+    tx.execute(sa.delete(phone_call).where(c.started_at < tx.now - KEPT))
+    running = sa.and_(c.started_at >= tx.now - HOUR, c.call == call, c.purpose == purpose, c.ended_at.is_(None))
+    begun = tx.one(sa.select(c.id).where(running))
+    if begun is not None:
+        return int(begun.id)
     return tx.insert(
         phone_call,
         call=call,
@@ -89,10 +97,12 @@ def wrong_pin(tx: Transaction, row: int) -> None:
     tx.execute(sa.update(phone_call).where(c.id == row).values(wrong_pins=c.wrong_pins + 1))
 
 
-def ended(tx: Transaction, row: int, outcome: Outcome, status: int, cause: int | None) -> None:
-    """It is over."""
+def ended(tx: Transaction, row: int, outcome: Outcome, status: int, cause: int | None, call: str = "") -> None:
+    """It is over. Without a row it is the call of that name: whether it has one is not known."""
+    c = phone_call.c
     values: dict[str, Any] = {"ended_at": tx.now, "outcome": outcome, "status": status, "cause": cause, "dialog": ""}
-    tx.execute(sa.update(phone_call).where(phone_call.c.id == row, phone_call.c.ended_at.is_(None)).values(**values))
+    mine = c.id == row if row else c.call == call
+    tx.execute(sa.update(phone_call).where(mine, c.ended_at.is_(None)).values(**values))
 
 
 def was_called_back(tx: Transaction, meeting_id: int, number: str) -> bool:

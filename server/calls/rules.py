@@ -106,6 +106,7 @@ _AGAIN = {
     Outcome.NO_KEY: timedelta(minutes=3),
     Outcome.UNCONFIRMED: timedelta(minutes=5),
     Outcome.TRUNK: timedelta(seconds=30),
+    Outcome.NO_NODE: timedelta(seconds=30),
 }
 
 

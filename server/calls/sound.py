@@ -22,6 +22,11 @@ class Side:
         self._key: Key | None = None  # ours of SRTP, from the first agreement to the end of the call
         self.events = False  # whether keys are told by RTP
 
+    @property
+    def port(self) -> int:
+        """Where our sound arrives."""
+        return self._ours.port
+
     def moved(self, port: int) -> None:
         """Our sound arrives at another port from now on."""
         self._ours = replace(self._ours, port=port)

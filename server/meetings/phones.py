@@ -76,6 +76,11 @@ class Phones:
         """The node that has the call."""
         return self._nodes.get(call)
 
+    def stay(self, call: str, number: int) -> int | None:
+        """The call was to move, and is at this node all the same; gives the one that it was to move to."""
+        other, self._nodes[call] = self._nodes.get(call), number
+        return other
+
     async def close_at(self, call: str, number: int | None) -> None:
         """Close the port that a call had at a node before."""
         if number is not None:

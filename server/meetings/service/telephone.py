@@ -185,6 +185,14 @@ def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
     return int(seat_id)
 
 
+def enter_once(tx: Transaction, found: Found, call: str, number: str) -> int:
+    """The same, for a call that may sit there already: nobody knows, as the database went away while it sat down."""
+    p = participant.c
+    mine = sa.and_(p.meeting_id == found.meeting, p.session == call, p.left_at.is_(None), p.removed_at.is_(None))
+    seat = tx.one(sa.select(p.id).where(mine))
+    return int(seat.id) if seat is not None else enter(tx, found, call, number)
+
+
 def _seat_before(tx: Transaction, found: Found, number: str) -> Any | None:
     p = participant.c
     if found.who is not None:
