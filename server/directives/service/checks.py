@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.citations import cited, spellings
-from server.directives.documents import DocumentType, Urgency, clean_text
+from server.directives.documents import DocumentType, Problem, Urgency, clean_text
 from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
 from server.directives.model import attachment_table, directive_table, edxml_table
 from server.directives.occasions import occasion
@@ -19,9 +19,12 @@ from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, Timeliness
 from server.directives.service import standing
 from server.directives.service.access import d, directive_of_ours, v
+from server.directives.service.drafts import may_send_to, reachable_ids
 from server.directives.service.issue import require_fit
 from server.directives.service.lateness import at
+from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now
+from server.directives.service.relations import number_texts
 from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
 from server.store import Transaction
 from server.units import service as units
@@ -34,21 +37,27 @@ e = edxml_table.c
 _ISSUED = d.state == DirectiveState.ISSUED.value
 
 
-def check_before_issue(
-    tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None = None
-) -> CheckResult:
-    """What the issuer should know first; `directive_id` is the stored draft, whose files count.
+def check_before_issue(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> CheckResult:
+    """What the issuer of what is being written should know first.
+
+    Raises DraftError if the unit may not send to a recipient: what that one has and has to do is not its business.
+    """
+    who.require(Permission.DRAFT_DIRECTIVE)
+    if not may_send_to(tx, who.unit_id, [one.unit for one in draft.recipients]):
+        raise DraftError([Problem("recipients", "unknown_recipient")])
+    return _check(tx, who, policy, draft, None)
+
+
+def _check(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None) -> CheckResult:
+    """The same of a draft to whom the unit may send; `directive_id` is the stored one, whose files count.
 
     An exercise may say what a real document says, so only like is compared with like; only real work is a load.
     """
-    who.require(Permission.DRAFT_DIRECTIVE)
-    if directive_id is not None:
-        directive_of_ours(tx, who, directive_id)
     recipients = [one.unit for one in draft.recipients]
     duplicates = [
-        *_given_already(tx, draft, recipients),
+        *_given_already(tx, who, draft, recipients),
         *_carried_on_already(tx, who, draft, directive_id),
-        *_same_files(tx, draft, directive_id),
+        *_same_files(tx, who, draft, directive_id),
         *_alike(tx, who, draft, recipients),
     ]
     seen: dict[int, Duplicate] = {}
@@ -60,7 +69,7 @@ def check_before_issue(
     )
 
 
-def _given_already(tx: Transaction, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
+def _given_already(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
     """Layer 1: what the draft names by number and notation was sent to some of the same recipients, by any organ.
 
     A draft has no number of its own that another could have: it gets the next one when it is issued.
@@ -72,7 +81,7 @@ def _given_already(tx: Transaction, draft: DraftInput, recipients: Sequence[int]
     query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
     query = query.where(d.exercise.is_(draft.exercise), d.id != (draft.related or 0), to_them)
     rows = tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN))
-    return _shapes(tx, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
+    return _shapes(tx, who, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
 
 
 def _carried_on_already(
@@ -92,7 +101,7 @@ def _carried_on_already(
         same = sa.or_(same, sa.and_(e.organ_id == source.organ_id, e.number_text == source.number_text))
     query = sa.select(directive_table, e.number_text.label("cited")).join(edxml_table, e.directive_id == d.id)
     rows = tx.all(query.where(_ISSUED, mine, same, d.id != (draft.related or 0)).order_by(d.id.desc()))
-    return _shapes(tx, rows[:MOST_SHOWN], DuplicateWhy.NUMBER, {row.id: row.cited for row in rows})
+    return _shapes(tx, who, rows[:MOST_SHOWN], DuplicateWhy.NUMBER, {row.id: row.cited for row in rows})
 
 
 def _named(draft: DraftInput) -> set[str]:
@@ -100,7 +109,7 @@ def _named(draft: DraftInput) -> set[str]:
     return {way for number in cited(clean_text(f"{draft.subject}\n{draft.body}")) for way in spellings(number)}
 
 
-def _same_files(tx: Transaction, draft: DraftInput, directive_id: int | None) -> list[Duplicate]:
+def _same_files(tx: Transaction, who: Principal, draft: DraftInput, directive_id: int | None) -> list[Duplicate]:
     """Layer 2: a file that went out before, by its SHA-256, from any organ."""
     if directive_id is None:
         return []
@@ -111,7 +120,7 @@ def _same_files(tx: Transaction, draft: DraftInput, directive_id: int | None) ->
     query = sa.select(directive_table).where(
         _ISSUED, d.id.in_(same), d.id.not_in(related), d.exercise.is_(draft.exercise)
     )
-    return _shapes(tx, tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
+    return _shapes(tx, who, tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
 
 
 def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
@@ -126,20 +135,22 @@ def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Seque
     rows = tx.all(query.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
     scored = [(likeness(draft.subject, row.subject), row) for row in rows]
     close = sorted((pair for pair in scored if pair[0] >= ALIKE), key=lambda pair: -pair[0])
-    return _shapes(tx, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
+    return _shapes(tx, who, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
 
 
 def _shapes(
-    tx: Transaction, rows: Iterable[Any], why: DuplicateWhy, numbers: Mapping[int, str] | None = None
+    tx: Transaction, who: Principal, rows: Iterable[Any], why: DuplicateWhy, numbers: Mapping[int, str] | None = None
 ) -> list[Duplicate]:
+    """Duplicates as people see them: what others wrote to others by number, organ and day alone."""
     found = list(rows)
+    readable = number_texts(tx, who, [row.id for row in found])
     names = units.units_by_ids(tx, [row.unit_id for row in found])
     return [
         Duplicate(
             directive=row.id,
             why=why,
             number_text=row.number_text,
-            subject=row.subject,
+            subject=row.subject if row.id in readable else "",
             unit_name=names[row.unit_id].name,
             issued_at=row.issued_at,
             cited=(numbers or {}).get(row.id, ""),
@@ -206,8 +217,12 @@ def _heaviest_first(load: Load) -> tuple[bool, int, int, int]:
 
 
 def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:
-    """The same for a stored draft."""
+    """The same for a stored draft, of those recipients to whom the unit may still send."""
+    who.require(Permission.DRAFT_DIRECTIVE)
     row = directive_of_ours(tx, who, directive_id)
+    recipients = recipients_now(tx, row)
+    if not may_send_to(tx, who.unit_id, [one.unit for one in recipients]):
+        recipients = [one for one in recipients if one.unit in reachable_ids(tx, who.unit_id)]
     draft = DraftInput(
         kind=DocumentType(row.kind),
         subject=row.subject,
@@ -215,12 +230,12 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
         notation=row.notation,
         urgency=Urgency(row.urgency),
         deadline=row.deadline,
-        recipients=recipients_now(tx, row),
+        recipients=recipients,
         relation=Relation(row.relation) if row.relation else None,
         related=row.related_id,
         exercise=row.exercise,
     )
-    return check_before_issue(tx, who, policy, draft, directive_id)
+    return _check(tx, who, policy, draft, directive_id)
 
 
 def before_issue(

@@ -19,7 +19,8 @@ class DuplicateWhy(StrEnum):
 class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
     """A document that may ask the same already.
 
-    `cited` is the number by which the first layer found it: its own, or that of the document that it carries on.
+    `cited` is the number by which the first layer found it: its own, or that of the document that it carries on. Of
+    what the unit neither issued nor received there is no `subject`: number, organ and day suffice to ask about it.
     """
 
     directive: int

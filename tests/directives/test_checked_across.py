@@ -1,0 +1,99 @@
+"""Before the click, between units: what may be asked and told, what is no duplicate, and what waits for its issue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from server.accounts.principal import Principal
+from server.directives import service
+from server.directives.model import recipient_table
+from server.directives.rules import RecipientRole
+from server.directives.shapes import CheckResult
+from server.store import Store
+from tests.conftest import As, Clock, DistrictIds, PageAs
+from tests.directives.helpers import POLICY, draft, issue
+
+WEDNESDAY = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
+FRIDAY_WEEK = datetime(2026, 12, 4, 10, 0, tzinfo=UTC)
+THEIRS = "Kiểm tra dấu hiệu vi phạm của đảng viên Nguyễn Văn X"
+
+
+@pytest.fixture
+def people(district: DistrictIds, clock: Clock) -> dict[str, Principal]:
+    clock.set(WEDNESDAY)
+    return {name: district.who(name) for name in ("chutich", "vanthu", "bithu", "vanthu.camthuy")}
+
+
+@pytest.fixture
+def communes(district: DistrictIds) -> list[int]:
+    return [district.unit(code) for code in ("19606", "19615", "19621")]
+
+
+def check(store: Store, who: Principal, units: list[int], **changes: Any) -> CheckResult:
+    made = draft(units, **({"deadline": FRIDAY_WEEK} | changes))
+    return store.read_now(service.check_before_issue, who, POLICY, made)
+
+
+async def test_a_unit_that_may_not_be_sent_to_is_not_asked_after(
+    store: Store, people: dict[str, Principal], communes: list[int], as_: As
+) -> None:
+    issue(store, people["bithu"], [communes[1]], subject=THEIRS)
+    body = {
+        "kind": "Công văn",
+        "subject": THEIRS,
+        "recipients": [{"unit": communes[1]}],
+        "deadline": FRIDAY_WEEK.isoformat(),
+    }
+    answer = await (await as_("vanthu.camthuy")).post("/api/v1/directives/check", body)
+    assert (answer.status, (await answer.json())["code"]) == (422, "unknown_recipient")
+    assert "01-KH/HU" not in await answer.text()
+
+
+async def test_a_stored_draft_is_checked_as_far_as_it_may_be_sent(
+    store: Store, people: dict[str, Principal], communes: list[int], district: DistrictIds, page_as: PageAs
+) -> None:
+    issue(store, people["bithu"], [communes[1]], subject=THEIRS)
+    village, clerk = district.unit("19606.01"), people["vanthu.camthuy"]
+    kept = store.write_now(service.create_draft, clerk, POLICY, draft([village], subject=THEIRS, deadline=FRIDAY_WEEK))
+    other = sa.insert(recipient_table).values(
+        directive_id=kept.id, unit_id=communes[1], role=RecipientRole.EXECUTE.value
+    )
+    store.write_now(lambda tx: tx.execute(other))  # as if it had left the unit's reach since
+    found = store.read_now(service.check_stored, clerk, POLICY, kept.id)
+    assert (found.duplicates, [load.unit for load in found.loads], found.busiest) == ([], [], None)
+    assert (await (await page_as("vanthu.camthuy")).get(f"/directives/{kept.id}")).status == 200
+
+
+async def test_what_the_unit_may_not_read_is_named_without_its_subject(
+    store: Store, people: dict[str, Principal], communes: list[int], page_as: PageAs
+) -> None:
+    theirs = issue(store, people["bithu"], [communes[1]], subject=THEIRS)
+    (one,) = check(store, people["vanthu"], communes, subject=THEIRS).duplicates
+    assert (one.directive, one.number_text, one.unit_name, one.subject) == (
+        theirs.id,
+        "01-KH/HU",
+        "Huyện ủy Cam Lộ",
+        "",
+    )
+    kept = store.write_now(
+        service.create_draft, people["vanthu"], POLICY, draft(communes, subject="Dấu hiệu vi phạm của đảng viên X")
+    )
+    text = await (await (await page_as("chutich")).get(f"/directives/{kept.id}")).text()
+    assert ("01-KH/HU" in text, "Nguyễn Văn X" in text) == (True, False)
+    assert "Đơn vị không nhận văn bản này nên không xem được trích yếu." in text
+
+
+def test_what_the_unit_issued_or_received_is_named_with_its_subject(
+    store: Store, people: dict[str, Principal], communes: list[int], district: DistrictIds
+) -> None:
+    ours = district.who("vanthu").unit_id
+    issue(store, people["bithu"], [ours, communes[1]], subject=THEIRS)
+    (one,) = check(store, people["vanthu"], communes, subject=THEIRS).duplicates
+    assert one.subject == THEIRS
+    issue(store, people["chutich"], communes, subject="Rà soát hộ nghèo")
+    (one,) = check(store, people["vanthu"], communes, subject="Rà soát hộ nghèo").duplicates
+    assert one.subject == "Rà soát hộ nghèo"
