@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from server.accounts.principal import Principal
 from server.directives import service
+from server.directives.likeness import first_feasible
 from server.directives.model import recipient_table
 from server.directives.rules import RecipientRole
 from server.directives.shapes import CheckResult
@@ -97,3 +98,27 @@ def test_what_the_unit_issued_or_received_is_named_with_its_subject(
     issue(store, people["chutich"], communes, subject="Rà soát hộ nghèo")
     (one,) = check(store, people["vanthu"], communes, subject="Rà soát hộ nghèo").duplicates
     assert one.subject == "Rà soát hộ nghèo"
+
+
+# ---- the first date that all can keep
+
+
+def test_the_first_date_that_all_can_keep_is_free_for_each_of_them(
+    store: Store, people: dict[str, Principal], communes: list[int]
+) -> None:
+    for day, unit in ((2, communes[0]), (3, communes[1])):  # the first feasible for each alone: 3/12 and 2/12
+        for n in range(POLICY.file.most_due_a_day):
+            due = datetime(2026, 12, day, 10, tzinfo=UTC)
+            issue(store, people["chutich"], [unit], subject=f"Việc {day}.{n}", deadline=due)
+    found = check(store, people["vanthu"], communes[:2], subject="Tiêm phòng gia súc")
+    assert found.first_feasible == FRIDAY_WEEK
+    again = check(store, people["vanthu"], communes[:2], subject="Tiêm phòng gia súc", deadline=found.first_feasible)
+    assert not any(load.busy for load in again.loads)
+
+
+def test_where_no_day_is_free_for_all_none_is_offered() -> None:
+    calendar, earliest = POLICY.calendar, datetime(2026, 12, 1, 10, tzinfo=UTC)
+    days = {date(2026, 12, 1) + timedelta(days=n) for n in range(400)}
+    assert first_feasible(calendar, earliest, days) is None
+    first = first_feasible(calendar, earliest, days - {date(2026, 12, 3)})
+    assert first == datetime(2026, 12, 3, 10, tzinfo=UTC)

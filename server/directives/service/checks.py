@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,20 +12,18 @@ from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.citations import cited, spellings
 from server.directives.documents import DocumentType, Problem, Urgency, clean_text
-from server.directives.likeness import ALIKE, days_of, first_feasible, likeness, working_time_left
+from server.directives.likeness import ALIKE, likeness
 from server.directives.model import attachment_table, directive_table, edxml_table
-from server.directives.occasions import occasion
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, RecipientRole, Relation, Stage, Timeliness
-from server.directives.service import standing
+from server.directives.rules import DirectiveState, RecipientRole, Relation
 from server.directives.service.access import d, directive_of_ours, v
 from server.directives.service.drafts import may_send_to, reachable_ids
 from server.directives.service.issue import require_fit
-from server.directives.service.lateness import at
+from server.directives.service.load import load
 from server.directives.service.problems import DraftError
 from server.directives.service.recipients import recipients_now
 from server.directives.service.relations import number_texts
-from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy, Load
+from server.directives.shapes import CheckResult, DraftInput, Duplicate, DuplicateWhy
 from server.store import Transaction
 from server.units import service as units
 
@@ -64,9 +62,7 @@ def _check(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, d
     for one in duplicates:
         seen.setdefault(one.directive, one)
     busy = [one.unit for one in draft.recipients if one.role is not RecipientRole.INFO]
-    return CheckResult(
-        duplicates=list(seen.values())[:MOST_SHOWN], **_load(tx, policy, busy, draft) if draft.deadline else {}
-    )
+    return CheckResult(duplicates=list(seen.values())[:MOST_SHOWN], **load(tx, policy, busy, draft))
 
 
 def _given_already(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
@@ -157,63 +153,6 @@ def _shapes(
         )
         for row in found
     ]
-
-
-def _load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: DraftInput) -> dict[str, Any]:
-    """Each recipient's open and late work, what is due the same day, and the first date that all of them can keep."""
-    deadline, calendar = draft.deadline, policy.calendar
-    if deadline is None or deadline <= tx.now or not recipients:
-        return {}
-    day = deadline.astimezone(policy.zone).date()
-    work = _open_work(tx, recipients)
-    names = units.units_by_ids(tx, recipients)
-    earliest = policy.suggested_deadline(tx.now, draft.urgency)
-    every = [
-        _load_of(policy, tx.now, unit, names[unit].name if unit in names else "", work.get(unit, []), day, earliest)
-        for unit in recipients
-    ]
-    told = sorted((load for load in every if load.busy or load.overdue), key=_heaviest_first)
-    busiest = min(every, key=_heaviest_first)
-    return {
-        "day_off": not calendar.is_working_day(day),
-        "occasion": occasion(calendar.holiday(day)),
-        "short": deadline < policy.register_due(tx.now, draft.urgency),
-        "working_hours": round(working_time_left(calendar, tx.now, deadline), 1),
-        "loads": told,
-        "busiest": busiest if busiest.open and not told else None,
-        "first_feasible": max(load.first for load in every),
-    }
-
-
-def _open_work(tx: Transaction, recipients: Sequence[int]) -> dict[int, list[Any]]:
-    """Deliveries that wait for something, by unit, with what `standing` looks at."""
-    is_open = sa.and_(at(Stage.WAITING, Stage.WORKING, Stage.ANSWERED), v.exercise.is_(False))
-    times = (v.sent_at, v.deadline, v.registered_at, v.reported_at, v.recall_asked_at, v.extension_asked_at)
-    query = sa.select(v.unit_id, v.state, v.role, *times, d.urgency).join(directive_table, d.id == v.directive_id)
-    found: dict[int, list[Any]] = {}
-    for row in tx.all(query.where(v.unit_id.in_(tx.among(recipients)), is_open)):
-        found.setdefault(row.unit_id, []).append(row)
-    return found
-
-
-def _load_of(
-    policy: Policy, now: datetime, unit: int, name: str, rows: Sequence[Any], day: date, earliest: datetime
-) -> Load:
-    due_on = days_of([row.deadline for row in rows if row.deadline is not None], policy.calendar)
-    most = policy.file.most_due_a_day
-    return Load(
-        unit=unit,
-        unit_name=name,
-        open=len(rows),
-        overdue=sum(standing.of(policy, row, now)[1] is Timeliness.OVERDUE for row in rows),
-        due_that_day=due_on.get(day, 0),
-        busy=due_on.get(day, 0) >= most or len(rows) >= policy.file.most_open,
-        first=first_feasible(policy.calendar, earliest, due_on, most),
-    )
-
-
-def _heaviest_first(load: Load) -> tuple[bool, int, int, int]:
-    return not load.busy, -load.due_that_day, -load.open, -load.overdue
 
 
 def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:

@@ -35,7 +35,8 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a recipient has to do: `open` deliveries, `overdue` of them late, `due_that_day` due when this one would be.
 
-    `busy`: so much is open or due that day that one should think twice; `first` is the first day that is free enough.
+    `busy`: so much is open or due that day that one should think twice; `first` is the first day that is free enough,
+    if there is one within MOST_DAYS.
     """
 
     unit: int
@@ -44,7 +45,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int
     due_that_day: int
     busy: bool
-    first: datetime
+    first: datetime | None
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `day_off`: the deadline falls on a day that is not worked, on a holiday by the name of `occasion`; `short`: it is
     sooner than one must even register (T1). `loads` are the recipients that are busy or late, the busy ones first; when
-    there are none, `busiest` is who has most to do.
+    there are none, `busiest` is who has most to do. On the day of `first_feasible` each of them is free enough.
     """
 
     duplicates: list[Duplicate] = []
