@@ -12,14 +12,16 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.likeness import first_feasible
 from server.directives.model import recipient_table
-from server.directives.rules import RecipientRole
-from server.directives.shapes import CheckResult
+from server.directives.rules import RecipientRole, Relation
+from server.directives.shapes import CheckResult, DuplicateWhy, Upload
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, draft, issue
 
 WEDNESDAY = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
 FRIDAY_WEEK = datetime(2026, 12, 4, 10, 0, tzinfo=UTC)
+FILE = Upload(name="a.pdf", content_type="application/pdf", size=3, sha256="0" * 64)
+SISTERS = {"camhieu": "19615", "camnghia": "19621", "camtuyen": "19600", "thanhan": "19603", "camthanh": "19612"}
 THEIRS = "Kiểm tra dấu hiệu vi phạm của đảng viên Nguyễn Văn X"
 
 
@@ -122,3 +124,73 @@ def test_where_no_day_is_free_for_all_none_is_offered() -> None:
     assert first_feasible(calendar, earliest, days) is None
     first = first_feasible(calendar, earliest, days - {date(2026, 12, 3)})
     assert first == datetime(2026, 12, 3, 10, tzinfo=UTC)
+
+
+# ---- what is no duplicate
+
+
+@pytest.fixture
+def forwarded(store: Store, people: dict[str, Principal], district: DistrictIds) -> int:
+    """A directive with a file that six communes have received, and that five have carried on to a village each."""
+    codes = (*SISTERS.values(), "19606")
+    to = draft([district.unit(code) for code in codes], subject="Kế hoạch lụt bão", deadline=FRIDAY_WEEK)
+    parent = store.write_now(service.create_and_issue, people["chutich"], POLICY, to, [FILE]).id
+    store.write_now(service.register, people["vanthu.camthuy"], POLICY, parent)
+    for name, code in SISTERS.items():
+        store.write_now(service.register, district.who(f"vanthu.{name}"), POLICY, parent)
+        carry_on(store, district.who(f"chutich.{name}"), district.unit(f"{code}.01"), parent)
+    return parent
+
+
+def carry_on(store: Store, who: Principal, village: int, parent: int, **changes: Any) -> int:
+    more = {"relation": Relation.FORWARDS, "related": parent, "deadline": FRIDAY_WEEK} | changes
+    return issue(store, who, [village], **more).id
+
+
+def test_what_sister_communes_made_of_the_same_directive_is_no_duplicate(
+    store: Store, people: dict[str, Principal], district: DistrictIds, forwarded: int
+) -> None:
+    village, leader = district.unit("19606.01"), district.who("chutich.camthuy")
+    real = issue(store, leader, [village], subject="Tiêu độc khử trùng chuồng trại gia súc").id
+    about = draft(
+        [village],
+        relation=Relation.FORWARDS,
+        related=forwarded,
+        deadline=FRIDAY_WEEK,
+        subject="Tiêu độc khử trùng chuồng trại",
+    )
+    kept = store.write_now(service.create_draft, leader, POLICY, about).id
+    found = store.read_now(service.check_stored, leader, POLICY, kept).duplicates
+    assert [(one.directive, one.why) for one in found] == [(real, DuplicateWhy.SUBJECT)]
+    child = store.write_now(service.issue, leader, POLICY, kept).id
+    newer = store.write_now(
+        service.create_draft, leader, POLICY, draft([village], relation=Relation.REPLACES, related=child), [FILE]
+    ).id
+    found = store.read_now(service.check_stored, leader, POLICY, newer).duplicates
+    assert found == [], "the replaced child, its parent, and the parent's other children"
+
+
+def test_what_the_unit_itself_has_carried_on_already_is_one(
+    store: Store, people: dict[str, Principal], district: DistrictIds, forwarded: int
+) -> None:
+    village, leader = district.unit("19606.01"), district.who("chutich.camthuy")
+    first = carry_on(store, leader, village, forwarded, subject="Triển khai kế hoạch")
+    again = draft([village], relation=Relation.FORWARDS, related=forwarded, subject="Chuyện khác hẳn")
+    kept = store.write_now(service.create_draft, leader, POLICY, again).id
+    found = store.read_now(service.check_stored, leader, POLICY, kept).duplicates
+    assert [(one.directive, one.why) for one in found] == [(first, DuplicateWhy.FILE)]
+
+
+def test_one_layer_does_not_crowd_out_another(store: Store, people: dict[str, Principal], communes: list[int]) -> None:
+    leader = people["chutich"]
+    real = issue(store, leader, communes, subject="Tiêm phòng gia súc").id
+    for n in range(7):  # a form that goes out with everything
+        made = draft(communes, subject=f"Việc {n}", deadline=FRIDAY_WEEK + timedelta(days=n))
+        store.write_now(service.create_and_issue, leader, POLICY, made, [FILE])
+    about = draft(communes, subject="Tiêm phòng gia súc", deadline=FRIDAY_WEEK)
+    kept = store.write_now(service.create_draft, leader, POLICY, about, [FILE]).id
+    found = store.read_now(service.check_stored, leader, POLICY, kept).duplicates
+    assert [one.why for one in found].count(DuplicateWhy.FILE) == 5
+    assert (real, DuplicateWhy.SUBJECT) in [(one.directive, one.why) for one in found[:2]], (
+        "each layer's first come first"
+    )

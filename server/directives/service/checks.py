@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +32,7 @@ from server.units import service as units
 LOOK_BACK = timedelta(days=60)
 A_YEAR = timedelta(days=366)  # numbers begin anew each year
 MOST_CANDIDATES = 500
-MOST_SHOWN = 5
+MOST_SHOWN = 5  # of each layer
 e = edxml_table.c
 _ISSUED = d.state == DirectiveState.ISSUED.value
 
@@ -46,101 +48,126 @@ def check_before_issue(tx: Transaction, who: Principal, policy: Policy, draft: D
     return _check(tx, who, policy, draft, None)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is compared: a draft, the id of the stored one, and what it goes back to by replacing and carrying on."""
+
+    tx: Transaction
+    who: Principal
+    draft: DraftInput
+    directive_id: int | None
+    lineage: frozenset[int]
+
+    def others(self, found: Set[int]) -> sa.ColumnElement[bool]:
+        """What was issued but for itself, its lineage, and what is `found` already; exercises keep among themselves."""
+        left_out = self.lineage | found | {self.directive_id or 0}
+        return sa.and_(_ISSUED, d.exercise.is_(self.draft.exercise), d.id.not_in(sorted(left_out)))
+
+    def to_them(self) -> sa.ColumnElement[bool]:
+        """What went to some of its recipients."""
+        recipients = self.tx.among([one.unit for one in self.draft.recipients])
+        return sa.exists().where(v.directive_id == d.id, v.unit_id.in_(recipients))
+
+    def named(self) -> set[str]:
+        """The documents that the draft names, in every spelling."""
+        numbers = cited(clean_text(f"{self.draft.subject}\n{self.draft.body}"))
+        return {way for number in numbers for way in spellings(number)}
+
+
 def _check(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None) -> CheckResult:
     """The same of a draft to whom the unit may send; `directive_id` is the stored one, whose files count.
 
-    An exercise may say what a real document says, so only like is compared with like; only real work is a load.
+    An exercise may say what a real document says, so only like is compared with like; only real work is a load. No
+    layer crowds out another: each shows so many, the first of each come first.
     """
-    recipients = [one.unit for one in draft.recipients]
-    duplicates = [
-        *_given_already(tx, who, draft, recipients),
-        *_carried_on_already(tx, who, draft, directive_id),
-        *_same_files(tx, who, draft, directive_id),
-        *_alike(tx, who, draft, recipients),
-    ]
-    seen: dict[int, Duplicate] = {}
-    for one in duplicates:
-        seen.setdefault(one.directive, one)
+    asked = _Asked(tx, who, draft, directive_id, _lineage(tx, draft))
+    layers: list[list[Duplicate]] = []
+    for layer in (_given_already, _carried_on_already, _same_files, _alike):
+        layers.append(layer(asked, {one.directive for before in layers for one in before}))
+    duplicates = [one for rank in zip_longest(*layers) for one in rank if one is not None]
     busy = [one.unit for one in draft.recipients if one.role is not RecipientRole.INFO]
-    return CheckResult(duplicates=list(seen.values())[:MOST_SHOWN], **load(tx, policy, busy, draft))
+    return CheckResult(duplicates=duplicates, **load(tx, policy, busy, draft))
 
 
-def _given_already(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
+def _lineage(tx: Transaction, draft: DraftInput) -> frozenset[int]:
+    """What a draft replaces, corrects or carries on, what that one does, and so on."""
+    found: list[int] = []
+    following = draft.related if draft.relation is not None else None
+    while following is not None and following not in found:
+        found.append(following)
+        row = tx.one(sa.select(d.related_id).where(d.id == following))
+        following = row.related_id if row is not None else None
+    return frozenset(found)
+
+
+def _given_already(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     """Layer 1: what the draft names by number and notation was sent to some of the same recipients, by any organ.
 
     A draft has no number of its own that another could have: it gets the next one when it is issued.
     """
-    numbers = _named(draft)
-    if not numbers or not recipients:
+    tx, numbers = asked.tx, asked.named()
+    if not numbers or not asked.draft.recipients:
         return []
-    to_them = sa.exists().where(v.directive_id == d.id, v.unit_id.in_(tx.among(recipients)))
-    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
-    query = query.where(d.exercise.is_(draft.exercise), d.id != (draft.related or 0), to_them)
-    rows = tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN))
-    return _shapes(tx, who, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
+    query = sa.select(directive_table).where(d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
+    rows = tx.all(query.where(asked.others(found), asked.to_them()).order_by(d.id.desc()).limit(MOST_SHOWN))
+    return _shapes(asked, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
 
 
-def _carried_on_already(
-    tx: Transaction, who: Principal, draft: DraftInput, directive_id: int | None
-) -> list[Duplicate]:
+def _carried_on_already(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     """Layer 1, too: a directive of the unit was made of the same document that came as edXML.
 
     It is the same by number, notation and organ (Nghị định 30/2020, Phụ lục VI) within a year if the draft was made of
     one, by number and notation if the draft only names it.
     """
-    if draft.exercise:  # the exchange knows none
+    tx, itself = asked.tx, asked.directive_id
+    if asked.draft.exercise:  # the exchange knows none
         return []
-    mine = sa.and_(e.unit_id == who.unit_id, e.promulgated_on > (tx.now - A_YEAR).date())
-    source = tx.one(sa.select(edxml_table).where(e.directive_id == directive_id)) if directive_id else None
-    same: sa.ColumnElement[bool] = e.number_text.in_(sorted(_named(draft)))
+    mine = sa.and_(e.unit_id == asked.who.unit_id, e.promulgated_on > (tx.now - A_YEAR).date())
+    source = tx.one(sa.select(edxml_table).where(e.directive_id == itself)) if itself else None
+    same: sa.ColumnElement[bool] = e.number_text.in_(sorted(asked.named()))
     if source is not None:
         same = sa.or_(same, sa.and_(e.organ_id == source.organ_id, e.number_text == source.number_text))
     query = sa.select(directive_table, e.number_text.label("cited")).join(edxml_table, e.directive_id == d.id)
-    rows = tx.all(query.where(_ISSUED, mine, same, d.id != (draft.related or 0)).order_by(d.id.desc()))
-    return _shapes(tx, who, rows[:MOST_SHOWN], DuplicateWhy.NUMBER, {row.id: row.cited for row in rows})
+    rows = {row.id: row for row in tx.all(query.where(asked.others(found), mine, same).order_by(d.id.desc()))}
+    numbers = {row.id: row.cited for row in rows.values()}
+    return _shapes(asked, list(rows.values())[:MOST_SHOWN], DuplicateWhy.NUMBER, numbers)
 
 
-def _named(draft: DraftInput) -> set[str]:
-    """The documents that a draft names, in every spelling."""
-    return {way for number in cited(clean_text(f"{draft.subject}\n{draft.body}")) for way in spellings(number)}
+def _same_files(asked: _Asked, found: Set[int]) -> list[Duplicate]:
+    """Layer 2: a file that went out before, by its SHA-256, from any organ.
 
-
-def _same_files(tx: Transaction, who: Principal, draft: DraftInput, directive_id: int | None) -> list[Duplicate]:
-    """Layer 2: a file that went out before, by its SHA-256, from any organ."""
-    if directive_id is None:
+    What other units made of the same directive bears its files as this one does, and is none.
+    """
+    if asked.directive_id is None:
         return []
     a = attachment_table.c
-    mine = sa.select(a.sha256).where(a.directive_id == directive_id)
-    same = sa.select(a.directive_id).where(a.sha256.in_(mine), a.directive_id != directive_id)
-    related = sa.select(d.related_id).where(d.id == directive_id, d.related_id.is_not(None))
+    mine = sa.select(a.sha256).where(a.directive_id == asked.directive_id)
+    same = sa.select(a.directive_id).where(a.sha256.in_(mine))
+    sisters = sa.and_(d.related_id.in_(sorted(asked.lineage)), d.unit_id != asked.who.unit_id)
     query = sa.select(directive_table).where(
-        _ISSUED, d.id.in_(same), d.id.not_in(related), d.exercise.is_(draft.exercise)
+        asked.others(found), d.id.in_(same), sa.or_(d.related_id.is_(None), sa.not_(sisters))
     )
-    return _shapes(tx, who, tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
+    return _shapes(asked, asked.tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
 
 
-def _alike(tx: Transaction, who: Principal, draft: DraftInput, recipients: Sequence[int]) -> list[Duplicate]:
+def _alike(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     """Layer 3: a like subject to some of the same recipients not long ago, from Party, government or Front."""
-    if not recipients or not draft.subject.strip():
+    tx, draft = asked.tx, asked.draft
+    if not draft.recipients or not draft.subject.strip():
         return []
-    to_them = sa.exists().where(v.directive_id == d.id, v.unit_id.in_(tx.among(recipients)))
-    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, to_them)
-    query = query.where(d.exercise.is_(draft.exercise))
-    if draft.relation is not None and draft.related is not None:
-        query = query.where(d.id != draft.related)
+    query = sa.select(directive_table).where(asked.others(found), d.issued_at > tx.now - LOOK_BACK, asked.to_them())
     rows = tx.all(query.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
     scored = [(likeness(draft.subject, row.subject), row) for row in rows]
     close = sorted((pair for pair in scored if pair[0] >= ALIKE), key=lambda pair: -pair[0])
-    return _shapes(tx, who, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
+    return _shapes(asked, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
 
 
 def _shapes(
-    tx: Transaction, who: Principal, rows: Iterable[Any], why: DuplicateWhy, numbers: Mapping[int, str] | None = None
+    asked: _Asked, rows: Sequence[Any], why: DuplicateWhy, numbers: Mapping[int, str] | None = None
 ) -> list[Duplicate]:
     """Duplicates as people see them: what others wrote to others by number, organ and day alone."""
-    found = list(rows)
-    readable = number_texts(tx, who, [row.id for row in found])
-    names = units.units_by_ids(tx, [row.unit_id for row in found])
+    readable = number_texts(asked.tx, asked.who, [row.id for row in rows])
+    names = units.units_by_ids(asked.tx, [row.unit_id for row in rows])
     return [
         Duplicate(
             directive=row.id,
@@ -151,7 +178,7 @@ def _shapes(
             issued_at=row.issued_at,
             cited=(numbers or {}).get(row.id, ""),
         )
-        for row in found
+        for row in rows
     ]
 
 
