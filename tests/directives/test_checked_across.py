@@ -13,9 +13,10 @@ from server.directives import service
 from server.directives.likeness import first_feasible
 from server.directives.model import recipient_table
 from server.directives.rules import RecipientRole, Relation
-from server.directives.shapes import CheckResult, DuplicateWhy, Upload
+from server.directives.shapes import CheckResult, DuplicateWhy, ScheduleInput, Upload
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
+from tests.directives.edxml.test_exchange import PROVINCE, send
 from tests.directives.helpers import POLICY, draft, issue
 
 WEDNESDAY = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -194,3 +195,53 @@ def test_one_layer_does_not_crowd_out_another(store: Store, people: dict[str, Pr
     assert (real, DuplicateWhy.SUBJECT) in [(one.directive, one.why) for one in found[:2]], (
         "each layer's first come first"
     )
+
+
+# ---- what waits for its issue
+
+
+async def test_what_waits_for_its_issue_in_the_own_unit_is_said(
+    store: Store, people: dict[str, Principal], communes: list[int], page_as: PageAs
+) -> None:
+    clerk, leader = people["vanthu"], people["chutich"]
+    about = draft(communes, subject="Tiêm phòng gia súc năm 2026", deadline=FRIDAY_WEEK)
+
+    def found() -> list[tuple[int, str, str]]:
+        asked = draft(communes[:1], subject="V/v tiêm phòng gia súc năm 2026", deadline=FRIDAY_WEEK)
+        result = store.read_now(service.check_before_issue, clerk, POLICY, asked)
+        return [(one.directive, one.why.value, one.state.value) for one in result.duplicates]
+
+    kept = store.write_now(service.create_draft, clerk, POLICY, about, [FILE]).id
+    assert found() == [], "it is still being written"
+    store.write_now(service.submit, clerk, POLICY, kept)
+    assert found() == [(kept, "subject", "WAITING")]
+    own = store.read_now(service.check_stored, clerk, POLICY, kept)
+    assert own.duplicates == [], "not of itself"
+    at = store.clock() + timedelta(hours=3)
+    store.write_now(service.schedule, leader, kept, ScheduleInput(at=at))
+    assert found() == [(kept, "subject", "SCHEDULED")]
+    other = draft(communes[1:], subject="Chuyện khác hẳn", deadline=FRIDAY_WEEK)
+    same_file = store.write_now(service.create_draft, clerk, POLICY, other, [FILE]).id
+    (one,) = store.read_now(service.check_stored, clerk, POLICY, same_file).duplicates
+    assert (one.directive, one.why, one.number_text, one.issued_at, one.scheduled_at) == (
+        *(kept, DuplicateWhy.FILE, ""),
+        *(None, at),
+    )
+    text = await (await (await page_as("vanthu")).get(f"/directives/{same_file}")).text()
+    notice = text.partition("Có thể trùng")[2].partition("</ul>")[0]
+    assert f'href="/directives/{kept}"' in notice and "Tiêm phòng gia súc năm 2026" in notice
+    theirs = draft([communes[0]], subject="Tiêm phòng gia súc năm 2026", deadline=FRIDAY_WEEK)
+    assert store.read_now(service.check_before_issue, people["bithu"], POLICY, theirs).duplicates == []
+
+
+async def test_what_waits_and_was_made_of_the_same_document_is_said(as_: As, district: DistrictIds) -> None:
+    clerk, unit = await as_("vanthu"), district.unit("19606")
+    body = {"kind": "Công văn", "subject": "Trồng rừng", "recipients": [{"unit": unit}]}
+    first = (await (await send(clerk, PROVINCE)).json())["directive"]
+    await clerk.put(f"/api/v1/directives/{first}", body)
+    named = body | {"subject": "Chuyện khác hẳn", "body": "Căn cứ Kế hoạch số 123/UBND-NN của UBND tỉnh"}
+    asking = ("/api/v1/directives/check", named)
+    assert (await (await clerk.post(*asking)).json())["duplicates"] == []
+    assert (await clerk.post(f"/api/v1/directives/{first}/submit")).status == 200
+    found = (await (await clerk.post(*asking)).json())["duplicates"]
+    assert [(one["directive"], one["why"], one["state"]) for one in found] == [(first, "number", "WAITING")]

@@ -15,7 +15,7 @@ from server.accounts.principal import Principal
 from server.directives.citations import cited, spellings
 from server.directives.documents import DocumentType, Problem, Urgency, clean_text
 from server.directives.likeness import ALIKE, likeness
-from server.directives.model import attachment_table, directive_table, edxml_table
+from server.directives.model import attachment_table, directive_table, edxml_table, recipient_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, RecipientRole, Relation
 from server.directives.service.access import d, directive_of_ours, v
@@ -33,7 +33,7 @@ LOOK_BACK = timedelta(days=60)
 A_YEAR = timedelta(days=366)  # numbers begin anew each year
 MOST_CANDIDATES = 500
 MOST_SHOWN = 5  # of each layer
-e = edxml_table.c
+e, to = edxml_table.c, recipient_table.c
 _ISSUED = d.state == DirectiveState.ISSUED.value
 
 
@@ -59,14 +59,18 @@ class _Asked:
     lineage: frozenset[int]
 
     def others(self, found: Set[int]) -> sa.ColumnElement[bool]:
-        """What was issued but for itself, its lineage, and what is `found` already; exercises keep among themselves."""
+        """All but itself, its lineage, and what is `found` already; exercises keep among themselves."""
         left_out = self.lineage | found | {self.directive_id or 0}
-        return sa.and_(_ISSUED, d.exercise.is_(self.draft.exercise), d.id.not_in(sorted(left_out)))
+        return sa.and_(d.exercise.is_(self.draft.exercise), d.id.not_in(sorted(left_out)))
 
-    def to_them(self) -> sa.ColumnElement[bool]:
-        """What went to some of its recipients."""
-        recipients = self.tx.among([one.unit for one in self.draft.recipients])
-        return sa.exists().where(v.directive_id == d.id, v.unit_id.in_(recipients))
+    def on_its_way(self) -> sa.ColumnElement[bool]:
+        """What the own unit has handed to its leader or signed for a later moment."""
+        states = (DirectiveState.WAITING.value, DirectiveState.SCHEDULED.value)
+        return sa.and_(d.unit_id == self.who.unit_id, d.state.in_(states))
+
+    def to_them(self, to: sa.ColumnElement[int], unit: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """What goes to some of its recipients by a table of directives and units."""
+        return sa.exists().where(to == d.id, unit.in_(self.tx.among([one.unit for one in self.draft.recipients])))
 
     def named(self) -> set[str]:
         """The documents that the draft names, in every spelling."""
@@ -108,13 +112,14 @@ def _given_already(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     tx, numbers = asked.tx, asked.named()
     if not numbers or not asked.draft.recipients:
         return []
-    query = sa.select(directive_table).where(d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
-    rows = tx.all(query.where(asked.others(found), asked.to_them()).order_by(d.id.desc()).limit(MOST_SHOWN))
+    to_them = asked.to_them(v.directive_id, v.unit_id)
+    query = sa.select(directive_table).where(_ISSUED, d.issued_at > tx.now - A_YEAR, d.number_text.in_(sorted(numbers)))
+    rows = tx.all(query.where(asked.others(found), to_them).order_by(d.id.desc()).limit(MOST_SHOWN))
     return _shapes(asked, rows, DuplicateWhy.NUMBER, {row.id: row.number_text for row in rows})
 
 
 def _carried_on_already(asked: _Asked, found: Set[int]) -> list[Duplicate]:
-    """Layer 1, too: a directive of the unit was made of the same document that came as edXML.
+    """Layer 1, too: a directive of the unit was made of the same document that came as edXML, or is on its way.
 
     It is the same by number, notation and organ (Nghị định 30/2020, Phụ lục VI) within a year if the draft was made of
     one, by number and notation if the draft only names it.
@@ -128,13 +133,14 @@ def _carried_on_already(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     if source is not None:
         same = sa.or_(same, sa.and_(e.organ_id == source.organ_id, e.number_text == source.number_text))
     query = sa.select(directive_table, e.number_text.label("cited")).join(edxml_table, e.directive_id == d.id)
-    rows = {row.id: row for row in tx.all(query.where(asked.others(found), mine, same).order_by(d.id.desc()))}
+    query = query.where(asked.others(found), sa.or_(_ISSUED, asked.on_its_way()), mine, same)
+    rows = {row.id: row for row in tx.all(query.order_by(d.id.desc()))}
     numbers = {row.id: row.cited for row in rows.values()}
     return _shapes(asked, list(rows.values())[:MOST_SHOWN], DuplicateWhy.NUMBER, numbers)
 
 
 def _same_files(asked: _Asked, found: Set[int]) -> list[Duplicate]:
-    """Layer 2: a file that went out before, by its SHA-256, from any organ.
+    """Layer 2: a file that went out before, by its SHA-256, from any organ, or is on its way from the own.
 
     What other units made of the same directive bears its files as this one does, and is none.
     """
@@ -145,18 +151,27 @@ def _same_files(asked: _Asked, found: Set[int]) -> list[Duplicate]:
     same = sa.select(a.directive_id).where(a.sha256.in_(mine))
     sisters = sa.and_(d.related_id.in_(sorted(asked.lineage)), d.unit_id != asked.who.unit_id)
     query = sa.select(directive_table).where(
-        asked.others(found), d.id.in_(same), sa.or_(d.related_id.is_(None), sa.not_(sisters))
+        asked.others(found),
+        sa.or_(_ISSUED, asked.on_its_way()),
+        d.id.in_(same),
+        sa.or_(d.related_id.is_(None), sa.not_(sisters)),
     )
     return _shapes(asked, asked.tx.all(query.order_by(d.id.desc()).limit(MOST_SHOWN)), DuplicateWhy.FILE)
 
 
 def _alike(asked: _Asked, found: Set[int]) -> list[Duplicate]:
-    """Layer 3: a like subject to some of the same recipients not long ago, from Party, government or Front."""
+    """Layer 3: a like subject to some of the same recipients not long ago, from Party, government or Front.
+
+    What is on its way from the own unit counts, too.
+    """
     tx, draft = asked.tx, asked.draft
     if not draft.recipients or not draft.subject.strip():
         return []
-    query = sa.select(directive_table).where(asked.others(found), d.issued_at > tx.now - LOOK_BACK, asked.to_them())
-    rows = tx.all(query.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
+    query = sa.select(directive_table).where(asked.others(found))
+    issued = query.where(_ISSUED, d.issued_at > tx.now - LOOK_BACK, asked.to_them(v.directive_id, v.unit_id))
+    waiting = query.where(asked.on_its_way(), asked.to_them(to.directive_id, to.unit_id))
+    rows = tx.all(issued.order_by(d.issued_at.desc()).limit(MOST_CANDIDATES))
+    rows += tx.all(waiting.order_by(d.id.desc()).limit(MOST_CANDIDATES))
     scored = [(likeness(draft.subject, row.subject), row) for row in rows]
     close = sorted((pair for pair in scored if pair[0] >= ALIKE), key=lambda pair: -pair[0])
     return _shapes(asked, [row for _score, row in close[:MOST_SHOWN]], DuplicateWhy.SUBJECT)
@@ -172,10 +187,12 @@ def _shapes(
         Duplicate(
             directive=row.id,
             why=why,
-            number_text=row.number_text,
-            subject=row.subject if row.id in readable else "",
+            state=DirectiveState(row.state),
+            number_text=row.number_text or "",
+            subject=row.subject if row.unit_id == asked.who.unit_id or row.id in readable else "",
             unit_name=names[row.unit_id].name,
             issued_at=row.issued_at,
+            scheduled_at=row.scheduled_at,
             cited=(numbers or {}).get(row.id, ""),
         )
         for row in rows

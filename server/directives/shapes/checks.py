@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from server.directives.rules import DirectiveState
+
 
 class DuplicateWhy(StrEnum):
     """Which of the three layers found it."""
@@ -17,7 +19,7 @@ class DuplicateWhy(StrEnum):
 
 
 class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that may ask the same already.
+    """A document that may ask the same already, issued or, of the own unit, on its way: it has no number then.
 
     `cited` is the number by which the first layer found it: its own, or that of the document that it carries on. Of
     what the unit neither issued nor received there is no `subject`: number, organ and day suffice to ask about it.
@@ -25,10 +27,12 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
 
     directive: int
     why: DuplicateWhy
+    state: DirectiveState
     number_text: str
     subject: str
     unit_name: str
-    issued_at: datetime
+    issued_at: datetime | None
+    scheduled_at: datetime | None = None
     cited: str = ""
 
 
