@@ -97,11 +97,20 @@ class DraftFacts:
 
 
 _NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
-_MARK = r"(?:tuyệt\s+mật|tối\s+mật|mật)"
-_LABEL = r"(?:độ\s+mật|mức\s+độ(?:\s+mật)?)\s*:"
-_MARKED_LINE = re.compile(rf"^\W*(?:{_LABEL}\W*)?{_MARK}\W*$", re.IGNORECASE | re.MULTILINE)
-_MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\b{_LABEL}\s*{_MARK}\b", re.IGNORECASE)
+_GAP = r"(?:[^\w\n]|_)"
+_URGENCY = r"(?:(?:hỏa|hoả)\s+tốc(?:\s+hẹn\s+giờ)?|(?:thượng\s+)?khẩn)"
+_MARK = rf"(?:{_URGENCY}{_GAP}+)*(?:tuyệt\s+mật|tối\s+mật|mật)(?:{_GAP}+{_URGENCY})*"
+"""The degree, with the urgency that is stamped beside it."""
+_COMPOUND = r"(?!\s+(?:độ|khẩu|mã|vụ|danh|thư|ong|hiệu|ngữ|phục|thám|nghị|thiết|ước))"
+_LABEL = r"(?:(?:độ|mức\s+độ|dấu(?:\s+độ)?)(?:\s+bảo)?\s+mật|mức\s+độ|dấu)\s*:"
+_KIND = r"(?:tài\s+liệu|văn\s+bản|công\s+văn|hồ\s+sơ)"
+_MARKED_LINE = re.compile(rf"^{_GAP}*(?:{_LABEL}{_GAP}*|{_KIND}{_GAP}+)?{_MARK}{_GAP}*$", re.IGNORECASE | re.MULTILINE)
+_MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\b{_LABEL}\s*{_MARK}\b{_COMPOUND}", re.IGNORECASE)
 _SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
+_NAME_PARTS = re.compile(r"\s[-–—]\s|[.,;]\s")
+_STAMPED_FIRST = re.compile(rf"^\W*(?:MẬT\b(?i:{_COMPOUND})|(?i:(?:tuyệt|tối)\s+mật)\b)")
+_STAMPED_LAST = re.compile(r"\bMẬT\W*$")
+_ENDS_IN_COMPOUND = re.compile(r"\b(?:bảo|bí|cơ|lấy|làm|hút|ong|mía|ống|túi|nội|thân)\W+mật\W*$", re.IGNORECASE)
 
 
 def clean_text(text: str) -> str:
@@ -126,9 +135,18 @@ def without_hidden_marks(text: str) -> str:
 def bears_secrecy_mark(text: str) -> bool:
     """Whether a text is marked as a state secret: the mark on a line of its own, in brackets, or as “Độ mật: …”.
 
-    “bí mật”, “mật độ” or “mật khẩu” in a sentence are ordinary words.
+    Urgency may stand beside the mark. “bí mật”, “mật độ” or “mật khẩu” in a sentence are ordinary words.
     """
     return bool(_MARKED_LINE.search(text) or _MARKED_PART.search(text) or _SHOUTED.search(text))
+
+
+def name_bears_secrecy_mark(name: str) -> bool:
+    """The same of a file's name, whose parts are like lines, and which may begin or end with MẬT in capitals."""
+    stem = clean_text(name).replace("_", " ")
+    stem = stem.rpartition(".")[0] or stem
+    if bears_secrecy_mark(_NAME_PARTS.sub("\n", stem)) or _STAMPED_FIRST.search(stem):
+        return True
+    return bool(_STAMPED_LAST.search(stem)) and not _ENDS_IN_COMPOUND.search(stem)
 
 
 def check_draft(facts: DraftFacts) -> list[Problem]:

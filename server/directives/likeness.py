@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date, datetime, time
 
 from server.directives.clocks import WorkingCalendar
@@ -30,16 +30,14 @@ def likeness(one: str, other: str) -> float:
     return 2 * len(first & second) / (len(first) + len(second))
 
 
-def first_feasible(
-    calendar: WorkingCalendar, earliest: datetime, due_on: Mapping[date, int], most_due: int
-) -> datetime:
-    """The first end of a working day, from `earliest` on, at which a recipient has less than `most_due` things due."""
+def first_feasible(calendar: WorkingCalendar, earliest: datetime, full: Container[date]) -> datetime | None:
+    """The first end of a working day, from `earliest` on, that is not `full`; None if the next MOST_DAYS all are."""
     day = calendar.working_day_after(earliest.astimezone(calendar.zone).date(), 0)
     for _ in range(MOST_DAYS):
-        if calendar.end_of(day) >= earliest and due_on.get(day, 0) < most_due:
-            break
+        if calendar.end_of(day) >= earliest and day not in full:
+            return calendar.end_of(day)
         day = calendar.working_day_after(day, 1)
-    return calendar.end_of(day)
+    return None
 
 
 def days_of(moments: Iterable[datetime], calendar: WorkingCalendar) -> dict[date, int]:

@@ -25,6 +25,7 @@ from server.directives.rules import UNREGISTERED, Event, ReturnReason, State, po
 from server.directives.service.problems import problem_texts
 from server.directives.shapes import (
     AcceptInput,
+    Attachment,
     Command,
     CommandId,
     Delivery,
@@ -167,6 +168,7 @@ async def show_directive(
         "problem": problems[0] if problems else None,
         "typed": typed,
         "answered": _answered(opened.delivery) if answers is None else answers,
+        "kept": _kept(opened.delivery),
         **(more or {}),
     }
     if opened.delivery is not None:
@@ -213,6 +215,15 @@ def _answered(delivery: Delivery | None) -> dict[int, Any]:
     """What the form of the next answer begins with: the last one."""
     last = delivery.responses[0].answers if delivery and delivery.responses else []
     return {one.question: one.rows or (one.text if one.number is None else one.number) for one in last}
+
+
+def _kept(delivery: Delivery | None) -> dict[int, list[Attachment]]:
+    """The files that answer questions until others take their place, by the number of the question."""
+    found: dict[int, list[Attachment]] = {}
+    for file in delivery.responses[0].attachments if delivery and delivery.responses else []:
+        if file.question is not None:
+            found.setdefault(file.question, []).append(file)
+    return found
 
 
 def _possible(delivery: Delivery | None) -> set[str]:

@@ -93,7 +93,8 @@ def directive_pdf(opened: Opened, now: datetime, zone: ZoneInfo, say: Translate)
         story += sheet.fact(_("Nơi nhận"), "; ".join(one.name for one in opened.addressees))
     foot = say(_("Bản in từ hệ thống Giao Ban lúc {when}; không thay bản chính.")).format(when=sheet.moment(now))
     story += [Spacer(1, 4 * mm), sheet.text(foot, "cell")]
-    return printed(story, A4, f"{directive.number_text} {directive.subject}", directive.unit_name)
+    head = " · ".join([*([say(_("DIỄN TẬP"))] if directive.exercise else []), directive.number_text])
+    return printed(story, A4, f"{directive.number_text} {directive.subject}", directive.unit_name, head)
 
 
 def _head(sheet: _Sheet, directive: Directive) -> list[Flowable]:

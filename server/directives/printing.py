@@ -84,8 +84,13 @@ def register_pdf(
     return printed(story, landscape(A4), f"{heading.title} {heading.years}", heading.unit)
 
 
-def printed(story: Sequence[Flowable], pagesize: tuple[float, float], title: str, author: str) -> bytes:
-    """A PDF of numbered pages."""
+def printed(story: Sequence[Flowable], pagesize: tuple[float, float], title: str, author: str, head: str = "") -> bytes:
+    """A PDF of numbered pages; `head` stands over each page after the first, which says by itself what it is."""
+
+    def write_head(canvas: Canvas, _document: SimpleDocTemplate) -> None:
+        canvas.setFont("Tinos-Bold", 11)
+        canvas.drawCentredString(pagesize[0] / 2, pagesize[1] - 9 * mm, head)
+
     out = BytesIO()
     document = SimpleDocTemplate(
         out,
@@ -98,7 +103,7 @@ def printed(story: Sequence[Flowable], pagesize: tuple[float, float], title: str
         author=author,
         lang="vi",
     )
-    document.build(list(story), canvasmaker=Numbered)
+    document.build(list(story), onLaterPages=write_head, canvasmaker=Numbered)
     return out.getvalue()
 
 

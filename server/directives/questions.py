@@ -170,14 +170,14 @@ def _text_faults(texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
     return found
 
 
-_GROUPED = {mark: re.compile(rf"[-+]?[0-9]{{1,3}}(?:\{mark}[0-9]{{3}})+") for mark in ".,"}
+_GROUPED = {mark: re.compile(rf"[-+]?[1-9][0-9]{{0,2}}(?:\{mark}[0-9]{{3}})+") for mark in ".,"}
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 
 
 def parse_number(text: str, decimal: str = ",") -> float | None:
     """A number as people type it, with `decimal` as their mark: “1.927” and “2,5” are Vietnamese. None if it is none.
 
-    A single mark of the other kind that cannot group thousands (“2.5”) is taken as a decimal mark.
+    A single mark of the other kind that cannot group thousands (“2.5”, “0.125”) is taken as a decimal mark.
     """
     typed = re.sub(r"[\s\u00a0\u202f]", "", text).replace("\u2212", "-")
     group = "." if decimal == "," else ","

@@ -63,7 +63,10 @@ def workbook(
 
 
 def answers_workbook(title: str, tallies: Sequence[Tally], say: Translate) -> bytes:
-    """What the units have answered: a sheet with one row a unit, and one for each question whose answers are tables."""
+    """What the units have answered: a sheet with one row a unit, and one for each question whose answers are tables.
+
+    Each begins with the title, which says what it is and whether it is an exercise.
+    """
     units = {given.unit: given.unit_name for one in tallies for given in one.given}
     plain = [one for one in tallies if one.question.kind is not QuestionKind.TABLE]
     sheet = _Sheet(say(_("Trả lời")), [32, *[28] * len(plain)], frozen="B3")
@@ -73,12 +76,13 @@ def answers_workbook(title: str, tallies: Sequence[Tally], say: Translate) -> by
         sheet.row([name, *(_answer(one, unit) for one in plain)])
     for one in tallies:
         if one.question.kind is QuestionKind.TABLE:
-            _table_sheet(sheet, one, say)
+            _table_sheet(sheet, title, one, say)
     return sheet.save()
 
 
-def _table_sheet(sheet: _Sheet, tally: Tally, say: Translate) -> None:
-    sheet.begin(f"{tally.number}. {tally.question.label}", [32, *[28] * len(tally.question.parts)], frozen="B3")
+def _table_sheet(sheet: _Sheet, title: str, tally: Tally, say: Translate) -> None:
+    sheet.begin(f"{tally.number}. {tally.question.label}", [32, *[28] * len(tally.question.parts)], frozen="B4")
+    sheet.row([title], bold=True)
     sheet.row([tally.question.label], bold=True)
     sheet.row([say(_("Đơn vị")), *tally.question.parts], bold=True)
     for given in tally.given:
@@ -110,11 +114,12 @@ class _Sheet:
         self.begin(name, widths, frozen=frozen)
 
     def begin(self, name: str, widths: Sequence[int], *, frozen: str) -> None:
-        """Go on in a new sheet; what Excel forbids in names is left out."""
+        """Go on in a new sheet; what Excel forbids in names is left out, what is frozen stands on each printed page."""
         self._sheet = self._book.create_sheet(_FORBIDDEN.sub(" ", name)[:31].strip(" '") or "-")
         for place, width in enumerate(widths, 1):
             self._sheet.column_dimensions[get_column_letter(place)].width = width
         self._sheet.freeze_panes = frozen
+        self._sheet.print_title_rows = f"1:{int(frozen.lstrip('AB')) - 1}"
 
     def row(self, values: Sequence[Cell], *, bold: bool = False) -> None:
         """Write one row."""

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
 
 from aiohttp import web
 
 from server.directives.archives import UnpacksTooLargeError
 from server.directives.attachments import content_type, safe_name
+from server.directives.documents import name_bears_secrecy_mark
 from server.directives.keys import FILES, POLICY
 from server.directives.office import MacrosError
 from server.directives.shapes import Upload
@@ -24,6 +26,13 @@ def keep_file(store: FileStore, file: BinaryIO, given_name: str, limit: int) -> 
     """Check and store one file. Raises UserError, TooLargeError, UnavailableError (disk)."""
     name = Path(given_name).name[:80]
     kind = _kind(file, name)
+    safe = safe_name(given_name, kind)
+    if name_bears_secrecy_mark(safe):
+        text = _(
+            "Tên tệp “{name}” có dấu độ mật nên không nhận. Bí mật nhà nước không được soạn, lưu hay gửi trên máy "
+            "có nối mạng (Luật Bảo vệ bí mật nhà nước). Hệ thống chỉ nhận văn bản thường."
+        )
+        raise UserError("secret", text, field="files", name=name)
     try:
         stored = store.put(file, limit)
     except FileTooLargeError as error:
@@ -32,7 +41,7 @@ def keep_file(store: FileStore, file: BinaryIO, given_name: str, limit: int) -> 
         ) from error
     except OSError as error:
         raise UnavailableError("disk", _("Máy chủ chưa lưu được tệp. Xin báo quản trị.")) from error
-    return Upload(name=safe_name(given_name, kind), content_type=kind, size=stored.size, sha256=stored.sha256)
+    return Upload(name=safe, content_type=kind, size=stored.size, sha256=stored.sha256)
 
 
 def _kind(file: BinaryIO, name: str) -> str:
@@ -60,7 +69,15 @@ async def read_uploads(request: web.Request, name: str = "files") -> list[Upload
         return []
     fields = [f for f in (await read_form(request)).getall(name, []) if isinstance(f, web.FileField) and f.filename]
     # A spooled file has all of BinaryIO.
-    return await keep_files(request, [(field.filename, field.file) for field in fields])  # type: ignore[misc]
+    return await keep_files(request, [(_sent_name(field.filename), field.file) for field in fields])  # type: ignore[misc]
+
+
+def _sent_name(filename: str) -> str:
+    """The name that a form field means: browsers send it as it is, other programs percent-encoded (RFC 7578, 2)."""
+    try:
+        return unquote(filename, errors="strict")
+    except UnicodeDecodeError:
+        return filename
 
 
 async def keep_files(request: web.Request, files: Sequence[tuple[str, BinaryIO]]) -> list[Upload]:

@@ -143,6 +143,7 @@ async def test_a_download_is_safe_and_only_for_those_concerned(
         f"{one}/attachments", data=form(('../../Kế hoạch <b>\u202e"; x="X-Evil: 1.pdf', pdf(), "text/html"))
     )
     (file,) = (await sent.json())["attachments"]
+    assert file["name"] == "Kế hoạch b x=X-Evil 1.pdf"
     url = f"/api/v1/attachments/{file['id']}"
     assert (await cadre.get(url)).status == 404  # a draft is not theirs to see
     await leader.post(f"{one}/issue")

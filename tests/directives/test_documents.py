@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from server.directives.documents import (
     ABBREVIATIONS,
+    BODY_LENGTH,
     DocumentType,
     DraftFacts,
     Urgency,
@@ -16,6 +19,7 @@ from server.directives.documents import (
     check_issue,
     clean_text,
     has_hidden_marks,
+    name_bears_secrecy_mark,
 )
 from server.directives.rules import RecipientRole
 
@@ -108,6 +112,16 @@ def test_notations_of_organs(notation: str) -> None:
         "Văn bản TUYỆT MẬT của tỉnh",
         "Nội dung, độ mật: tối mật, gửi ngay",
         "Báo cáo gấp. Mức độ: MẬT",
+        "MẬT - HỎA TỐC",
+        "MẬT, KHẨN",
+        "Hoả tốc / Tối mật",
+        "UBND HUYỆN\nHỎA TỐC HẸN GIỜ - MẬT\nKế hoạch",
+        "Dấu: MẬT",
+        "Dấu độ mật: Mật",
+        "Độ bảo mật: Mật",
+        "[MẬT - THƯỢNG KHẨN] Phương án",
+        "Tài liệu tối mật",
+        "* Văn bản mật *",
     ],
 )
 def test_secrecy_marks(text: str) -> None:
@@ -125,11 +139,63 @@ def test_secrecy_marks(text: str) -> None:
         "Mật ong rừng",
         "thời kỳ bảo mật",
         "Mức độ: khẩn, không mật",
+        "Mức độ: mật độ dân cư cao",
+        "Triển khai Luật Bảo vệ bí mật nhà nước",
+        "Không lưu tài liệu mật, tối mật, tuyệt mật trên máy nối mạng",
+        "Rà soát việc quản lý tài liệu tối mật",
+        "Dấu hiệu: mật độ muỗi tăng",
+        "Khẩn: đổi mật khẩu",
+        "HỎA TỐC",
         "",
     ],
 )
 def test_ordinary_words_are_no_marks(text: str) -> None:
     assert not bears_secrecy_mark(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "[MẬT] Kế hoạch.pdf",
+        "TUYỆT MẬT.pdf",
+        "Mật.pdf",
+        "Kế hoạch - Tối mật.docx",
+        "12-KH-UBND_MẬT.pdf",
+        "MẬT_Kế hoạch sơ tán.pdf",
+        "Kế hoạch sơ tán MẬT.pdf",
+        "Tối_mật_Phương án.pdf",
+        "MẬT, HỎA TỐC. Phương án.pdf",
+        unicodedata.normalize("NFD", "[Mật] Kế hoạch.pdf"),
+    ],
+)
+def test_secrecy_marks_in_names_of_files(name: str) -> None:
+    assert name_bears_secrecy_mark(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Quy chế bảo mật.pdf",
+        "QUY CHẾ BẢO MẬT.pdf",
+        "Quy_chế_bảo_mật.docx",
+        "Tuyên truyền - Bảo vệ bí mật nhà nước.pdf",
+        "MẬT ĐỘ DÂN SỐ.xlsx",
+        "Mật khẩu.docx",
+        "NUÔI ONG LẤY MẬT.pdf",
+        "Kế hoạch lụt bão, khẩn.pdf",
+        ".pdf",
+        "tep",
+    ],
+)
+def test_ordinary_names_of_files(name: str) -> None:
+    assert not name_bears_secrecy_mark(name)
+
+
+@pytest.mark.parametrize("text", ["\n", "- ", "( ", "khẩn, ", "mức độ ", "độ mật: ", "[MẬT - ", "tài liệu "])
+def test_long_texts_are_read_at_once(text: str) -> None:
+    begun = time.perf_counter()
+    bears_secrecy_mark("a" + text * (BODY_LENGTH // len(text)) + "a")
+    assert time.perf_counter() - begun < 2
 
 
 def test_texts_are_composed_and_trimmed() -> None:

@@ -9,14 +9,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.documents import Urgency
+from server.directives.keys import FILES
+from server.directives.questions import Answer, Question, QuestionKind
 from server.directives.rules import Relation
 from server.directives.service.problems import DraftError
+from server.directives.shapes import ReportInput, Upload
 from server.directives.shapes.registers import RegisterQuery
 from server.directives.wall import read_wall
 from server.reach.notice import Notice
@@ -24,6 +28,7 @@ from server.reach.rules import Channel
 from server.store import Store
 from server.store.events import StoredEvent
 from tests.conftest import As, Clock, DistrictIds, PageAs, PageClient
+from tests.directives.files import printed
 from tests.directives.helpers import POLICY, draft, issue
 from tests.reach.helpers import POLICY as REACHING
 from tests.reach.helpers import messages, reach
@@ -163,6 +168,59 @@ async def test_files_are_marked(store: Store, people: dict[str, Principal], page
         assert text.count("TẬP") == 2 and "DT-01/KH-UBND" in text.replace("\n", "") and "Bão thật" not in text
         plain = PdfReader(BytesIO(await (await page.get(f"/registers/print?register={register}")).read()))
         assert "TẬP" not in plain.pages[0].extract_text()
+
+
+async def test_every_page_of_the_print_says_so(store: Store, people: dict[str, Principal], page_as: PageAs) -> None:
+    leader, to = people["chutich"], [people["vanthu.camthuy"].unit_id]
+    body = "\n\n".join(["Đoạn văn dài về việc sơ tán dân. " * 12] * 40)
+    real, drill = (issue(store, leader, to, body=body, exercise=exercise).id for exercise in (False, True))
+    page = await page_as("chutich")
+    for directive, number, marked in ((real, "01/KH-UBND", False), (drill, "DT-01/KH-UBND", True)):
+        content = await (await page.get(f"/directives/{directive}/print")).read()
+        texts = [" ".join(one.extract_text().split()) for one in PdfReader(BytesIO(content)).pages]
+        assert len(texts) > 2
+        assert [(number in text, MARK in text) for text in texts] == [(True, marked)] * len(texts)
+
+
+async def test_every_sheet_of_the_answers_says_so(store: Store, people: dict[str, Principal], page_as: PageAs) -> None:
+    asked = [
+        Question(kind=QuestionKind.NUMBER, label="Số hộ", unit="hộ"),
+        Question(kind=QuestionKind.TABLE, label="Danh sách hộ", parts=["Tên", "Số người"]),
+    ]
+    clerk = people["vanthu.camthuy"]
+    made = issue(store, people["chutich"], [clerk.unit_id], questions=asked, exercise=True).id
+    store.write_now(service.register, clerk, POLICY, made)
+    given = [Answer(question=1, number=3), Answer(question=2, rows=[["Ông A", "4"]])]
+    store.write_now(service.report, clerk, POLICY, made, ReportInput(answers=given))
+    content = await (await (await page_as("chutich")).get(f"/directives/{made}/answers")).read()
+    book = load_workbook(BytesIO(content))
+    assert len(book.worksheets) == 2
+    for sheet in book.worksheets:
+        assert str(sheet["A1"].value).startswith("[DIỄN TẬP] DT-01/KH-UBND")
+        assert sheet.print_title_rows == f"$1:${int(str(sheet.freeze_panes)[1:]) - 1}"  # on each page when printed
+    assert [row[0] for row in book.worksheets[1].values] == [
+        book.worksheets[0]["A1"].value,
+        "Danh sách hộ",
+        "Đơn vị",
+        "Xã Cam Thủy",
+    ]
+
+
+async def test_pictures_of_an_attached_file_say_so(
+    store: Store, people: dict[str, Principal], page_as: PageAs, app: web.Application
+) -> None:
+    content = printed("Một", "Hai")
+    stored = app[FILES].put(BytesIO(content), 1 << 20)
+    file = Upload(name="a.pdf", content_type="application/pdf", size=stored.size, sha256=stored.sha256)
+    for exercise in (False, True):
+        made = draft([people["vanthu.camthuy"].unit_id], deadline=WEDNESDAY + timedelta(days=7), exercise=exercise)
+        store.write_now(service.create_and_issue, people["chutich"], POLICY, made, [file])
+    page = await page_as("vanthu.camthuy")
+    real, drill = [await text_of(page, f"/directives/attachments/{n}/pages") for n in (1, 2)]
+    assert MARK not in real
+    title = drill.partition("<title>")[2].partition("</title>")[0]
+    assert title.startswith("DIỄN TẬP · a.pdf") and "ĐÂY LÀ DIỄN TẬP" in drill
+    assert drill.partition("<main")[2].count("page-picture") == drill.count('class="chip chip-exercise"') == 2
 
 
 async def test_every_page_says_so(store: Store, people: dict[str, Principal], page_as: PageAs, clock: Clock) -> None:

@@ -156,7 +156,7 @@ async def test_answers_to_questions_as_excel(store: Store, district: DistrictIds
     assert sorted(rows_of[2:], key=str) == [["Xã Cam Hiếu", 7, None], ["Xã Cam Thủy", 12, "=SUM(A1)"]]
     assert {cell.data_type for row in first.iter_rows(min_row=3) for cell in row if cell.value == "=SUM(A1)"} == {"s"}
     assert second.title == "3. Ngầm tràn  1 2   mức"
-    assert [[cell.value for cell in row] for row in second.iter_rows(min_row=3)] == [
+    assert [[cell.value for cell in row] for row in second.iter_rows(min_row=4)] == [
         ["Xã Cam Thủy", "Ngầm thôn 3", "0,6"],
         ["Xã Cam Thủy", "Cầu", "0,2"],
     ]

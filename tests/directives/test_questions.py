@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from multidict import MultiDict
 
@@ -21,7 +22,7 @@ from server.directives.questions import (
     clean_answers,
     parse_number,
 )
-from server.directives.shapes import ReportInput
+from server.directives.shapes import ReportInput, SendBackInput, Upload
 from server.errors import UserError
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
@@ -53,6 +54,13 @@ def codes(problems: Any) -> list[tuple[str, str]]:
         ("1,927", ".", 1927),
         ("1,927.5", ".", 1927.5),
         ("0", ",", 0),
+        ("0.125", ",", 0.125),
+        ("-0.250", ",", -0.25),
+        ("0,125", ",", 0.125),
+        ("0,125", ".", 0.125),
+        ("10.125", ",", 10125),
+        ("0.125.000", ",", None),
+        ("0.125,5", ",", None),
         ("1.2.3", ",", None),
         ("1.927,", ",", None),
         ("năm", ",", None),
@@ -150,6 +158,65 @@ def test_the_newest_answers_are_added_up(store: Store, district: DistrictIds, cl
     with pytest.raises(service.DraftError) as refused:
         store.write_now(service.report, first, POLICY, made.id, ReportInput(text="Đủ rồi"))
     assert codes(refused.value.problems) == [("q1", "no_answer"), ("q2", "no_answer")]
+
+
+def attached(store: Store, who: Any, directive: int) -> list[list[tuple[str, int | None]]]:
+    """Names and questions of the files of each version, newest first."""
+    opened = store.read_now(service.open_directive, who, POLICY, directive)
+    return [[(file.name, file.question) for file in one.attachments] for one in opened.delivery.responses]
+
+
+def test_a_file_stays_until_another_takes_its_place(store: Store, district: DistrictIds) -> None:
+    leader, cadre = district.who("chutich"), district.who("camthuy")
+    must = msgspec.structs.replace(FILE, required=True)
+    made = issue(store, leader, [cadre.unit_id], questions=[must, NUMBER]).id
+    store.write_now(service.register, cadre, POLICY, made)
+
+    def answer(number: float, *files: Upload) -> int:
+        answers = ReportInput(answers=[Answer(question=2, number=number)])
+        return store.write_now(service.report, cadre, POLICY, made, answers, list(files)).id
+
+    map_, sheet, free = (
+        Upload(name=name, content_type="application/pdf", size=3, sha256=digit * 64, question=question)
+        for name, digit, question in (("ban-do.pdf", "1", 1), ("bieu.pdf", "2", 1), ("them.pdf", "3", None))
+    )
+    with pytest.raises(service.DraftError) as refused:
+        answer(1000)
+    assert codes(refused.value.problems) == [("q1", "no_answer")]
+    delivery = answer(1000, map_, free)
+    store.write_now(service.send_back, leader, POLICY, delivery, SendBackInput(note="Số hộ sai"))
+    answer(900)
+    assert attached(store, cadre, made) == [[("ban-do.pdf", 1)], [("ban-do.pdf", 1), ("them.pdf", None)]]
+    opened = store.read_now(service.open_directive, leader, POLICY, made)
+    assert [name for _id, name in opened.answers[0].given[0].files] == ["ban-do.pdf"]
+    assert opened.answers[1].total == 900
+    newest = opened.answers[0].given[0].files[0][0]
+    assert store.read_now(service.download, leader, newest).sha256 == "1" * 64
+    store.write_now(service.send_back, leader, POLICY, delivery, SendBackInput(note="Bản đồ cũ"))
+    answer(900, sheet)
+    assert attached(store, cadre, made)[0] == [("bieu.pdf", 1)]
+
+
+async def test_the_form_says_which_file_stays(store: Store, district: DistrictIds, page_as: PageAs) -> None:
+    leader, cadre = district.who("chutich"), district.who("camthuy")
+    must = msgspec.structs.replace(FILE, required=True)
+    made = issue(store, leader, [cadre.unit_id], questions=[must]).id
+    store.write_now(service.register, cadre, POLICY, made)
+    page = await page_as("camthuy")
+
+    async def field() -> str:
+        text = await (await page.get(f"/directives/{made}")).text()
+        return text.partition('<label for="f-q1">')[2].partition('<ul class="files"')[0]
+
+    before = await field()
+    assert "required" in before and "tệp đã gửi" not in before
+    file = Upload(name="ban-do.pdf", content_type="application/pdf", size=3, sha256="1" * 64, question=1)
+    delivery = store.write_now(service.report, cadre, POLICY, made, ReportInput(text="Kèm bản đồ."), [file]).id
+    store.write_now(service.send_back, leader, POLICY, delivery, SendBackInput(note="Thiếu chữ ký"))
+    again = await field()
+    assert "required" not in again and "không bắt buộc" not in again
+    assert "Nếu không chọn tệp khác thì giữ tệp đã gửi:" in again
+    assert '<a href="/directives/attachments/1">ban-do.pdf</a>' in again
 
 
 async def test_from_the_form_to_the_board(as_: As, page_as: PageAs, district: DistrictIds, clock: Clock) -> None:

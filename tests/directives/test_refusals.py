@@ -18,7 +18,7 @@ from server.refusals.model import refusal_table
 from server.store import Store
 from server.store.schema import metadata
 from tests.conftest import ApiClient, As, Clock, DistrictIds, PageAs
-from tests.directives.files import DOCUMENT, SHEET, office
+from tests.directives.files import DOCUMENT, SHEET, office, pdf
 from tests.directives.test_api import ROOT, body, form
 
 Refused = Callable[[ApiClient, Awaitable[ClientResponse], int, str, str], Awaitable[dict[str, Any]]]
@@ -139,8 +139,10 @@ def bomb() -> bytes:
         ("so-lieu.xlsx", bomb(), "unpacks_too_large"),
         ("so-lieu.pdf", bomb(), "unpacks_too_large"),
         ("bieu-mau.docx", office(DOCUMENT, ("word/vbaProject.bin", b"x")), "macros"),
+        ("[MẬT] Kế hoạch.pdf", pdf(), "secret"),
+        ("TUYỆT MẬT.docx", office(DOCUMENT), "secret"),
     ],
-    ids=["html", "old word", "bomb", "bomb as pdf", "macros"],
+    ids=["html", "old word", "bomb", "bomb as pdf", "macros", "secret", "top secret"],
 )
 async def test_a_file_that_is_not_what_it_says(
     way: Way,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import Problem, Urgency, bears_secrecy_mark
+from server.directives.documents import Problem, Urgency, bears_secrecy_mark, name_bears_secrecy_mark
 from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, StatusCode, document_type
 from server.directives.model import edxml_table
 from server.directives.policy import Policy
@@ -38,12 +38,13 @@ def check_open(message: Message) -> None:
     Looked at before any of it is stored, names of files included.
     """
     texts = [message.description] if isinstance(message, Status) else _texts(message)
-    if any(bears_secrecy_mark(text) for text in texts):
+    names = [] if isinstance(message, Status) else [file.name for file in message.files]
+    if any(map(bears_secrecy_mark, texts)) or any(map(name_bears_secrecy_mark, names)):
         raise DraftError([Problem("file", "secret")])
 
 
 def _texts(document: Document) -> list[str]:
-    files = [text for file in document.files for text in (file.name.rpartition(".")[0], file.description)]
+    files = [file.description for file in document.files]
     return [document.subject, document.content, document.sphere, document.type_name, document.reason, *files]
 
 

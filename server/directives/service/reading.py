@@ -162,13 +162,14 @@ def place_of_file(tx: Transaction, who: Principal, attachment_id: int) -> FilePl
     row: Any = tx.one(sa.select(attachment_table).where(a.id == attachment_id))
     delivery = tx.one(BOTH.join(response_table, r.delivery_id == v.id).where(r.id == row.response_id))
     mine = d.id == (delivery.directive_id if delivery is not None else row.directive_id)
-    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.state, d.number_text, d.subject).where(mine))
+    directive: Any = tx.one(sa.select(d.id, d.unit_id, d.state, d.number_text, d.subject, d.exercise).where(mine))
     ours = is_ours(tx, who, directive)
     answered = delivery if ours else None
     return FilePlace(
         directive=directive.id,
         name=directive.number_text or directive.subject,
         ours=ours,
+        exercise=directive.exercise,
         delivery=answered.id if answered is not None else None,
         unit_name=units.units_by_ids(tx, [answered.unit_id])[answered.unit_id].name if answered is not None else "",
     )

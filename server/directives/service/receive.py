@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission, Role
 from server.accounts.principal import Principal
 from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark, clean_text, has_hidden_marks
-from server.directives.model import change_table, delivery_table, directive_table, response_table
+from server.directives.model import attachment_table, change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, check_answers, clean_answers
 from server.directives.rules import Event, RecipientRole, ReturnReason, State, Through, advance, registering
@@ -189,33 +189,52 @@ def report(
     uploads: Sequence[Upload] = (),
     through: Through | None = None,
 ) -> DeliveryDone:
-    """A new version of the unit's answer; once people are named, by one of them, the leader or the clerk."""
+    """A new version of the unit's answer; once people are named, by one of them, the leader or the clerk.
+
+    What answered a question by files stays until others take their place.
+    """
     who.require(Permission.ANSWER_DELIVERY)
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
         require_may_answer(tx, who, row)
         answers = clean_answers(data.answers)
-        text = _check_report(data.text, questions_of(tx, row.directive_id), answers, uploads)
-        state = step(tx, row, Event.REPORT, who, through=through, reported_at=tx.now)
         r = response_table.c
-        last = tx.one(sa.select(sa.func.max(r.version).label("version")).where(r.delivery_id == row.id))
+        last = tx.one(sa.select(r.id, r.version).where(r.delivery_id == row.id).order_by(r.version.desc()).limit(1))
+        kept = _files_kept(tx, last.id, uploads) if last else []
+        text = _check_report(data.text, questions_of(tx, row.directive_id), answers, uploads, kept)
+        state = step(tx, row, Event.REPORT, who, through=through, reported_at=tx.now)
         response_id = tx.insert(
             response_table,
             delivery_id=row.id,
-            version=((last.version if last else None) or 0) + 1,
+            version=(last.version if last else 0) + 1,
             text=text,
             account_id=who.account_id,
             author_name=who.name,
             at=tx.now,
             answers=msgspec.json.encode(answers).decode() if answers else None,
         )
+        for file in kept:
+            tx.insert(attachment_table, response_id=response_id, **{name: getattr(file, name) for name in _OF_A_FILE})
         add_attachments(tx, who, policy, uploads, response_id=response_id)
         tell_answered(tx, policy, who, row)
         return _done(row, state, row.registry_number)
 
     content = ["report", directive_id, msgspec.to_builtins(data), [upload.sha256 for upload in uploads]]
     return _once(tx, who, data.command_id, content, work)
+
+
+_OF_A_FILE = ("name", "content_type", "size", "sha256", "account_id", "at", "question")
+
+
+def _files_kept(tx: Transaction, response_id: int, uploads: Sequence[Upload]) -> list[Any]:
+    """Rows of the files that answered questions in the version before, but for those that have new ones."""
+    a = attachment_table.c
+    answered = {upload.question for upload in uploads}
+    rows = tx.all(
+        sa.select(attachment_table).where(a.response_id == response_id, a.question.is_not(None)).order_by(a.id)
+    )
+    return [row for row in rows if row.question not in answered]
 
 
 def questions_of(tx: Transaction, directive_id: int) -> list[Question]:
@@ -232,7 +251,7 @@ def questions_to_us(tx: Transaction, who: Principal, directive_id: int) -> list[
 
 
 def _check_report(
-    text: str, questions: Sequence[Question], answers: Sequence[Answer], uploads: Sequence[Upload]
+    text: str, questions: Sequence[Question], answers: Sequence[Answer], uploads: Sequence[Upload], kept: Sequence[Any]
 ) -> str:
     clean = clean_text(text)
     problems = [Problem("text", "too_long", BODY_LENGTH)] if len(clean) > BODY_LENGTH else []
@@ -240,7 +259,8 @@ def _check_report(
         problems.append(Problem("text", "hidden_marks"))
     if bears_secrecy_mark(clean):
         problems.append(Problem("text", "secret"))
-    problems += check_answers(questions, answers, {one.question for one in uploads if one.question is not None})
+    files = {one.question for one in (*uploads, *kept) if one.question is not None}
+    problems += check_answers(questions, answers, files)
     if not problems and not clean and not uploads and not answers:
         raise UserError("empty_report", _("Xin viết nội dung báo cáo hoặc kèm tệp."), field="text")
     if problems:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from server.directives.rules import DirectiveState
+
 
 class DuplicateWhy(StrEnum):
     """Which of the three layers found it."""
@@ -17,24 +19,28 @@ class DuplicateWhy(StrEnum):
 
 
 class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that may ask the same already.
+    """A document that may ask the same already, issued or, of the own unit, on its way: it has no number then.
 
-    `cited` is the number by which the first layer found it: its own, or that of the document that it carries on.
+    `cited` is the number by which the first layer found it: its own, or that of the document that it carries on. Of
+    what the unit neither issued nor received there is no `subject`: number, organ and day suffice to ask about it.
     """
 
     directive: int
     why: DuplicateWhy
+    state: DirectiveState
     number_text: str
     subject: str
     unit_name: str
-    issued_at: datetime
+    issued_at: datetime | None
+    scheduled_at: datetime | None = None
     cited: str = ""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a recipient has to do: `open` deliveries, `overdue` of them late, `due_that_day` due when this one would be.
 
-    `busy`: so much is open or due that day that one should think twice; `first` is the first day that is free enough.
+    `busy`: so much is open or due that day that one should think twice; `first` is the first day that is free enough,
+    if there is one within MOST_DAYS.
     """
 
     unit: int
@@ -43,7 +49,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int
     due_that_day: int
     busy: bool
-    first: datetime
+    first: datetime | None
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +57,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `day_off`: the deadline falls on a day that is not worked, on a holiday by the name of `occasion`; `short`: it is
     sooner than one must even register (T1). `loads` are the recipients that are busy or late, the busy ones first; when
-    there are none, `busiest` is who has most to do.
+    there are none, `busiest` is who has most to do. On the day of `first_feasible` each of them is free enough.
     """
 
     duplicates: list[Duplicate] = []

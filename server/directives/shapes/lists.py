@@ -89,6 +89,7 @@ class FilePlace(msgspec.Struct, frozen=True, kw_only=True):
     directive: int
     name: str
     ours: bool
+    exercise: bool
     delivery: int | None
     unit_name: str
 

@@ -356,6 +356,7 @@ def test_who_takes_it_in_at_the_same_time_gets_the_same_draft(store: Store, dist
         ({"sphere": "Mật"}, 422, "secret", "Luật Bảo vệ bí mật nhà nước"),
         ({"content": "Kính gửi\nĐộ mật: Tuyệt mật\n"}, 422, "secret", "Luật Bảo vệ bí mật nhà nước"),
         ({"files": (File("Mật.pdf", "application/pdf", pdf()),)}, 422, "secret", "Luật Bảo vệ bí mật nhà nước"),
+        ({"files": (File("MẬT_Kế hoạch.pdf", "", pdf()),)}, 422, "secret", "Luật Bảo vệ bí mật nhà nước"),
         ({"files": (File("a.pdf", "application/pdf", b"<html>"),)}, 422, "bad_file", "a.pdf"),
         ({"files": PROVINCE.files * 21}, 422, "too_many_files", "20 tệp"),
         (
