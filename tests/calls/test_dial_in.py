@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -124,6 +125,45 @@ async def test_after_three_wrong_tries_it_is_goodbye(line: Village, district: Di
     known = logged(line)
     assert (known.outcome, known.wrong_pins) == (Outcome.WRONG_PIN, 3)
     assert line.store.read_now(log.guesses, known.started_at) == [("0901234567", 3)]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["at once", "while the prompt is heard"])
+async def test_the_hash_after_eight_digits_belongs_to_them(line: Village, district: DistrictIds, pause: float) -> None:
+    """The prompts ask for it, though the code is complete without."""
+    call, name = await line.dial()
+    for code in ("12345678", "12345679"):
+        for key in code + "#":
+            await asyncio.sleep(pause if key == "#" else 0)
+            line.pool.on_call_event(c.KeyPressed(call=name, key=key))
+        await until(lambda: not line.exchange.lines[name].keys)
+    await until(lambda: line.pool.heard(name).count("wrong_pin") == 2)
+    assert call.id not in line.handsets.endings, "one try is left"
+    await line.press(name, "12345670#")
+    await line.ended(call)
+    assert (logged(line).outcome, logged(line).wrong_pins) == (Outcome.WRONG_PIN, 3)
+
+
+async def test_the_hash_after_the_own_code_does_not_cut_what_explains_the_keys(
+    line: Village, district: DistrictIds
+) -> None:
+    live(line, district)
+    line.pool.lasting = {"joined"}
+    call, name = await line.dial()
+    await line.press(name, pin_of(line, district, "thon1.camthuy"))
+    await line.hears(name, "joined")
+    line.pool.oncall_event(c.KeyPressed(call=name, key="#"))
+    line.handsets.info(call, "#")
+    await asyncio.sleep(0.1)
+    assert line.pool.playing[name] == ["joined"]
+    await line.press(name, "#")
+    await until(lambda: line.pool.playing[name] == [])
+
+
+async def test_another_key_after_a_code_ends_the_wait_for_its_hash(line: Village) -> None:
+    _call, name = await line.dial()
+    await line.press(name, "12345678")
+    await line.press(name, "1#")
+    await until(lambda: line.exchange.lines.get(name) and logged(line).wrong_pins == 2)
 
 
 async def test_who_guesses_is_slowed_locked_and_reported(
