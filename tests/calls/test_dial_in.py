@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from server.calls import line as lines
 from server.calls import log, pins
-from server.calls.rules import Outcome
+from server.calls.rules import PIN_DIGITS, Outcome
 from server.config import Access, Settings
 from server.media import protocol_calls as c
 from server.meetings.model import meeting, participant
@@ -102,6 +102,27 @@ async def test_a_unit_s_telephone_comes_by_the_meeting_s_code(line: Village, dis
     assert seat.role == "guest"
 
 
+async def test_a_code_of_eight_digits_is_whole_without_the_hash(line: Village, district: DistrictIds) -> None:
+    number, pin = live(line, district), pin_of(line, district, "thon1.camthuy")
+    code = line.store.write_now(telephone.give_code, number)
+    assert len(code) == len(pin) == PIN_DIGITS
+    for dialled, asks in ((code, "enter_unit"), (f"{code}#", "enter_unit"), (pin, "joined")):
+        call, name = await line.dial()
+        await line.press(name, dialled)
+        await line.hears(name, asks)
+        call.hang_up(line.handsets.endpoint.now)
+        await line.ended(call)
+
+
+async def test_a_code_of_six_digits_that_was_given_before_stays_valid(line: Village, district: DistrictIds) -> None:
+    number = live(line, district)
+    given = sa.update(meeting).where(meeting.c.id == number).values(dial_in_code="123456")
+    line.store.write_now(lambda tx: tx.execute(given))
+    _call, name = await line.dial()
+    await line.press(name, "123456#1960601#")
+    await line.hears(name, "joined")
+
+
 async def test_a_unit_that_is_not_invited_stays_outside(line: Village, district: DistrictIds) -> None:
     number = live(line, district)
     code = line.store.write_now(telephone.give_code, number)
@@ -151,7 +172,7 @@ async def test_the_hash_after_the_own_code_does_not_cut_what_explains_the_keys(
     call, name = await line.dial()
     await line.press(name, pin_of(line, district, "thon1.camthuy"))
     await line.hears(name, "joined")
-    line.pool.oncall_event(c.KeyPressed(call=name, key="#"))
+    line.pool.on_call_event(c.KeyPressed(call=name, key="#"))
     line.handsets.info(call, "#")
     await asyncio.sleep(0.1)
     assert line.pool.playing[name] == ["joined"]
