@@ -11,10 +11,10 @@ from server.calls import guessing, numbers, pins
 from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.prompts import MUSIC
-from server.calls.rules import PIN_DIGITS, PIN_TRIES, Entered, Outcome, entered
+from server.calls.rules import PIN_DIGITS, PIN_TRIES, Outcome
 from server.errors import NotAllowedError
 from server.meetings.service import telephone
-from server.meetings.service.telephone import CODE_DIGITS, Found, Waiting
+from server.meetings.service.telephone import Found, Waiting
 from server.store import Transaction
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
             continue
         if not await guessing.may_try(exchange, line):
             return None
-        if code is None and entered(digits, CODE_DIGITS) is Entered.MEETING:
+        if code is None:
             code = await exchange.store.read(telephone.meeting_by_code, digits)
             if code is not None:
                 wrong = 0
@@ -72,8 +72,6 @@ async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -
     """Whom the digits mean; with an outcome set, the person is known but has no meeting, and was told."""
     if code is not None:
         return await exchange.store.read(_unit_of, code, digits, line.asserted)
-    if entered(digits, CODE_DIGITS) is not Entered.PERSON:
-        return None
     account = await exchange.store.read(pins.owner, exchange.key, digits)
     if account is None:
         return None

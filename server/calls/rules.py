@@ -6,26 +6,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 PIN_DIGITS = 8
-"""Of a person. Meetings have six (`meetings.service.telephone.CODE_DIGITS`), so that the two are told apart."""
+"""Of a person. Meetings have as many (`meetings.service.telephone.CODE_DIGITS`): shorter ones would be guessed."""
 
 PIN_TRIES = 3
 """In one call; then it is goodbye."""
-
-
-class Entered(StrEnum):
-    """What digits can be, by how many they are."""
-
-    PERSON = "person"
-    MEETING = "meeting"
-    NOTHING = "nothing"
-
-
-def entered(digits: str, meeting_digits: int) -> Entered:
-    """Whether somebody has dialled a personal PIN, a meeting's code, or neither."""
-    if not digits.isdecimal() or not digits.isascii():
-        return Entered.NOTHING
-    kinds = {PIN_DIGITS: Entered.PERSON, meeting_digits: Entered.MEETING}
-    return kinds.get(len(digits), Entered.NOTHING)
 
 
 class Direction(StrEnum):

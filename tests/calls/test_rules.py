@@ -4,22 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from server.calls.rules import Entered, Outcome, again_after, entered, is_dropped, not_reached
-
-
-@pytest.mark.parametrize(
-    ("digits", "kind"),
-    [
-        ("12345678", Entered.PERSON),
-        ("123456", Entered.MEETING),
-        ("", Entered.NOTHING),
-        ("1234567", Entered.NOTHING),
-        ("1234567*", Entered.NOTHING),
-        ("١٢٣٤٥٦", Entered.NOTHING),
-    ],
-)
-def test_what_digits_mean(digits: str, kind: Entered) -> None:
-    assert entered(digits, 6) is kind
+from server.calls.rules import Outcome, again_after, is_dropped, not_reached
 
 
 @pytest.mark.parametrize(

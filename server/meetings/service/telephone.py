@@ -23,7 +23,10 @@ from server.units import service as units
 EARLY = timedelta(minutes=30)
 """Who calls at most so long before the planned time waits for the chair on the line."""
 
-CODE_DIGITS = 6
+CODE_DIGITS = 8
+"""As many as a person's, from which it is told apart by looking; should both be the same, it is the meeting's. All
+callers together can try 28,800 a day (`calls.guessing`), so that one of 20 meetings' is found after 173 days.
+"""
 _TRIES = 20
 
 

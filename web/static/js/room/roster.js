@@ -90,7 +90,8 @@ export class Roster {
     const shown = this.state.hosts && numbers.length > 0;
     this.dialIn.hidden = !shown;
     const call = shown ? text("dialIn", { numbers: numbers.join(" / ") }) : "";
-    const key = shown && code ? text("dialInCode", { code: `${code.slice(0, 3)}\u00a0${code.slice(3)}` }) : "";
+    const half = code.length / 2;
+    const key = shown && code ? text("dialInCode", { code: `${code.slice(0, half)}\u00a0${code.slice(half)}` }) : "";
     this.dialIn.querySelector("span").textContent = [call, key].filter(Boolean).join(" ");
   }
 
