@@ -160,6 +160,12 @@ async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: P
     code = store.write_now(telephone.give_code, meeting)
     text = await (await host.get(here)).text()
     assert f"{code[:4]} {code[4:]}" in text and "0233 3873 100" in text
+    assert "Đổi mã" in text and "Đổi mã" not in await (await guest.get(here)).text()
+    assert (await guest.post(f"{here}/dial-in/change")).status == 403
+    assert (await host.post(f"{here}/dial-in/change")).status == 303
+    new = store.write_now(telephone.give_code, meeting)
+    text = await (await host.get(here)).text()
+    assert new != code and f"{new[:4]} {new[4:]}" in text and f"{code[:4]} {code[4:]}" not in text
     assert not store.read_now(telephone.may_call_back, meeting)
     assert (await host.post(f"{here}/calls-back", {"allowed": "1"})).status == 303
     assert store.read_now(telephone.may_call_back, meeting)

@@ -41,6 +41,7 @@ export class Roster {
     this.hosted = false; // whether this page was of one who runs the meeting, when it last looked
     this.dialIn = room.querySelector("[data-dial-in-note]");
     room.querySelector("#tab-people").addEventListener("giaoban:selected", () => { this.#askNumbers(); this.#askDialIn(); });
+    document.addEventListener("giaoban:meeting.dial_in_changed", ({ detail }) => { if (detail.meeting === this.state.head?.id) this.#askDialIn(); });
     room.querySelector("#tab-chat").addEventListener("giaoban:selected", () => { this.unread = 0; this.#counts(); });
   }
 
