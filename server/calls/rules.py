@@ -48,6 +48,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
     WRONG_NUMBER = "wrong_number"
+    MOVED = "moved"  # the answer names another number, which we do not call: it may cost, and nobody has noted it
     TRUNK = "trunk"  # the trunk did not answer, or could not
     NO_SOUND = "no_sound"  # no codec in common
     NO_NODE = "no_node"  # our own media node is away
@@ -62,12 +63,15 @@ class Outcome(StrEnum):
 
 _BY_CAUSE = {
     17: Outcome.BUSY, 18: Outcome.NO_ANSWER, 19: Outcome.NO_ANSWER, 20: Outcome.NO_ANSWER, 21: Outcome.REFUSED,
+    23: Outcome.MOVED,
     1: Outcome.WRONG_NUMBER, 22: Outcome.WRONG_NUMBER, 28: Outcome.WRONG_NUMBER,
 }  # fmt: skip
 _BY_STATUS = {
     404: Outcome.WRONG_NUMBER, 410: Outcome.WRONG_NUMBER, 484: Outcome.WRONG_NUMBER, 604: Outcome.WRONG_NUMBER,
     480: Outcome.NO_ANSWER, 487: Outcome.NO_ANSWER, 486: Outcome.BUSY, 600: Outcome.BUSY,
-    603: Outcome.REFUSED, 403: Outcome.REFUSED, 488: Outcome.NO_SOUND, 606: Outcome.NO_SOUND,
+    300: Outcome.MOVED, 301: Outcome.MOVED, 302: Outcome.MOVED,
+    603: Outcome.REFUSED, 607: Outcome.REFUSED, 608: Outcome.REFUSED, 403: Outcome.REFUSED,
+    488: Outcome.NO_SOUND, 606: Outcome.NO_SOUND,
 }  # fmt: skip
 
 

@@ -284,6 +284,26 @@ async def test_a_description_without_our_codecs_is_refused(line: Village, distri
     assert logged(line).outcome is Outcome.NO_SOUND
 
 
+async def test_who_gives_up_at_once_has_given_up(line: Village) -> None:
+    """Though it is only noticed when the port is open and the call is to be answered."""
+    opening = asyncio.Event()
+    ask = line.pool.ask_node
+
+    async def slow(number: int, command: object, kind: object, seconds: float | None = None) -> object:
+        if isinstance(command, c.OpenCall):
+            await opening.wait()
+        return await ask(number, command, kind, seconds)
+
+    line.pool.ask_node = slow  # type: ignore[method-assign]
+    call = line.handsets.call(line.port)
+    mine = await until(lambda: next(iter(line.exchange.lines.values()), None))
+    call.hang_up(line.handsets.endpoint.now)
+    await until(lambda: mine.ending)
+    opening.set()
+    await until(lambda: not line.exchange.lines)
+    assert (logged(line).outcome, logged(line).status) == (Outcome.GAVE_UP, 487)
+
+
 async def test_without_a_media_node_callers_are_asked_to_come_later(line: Village, district: DistrictIds) -> None:
     line.pool.away = True
     call = line.handsets.call(line.port)

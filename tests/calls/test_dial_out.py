@@ -116,6 +116,8 @@ async def test_voice_mail_is_no_human(desk: Desk, monkeypatch: pytest.MonkeyPatc
         (603, Outcome.REFUSED, []),
         (404, Outcome.WRONG_NUMBER, []),
         (488, Outcome.NO_SOUND, []),
+        (302, Outcome.MOVED, []),
+        (607, Outcome.REFUSED, []),
     ],
 )
 async def test_when_it_is_tried_again(desk: Desk, status: int, outcome: Outcome, pauses: list[float]) -> None:

@@ -11,7 +11,7 @@ const text = (name, fields) => word(name, fields, "room-texts");
 const hour = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : "vi-VN", { timeZone, hour: "2-digit", minute: "2-digit" });
 const CALL_STATES = {
   queued: "stateQueued", running: "stateRunning", no_number: "stateNoNumber", declined: "stateDeclined", no_key: "stateNoKey", busy: "stateBusy",
-  no_answer: "stateNoAnswer", refused: "stateRefused", wrong_number: "stateWrongNumber", trunk: "stateTrunk", no_node: "stateTrunk", no_sound: "stateTrunk",
+  no_answer: "stateNoAnswer", refused: "stateRefused", moved: "stateMoved", wrong_number: "stateWrongNumber", trunk: "stateTrunk", no_node: "stateTrunk", no_sound: "stateTrunk",
   dropped: "stateDropped",
 };
 const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "absent" };
