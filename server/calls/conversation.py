@@ -35,19 +35,21 @@ class Conversation:
         self._means, self._line, self._letter = means, line, letter
         self._reading, self._units = reading, list(units)
         self._may = May(reading.may_confirm, reading.may_answer)
-        self._standing = Standing.OPEN if reading.may_confirm else Standing.CONFIRMED
+        self._standing = reading.standing  # as far as the caller knows
         self._answer: Answer | None = None
 
     async def hold(self) -> None:
         """Until it is over. Raises HungUpError, UnavailableError."""
-        self._line.outcome = Outcome.NO_KEY
-        self._standing = await self._look()
+        line = self._line
+        line.outcome = Outcome.NO_KEY
+        await line.say(*greeting(self._letter.notice.kind, self._reading))
+        line.cut = await self._look() is not self._standing  # it may have rung for a minute
         watch = asyncio.get_running_loop().create_task(self._watch())
         try:
             async with asyncio.timeout(LONGEST):
                 await self._talk()
         except TimeoutError:
-            log.warning("call %s lasts too long", self._line.name)
+            log.warning("call %s lasts too long", line.name)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
@@ -55,7 +57,6 @@ class Conversation:
     async def _talk(self) -> None:
         line, silent = self._line, 0
         stage: Stage | None = Stage.GREETING
-        await line.say(*greeting(self._letter.notice.kind, self._reading))
         while stage is not None and silent < ASKED_TIMES:
             if not line.keys and not line.cut:
                 await line.say(*menu(stage, self._may))

@@ -12,10 +12,10 @@ from server.calls import guessing, numbers, pins
 from server.calls import log as call_log
 from server.calls.line import Line
 from server.calls.prompts import MUSIC
-from server.calls.rules import PIN_DIGITS, PIN_TRIES, Entered, Outcome, entered
+from server.calls.rules import PIN_DIGITS, PIN_TRIES, Outcome
 from server.errors import NotAllowedError, UnavailableError
 from server.meetings.service import telephone
-from server.meetings.service.telephone import CODE_DIGITS, Found, Waiting
+from server.meetings.service.telephone import Found, Waiting
 from server.store import Transaction
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
             raise UnavailableError("media_away", "the node went while a code was dialled")
         if not await line.patient(lambda: guessing.may_try(exchange, line)):
             return None
-        if code is None and entered(digits, CODE_DIGITS) is Entered.MEETING:
+        if code is None:
             code = await line.patient(partial(exchange.store.read, telephone.meeting_by_code, digits))
             if code is not None:
                 wrong = 0
@@ -79,8 +79,6 @@ async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -
     """Whom the digits mean; with an outcome set, the person is known but has no meeting, and was told."""
     if code is not None:
         return await exchange.store.read(_unit_of, code, digits, line.asserted)
-    if entered(digits, CODE_DIGITS) is not Entered.PERSON:
-        return None
     account = await exchange.store.read(pins.owner, exchange.key, digits)
     if account is None:
         return None

@@ -117,6 +117,7 @@ class Dialler:
                     await turn.enter_async_context(self._turns)
                     async with self._exchange.places.taken(Precedence.MEETING):
                         if not await patiently(lambda: self._exchange.store.read(_is_wanted, job)):
+                            await self._exchange.owed.do(lambda: self._exchange.store.write(_forget, job))
                             return
                         await self._tell(job, Outcome.RUNNING)
                         outcome = await self._try(job, turn)
@@ -216,12 +217,27 @@ def _called_back_at(tx: Transaction, meeting: int, cut: Cut) -> str | None:
 
 
 def _is_wanted(tx: Transaction, job: Job) -> bool:
-    """Whether the call is of use yet: the meeting runs, and the person has not come in another way."""
+    """Whether the call is of use yet: the meeting runs, and the person has not come in another way.
+
+    Whoever comes by the meeting's code is nobody by name: the number tells. A call to a unit wants anybody of it,
+    a call back wants this telephone, beside which the unit may have another.
+    """
     if job.meeting is None:
         return True
     if job.purpose is Purpose.OWN and job.account is not None:
         return telephone.is_beside(tx, job.meeting, job.account)
-    return calling.is_missing(tx, job.meeting, job.account, job.unit)
+    here = calling.here(tx, job.meeting)
+    if here is None or any(numbers.same(seat.number, job.number) for seat in here if seat.account_id is None):
+        return False
+    if job.purpose is Purpose.MEETING and job.unit in {seat.unit_id for seat in here}:
+        return False
+    return job.account is None or job.account not in {seat.account_id for seat in here}
+
+
+def _forget(tx: Transaction, job: Job) -> None:
+    """The unit is not called any more, as somebody has come."""
+    if job.purpose is Purpose.MEETING and job.meeting is not None and job.unit is not None:
+        calling.tell(tx, job.meeting, job.unit, "")
 
 
 def _tell(tx: Transaction, job: Job, outcome: Outcome, again: timedelta | None) -> None:

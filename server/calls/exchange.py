@@ -159,6 +159,8 @@ class Exchange:
                 call.refuse(503, self.now())
                 raise
             except ProtocolError as error:
+                if line.ending is not None:  # the caller gave up while the port was opened
+                    return
                 log.info("call %s from %s: %s", line.name, line.number, error)
                 line.outcome = Outcome.NO_SOUND
                 call.refuse(488, self.now())

@@ -1,7 +1,9 @@
 """Guessing at codes by telephone: slowed and locked by the caller's number, and slowed for all when there is too much.
 
 A number can be forged, so that every try comes from another one: the wrong codes of the whole line count, too. Once
-they are too many in an hour, codes are looked at one after the other, each after a pause, whoever dials them.
+they are too many in an hour, codes are looked at one after the other, each after a pause, whoever dials them: 28,800 a
+day of the 100 million that there are. Whoever knows no code finds one of 20 meetings' after 173 days, and a certain
+person's after 9 years, in the mean; of 700 people anybody's after 5 days.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("giaoban.calls")
 
 LONGEST_PAUSE = 20  # s that somebody who dialled wrong waits on the line; longer is told, and hung up
-SLOW_SECONDS = 3.0  # of the line for each code: 30,000 a day, of 100 million
+SLOW_SECONDS = 3.0  # of the line for each code
 _SECRET = "phone"  # noqa: S105 - what is guessed at, in the counters
 
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 SAME_KEY = 0.8  # s within which a key that is told both by RTP and by INFO is one press
 KEY_SECONDS = 8.0
+HASH_SECONDS = 5.0  # after the last digit of a code within which the # that people are asked for still comes
 MOST_KEYS = 64  # that wait; a telephone that sends more is broken
 UP_SECONDS = 40.0
 NODE_SECONDS = 30.0  # that a caller waits for a media node
@@ -70,6 +71,7 @@ class Line:
         self._played = 0
         self._changed = asyncio.Event()
         self._told_once: list[tuple[str, str, float]] = []  # keys that may yet be told in the other way
+        self._hash_until = 0.0  # until when a # belongs to the code before it
 
     @property
     def dialog(self) -> str:
@@ -88,6 +90,9 @@ class Line:
             self._told_once.remove(twin)
             return
         self._told_once.append((key, how, now))
+        spare, self._hash_until = key == "#" and now < self._hash_until, 0.0
+        if spare:
+            return
         if len(self.keys) < MOST_KEYS:
             self.keys.append(key)
         self._changed.set()
@@ -150,13 +155,17 @@ class Line:
         return self.keys.popleft() if self.keys else None
 
     async def digits(self, most: int) -> str:
-        """Digits up to a #, or so many; * begins anew. What was dialled when no more come."""
+        """Digits up to a #, or so many and the # after them; * begins anew. What was dialled when no more come."""
         text = ""
         while len(text) < most:
             key = await self.key()
             if key is None or key == "#":
-                break
+                return text
             text = "" if key == "*" else text + key
+        if not self.keys:
+            self._hash_until = self._clock() + HASH_SECONDS
+        elif self.keys[0] == "#":
+            self.keys.popleft()
         return text
 
     # ---- sound

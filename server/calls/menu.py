@@ -79,6 +79,7 @@ _WHY = {
     Outcome.UNCONFIRMED: Reason.NO_KEY,
     Outcome.REFUSED: Reason.WRONG_NUMBER,
     Outcome.WRONG_NUMBER: Reason.WRONG_NUMBER,
+    Outcome.MOVED: Reason.WRONG_NUMBER,
 }
 
 

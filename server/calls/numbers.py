@@ -61,8 +61,13 @@ def name_at(tx: Transaction, unit_id: int, number: str) -> str:
     """The name of who of a unit's people has this number; "" for nobody, or several."""
     people = {one.account_id: one.name for one in accounts.members(tx, [unit_id])}
     noted = of(tx, people)
-    names = [people[account] for account, known in noted.items() if number and _national(known) == _national(number)]
+    names = [people[account] for account, known in noted.items() if same(known, number)]
     return names[0] if len(names) == 1 else ""
+
+
+def same(one: str, other: str) -> bool:
+    """Whether they are one number; who hides it has none."""
+    return bool(one) and _national(one) == _national(other)
 
 
 def _national(number: str) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from server.accounts.principal import Principal
 from server.calls.model import phone_pin
 from server.calls.rules import PIN_DIGITS
+from server.meetings.service import telephone
 from server.store import Transaction
 
 
@@ -35,19 +36,20 @@ def make(tx: Transaction, key: bytes, who: Principal, accounts: Iterable[int]) -
     taken = {row.pin_hash for row in tx.all(sa.select(phone_pin.c.pin_hash))}
     made = []
     for account in wanted:
-        pin = _new(key, taken)
+        pin = _new(tx, key, taken)
         taken.add(pin_hash(key, pin))
         tx.insert(phone_pin, account_id=account, pin_hash=pin_hash(key, pin), made_at=tx.now, made_by=who.account_id)
         made.append(Made(account=account, pin=pin))
     return made
 
 
-def _new(key: bytes, taken: set[str]) -> str:
-    """One that nobody has, and that is not of one digit or a row."""
+def _new(tx: Transaction, key: bytes, taken: set[str]) -> str:
+    """One that nobody has, nor a meeting, and that is not of one digit or a row."""
     while True:
         pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
         steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
-        if len(steps) > 1 and pin_hash(key, pin) not in taken:
+        free = pin_hash(key, pin) not in taken and telephone.meeting_by_code(tx, pin) is None
+        if len(steps) > 1 and free:
             return pin
 
 

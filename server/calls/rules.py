@@ -6,26 +6,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 PIN_DIGITS = 8
-"""Of a person. Meetings have six (`meetings.service.telephone.CODE_DIGITS`), so that the two are told apart."""
+"""Of a person. Meetings have as many (`meetings.service.telephone.CODE_DIGITS`): shorter ones would be guessed."""
 
 PIN_TRIES = 3
 """In one call; then it is goodbye."""
-
-
-class Entered(StrEnum):
-    """What digits can be, by how many they are."""
-
-    PERSON = "person"
-    MEETING = "meeting"
-    NOTHING = "nothing"
-
-
-def entered(digits: str, meeting_digits: int) -> Entered:
-    """Whether somebody has dialled a personal PIN, a meeting's code, or neither."""
-    if not digits.isdecimal() or not digits.isascii():
-        return Entered.NOTHING
-    kinds = {PIN_DIGITS: Entered.PERSON, meeting_digits: Entered.MEETING}
-    return kinds.get(len(digits), Entered.NOTHING)
 
 
 class Direction(StrEnum):
@@ -64,6 +48,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
     WRONG_NUMBER = "wrong_number"
+    MOVED = "moved"  # the answer names another number, which we do not call: it may cost, and nobody has noted it
     TRUNK = "trunk"  # the trunk did not answer, or could not
     NO_SOUND = "no_sound"  # no codec in common
     NO_NODE = "no_node"  # our own media node is away
@@ -78,12 +63,15 @@ class Outcome(StrEnum):
 
 _BY_CAUSE = {
     17: Outcome.BUSY, 18: Outcome.NO_ANSWER, 19: Outcome.NO_ANSWER, 20: Outcome.NO_ANSWER, 21: Outcome.REFUSED,
+    23: Outcome.MOVED,
     1: Outcome.WRONG_NUMBER, 22: Outcome.WRONG_NUMBER, 28: Outcome.WRONG_NUMBER,
 }  # fmt: skip
 _BY_STATUS = {
     404: Outcome.WRONG_NUMBER, 410: Outcome.WRONG_NUMBER, 484: Outcome.WRONG_NUMBER, 604: Outcome.WRONG_NUMBER,
     480: Outcome.NO_ANSWER, 487: Outcome.NO_ANSWER, 486: Outcome.BUSY, 600: Outcome.BUSY,
-    603: Outcome.REFUSED, 403: Outcome.REFUSED, 488: Outcome.NO_SOUND, 606: Outcome.NO_SOUND,
+    300: Outcome.MOVED, 301: Outcome.MOVED, 302: Outcome.MOVED,
+    603: Outcome.REFUSED, 607: Outcome.REFUSED, 608: Outcome.REFUSED, 403: Outcome.REFUSED,
+    488: Outcome.NO_SOUND, 606: Outcome.NO_SOUND,
 }  # fmt: skip
 
 

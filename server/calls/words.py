@@ -21,6 +21,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.NO_ANSWER: _("Không nhấc máy, hoặc máy tắt"),
     Outcome.REFUSED: _("Người nghe từ chối, hoặc đường trung kế không cho gọi số này"),
     Outcome.WRONG_NUMBER: _("Số không đúng hoặc không còn dùng"),
+    Outcome.MOVED: _("Số máy này chuyển cuộc gọi sang số khác, hệ thống không gọi theo"),
     Outcome.TRUNK: _("Đường trung kế không trả lời hoặc không nối được"),
     Outcome.NO_SOUND: _("Hai bên không có cách mã hóa tiếng nào chung"),
     Outcome.NO_NODE: _("Phần âm thanh của máy chủ đang khởi động lại"),

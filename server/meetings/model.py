@@ -22,7 +22,7 @@ meeting = Table(
     sa.Column("started_at", UtcDateTime, nullable=True),
     sa.Column("ended_at", UtcDateTime, nullable=True),
     sa.Column("version", sa.Integer, nullable=False, server_default="0"),  # of what the room shows; each change +1
-    sa.Column("dial_in_code", sa.String(6), nullable=True, unique=True),  # for telephones; None once it is over
+    sa.Column("dial_in_code", sa.String(8), nullable=True, unique=True),  # for telephones; None once it is over
     sa.Column("calls_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whom the line has dropped
     sa.Index(None, "state", "starts_at"),
 )

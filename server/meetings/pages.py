@@ -158,6 +158,12 @@ async def post_dial_in(request: web.Request) -> web.Response:
     return see_other(f"/meetings/{path_id(request)}")
 
 
+async def post_change_code(request: web.Request) -> web.Response:
+    """Another code in place of the one by which units dial in."""
+    await request.app[STORE].write(telephone.change_code, principal(request), path_id(request))
+    return see_other(f"/meetings/{path_id(request)}")
+
+
 async def post_calls_back(request: web.Request) -> web.Response:
     """Whether a call that drops is called back."""
     form = await read_body(request, CallsBackForm)
@@ -307,6 +313,7 @@ ROUTES = [
     Route("POST", _ONE + "/cancel", post_cancel, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/secretary", post_secretary, Permission.CHAIR_MEETING, body=SecretaryForm),
     Route("POST", _ONE + "/dial-in", post_dial_in, Permission.CHAIR_MEETING),
+    Route("POST", _ONE + "/dial-in/change", post_change_code, Permission.CHAIR_MEETING),
     Route("POST", _ONE + "/calls-back", post_calls_back, Permission.CHAIR_MEETING, body=CallsBackForm),
     Route("GET", _ONE + "/check", get_check, Permission.JOIN_MEETING),
     Route("GET", "/check", get_trial, Permission.SIGNED_IN),

@@ -24,7 +24,7 @@ REASONS = {
     Reason.LINE_BUSY: _("Máy bận mỗi lần gọi."),
     Reason.NO_ANSWER: _("Không ai nhấc máy, hoặc máy tắt."),
     Reason.NO_KEY: _("Có nhấc máy nhưng không ai bấm phím xác nhận."),
-    Reason.WRONG_NUMBER: _("Số máy không đúng, không còn dùng, hoặc từ chối cuộc gọi."),
+    Reason.WRONG_NUMBER: _("Số máy không đúng, không còn dùng, chuyển sang số khác, hoặc từ chối cuộc gọi."),
     Reason.NOT_CONFIGURED: _("Kênh này không còn được cài đặt trên máy chủ."),
 }
 CHANNELS = {

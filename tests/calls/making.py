@@ -50,6 +50,7 @@ class FakePool:
         self.on_call_event: Callable[[Any], None] = lambda event: None
         self.away = False
         self.said_ms = 4_000  # what a caller has said when it is asked
+        self.lasting: set[str] = set()  # prompts that are not over at once
         self._port = 42_000
 
     def carrier(self, room: str) -> int | None:
@@ -93,7 +94,7 @@ class FakePool:
             return c.Dictated(ms=self.said_ms, spoken_ms=self.said_ms)
         if isinstance(command, c.Play):
             self.playing[command.call] = [Path(file).stem for file in command.files]
-            if command.files and not command.repeat:
+            if command.files and not command.repeat and not self.lasting & set(self.playing[command.call]):
                 played = c.Played(call=command.call, number=command.number)
                 asyncio.get_running_loop().call_soon(lambda: self.on_call_event(played))
         return p.Done()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from server.calls import line as lines
 from server.calls import log, pins
-from server.calls.rules import Outcome
+from server.calls.rules import PIN_DIGITS, Outcome
 from server.config import Access, Settings
 from server.media import protocol_calls as c
 from server.meetings.model import meeting, participant
@@ -101,6 +102,27 @@ async def test_a_unit_s_telephone_comes_by_the_meeting_s_code(line: Village, dis
     assert seat.role == "guest"
 
 
+async def test_a_code_of_eight_digits_is_whole_without_the_hash(line: Village, district: DistrictIds) -> None:
+    number, pin = live(line, district), pin_of(line, district, "thon1.camthuy")
+    code = line.store.write_now(telephone.give_code, number)
+    assert len(code) == len(pin) == PIN_DIGITS
+    for dialled, asks in ((code, "enter_unit"), (f"{code}#", "enter_unit"), (pin, "joined")):
+        call, name = await line.dial()
+        await line.press(name, dialled)
+        await line.hears(name, asks)
+        call.hang_up(line.handsets.endpoint.now)
+        await line.ended(call)
+
+
+async def test_a_code_of_six_digits_that_was_given_before_stays_valid(line: Village, district: DistrictIds) -> None:
+    number = live(line, district)
+    given = sa.update(meeting).where(meeting.c.id == number).values(dial_in_code="123456")
+    line.store.write_now(lambda tx: tx.execute(given))
+    _call, name = await line.dial()
+    await line.press(name, "123456#1960601#")
+    await line.hears(name, "joined")
+
+
 async def test_a_unit_that_is_not_invited_stays_outside(line: Village, district: DistrictIds) -> None:
     number = live(line, district)
     code = line.store.write_now(telephone.give_code, number)
@@ -124,6 +146,45 @@ async def test_after_three_wrong_tries_it_is_goodbye(line: Village, district: Di
     known = logged(line)
     assert (known.outcome, known.wrong_pins) == (Outcome.WRONG_PIN, 3)
     assert line.store.read_now(log.guesses, known.started_at) == [("0901234567", 3)]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["at once", "while the prompt is heard"])
+async def test_the_hash_after_eight_digits_belongs_to_them(line: Village, district: DistrictIds, pause: float) -> None:
+    """The prompts ask for it, though the code is complete without."""
+    call, name = await line.dial()
+    for code in ("12345678", "12345679"):
+        for key in code + "#":
+            await asyncio.sleep(pause if key == "#" else 0)
+            line.pool.on_call_event(c.KeyPressed(call=name, key=key))
+        await until(lambda: not line.exchange.lines[name].keys)
+    await until(lambda: line.pool.heard(name).count("wrong_pin") == 2)
+    assert call.id not in line.handsets.endings, "one try is left"
+    await line.press(name, "12345670#")
+    await line.ended(call)
+    assert (logged(line).outcome, logged(line).wrong_pins) == (Outcome.WRONG_PIN, 3)
+
+
+async def test_the_hash_after_the_own_code_does_not_cut_what_explains_the_keys(
+    line: Village, district: DistrictIds
+) -> None:
+    live(line, district)
+    line.pool.lasting = {"joined"}
+    call, name = await line.dial()
+    await line.press(name, pin_of(line, district, "thon1.camthuy"))
+    await line.hears(name, "joined")
+    line.pool.on_call_event(c.KeyPressed(call=name, key="#"))
+    line.handsets.info(call, "#")
+    await asyncio.sleep(0.1)
+    assert line.pool.playing[name] == ["joined"]
+    await line.press(name, "#")
+    await until(lambda: line.pool.playing[name] == [])
+
+
+async def test_another_key_after_a_code_ends_the_wait_for_its_hash(line: Village) -> None:
+    _call, name = await line.dial()
+    await line.press(name, "12345678")
+    await line.press(name, "1#")
+    await until(lambda: line.exchange.lines.get(name) and logged(line).wrong_pins == 2)
 
 
 async def test_who_guesses_is_slowed_locked_and_reported(
@@ -221,6 +282,26 @@ async def test_a_description_without_our_codecs_is_refused(line: Village, distri
     assert ending.status == 488
     await until(lambda: not line.exchange.lines)
     assert logged(line).outcome is Outcome.NO_SOUND
+
+
+async def test_who_gives_up_at_once_has_given_up(line: Village) -> None:
+    """Though it is only noticed when the port is open and the call is to be answered."""
+    opening = asyncio.Event()
+    ask = line.pool.ask_node
+
+    async def slow(number: int, command: object, kind: object, seconds: float | None = None) -> object:
+        if isinstance(command, c.OpenCall):
+            await opening.wait()
+        return await ask(number, command, kind, seconds)
+
+    line.pool.ask_node = slow  # type: ignore[method-assign]
+    call = line.handsets.call(line.port)
+    mine = await until(lambda: next(iter(line.exchange.lines.values()), None))
+    call.hang_up(line.handsets.endpoint.now)
+    await until(lambda: mine.ending)
+    opening.set()
+    await until(lambda: not line.exchange.lines)
+    assert (logged(line).outcome, logged(line).status) == (Outcome.GAVE_UP, 487)
 
 
 async def test_without_a_media_node_callers_are_asked_to_come_later(line: Village, district: DistrictIds) -> None:

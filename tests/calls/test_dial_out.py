@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from server.app import make_app
 from server.calls import dial_out, log, numbers
@@ -17,7 +18,8 @@ from server.calls.rules import Outcome, Purpose
 from server.channel.messages import Caller
 from server.config import Settings
 from server.errors import NotAllowedError, NotFoundError, UnavailableError, UserError
-from server.meetings.service import telephone
+from server.meetings.model import meeting_unit
+from server.meetings.service import calling, telephone
 from server.store import Store
 from server.telephony.sip.call import Call
 from server.telephony.sip.incoming import IncomingCall
@@ -114,6 +116,8 @@ async def test_voice_mail_is_no_human(desk: Desk, monkeypatch: pytest.MonkeyPatc
         (603, Outcome.REFUSED, []),
         (404, Outcome.WRONG_NUMBER, []),
         (488, Outcome.NO_SOUND, []),
+        (302, Outcome.MOVED, []),
+        (607, Outcome.REFUSED, []),
     ],
 )
 async def test_when_it_is_tried_again(desk: Desk, status: int, outcome: Outcome, pauses: list[float]) -> None:
@@ -214,6 +218,62 @@ async def test_a_broken_line_is_called_back_once_if_the_chair_allows(desk: Desk,
     assert [one.purpose for one in desk.logged()] == ([Purpose.BACK, Purpose.MEETING] if allowed else [Purpose.MEETING])
 
 
+async def test_one_of_two_telephones_of_a_unit_that_breaks_is_called_back(desk: Desk) -> None:
+    store, chair = desk.line.store, desk.district.who("chutich")
+    store.write_now(telephone.allow_calling_back, chair, desk.meeting, True)
+    code = store.write_now(telephone.give_code, desk.meeting)
+    calls = []
+    for number in ("0901000001", "0901000002"):
+        call, name = await desk.line.dial(number)
+        await desk.line.press(name, f"{code}#1960601#")
+        await desk.line.hears(name, "joined")
+        calls.append(call)
+    desk.line.handsets.answers = refuse(486)
+    broken(calls[0], desk.line.handsets.endpoint.now)
+    await until(lambda: desk.rang and not desk.dialler._running)
+    assert [one.dialled for one in desk.rang] == ["0901000001"], "the other one is not this one"
+
+
+@pytest.mark.parametrize("number", [NUMBER, "+84912000111", "0909999999"])
+async def test_who_comes_by_the_meeting_s_code_is_not_rung_while_sitting_there(desk: Desk, number: str) -> None:
+    """Whoever it is: somebody of the unit is there. The list says nothing of a call any more."""
+    coming = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        desk.pauses.append(seconds)
+        await coming.wait()
+
+    desk.dialler.sleep = sleep
+    desk.line.handsets.answers = refuse(486)
+    desk.dialler.call([desk.job])
+    await until(lambda: desk.pauses)
+    code = desk.line.store.write_now(telephone.give_code, desk.meeting)
+    _call, name = await desk.line.dial(number)
+    await desk.line.press(name, f"{code}#1960601#")
+    await desk.line.hears(name, "joined")
+    coming.set()
+    assert await desk.done() == [Outcome.BUSY, Outcome.RUNNING]
+    assert _mark_of(desk) == ("", None)
+
+
+async def test_whose_number_is_there_for_another_unit_is_not_rung(desk: Desk) -> None:
+    code = desk.line.store.write_now(telephone.give_code, desk.meeting)
+    _call, name = await desk.line.dial("+84912000111")
+    await desk.line.press(name, f"{code}#19606#")
+    await desk.line.hears(name, "joined")
+    desk.line.store.write_now(calling.note, desk.meeting, [desk.village], [])
+    desk.dialler.call([desk.job])
+    assert await desk.done() == [Outcome.RUNNING]
+    assert _mark_of(desk) == ("", None), "it waits for no turn any more"
+
+
+def _mark_of(desk: Desk) -> tuple[str, Any]:
+    c = meeting_unit.c
+    query = sa.select(c.call, c.called_again_at).where(c.meeting_id == desk.meeting, c.unit_id == desk.village)
+    (row,) = desk.line.store.read_now(lambda tx: tx.all(query))
+    return row.call, row.called_again_at
+
+
 @pytest.mark.parametrize(("noted", "called"), [(NUMBER, [NUMBER]), ("", [])])
 async def test_who_hides_the_number_is_called_back_at_the_own_one(desk: Desk, noted: str, called: list[str]) -> None:
     store, chair = desk.line.store, desk.district.who("chutich")
@@ -253,8 +313,8 @@ async def test_the_chair_s_page_calls_one_unit_or_all_that_are_missing(desk: Des
     answer = await messages.dial(Caller(chair, "sid"), Whom(meeting=desk.meeting))
     assert answer == {"calling": 1, "without_number": [desk.district.unit("19606")]}
     assert await desk.done() == [Outcome.REFUSED]
-    calling = [body for body in told if body["kind"] == "meeting.calling"]
-    assert [(body["unit"], body["outcome"]) for body in calling] == [
+    outcomes = [(body["unit"], body["outcome"]) for body in told if body["kind"] == "meeting.calling"]
+    assert outcomes == [
         (desk.village, Outcome.RUNNING), (desk.village, Outcome.REFUSED)
     ]  # fmt: skip
     with pytest.raises(NotFoundError):

@@ -10,6 +10,7 @@ import pytest
 from server.calls import guessing, log
 from server.calls.rules import Direction, Purpose
 from server.config import Settings
+from server.meetings.service import telephone
 from server.store import Store
 from tests.calls.making import Village, village
 from tests.calls.making import telephone as with_telephone
@@ -85,6 +86,11 @@ async def test_who_hangs_up_while_it_is_slow_keeps_nobody_waiting(line: Village,
         await until(lambda: line.exchange.lines[name].ending)
     await until(lambda: name not in line.exchange.lines)
     assert not line.exchange.gate._turn.locked()
+
+
+def test_guessing_a_meeting_s_code_takes_months() -> None:
+    tries_a_day = 86_400 / guessing.SLOW_SECONDS
+    assert 10**telephone.CODE_DIGITS / 20 / tries_a_day > 150, "one of twenty meetings', in the mean"
 
 
 async def test_the_operator_is_told(

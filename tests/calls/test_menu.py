@@ -65,6 +65,7 @@ def test_what_is_done_is_done(outcome: Outcome) -> None:
         (Outcome.UNCONFIRMED, Reason.NO_KEY, 5, 3),
         (Outcome.REFUSED, Reason.WRONG_NUMBER, 0, 1),
         (Outcome.WRONG_NUMBER, Reason.WRONG_NUMBER, 0, 1),
+        (Outcome.MOVED, Reason.WRONG_NUMBER, 0, 1),
     ],
 )
 def test_how_soon_and_how_often_it_is_tried(outcome: Outcome, reason: Reason, minutes: int, times: int) -> None:

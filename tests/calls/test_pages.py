@@ -159,7 +159,13 @@ async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: P
     assert (await host.post(f"{here}/dial-in")).status == 303
     code = store.write_now(telephone.give_code, meeting)
     text = await (await host.get(here)).text()
-    assert f"{code[:3]} {code[3:]}" in text and "0233 3873 100" in text
+    assert f"{code[:4]} {code[4:]}" in text and "0233 3873 100" in text
+    assert "Đổi mã" in text and "Đổi mã" not in await (await guest.get(here)).text()
+    assert (await guest.post(f"{here}/dial-in/change")).status == 403
+    assert (await host.post(f"{here}/dial-in/change")).status == 303
+    new = store.write_now(telephone.give_code, meeting)
+    text = await (await host.get(here)).text()
+    assert new != code and f"{new[:4]} {new[4:]}" in text and f"{code[:4]} {code[4:]}" not in text
     assert not store.read_now(telephone.may_call_back, meeting)
     assert (await host.post(f"{here}/calls-back", {"allowed": "1"})).status == 303
     assert store.read_now(telephone.may_call_back, meeting)
@@ -178,7 +184,7 @@ async def test_nobodys_room_has_the_number_or_the_code_in_its_page(
         answer = await (await page_as(who)).get(f"/meetings/{meeting}/check")
         text = await answer.text()
         assert answer.status == 200 and "data-door" in text, who
-        assert "0233 3873 100" not in text and f"{code[:3]} {code[3:]}" not in text and code not in text, who
+        assert "0233 3873 100" not in text and f"{code[:4]} {code[4:]}" not in text and code not in text, who
 
 
 async def test_the_guide_names_the_number(page_as: PageAs) -> None:
@@ -195,7 +201,7 @@ async def test_a_village_head_finds_the_guide(store: Store, page_as: PageAs, dis
     text = await (await page.get(f"/meetings/{meeting}")).text()
     assert link in text and "gọi số 0233 3873 100, bấm mã riêng" in text and "mã cuộc họp" not in text
     code = store.write_now(telephone.give_code, meeting)
-    assert f"mã cuộc họp {code[:3]} {code[3:]}#" in await (await page.get(f"/meetings/{meeting}")).text()
+    assert f"mã cuộc họp {code[:4]} {code[4:]}#" in await (await page.get(f"/meetings/{meeting}")).text()
     text = await (await page.get("/account")).text()
     assert link in text and "0233 3873 100" in text and "chưa có mã riêng" in text
     found = re.search(r'href="(/guide/telephone)"', text)

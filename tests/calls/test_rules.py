@@ -4,22 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from server.calls.rules import Entered, Outcome, again_after, entered, is_dropped, not_reached
-
-
-@pytest.mark.parametrize(
-    ("digits", "kind"),
-    [
-        ("12345678", Entered.PERSON),
-        ("123456", Entered.MEETING),
-        ("", Entered.NOTHING),
-        ("1234567", Entered.NOTHING),
-        ("1234567*", Entered.NOTHING),
-        ("١٢٣٤٥٦", Entered.NOTHING),
-    ],
-)
-def test_what_digits_mean(digits: str, kind: Entered) -> None:
-    assert entered(digits, 6) is kind
+from server.calls.rules import Outcome, again_after, is_dropped, not_reached
 
 
 @pytest.mark.parametrize(
@@ -34,6 +19,12 @@ def test_what_digits_mean(digits: str, kind: Entered) -> None:
         (408, None, Outcome.TRUNK),
         (503, 34, Outcome.TRUNK),
         (488, None, Outcome.NO_SOUND),
+        (302, None, Outcome.MOVED),
+        (301, None, Outcome.MOVED),
+        (480, 23, Outcome.MOVED),
+        (305, None, Outcome.TRUNK),
+        (607, None, Outcome.REFUSED),
+        (608, None, Outcome.REFUSED),
     ],
 )
 def test_why_a_call_was_not_answered(status: int, cause: int | None, outcome: Outcome) -> None:
@@ -62,5 +53,12 @@ def test_tries_come_to_an_end() -> None:
     assert again_after(Outcome.NO_KEY, 1, 5) == timedelta(minutes=3)
     assert again_after(Outcome.NO_KEY, 2, 5) is None
     assert again_after(Outcome.NO_KEY, 1, 1) is None
-    for outcome in (Outcome.MET, Outcome.DECLINED, Outcome.REFUSED, Outcome.WRONG_NUMBER, Outcome.DROPPED):
+    for outcome in (
+        Outcome.MET,
+        Outcome.DECLINED,
+        Outcome.REFUSED,
+        Outcome.WRONG_NUMBER,
+        Outcome.MOVED,
+        Outcome.DROPPED,
+    ):
         assert again_after(outcome, 1, 5) is None

@@ -11,7 +11,7 @@ import pytest
 from server.calls.prompts import FOLDER, NUMBERS
 from server.calls.script import MOST_OF_BODY, Text, greeting, lasting, moment, recorded, replaced_by, script
 from server.directives.documents import Urgency
-from server.directives.service import Reading
+from server.directives.service import Reading, Standing
 from server.reach.notice import NoticeKind, Tie
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -34,6 +34,7 @@ def reading(**changes: Any) -> Reading:
         "may_answer": True,
         "clerks": [],
         "issuer": 1,
+        "standing": Standing.OPEN,
     }
     return Reading(**(values | changes))
 

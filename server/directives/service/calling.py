@@ -57,7 +57,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     `due` is until when it is to be answered, or without `to_answer` confirmed; `other` is the number of the document
     that it has a `tie` to; `clerks` are numbers of people on duty at the unit `issuer`, in the order in which they are
-    tried.
+    tried. `standing` is how it stood when this was read.
     """
 
     directive: int
@@ -75,6 +75,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     may_answer: bool
     clerks: list[str]
     issuer: int
+    standing: Standing
     tie: Tie | None = None
     other: str = ""
 
@@ -149,6 +150,7 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         may_answer=answers,
         clerks=_clerks(tx, directive.unit_id),
         issuer=directive.unit_id,
+        standing=standing_of(tx, directive.id, unit_ids),
         tie=tie,
         other=other,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,15 +29,12 @@ def missing(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
     return sorted(invited - here)
 
 
-def is_missing(tx: Transaction, meeting_id: int, account_id: int | None, unit_id: int | None) -> bool:
-    """Whether the meeting runs without this person, or without anybody of the unit where no person is meant."""
+def here(tx: Transaction, meeting_id: int) -> list[Any] | None:
+    """The seats of who is there now; None when the meeting does not run."""
     row = tx.one(sa.select(meeting.c.state).where(meeting.c.id == meeting_id))
     if row is None or row.state != State.LIVE:
-        return False
-    here = rows.present(rows.seats(tx, meeting_id))
-    if account_id is not None:
-        return account_id not in {seat.account_id for seat in here}
-    return unit_id not in {seat.unit_id for seat in here}
+        return None
+    return rows.present(rows.seats(tx, meeting_id))
 
 
 def invited(tx: Transaction, who: Principal, meeting_id: int) -> list[int]:
@@ -63,7 +61,10 @@ def note(tx: Transaction, meeting_id: int, queued: Collection[int], without_numb
 
 
 def tell(tx: Transaction, meeting_id: int, unit_id: int, outcome: str, again_at: datetime | None = None) -> None:
-    """How a call to a unit goes, and when it is called again: to be seen in the roster, and as news to the pages."""
+    """How a call to a unit goes, and when it is called again: to be seen in the roster, and as news to the pages.
+
+    With an empty `outcome` there is nothing to be said of it any more.
+    """
     _mark(tx, meeting_id, [unit_id], outcome, again_at)
     rows.tell(tx, meeting_id, units=[unit_id])
     body = {"kind": "meeting.calling", "meeting": meeting_id, "unit": unit_id, "outcome": outcome}

@@ -23,7 +23,10 @@ from server.units import service as units
 EARLY = timedelta(minutes=30)
 """Who calls at most so long before the planned time waits for the chair on the line."""
 
-CODE_DIGITS = 6
+CODE_DIGITS = 8
+"""As many as a person's, from which it is told apart by looking; should both be the same, it is the meeting's. All
+callers together can try 28,800 a day (`calls.guessing`), so that one of 20 meetings' is found after 173 days.
+"""
 _TRIES = 20
 
 
@@ -145,8 +148,9 @@ def waiting(tx: Transaction, found: Found) -> Waiting:
 
 
 def enter(tx: Transaction, found: Found, call: str, number: str) -> int:
-    """Sit down; a person's seat is the same by page and by telephone, a unit's telephone's by its number, as long as
-    that is known: who hides it has a seat for this call alone. Gives the participant.
+    """Sit down; a person's seat is the same by page and by telephone. A unit's telephone has the one again that its
+    number had, unless it is taken: there may be several behind one number. Who hides it has a seat for this call alone.
+    Gives the participant.
 
     A host's coming starts a planned meeting. Raises ConflictError (not running), NotAllowedError (taken out).
     """
@@ -194,14 +198,12 @@ def enter_once(tx: Transaction, found: Found, call: str, number: str) -> int:
 
 
 def _seat_before(tx: Transaction, found: Found, number: str) -> Any | None:
-    p = participant.c
     if found.who is not None:
-        mine = p.account_id == found.who.account_id
-    elif number:
-        mine = sa.and_(p.account_id.is_(None), p.unit_id == found.unit, p.number == number)
-    else:
-        return None
-    return tx.one(sa.select(participant).where(p.meeting_id == found.meeting, mine))
+        return _of_account(tx, found.meeting, found.who.account_id)
+    same = [seat for seat in rows.seats(tx, found.meeting) if number and seat.number == number]
+    out = [seat for seat in same if seat.removed_at is not None]  # for whatever unit: the telephone was taken out
+    free = [seat for seat in same if seat.left_at is not None and seat.unit_id == found.unit]
+    return next(iter(out + free), None)
 
 
 def caller_name(number: str) -> str:
@@ -317,7 +319,26 @@ def dial_in(tx: Transaction, who: Principal, meeting_id: int) -> DialIn:
     """For a host; the code is made by it. Raises NotFoundError, NotAllowedError, ConflictError."""
     row = rows.find(tx, who, meeting_id)
     rows.require_host(row, who)
-    return DialIn(code=give_code(tx, meeting_id), calls_back=row.calls_back)
+    code = give_code(tx, meeting_id)
+    if not row.dial_in_code:
+        _tell_of_code(tx, who, meeting_id, "made")
+    return DialIn(code=code, calls_back=row.calls_back)
+
+
+def change_code(tx: Transaction, who: Principal, meeting_id: int) -> DialIn:
+    """Another code in place of the one that the wrong people know; who has come by it stays. As `dial_in`."""
+    row = rows.find(tx, who, meeting_id)
+    rows.require_host(row, who)
+    tx.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(dial_in_code=None))
+    code = give_code(tx, meeting_id)
+    _tell_of_code(tx, who, meeting_id, "changed")
+    return DialIn(code=code, calls_back=row.calls_back)
+
+
+def _tell_of_code(tx: Transaction, who: Principal, meeting_id: int, what: str) -> None:
+    """The room's pages ask for it anew, each for what it may know."""
+    rows.write_log(tx, meeting_id, "dial_in_code", who, detail=what)
+    tx.notify(rows.room_name(meeting_id), {"kind": "meeting.dial_in_changed", "meeting": meeting_id})
 
 
 def code_for_host(tx: Transaction, who: Principal, meeting_id: int) -> str:

@@ -16,6 +16,7 @@ from server.telephony.sip import session as sessions
 from server.telephony.sip.asking import Asking
 from server.telephony.sip.content import SDP, description_of
 from server.telephony.sip.digest import Credentials, proofs
+from server.telephony.sip.grammar import QUOTED
 from server.telephony.sip.message import Message, Request, Response
 from server.telephony.sip.server_transactions import InviteServerTransaction, ServerTransaction
 from server.telephony.sip.session import Session
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 
-_CAUSE = re.compile(r"Q\.850[ \t]*;[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})", re.IGNORECASE)
+_CAUSE = re.compile(r"[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})[ \t]*", re.IGNORECASE)
+_LONGEST_REASON = 500  # of what is read of one; strangers choose it
 
 
 class CallState(Enum):
@@ -374,5 +376,10 @@ def describe(message: Message, body: bytes) -> None:
 
 def cause_of(message: Message) -> int | None:
     """The telephone network's cause (Q.850) in Reason (RFC 3326)."""
-    match = _CAUSE.search(message.get("Reason") or "")
-    return int(match[1]) if match else None
+    for line in message.all("Reason"):
+        for item in re.sub(QUOTED, "", line[:_LONGEST_REASON]).split(","):
+            protocol, *parameters = item.split(";")
+            found = [match for match in map(_CAUSE.fullmatch, parameters) if match]
+            if protocol.strip(" \t").upper() == "Q.850" and found:
+                return int(found[0][1])
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.calls import conversation, numbers
@@ -13,11 +14,13 @@ from server.directives.documents import Urgency
 from server.directives.rules import Relation, State, Through
 from server.directives.shapes import RecallInput
 from server.reach import service as reach
+from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Channel, Reason
 from server.telephony.sip.registration import Standing
 from tests.calls.directives.desk import NUMBER, POLICY, Desk
 from tests.calls.test_dial_out import broken
 from tests.directives.helpers import WEEK, draft
+from tests.telephony.sip.making import SDP
 from tests.waiting import until
 
 
@@ -64,9 +67,7 @@ async def test_a_key_stops_what_would_still_be_sent_by_other_channels(at: Desk) 
     assert (tally[Channel.SMS].waiting, tally[Channel.SMS].sent) == (0, 0)
 
 
-def _notice(at: Desk, directive: int) -> Any:
-    from server.reach.notice import Notice, NoticeKind
-
+def _notice(at: Desk, directive: int) -> Notice:
     return Notice(kind=NoticeKind.ISSUED, directive=directive, number="01", subject="Bão")
 
 
@@ -227,6 +228,42 @@ async def test_withdrawn_while_it_is_read(at: Desk, hurried: None, monkeypatch: 
         assert said == ["replaced_by", "n2", "follow_the_new", "goodbye"], "its number, and that the old one is void"
     await until(lambda: at.logged()[:1] == [Outcome.WITHDRAWN])
     assert at.delivery(done.id).registered_at is None
+
+
+@pytest.mark.parametrize("how", ["recalled", "replaced", "registered"])
+async def test_what_changed_while_it_rang_is_said_after_the_greeting(at: Desk, how: str) -> None:
+    at.line.handsets.answers = lambda call, now: None
+    done = at.issue()
+    await until(lambda: at.rang)
+    if how == "recalled":
+        at.store.write_now(service.recall, at.leader, POLICY, done.id, RecallInput(note="Nhầm", units=[]))
+    elif how == "replaced":
+        newer = draft([at.village], deadline=at.clock() + WEEK, relation=Relation.REPLACES, related=done.id)
+        at.store.write_now(service.create_and_issue, at.leader, POLICY, newer)
+    else:
+        at.store.write_now(service.register, at.head, POLICY, done.id)
+    name = next(iter(at.line.exchange.lines))
+    at.rang[0].answer(SDP, at.line.handsets.endpoint.now)
+    says = {"recalled": "withdrawn", "replaced": "replaced_by", "registered": "confirmed_elsewhere"}[how]
+    await at.line.hears(name, says)
+    assert at.pool.heard(name)[:2] == ["directive_issued", says], "nothing of what is void is read"
+    if how == "registered":
+        await at.line.press(name, "2")
+        at.rang[0].hang_up(at.line.handsets.endpoint.now)
+    await until(lambda: name not in at.line.exchange.lines)
+    assert at.logged()[0] is (Outcome.ELSEWHERE if how == "registered" else Outcome.WITHDRAWN)
+
+
+async def test_a_call_about_a_recall_is_no_change(at: Desk) -> None:
+    at.line.exchange.trunk.standing = Standing(False, 503, "down")
+    done = at.issue()
+    at.store.write_now(service.recall, at.leader, POLICY, done.id, RecallInput(note="Nhầm", units=[]))
+    notice = msgspec.structs.replace(_notice(at, done.id), kind=NoticeKind.RECALL)
+    plan, account = [(Channel.PHONE, at.clock())], at.head.account_id
+    at.store.write_now(reach.put, [reach.Telling(notice, {account}, plan, "", [at.village], {account: NUMBER})])
+    at.line.exchange.trunk.standing = None
+    name = await at.up()
+    assert at.pool.heard(name)[:2] == ["directive_recall", "press_to_hear"]
 
 
 async def test_withdrawn_at_the_moment_of_the_key(at: Desk) -> None:

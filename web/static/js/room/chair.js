@@ -11,7 +11,7 @@ const MOST_NAMES = 4; // in one piece of news; all stand in the list of people
 
 /** Texts for what became of a call, by its outcome. */
 export const CALLS = {
-  declined: "callDeclined", no_key: "callNoKey", busy: "callBusy", no_answer: "callNoAnswer", refused: "callRefused",
+  declined: "callDeclined", no_key: "callNoKey", busy: "callBusy", no_answer: "callNoAnswer", refused: "callRefused", moved: "callMoved",
   wrong_number: "callWrongNumber", trunk: "callTrunk", no_node: "callTrunk",
 };
 

@@ -11,7 +11,7 @@ const text = (name, fields) => word(name, fields, "room-texts");
 const hour = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : "vi-VN", { timeZone, hour: "2-digit", minute: "2-digit" });
 const CALL_STATES = {
   queued: "stateQueued", running: "stateRunning", no_number: "stateNoNumber", declined: "stateDeclined", no_key: "stateNoKey", busy: "stateBusy",
-  no_answer: "stateNoAnswer", refused: "stateRefused", wrong_number: "stateWrongNumber", trunk: "stateTrunk", no_node: "stateTrunk", no_sound: "stateTrunk",
+  no_answer: "stateNoAnswer", refused: "stateRefused", moved: "stateMoved", wrong_number: "stateWrongNumber", trunk: "stateTrunk", no_node: "stateTrunk", no_sound: "stateTrunk",
   dropped: "stateDropped",
 };
 const ATTENDANCE = { present: "present", late: "late", left: "away", absent: "absent" };
@@ -41,6 +41,7 @@ export class Roster {
     this.hosted = false; // whether this page was of one who runs the meeting, when it last looked
     this.dialIn = room.querySelector("[data-dial-in-note]");
     room.querySelector("#tab-people").addEventListener("giaoban:selected", () => { this.#askNumbers(); this.#askDialIn(); });
+    document.addEventListener("giaoban:meeting.dial_in_changed", ({ detail }) => { if (detail.meeting === this.state.head?.id) this.#askDialIn(); });
     room.querySelector("#tab-chat").addEventListener("giaoban:selected", () => { this.unread = 0; this.#counts(); });
   }
 
@@ -90,7 +91,8 @@ export class Roster {
     const shown = this.state.hosts && numbers.length > 0;
     this.dialIn.hidden = !shown;
     const call = shown ? text("dialIn", { numbers: numbers.join(" / ") }) : "";
-    const key = shown && code ? text("dialInCode", { code: `${code.slice(0, 3)}\u00a0${code.slice(3)}` }) : "";
+    const half = code.length / 2;
+    const key = shown && code ? text("dialInCode", { code: `${code.slice(0, half)}\u00a0${code.slice(half)}` }) : "";
     this.dialIn.querySelector("span").textContent = [call, key].filter(Boolean).join(" ");
   }
 

@@ -15,13 +15,13 @@ export class Telephone {
     this.ways = null; // known before they are needed: then hardly anything arrives
     this.rung = "full";
     this.button.addEventListener("click", () => this.#call());
-    session.addEventListener("joined", () => this.#ask());
+    session.addEventListener("joined", () => { this.#stand("full"); this.#ask(); });
+    document.addEventListener("giaoban:meeting.dial_in_changed", ({ detail }) => { if (detail.meeting === meeting) this.#ask(); });
     session.addEventListener("link", ({ detail }) => this.#stand(detail.rung));
     document.addEventListener("giaoban:meeting.own_call", ({ detail }) => { if (detail.meeting === meeting) this.#told(detail.outcome); });
   }
 
   async #ask() {
-    this.#stand("full");
     try {
       this.ways = await send("meeting.by_telephone", { meeting: this.meeting });
       this.notices.setTelephone(this.#words());
