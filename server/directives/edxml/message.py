@@ -65,6 +65,20 @@ RETURN_WORDS = {
 }
 """Why it is refused, behind that."""
 
+DESCRIPTION_LENGTH = 500
+
+
+def described(status: StatusCode, why: str = "") -> str:
+    """`Description` of a status, and why it is so, as far as there is room."""
+    return ": ".join(part for part in (STATUS_WORDS[status], why) if part)[:DESCRIPTION_LENGTH]
+
+
+def refusal(reason: str | None, note: str | None) -> str:
+    """Why a document was refused, in words for the sender's people; `reason` is a ReturnReason."""
+    words = RETURN_WORDS[ReturnReason(reason)] if reason else ""
+    return ". ".join(part for part in (words, note) if part)
+
+
 STEPS: dict[StatusCode, tuple[Event, ...]] = {
     StatusCode.ARRIVED: (Event.ARRIVE,),
     StatusCode.REFUSED: (Event.RETURN,),

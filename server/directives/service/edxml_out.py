@@ -8,9 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from server.accounts.principal import Principal
+from server.directives.documents import BODY_LENGTH
 from server.directives.edxml.message import PRIORITIES, Business, Document, Organ, Staff, make_document_id
 from server.directives.model import change_table
 from server.directives.policy import Policy
+from server.directives.questions import Question
 from server.directives.rules import DirectiveState, Event, Relation, State
 from server.directives.service.access import d
 from server.directives.service.edxml_status import require_real
@@ -45,7 +47,29 @@ def edxml_of(
         limit = policy.attachment_limit >> 20
         raise TooLargeError("files_too_large", _("Các tệp kèm theo lớn hơn {mb} MB, không xuất được."), mb=limit)
     document = _document(tx, policy, directive, _recipients(opened, recall))
-    return (_recalled(tx, document, opened) if recall else document), files
+    if recall:
+        return _recalled(tx, document, opened), files
+    return msgspec.structs.replace(document, content=_content(directive)), files
+
+
+def _content(directive: Directive) -> str:
+    """What it says; questions, which the format does not know, stand below, for people to read: in Vietnamese.
+
+    Raises TooLargeError if that is more than a receiver like us takes.
+    """
+    if not directive.questions:
+        return directive.body
+    lines = [_asked(number, one) for number, one in enumerate(directive.questions, 1)]
+    content = "\n".join([f"{directive.body}\n\nNội dung cần trả lời:".strip(), *lines])
+    if len(content) > BODY_LENGTH:
+        raise TooLargeError("content_too_long", _("Nội dung và các câu hỏi quá dài, không xuất được."))
+    return content
+
+
+def _asked(number: int, question: Question) -> str:
+    parts = question.unit or "; ".join(question.parts)
+    optional = "" if question.required else " (không bắt buộc)"
+    return f"{number}. {question.label}{f' ({parts})' if parts else ''}{optional}"
 
 
 def _recipients(opened: Opened, recall: bool) -> list[Delivery]:
@@ -72,7 +96,6 @@ def _document(tx: Transaction, policy: Policy, directive: Directive, deliveries:
         promulgated_on=day,
         type_name=directive.kind.value,
         subject=directive.subject,
-        content=directive.body,
         competence=directive.signer_authority,
         position=directive.signer_position,
         signer=directive.signer,
@@ -103,5 +126,4 @@ def _recalled(tx: Transaction, document: Document, opened: Opened) -> Document:
         business=Business.RECALL,
         reason=(last.note if last else None) or "",
         concerns=document.document_id,
-        content="",
     )

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.edxml.message import RETURN_WORDS, STATUS_WORDS, Organ, Staff, Status, StatusCode
+from server.directives.edxml.message import Organ, Staff, Status, StatusCode, described, refusal
 from server.directives.model import edxml_table, edxml_words
 from server.directives.policy import Policy
-from server.directives.rules import DirectiveState, ReturnReason
+from server.directives.rules import DirectiveState
 from server.directives.service.access import d
 from server.directives.service.commands import once
 from server.directives.service.numbers import IN, take_number
@@ -23,7 +23,6 @@ from server.store.search import exact
 from server.units import service as units
 
 e = edxml_table.c
-MOST_DESCRIPTION = 500
 
 
 def register_edxml(
@@ -67,7 +66,7 @@ def status_of_edxml(tx: Transaction, who: Principal, policy: Policy, document_id
         (row.at, StatusCode.ARRIVED, ""),
         (row.registered_at, StatusCode.RECEIVED, ""),
         (issued.issued_at if issued is not None else None, StatusCode.IN_PROGRESS, ""),
-        (row.refused_at, StatusCode.REFUSED, _refusal(row)),
+        (row.refused_at, StatusCode.REFUSED, refusal(row.refused_reason, row.refused_note)),
         (
             row.answered_at,
             StatusCode.RECALL_AGREED if row.answer_agreed else StatusCode.RECALL_REFUSED,
@@ -84,16 +83,10 @@ def status_of_edxml(tx: Transaction, who: Principal, policy: Policy, document_id
         document_id=row.document_id,
         sender=sender,
         status=status,
-        description=": ".join(part for part in (STATUS_WORDS[status], why) if part)[:MOST_DESCRIPTION],
+        description=described(status, why or ""),
         at=at,
         staff=Staff(sender.name, who.name),
     )
-
-
-def _refusal(row: Any) -> str:
-    """Why it was refused, in words for the sender's people."""
-    words = RETURN_WORDS[ReturnReason(row.refused_reason)] if row.refused_reason else ""
-    return ". ".join(part for part in (words, row.refused_note) if part)
 
 
 def original_of(tx: Transaction, who: Principal, document_id: int) -> str:

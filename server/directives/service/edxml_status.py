@@ -21,7 +21,9 @@ from server.directives.edxml.message import (
     Staff,
     Status,
     StatusCode,
+    described,
     make_document_id,
+    refusal,
 )
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
@@ -78,10 +80,21 @@ def _status(tx: Transaction, policy: Policy, row: Any) -> Status:
         document_id=make_document_id(issuer.id, day, directive.number_text),
         sender=sender,
         status=status,
-        description=STATUS_WORDS[status],
+        description=described(status, _why(status, row, entered)),
         at=entered.at if entered is not None else row.sent_at,
         staff=Staff(sender.name, (entered.account_name if entered is not None else None) or ""),
     )
+
+
+def _why(status: StatusCode, row: Any, entered: Any) -> str:
+    """What was said with the refusal, the recall or the answer to it, by which the state was `entered`."""
+    match status:
+        case StatusCode.REFUSED:
+            return refusal(row.return_reason, row.return_note)
+        case StatusCode.RECALL_ASKED | StatusCode.RECALL_AGREED | StatusCode.RECALL_REFUSED:
+            return (entered.note if entered is not None else None) or ""
+        case _:
+            return ""
 
 
 def require_real(row: Any) -> None:
