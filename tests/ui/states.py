@@ -83,6 +83,14 @@ def _above(page: Page) -> None:
     page.goto(page.url.removesuffix("/check"))
 
 
+def _new_code(page: Page) -> None:
+    """The meeting has a code for telephones, and its host is asked whether to have another."""
+    make = "form[action$='/dial-in'] button"
+    if page.locator(make).count():
+        _answer(make)(page)
+    _open("button[popovertarget$=dial-in-change]")(page)
+
+
 def _busy(page: Page) -> None:
     """Two more directives to all communes, due the same day, so that another one is one too many."""
     page.evaluate(_ISSUE, [[f"{_SHELTERS}, đợt {n}", _BUSY_DAY] for n in (1, 2, 3)])
@@ -237,6 +245,7 @@ STATES = (
     State("meeting-planned-chair", "chutich", "/meetings", ("Giao ban đầu tuần",)),
     State("meeting-planned", "camthuy", "/meetings", ("Giao ban đầu tuần",)),
     State("meeting-cancel", "chutich", "/meetings", ("Giao ban đầu tuần",), _open("button[popovertarget$=cancel]")),
+    State("meeting-new-code", "chutich", "/meetings", ("Giao ban đầu tuần",), _new_code),
     State("meeting-ended", "camthuy", "/meetings", ("Giao ban tuần",)),
     State("check-waiting", "camthuy", "/meetings", ("Giao ban đầu tuần", DOOR)),
     State("trial", "camthuy", "/check"),
