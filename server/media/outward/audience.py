@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from server.media.outward.slots import Tally
 from server.media.transport.volley import MOST_MEMBERS, Fields, Names
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ class Audience:
     """At most `MOST_MEMBERS` with one cap, one length of tag, one ledger and a downlink of their own each.
 
     Their numbers are of shape (n, 1), `steps` of (n,). All have the packet `first` and those behind it in one segment.
-    `rows` are theirs in the ledger, and `places` says who stands in a row.
+    `rows` are theirs in the ledger, and `tally` counts what each of them gets.
     """
 
     __slots__ = (
         "_sessions", "addresses", "cap", "downlinks", "elements", "first", "heads", "ledger", "members", "names",
-        "numbered", "payload_types", "pictures", "places", "rows", "sequences", "slots", "ssrcs", "steps", "tag",
+        "numbered", "payload_types", "pictures", "rows", "sequences", "slots", "ssrcs", "steps", "tag", "tally",
         "timestamps", "tl0s",
     )  # fmt: skip
 
@@ -47,7 +48,9 @@ class Audience:
         self.downlinks: list[Downlink] = [slot.downlink for slot in self.slots]
         self.ledger = self.downlinks[0].ledger
         self.rows = np.array([to.row for to in self.downlinks], np.intp)
-        self.places = {to.row: place for place, to in enumerate(self.downlinks)}
+        self.tally = Tally()
+        for slot in self.slots:
+            slot.join(self.tally)
         self._sessions: dict[int, list[Any]] = {}  # by packets
         self.addresses = [to.address for to in self.downlinks]
         self.names = Names(self.addresses)
@@ -76,11 +79,8 @@ class Audience:
             found = self._sessions[packets] = [to.session for to in self.downlinks for _ in range(packets)]
         return found
 
-    def number(self, heads: Fields, run: Columns, count: int) -> NDArray[np.uint16]:
-        """Fill in what differs in the `heads` of the `count` packets of a run.
-
-        Gives the transport-wide numbers of the first packets, shape (n,), and takes them and those behind them.
-        """
+    def number(self, heads: Fields, run: Columns, count: int) -> None:
+        """Fill in what differs in the `heads` of a run's `count` packets, under the next transport-wide numbers."""
         ledger, rows, steps = self.ledger, self.rows, self.steps
         first: NDArray[np.uint16] = ledger.tcc[rows] + steps
         heads["marker"][:] = run.markers | self.payload_types
@@ -96,7 +96,6 @@ class Audience:
         if self.numbered:
             heads["picture"][:] = run.pictures + self.pictures & 0x7FFF | 0x8000
             heads["tl0"][:] = run.tl0s + self.tl0s
-        return first
 
 
 def _column(kind: str, values: Iterable[int]) -> NDArray[Any]:

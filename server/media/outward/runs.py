@@ -68,7 +68,7 @@ class Run:
         self.packets = [packet]
         self._numbers = [numbers]
         self._templates = [template]
-        self._laid: dict[int, tuple[bytes, list[Row]]] = {}
+        self._laid: dict[int, bytes] = {}  # by length of tag
         self._columns: Columns | None = None
 
     def add(self, packet: Packet, template: bytes, numbers: Numbers) -> bool:
@@ -94,21 +94,21 @@ class Run:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def laid(self, tag: int, start: Any) -> tuple[bytes, list[Row]]:
-        """The templates end to end, each followed by room for a tag of so many bytes, and a row for each.
-
-        `start` is the pointer to the memory that they will lie in.
-        """
+    def laid(self, tag: int) -> bytes:
+        """The templates end to end, each followed by room for a tag of so many bytes."""
         laid = self._laid.get(tag)
         if laid is None:
-            room, stride = bytes(tag), self.size + tag
-            places = range(0, stride * len(self), stride)
-            rows = [
-                (place + 1, start + place, len(template), *numbers)
-                for place, template, numbers in zip(places, self._templates, self._numbers, strict=True)
-            ]
-            laid = self._laid[tag] = room.join([*self._templates, b""]), rows
+            laid = self._laid[tag] = bytes(tag).join([*self._templates, b""])
         return laid
+
+    def rows(self, tag: int, start: Any) -> list[Row]:
+        """A row for each packet as they are `laid` in memory to which `start` is the pointer."""
+        stride = self.size + tag
+        places = range(0, stride * len(self), stride)
+        return [
+            (place + 1, start + place, len(template), *numbers)
+            for place, template, numbers in zip(places, self._templates, self._numbers, strict=True)
+        ]
 
     def lengths(self) -> list[int]:
         """Of the packets, in bytes and without tag."""

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.media.inward.source import EXTENSION, Packet
 from server.media.outward.audience import Audience
@@ -21,6 +20,7 @@ from server.media.outward.slots import Segment, Slot
 from server.media.transport.dtls import Arena, srtp_protect
 from server.media.transport.udp import UdpPort
 from server.media.transport.volley import Volley
+from server.media.wire.rtp import IP_UDP
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
 _LARGEST_PACKET = 1600  # bytes with the tag
@@ -51,15 +51,15 @@ class RunSender:
 
     def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
         """Lay the run's packets end to end once for each member, number them, and send them."""
-        laid, _ = run.laid(audience.tag, self._arena.start)
+        laid = run.laid(audience.tag)
         volley = self._words if len(run) == 1 and len(laid) <= _WORD else self._volley
         rows = volley.lay(audience.names, audience.addresses, len(laid), run.size + audience.tag)
         rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
-        first = audience.number(volley.heads(audience.heads), run.columns(), len(run))
-        self._fire(volley, run, audience, first, video)
+        audience.number(volley.heads(audience.heads), run.columns(), len(run))
+        self._fire(volley, run, audience, video)
 
-    def _fire(self, volley: Volley, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
-        """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
+    def _fire(self, volley: Volley, run: Run, audience: Audience, video: bool) -> None:
+        """Protect and send what lies in the volley, and count it."""
         count = len(run)
         statuses = volley.protect(audience.sessions_for(count), run.lengths())
         refused: dict[int, None] = {}  # an ordered set: members of whose packets libsrtp refused some
@@ -70,9 +70,14 @@ class RunSender:
         for number in (*refused, len(audience)):
             failed += self._port.send_volley(volley, at, number, video)
             at = number + 1
+        without = [*refused, *failed]
+        audience.tally.count(count, volley.size)
+        rows = [audience.downlinks[number].row for number in without]
+        audience.ledger.enter(audience.rows, count, volley.size + count * IP_UDP, self.now, rows)
+        for number in without:
+            audience.slots[number].count(-count, -volley.size)
         for number in failed:
             audience.downlinks[number].dropped += count
-        audience.ledger.enter(audience, first, count, volley.size, self.now, frozenset((*refused, *failed)))
         for number in refused:
             self._send_others(volley, statuses[number * count : (number + 1) * count], number, audience, video)
 
@@ -83,8 +88,7 @@ class RunSender:
             packet = volley.packet(number, place)
             if not status and self._port.send_segments(packet, len(packet), slot.downlink.address, video):
                 slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
-                slot.packets += 1
-                slot.octets += len(packet)
+                slot.count(1, len(packet))
             else:
                 slot.downlink.dropped += 1
 
@@ -92,8 +96,7 @@ class RunSender:
         """So many packets of a slot have got numbers, so many of them have left."""
         if taken:
             slot.downlink.count(taken, size, self.now, packets)
-            slot.packets += taken
-            slot.octets += size
+            slot.count(taken, size)
         slot.downlink.dropped += packets - taken
 
     def send(self, run: Run, members: Sequence[tuple[Slot, Segment]], video: bool) -> None:
@@ -109,7 +112,7 @@ class RunSender:
             to = slot.downlink
             if laid is None or to.tag_bytes != tag:
                 tag = to.tag_bytes
-                laid, rows = run.laid(tag, self._arena.start)
+                laid, rows = run.laid(tag), run.rows(tag, self._arena.start)
                 total, stride = len(laid), run.size + tag
             view[:total] = laid
             sequence, timestamp, picture, tl0 = segment.sequence, segment.timestamp, segment.picture, segment.tl0
