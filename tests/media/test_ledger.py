@@ -86,6 +86,20 @@ def test_a_room_may_have_many_rows() -> None:
     assert [person.downlink.tcc for person in people] == [65_500 + n & 0xFFFF for n in range(100)]
 
 
+def test_rows_of_those_who_have_left_are_used_again() -> None:
+    """Else a room to which people come and go all day would have ever longer entries."""
+    ledger = Ledger()
+    ledger.enter(rows_of(ledger, 3), 2, 200, 1.0)
+    for number in range(100):
+        person = Subscriber(5, ledger).downlink
+        person.tcc = number
+        ledger.enter(np.array([person.row], np.intp), 1, 128, 2.0 + number)
+        assert (person.packets, person.bytes, person.row) == (1, 100, 3)
+        person.part()
+        assert (person.packets, person.bytes, person.tcc) == (1, 100, number)
+    assert len(ledger.since(0)[-1].numbers) == 16
+
+
 def test_who_joins_another_ledger_takes_its_number_along() -> None:
     hall, _ = shown(30)
     to = hall.subscribers[3].downlink

@@ -64,7 +64,13 @@ class Downlink:
         """Keep the numbers in this ledger from now on, which it shares with others to get the same as they do."""
         self.catch_up()
         self._packets, self._bytes = self.packets, self.bytes
+        before, row = self.ledger, self.row
         self._enter(ledger, self.tcc)
+        before.release(row)
+
+    def part(self) -> None:
+        """Share a ledger with nobody any more; it is in no audience."""
+        self.join(Ledger())
 
     def _enter(self, ledger: Ledger, tcc: int) -> None:
         self.ledger, self.row = ledger, ledger.row(tcc)

@@ -36,7 +36,7 @@ class Ledger:
     bytes with IP and UDP.
     """
 
-    __slots__ = ("_begin", "_entries", "_rows", "_whole", "counts", "end", "numbers", "sizes", "tcc")
+    __slots__ = ("_begin", "_entries", "_free", "_rows", "_whole", "counts", "end", "numbers", "sizes", "tcc")
 
     def __init__(self) -> None:
         self.tcc: NDArray[np.uint16] = np.zeros(_ROWS, np.uint16)
@@ -47,19 +47,28 @@ class Ledger:
         self._begin = 0  # the count of the first entry kept
         self._entries: list[Entry] = []
         self._rows = 0
+        self._free: list[int] = []
         self._whole = True  # whether the last entry was read, or somebody misses something of it: it may not grow
 
     def row(self, tcc: int) -> int:
-        """A row for one more downlink, whose last number is `tcc`. Rows are used once: there are few bytes to each."""
+        """A row for one more downlink, whose last number is `tcc`."""
+        row = self._free.pop() if self._free else self._new_row()
+        self.tcc[row], self.counts[row], self.sizes[row] = tcc, 0, 0
+        self._whole = True
+        return row
+
+    def _new_row(self) -> int:
         row, self._rows = self._rows, self._rows + 1
         if row == len(self.tcc):
             self.tcc, self.counts, self.sizes = (
                 np.concatenate([column, np.zeros_like(column)]) for column in (self.tcc, self.counts, self.sizes)
             )
             self.numbers = self.tcc.data
-        self.tcc[row] = tcc
-        self._whole = True
         return row
+
+    def release(self, row: int) -> None:
+        """Whose row this was is sent nothing more with the others here, and reads no more."""
+        self._free.append(row)
 
     def enter(self, rows: NDArray[np.intp], packets: int, size: int, at: float, without: Sequence[int] = ()) -> None:
         """A batch left to each of these rows but those that are `without`: so many packets, bytes with IP and UDP.
