@@ -26,8 +26,8 @@ def received(participant: Participant, data: bytes, room: Room, forwarder: Forwa
                 participant.uplink.sender_report(message, now)
                 _blocks(participant, blocks, wall)
             case rtcp.TransportFeedback(fci=fci):
-                participant.downlink.catch_up()
-                if participant.downlink.bandwidth.feedback(fci, now):
+                downlink = participant.downlink
+                if downlink.bandwidth.feedback(fci, now, downlink):
                     participant.judge_link(room.voice_form.present, now)
                     room.follow(participant, now)
             case rtcp.Nack(ssrc=ssrc, lost=lost):
@@ -75,7 +75,6 @@ def reports(participant: Participant, now: float, wall: float) -> list[bytes]:
 
     Who told its time gets it back and so knows the round trip, by which it waits for what is lost and asks again.
     """
-    participant.downlink.catch_up()
     packets = participant.uplink.reports(now)
     times = participant.heard_back.times
     if times:

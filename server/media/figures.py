@@ -45,7 +45,6 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
     """One session's counters, with `layers` also what it sends and is shown."""
     up, down, back = participant.uplink, participant.downlink, participant.heard_back
     known = down.bandwidth
-    down.catch_up()
     return p.ParticipantStats(
         participant=participant.name,
         session=participant.session,

@@ -82,6 +82,7 @@ class Room:
             del self.participants[participant.name]
             self.speakers.forget(participant.name)
         participant.clear_slots()
+        participant.downlink.part()
         for source in participant.uplink.sources.values():
             source.end()
         for kind in sorted(ALL_KINDS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import TypeVar
 from server.config import ROOT
 from server.media import protocol as p
 from server.media.joining.bounds import Bounds
+from server.meetings.places import MEMORY
 from tests import witness
 
 A = TypeVar("A", bound=p.Answer)
@@ -122,7 +124,7 @@ async def node_process(
     command = [*prefix, sys.executable, "-m", "server.media.node", "--socket", str(socket), "--udp-port", "0"]
     command += ["--address", address, "--log", str(log), "--uplink-mbit", str(bounds.uplink_mbit)]
     command += ["--downlink-mbit", str(bounds.downlink_mbit)]
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=MEMORY | os.environ)
     node = NodeProcess(process, socket, log)
     heard = witness.add(lambda: f"media node {process.pid}", lambda: node.log)
     try:

@@ -15,6 +15,7 @@ from server.media.outward.downlink import Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.runs import BATCH_BYTES
+from server.media.outward.sender import PART
 from server.media.transport.udp import UdpPort
 from server.media.transport.volley import MOST_MEMBERS
 from server.media.wire.rtp import RtpPacket
@@ -85,7 +86,7 @@ def same_numbers(one: Hall, other: Hall) -> None:
     numbers=st.sampled_from([0, 0x3FFA, 0x7FFA, 0xFFF5]),
 )
 def test_many_get_what_each_would_have_got(bursts: list[list[int]], numbers: int) -> None:
-    together, apart = Hall(30), Hall(30)
+    together, apart = Hall(PART + 3), Hall(PART + 3)
     for number, subscriber in enumerate(together.subscribers):
         subscriber.picture._next = subscriber.picture._last_picture = numbers + number
         subscriber.downlink.tcc = (numbers + 3 * number) & 0xFFFF
@@ -173,14 +174,15 @@ def test_a_new_cap_and_copies_hold_from_the_next_burst_on() -> None:
     assert kinds == [63 if n == 7 else 111 for n in range(30)]
 
 
-def test_what_libsrtp_refuses_stops_nobody_else() -> None:
+@pytest.mark.parametrize("number", [11, PART + 4])
+def test_what_libsrtp_refuses_stops_nobody_else(number: int) -> None:
     """One subscriber's numbers jump far back in mid-run: its keys refuse them, the rest get their packets."""
-    hall = Hall(30)
+    hall = Hall(PART + 9)
     hall.show()
     hall.frame([900], key=True)
     hall.frame([900] * 3)
     hall.got()
-    unlucky = hall.subscribers[11]
+    unlucky = hall.subscribers[number]
     segment = unlucky.picture.segment
     assert segment is not None
     newest = hall.camera.number
@@ -196,7 +198,7 @@ def test_what_libsrtp_refuses_stops_nobody_else() -> None:
     before, waiting = bandwidth.in_flight, unlucky.downlink.packets
     hall.frame([900] * 4)
     found = hall.got()
-    assert [len(packets) for packets in found] == [2 if n == 11 else 4 for n in range(30)]
+    assert [len(packets) for packets in found] == [2 if n == number else 4 for n in range(PART + 9)]
     assert unlucky.downlink.packets == waiting + 2 and unlucky.downlink.dropped == 2
     assert 2 * 900 < bandwidth.in_flight - before < 2 * 1000, "no feedback is expected of what never left"
     hall.frame([900])

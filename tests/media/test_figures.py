@@ -85,7 +85,8 @@ def test_what_a_receiver_reports() -> None:
 def test_totals_of_a_node() -> None:
     port = MemoryPort()
     everybody = [Person("a", 1, port, 0.0).participant, Person("b", 2, port, 0.0).participant]
-    everybody[0].uplink.bytes, everybody[1].downlink.bytes = 700, 300
+    everybody[0].uplink.bytes = 700
+    everybody[1].downlink.count(1, 300, 0.0)
     everybody[0].downlink.retransmitted = 4
     everybody[1].room = "other"
     switch: Any = SimpleNamespace(

@@ -60,7 +60,7 @@ def test_a_key_frame_leaves_as_fast_as_the_link_carries_it() -> None:
 def test_voices_pass_and_are_counted() -> None:
     scene, _ = held_up()
     released(scene, 1.0, 0.1)
-    scene.subscriber.downlink.bytes += 5_000  # voices meanwhile
+    scene.subscriber.downlink.count(5, 5_000, 1.05)  # voices meanwhile
     assert released(scene, 1.1, 0.05) == [], "what else was sent has used the link"
     assert len(released(scene, 1.15, 0.5)) > 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from server.media.bandwidth.delay import DelayDetector
-from server.media.bandwidth.history import TICK, Group, History
+from server.media.bandwidth.history import ALL_READ, TICK, Group, History, Unread
 from server.media.bandwidth.loss import LossBound
 from server.media.bandwidth.probe import Probe, Prober
 from server.media.bandwidth.rate import CEILING, FLOOR, START, RateControl, Throughput
@@ -59,13 +59,14 @@ class BandwidthEstimator:
         """
         self.record((first, count, size, now))
 
-    def feedback(self, fci: bytes, now: float) -> bool:
+    def feedback(self, fci: bytes, now: float, unread: Unread = ALL_READ) -> bool:
         """A transport-wide feedback came (`rtcp.TransportFeedback.fci`); whether the link was judged by it.
 
-        Raises ProtocolError when malformed.
+        What left and is `unread` is recorded as far as that is needed. Raises ProtocolError when malformed.
         """
-        if self._calm and now - self._judged < CALM_EVERY and self._passes_over(fci, now):
+        if self._calm and now - self._judged < CALM_EVERY and self._passes_over(fci, now, unread):
             return False
+        unread.catch_up()
         report = read_report(fci, self._ticks)
         if report.ticks:
             self._ticks = report.ticks[-1]
@@ -93,17 +94,17 @@ class BandwidthEstimator:
         """Whether each feedback counts, even when nothing happens."""
         return self._prober.probe is not None or self._rate.capacity is not None
 
-    def _passes_over(self, fci: bytes, now: float) -> bool:
+    def _passes_over(self, fci: bytes, now: float, unread: Unread) -> bool:
         """Whether a feedback of a calm link tells only that it still is: then one in some, when the link is due to be
         judged, is looked at closely."""
         run = None if self._watched or self._before is not None else read_run(fci, self._ticks)
         if run is None:
             return False
         base, told, ticks = run
-        found = self._history.whole(base, told)
+        found = self._history.whole(base, told, unread)
         if found is None or not self._delay.is_calm(found[2], ticks * TICK):
             return False
-        self._history.pass_over(found[0], found[1], told)
+        self._history.pass_over(found[0], found[1], told, unread)
         self._heard, self._ticks = now, ticks
         return True
 

@@ -8,6 +8,7 @@ the queue that the burst as a whole does not tell.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 from server.media.wire.rtp import unwrap
 from server.media.wire.twcc import TICK_US, Report
@@ -21,6 +22,33 @@ UNACKNOWLEDGED = 1024  # packets without acknowledgement that may still be told 
 # What came of packets that left together: when the first and the last left, bytes, packets, and when the first and the
 # last came on the peer's clock. Plain tuples: there are many.
 Group = tuple[float, float, int, int, float, float]
+
+
+class Unread(Protocol):
+    """Batches that left since the last that was recorded, written down elsewhere: most need never be recorded."""
+
+    def catch_up(self) -> None:
+        """Record them."""
+
+    def ending(self, first: int, count: int) -> tuple[int, int, float] | None:
+        """How many of the first of them are just `count` packets from this 16-bit number on, their bytes, and when the
+        last of these left; None when no batch ends there."""
+
+    def skip(self, batches: int) -> None:
+        """The first ones need not be recorded any more."""
+
+
+class _AllRead:
+    """Nothing waits."""
+
+    def catch_up(self) -> None: ...
+
+    def ending(self, first: int, count: int) -> None: ...
+
+    def skip(self, batches: int) -> None: ...
+
+
+ALL_READ: Unread = _AllRead()
 
 
 class History:
@@ -77,28 +105,34 @@ class History:
             self.received += group[3]
         return groups
 
-    def whole(self, base: int, told: int) -> tuple[int, int, float] | None:
+    def whole(self, base: int, told: int, unread: Unread = ALL_READ) -> tuple[int, int, float] | None:
         """How many of the batches that have waited longest are just these numbers, their bytes, and when the last left.
 
         None when they are something else.
         """
-        octets = 0
+        octets = taken = stop = 0
         for taken, (first, count, size, at) in enumerate(self._batches, 1):
             octets += size
             stop = first + count - base & 0xFFFF
             if stop >= told:
                 begins = self._batches[0][0] == base
                 return (taken, octets, at) if begins and stop == told else None
-        return None
+        if self._batches and self._batches[0][0] != base:
+            return None
+        found = unread.ending(base + stop & 0xFFFF, told - stop)
+        return (taken + found[0], octets + found[1], found[2]) if found is not None else None
 
-    def pass_over(self, taken: int, octets: int, told: int) -> None:
+    def pass_over(self, taken: int, octets: int, told: int, unread: Unread = ALL_READ) -> None:
         """Take what `whole` found for delivered."""
         self._newest_number()  # it brings the cursor up to date
         self._cursor += told
         self.received += told
         self.unheard += octets
-        for _ in range(taken):
+        recorded = min(taken, len(self._batches))
+        for _ in range(recorded):
             self._batches.popleft()
+        if taken > recorded:
+            unread.skip(taken - recorded)
 
     def _take(self, report: Report, base: int, end: int) -> list[Group]:
         """Take the batches before `end` from those that wait, with what the feedback says of them, as groups.

@@ -70,7 +70,6 @@ class Forwarder:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
         self._sender.now = now
         for to in list(self._held):
-            to.catch_up()
             estimate = to.estimate
             for slot in to.pacer.overflow(estimate, now):
                 slot.begin_again()

@@ -40,12 +40,14 @@ class Numbers(NamedTuple):
 class Columns(NamedTuple):
     """The same for all packets of a run, in the width that they have on the wire; `ordinals` count from 0.
 
-    Those of a single packet, which voices mostly are, are plain numbers.
+    `versions` are the first octets. Those of a single packet, which voices mostly are, are plain numbers.
     """
 
+    versions: NDArray[np.uint8] | int
     markers: NDArray[np.uint8] | int
     numbers: NDArray[np.uint16] | int
     timestamps: NDArray[np.uint32] | int
+    flags: NDArray[np.uint16] | int
     pictures: NDArray[np.uint16] | int
     tl0s: NDArray[np.uint8] | int
     ordinals: NDArray[np.uint16] | int
@@ -68,7 +70,7 @@ class Run:
         self.packets = [packet]
         self._numbers = [numbers]
         self._templates = [template]
-        self._laid: dict[int, tuple[bytes, list[Row]]] = {}
+        self._laid: dict[int, bytes] = {}  # by length of tag
         self._columns: Columns | None = None
 
     def add(self, packet: Packet, template: bytes, numbers: Numbers) -> bool:
@@ -94,21 +96,21 @@ class Run:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def laid(self, tag: int, start: Any) -> tuple[bytes, list[Row]]:
-        """The templates end to end, each followed by room for a tag of so many bytes, and a row for each.
-
-        `start` is the pointer to the memory that they will lie in.
-        """
+    def laid(self, tag: int) -> bytes:
+        """The templates end to end, each followed by room for a tag of so many bytes."""
         laid = self._laid.get(tag)
         if laid is None:
-            room, stride = bytes(tag), self.size + tag
-            places = range(0, stride * len(self), stride)
-            rows = [
-                (place + 1, start + place, len(template), *numbers)
-                for place, template, numbers in zip(places, self._templates, self._numbers, strict=True)
-            ]
-            laid = self._laid[tag] = room.join([*self._templates, b""]), rows
+            laid = self._laid[tag] = bytes(tag).join([*self._templates, b""])
         return laid
+
+    def rows(self, tag: int, start: Any) -> list[Row]:
+        """A row for each packet as they are `laid` in memory to which `start` is the pointer."""
+        stride = self.size + tag
+        places = range(0, stride * len(self), stride)
+        return [
+            (place + 1, start + place, len(template), *numbers)
+            for place, template, numbers in zip(places, self._templates, self._numbers, strict=True)
+        ]
 
     def lengths(self) -> list[int]:
         """Of the packets, in bytes and without tag."""
@@ -117,14 +119,17 @@ class Run:
     def columns(self) -> Columns:
         """What `Numbers` says of each packet."""
         if self._columns is None and len(self) == 1:
-            marker, number, timestamp, _, picture, tl0 = self._numbers[0]
-            self._columns = Columns(marker, number & 0xFFFF, timestamp, picture & 0x7FFF, tl0 & 0xFF, 0)
+            marker, number, timestamp, flags, picture, tl0 = self._numbers[0]
+            version = self._templates[0][0]
+            self._columns = Columns(version, marker, number & 0xFFFF, timestamp, flags, picture & 0x7FFF, tl0 & 0xFF, 0)
         elif self._columns is None:
-            markers, numbers, timestamps, _, pictures, tl0s = zip(*self._numbers, strict=True)
+            markers, numbers, timestamps, all_flags, pictures, tl0s = zip(*self._numbers, strict=True)
             self._columns = Columns(
+                np.array([template[0] for template in self._templates], np.uint8),
                 np.array(markers, np.uint8),
                 np.array([number & 0xFFFF for number in numbers], np.uint16),
                 np.array(timestamps, np.uint32),
+                np.array(all_flags, np.uint16),
                 np.array([picture & 0x7FFF for picture in pictures], np.uint16),
                 np.array([tl0 & 0xFF for tl0 in tl0s], np.uint8),
                 np.arange(len(numbers), dtype=np.uint16),

@@ -11,18 +11,19 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.media.inward.source import EXTENSION, Packet
-from server.media.outward.audience import Audience
+from server.media.outward.audience import Audience, Part
 from server.media.outward.downlink import Downlink
 from server.media.outward.runs import BATCH_BYTES, RUN_BATCHES, RUN_BYTES, RUN_PACKETS, Run, cut
 from server.media.outward.slots import Segment, Slot
 from server.media.transport.dtls import Arena, srtp_protect
 from server.media.transport.udp import UdpPort
-from server.media.transport.volley import Volley
+from server.media.transport.volley import MOST_MEMBERS, Volley
+from server.media.wire.rtp import IP_UDP
 
 MANY = 24  # slots from which it is cheaper to work on arrays than packet by packet
+PART = 32  # members of whose pictures as much is laid down, protected and sent at a time as the caches of a core hold
 _LARGEST_PACKET = 1600  # bytes with the tag
 _WORD = 320  # bytes: a packet of voice, as a rule, for which few lines of the caches then are enough
 
@@ -37,8 +38,8 @@ class RunSender:
         self.now = 0.0
         self._port = port
         self._arena = Arena(BATCH_BYTES + _LARGEST_PACKET)
-        self._volley = Volley(RUN_BYTES + _LARGEST_PACKET, RUN_BATCHES * RUN_PACKETS, BATCH_BYTES)
-        self._words = Volley(_WORD, 1, BATCH_BYTES)
+        self._volley = Volley(PART, RUN_BYTES + _LARGEST_PACKET, RUN_BATCHES * RUN_PACKETS, BATCH_BYTES)
+        self._words = Volley(MOST_MEMBERS, _WORD, 1, BATCH_BYTES)
 
     def send_alike(self, runs: Sequence[Run], audience: Audience, video: bool) -> None:
         """Send what all members get alike."""
@@ -50,41 +51,49 @@ class RunSender:
                 self.send(batch, audience.members, video)
 
     def _send_to_many(self, run: Run, audience: Audience, video: bool) -> None:
-        """Lay the run's packets end to end once for each member, number them, and send them."""
-        laid, _ = run.laid(audience.tag, self._arena.start)
-        volley = self._words if len(run) == 1 and len(laid) <= _WORD else self._volley
-        rows = volley.lay(audience.names, audience.addresses, len(laid), run.size + audience.tag)
-        rows[:, : len(laid)] = np.frombuffer(laid, np.uint8)
-        first = audience.number(volley.heads(audience.heads), run.columns(), len(run))
-        self._fire(volley, run, audience, first, video)
+        """Lay the run's packets end to end once for each member, with beginnings of its own; send and count them."""
+        laid, count = run.laid(audience.tag), len(run)
+        volley = self._words if count == 1 and len(laid) <= _WORD else self._volley
+        heads, octets = audience.heads(run.columns(), count), np.frombuffer(laid, np.uint8)
+        without: list[int] = []
+        for part in audience.parts(volley.members, count):
+            rows = volley.lay(part.names, len(laid), run.size + audience.tag)
+            rows[:, : len(laid)] = octets
+            volley.heads(audience.octets)[:] = heads[part.first : part.end]
+            without += self._fire(volley, run, audience, part, video)
+        size = len(laid)
+        audience.tally.count(count, size)
+        rows_without = [audience.downlinks[number].row for number in without]
+        audience.ledger.enter(audience.rows, count, size + count * IP_UDP, self.now, rows_without)
+        for number in without:
+            audience.slots[number].count(-count, -size)
 
-    def _fire(self, volley: Volley, run: Run, audience: Audience, first: NDArray[np.uint16], video: bool) -> None:
-        """Protect and send what lies in the volley, and count it; `first` are the transport-wide numbers."""
+    def _fire(self, volley: Volley, run: Run, audience: Audience, part: Part, video: bool) -> list[int]:
+        """Protect and send what lies in the volley; gives the members whom not all of it left to."""
         count = len(run)
-        statuses = volley.protect(audience.sessions_for(count), run.lengths())
-        refused: dict[int, None] = {}  # an ordered set: members of whose packets libsrtp refused some
+        statuses = volley.protect(part.sessions, run.lengths())
+        refused: dict[int, None] = {}  # an ordered set: members of the part of whose packets libsrtp refused some
         if any(statuses):
             refused = {at // count: None for at, status in enumerate(statuses) if status}
         failed: list[int] = []
         at = 0
-        for number in (*refused, len(audience)):
-            failed += self._port.send_volley(volley, at, number, video)
-            at = number + 1
-        for number in failed:
-            audience.downlinks[number].dropped += count
-        audience.ledger.enter(audience, first, count, volley.size, self.now, frozenset((*refused, *failed)))
-        for number in refused:
-            self._send_others(volley, statuses[number * count : (number + 1) * count], number, audience, video)
+        for place in (*refused, part.end - part.first):
+            failed += self._port.send_volley(volley, at, place, video)
+            at = place + 1
+        for place in failed:
+            audience.downlinks[part.first + place].dropped += count
+        for place in refused:
+            slot = audience.slots[part.first + place]
+            self._send_others(volley, statuses[place * count : (place + 1) * count], place, slot, video)
+        return [part.first + place for place in (*refused, *failed)]
 
-    def _send_others(self, volley: Volley, statuses: list[int], number: int, audience: Audience, video: bool) -> None:
+    def _send_others(self, volley: Volley, statuses: list[int], member: int, slot: Slot, video: bool) -> None:
         """Send the packets of a member's message that libsrtp did not refuse, each by itself."""
-        slot = audience.slots[number]
         for place, status in enumerate(statuses):
-            packet = volley.packet(number, place)
+            packet = volley.packet(member, place)
             if not status and self._port.send_segments(packet, len(packet), slot.downlink.address, video):
                 slot.downlink.count(1, len(packet), self.now, len(statuses) - place)
-                slot.packets += 1
-                slot.octets += len(packet)
+                slot.count(1, len(packet))
             else:
                 slot.downlink.dropped += 1
 
@@ -92,8 +101,7 @@ class RunSender:
         """So many packets of a slot have got numbers, so many of them have left."""
         if taken:
             slot.downlink.count(taken, size, self.now, packets)
-            slot.packets += taken
-            slot.octets += size
+            slot.count(taken, size)
         slot.downlink.dropped += packets - taken
 
     def send(self, run: Run, members: Sequence[tuple[Slot, Segment]], video: bool) -> None:
@@ -109,7 +117,7 @@ class RunSender:
             to = slot.downlink
             if laid is None or to.tag_bytes != tag:
                 tag = to.tag_bytes
-                laid, rows = run.laid(tag, self._arena.start)
+                laid, rows = run.laid(tag), run.rows(tag, self._arena.start)
                 total, stride = len(laid), run.size + tag
             view[:total] = laid
             sequence, timestamp, picture, tl0 = segment.sequence, segment.timestamp, segment.picture, segment.tl0

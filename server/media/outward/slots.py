@@ -53,6 +53,20 @@ class Segment:
         return bytes(payload)
 
 
+class Tally:
+    """Packets that each of some slots got, and their bytes, since these were put together."""
+
+    __slots__ = ("octets", "packets")
+
+    def __init__(self) -> None:
+        self.packets = self.octets = 0
+
+    def count(self, packets: int, octets: int) -> None:
+        """So many left to each."""
+        self.packets += packets
+        self.octets += octets
+
+
 @dataclass(eq=False, slots=True)
 class Slot:
     """Numbers of one outgoing stream. `number` is its place among the subscriber's slots of its kind.
@@ -78,10 +92,10 @@ class Slot:
     cap: int = TOP_LAYER
     still: bool = False
     began: float = 0.0  # when the present source was taken
-    packets: int = 0
-    octets: int = 0
     rtx_sequence: int = field(default_factory=lambda: secrets.randbits(15))
     codec_payload_type: int = field(init=False)
+    _own: Tally = field(default_factory=Tally)  # what it got by itself, or when it was with others
+    _shared: Tally = field(default_factory=Tally)  # of those that it is with now
     _next: int = field(default_factory=lambda: secrets.randbits(14))
     _last_timestamp: int = field(default_factory=lambda: secrets.randbits(31))
     _last_at: float = 0.0
@@ -92,6 +106,25 @@ class Slot:
     def __post_init__(self) -> None:
         self.codec_payload_type = self.payload_type
         self.codecs = self.codecs or {"vp8": (self.payload_type, self.rtx_payload_type)}
+
+    @property
+    def packets(self) -> int:
+        """Packets that left through it."""
+        return self._own.packets + self._shared.packets
+
+    @property
+    def octets(self) -> int:
+        """Their bytes."""
+        return self._own.octets + self._shared.octets
+
+    def count(self, packets: int, octets: int) -> None:
+        """So many left through it alone; fewer than none where it did not get what the others got."""
+        self._own.count(packets, octets)
+
+    def join(self, tally: Tally) -> None:
+        """From now on it gets what is counted there, and nothing more of what it shared before."""
+        self._own.count(self._shared.packets, self._shared.octets)
+        self._shared = tally
 
     @property
     def showing(self) -> Source | None:

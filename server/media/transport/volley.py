@@ -18,7 +18,7 @@ from server.media.transport.dtls import Arena, Lengths, srtp_protect
 from server.media.transport.ice import Address
 from server.media.transport.mmsg import NAME_BYTES, UDP_SEGMENT, ffi, libc
 
-MOST_MEMBERS = 96  # as much memory as the caches of a core hold; the kernel takes 1,024 (UIO_MAXIOV)
+MOST_MEMBERS = 96  # of one; the kernel takes 1,024 messages at a time (UIO_MAXIOV), and a batch or more goes to each
 
 _NAME = struct.Struct("=HHI8x")  # sockaddr_in, the port and the address in network order
 _SEGMENT = struct.Struct("@NiiH")  # cmsghdr and its u16
@@ -29,15 +29,15 @@ _SEGMENTED = socket.CMSG_LEN(2), socket.IPPROTO_UDP, UDP_SEGMENT
 
 Octets = NDArray[np.uint8]
 Pointers = NDArray[np.uintp]
-Fields = dict[str, NDArray[Any]]
 
 
 class Names:
     """IPv4 addresses as the kernel reads them, and `pointers` to each, shape (n,), good while this object lives."""
 
-    __slots__ = ("_memory", "pointers")
+    __slots__ = ("_memory", "addresses", "pointers")
 
     def __init__(self, addresses: Sequence[Address]) -> None:
+        self.addresses = addresses
         packed = [
             _NAME.pack(socket.AF_INET, socket.htons(port), int.from_bytes(socket.inet_aton(host), "little"))
             for host, port in addresses
@@ -61,7 +61,7 @@ def _address(memory: Any) -> int:
 
 
 class Volley:
-    """Room for `MOST_MEMBERS` to get at most `packets` packets each in at most `largest` bytes.
+    """Room for so many `members` to get at most `packets` packets each in at most `largest` bytes.
 
     `lay` gives the memory, `protect` makes SRTP of what was put there, `send` sends it. What one gets, `size` bytes, is
     cut into datagrams of `segment` bytes, the last of which may be shorter. They leave in as many `batches` as are
@@ -71,25 +71,26 @@ class Volley:
     that is written anew which differs from the volley before.
     """
 
-    def __init__(self, largest: int, packets: int, most: int) -> None:
+    def __init__(self, members: int, largest: int, packets: int, most: int) -> None:
+        self.members = members
         self._row = (-(-largest // _LINE) | 1) * _LINE  # an odd number: rows would else share few lines of the caches
-        self.arena = Arena(MOST_MEMBERS * self._row)
-        self.rows: Octets = np.frombuffer(self.arena.view, np.uint8).reshape(MOST_MEMBERS, self._row)
+        self.arena = Arena(members * self._row)
+        self.rows: Octets = np.frombuffer(self.arena.view, np.uint8).reshape(members, self._row)
         self.size = self.segment = self.packets = 0
         self.batches = self._full = 1
         self._most = most
-        self._lengths = Lengths(MOST_MEMBERS * packets)
+        self._lengths = Lengths(members * packets)
         self._pointers: dict[tuple[int, int], list[Any]] = {}  # to packets, by how many a member gets and their length
-        self._heads: dict[tuple[np.dtype[np.void], int, int, int], Fields] = {}
+        self._heads: dict[tuple[int, int, int, int], NDArray[np.void]] = {}
         self.addresses: Sequence[Address] = ()
         self._to: Names | None = None
-        messages = MOST_MEMBERS * -(-2 * largest // most)  # a batch of equal packets is at least half full
+        messages = members * -(-2 * largest // most)  # a batch of equal packets is at least half full
         self._messages = ffi.new("struct mmsghdr[]", messages)
         self._parts = ffi.new("struct iovec[]", messages)
         self._control = ffi.new("char[]", _CONTROL)
         self._control_bytes = ffi.buffer(self._control)
         numbers = np.arange(messages, dtype=np.uintp)
-        self._starts: Pointers = self.rows.ctypes.data + numbers[:MOST_MEMBERS] * self._row
+        self._starts: Pointers = self.rows.ctypes.data + numbers[:members] * self._row
         self._places, self._sizes = _columns(self._parts, "struct iovec", "struct iovec", ("iov_base", "iov_len"))
         names = ("msg_name", "msg_controllen", "msg_iov", "msg_iovlen", "msg_control")
         columns = _columns(self._messages, "struct mmsghdr", "struct msghdr", names)
@@ -100,16 +101,16 @@ class Volley:
         iov_lengths[:] = 1
         control[:] = _address(self._control)
 
-    def lay(self, names: Names, addresses: Sequence[Address], size: int, segment: int) -> Octets:
+    def lay(self, names: Names, size: int, segment: int) -> Octets:
         """`size` bytes for each address; gives their memory, shape (n, at least size)."""
-        count = len(addresses)
+        count = len(names.addresses)
         batches = self.batches
         if size != self.size or segment != self.segment:
             self._cut(size, segment)
         if names is not self._to or batches != self.batches:
             self._names[: count * self.batches].reshape(count, self.batches)[:] = names.pointers[:, None]
             self._to = names
-        self.addresses = addresses
+        self.addresses = names.addresses
         return self.rows[:count]
 
     def _cut(self, size: int, segment: int) -> None:
@@ -118,8 +119,8 @@ class Volley:
         self.packets = -(-size // segment)
         self._full = self.packets if size <= self._most else self._most // segment
         self.batches = batches = -(-self.packets // self._full)
-        messages, full = MOST_MEMBERS * batches, self._full * segment
-        shape = MOST_MEMBERS, batches
+        messages, full = self.members * batches, self._full * segment
+        shape = self.members, batches
         self._places[:messages].reshape(shape)[:] = self._starts[:, None] + np.arange(batches, dtype=np.uintp) * full
         sizes = self._sizes[:messages].reshape(shape)
         sizes[:, :-1], sizes[:, -1] = full, size - (batches - 1) * full
@@ -127,17 +128,16 @@ class Volley:
         if size > segment:
             _SEGMENT.pack_into(self._control_bytes, 0, *_SEGMENTED, segment)
 
-    def heads(self, kind: np.dtype[np.void]) -> Fields:
-        """The fields of this structure at the beginning of each packet, of shape (n, packets) each, by name."""
+    def heads(self, octets: np.dtype[np.void]) -> NDArray[np.void]:
+        """The first so many octets of each packet, shape (n, packets)."""
         count = len(self.addresses)
-        key = kind, count, self.packets, self.segment if self.packets > 1 else 0
+        key = octets.itemsize, count, self.packets, self.segment if self.packets > 1 else 0
         heads = self._heads.get(key)
         if heads is None:
             if len(self._heads) >= _KEPT:
                 self._heads.clear()
             shape, strides = (count, self.packets), (self._row, self.segment)
-            whole: NDArray[np.void] = np.ndarray(shape, kind, self.rows, 0, strides)
-            heads = self._heads[key] = {name: whole[name] for name in kind.names or ()}
+            heads = self._heads[key] = np.ndarray(shape, octets, self.rows, 0, strides)
         return heads
 
     def protect(self, sessions: list[Any], lengths: list[int]) -> list[int]:
