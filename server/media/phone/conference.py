@@ -6,13 +6,17 @@ lines do not add up to noise.
 
 from __future__ import annotations
 
+import logging
+
 from server.media.phone.bridge import Bridge, Call, Clock, Hearing, Speakers
 from server.media.phone.codecs import OpusCodec
 from server.media.phone.playout import Playout
 from server.media.phone.sounds import Player, Sound
 from server.media.phone.telephone import Telephone
 from server.media.room import Room
-from server.media.wire.opus import RATE
+from server.media.wire.opus import RATE, Samples
+
+log = logging.getLogger(__name__)
 
 ANNOUNCEMENT = "."
 """In the mix, where names of participants and calls are not empty and have no such letter alone."""
@@ -36,6 +40,7 @@ class Conference:
         self._clock = clock
         self._by_call: dict[str, Telephone] = {}
         self._voices: dict[str, _Browser] = {}
+        self._failed: set[str] = set()  # browsers with whose voice we failed, which is logged once
         self._audible: frozenset[str] | None = None
         self._announcement: Player | None = None
         self._frames = 0  # of 20 ms since the beginning
@@ -121,7 +126,7 @@ class Conference:
             if telephone is not None and telephone.call in said:
                 heard[telephone.call] = said[telephone.call]
             elif name in self._voices:
-                samples = self._voices[name].playout.take(now)
+                samples = self._take(name, now)
                 if samples is not None:
                     heard[name] = samples, RATE
         if self._announcement is not None:
@@ -131,6 +136,17 @@ class Conference:
             else:
                 heard[ANNOUNCEMENT] = played, RATE
         return heard
+
+    def _take(self, name: str, now: float) -> Samples | None:
+        """20 ms of a browser's voice. An error of ours in one begins that voice anew and disturbs no other."""
+        try:
+            return self._voices[name].playout.take(now)
+        except Exception:
+            if name not in self._failed:
+                log.exception("telephones could not hear %s", name)
+            self._failed.add(name)
+            del self._voices[name]
+            return None
 
     # ---- what the room tells its sinks
 

@@ -10,6 +10,7 @@ import pytest
 from server.media.phone.bridge import Bridge, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.conference import Conference
+from server.media.phone.playout import Playout
 from server.media.phone.sounds import Player, Sound
 from server.media.protocol import Speaking
 from server.media.wire.opus import FRAME, RATE, Encoder, Samples
@@ -238,3 +239,27 @@ async def test_who_leaves_is_out_of_the_room(hall: Hall) -> None:
     assert hall.room.telephones == {} and hall.room.voice_sinks == []
     for call in left:
         call.socket.close()
+
+
+async def test_a_browsers_voice_at_which_we_fail_keeps_telephones_from_nothing_else(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, and tried anew."""
+    hall.allow("a", "x")
+    Singer(hall["a"], 1_000)
+    hall.hear(0.5)
+    take, fails = Playout.take, [True]
+
+    def failing(self: Playout, now: float) -> Samples | None:
+        if fails and self in [voice.playout for voice in hall.conference._voices.values()]:
+            raise RuntimeError("a bug of ours")
+        return take(self, now)
+
+    monkeypatch.setattr(Playout, "take", failing)
+    hall.hear(1.0)
+    assert heard(sound_of_telephone(hall.handsets["y"].heard[5:]), 8_000) == {400}
+    (record,) = (one for one in caplog.records if one.levelname == "ERROR")
+    assert record.getMessage().endswith("a") and record.exc_info is not None
+    fails.clear()
+    hall.hear(2.0)
+    assert heard(sound_of_telephone(hall.handsets["y"].heard[50:]), 8_000) == {400, 1_000}
