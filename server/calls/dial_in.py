@@ -52,11 +52,9 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
         if wrong:
             words.insert(0, "wrong_pin" if code is None else "wrong_unit")
         await line.say(*words)
-        digits = await line.digits(PIN_DIGITS if code is None else UNIT_DIGITS)
+        digits = await _dialled(line, PIN_DIGITS if code is None else UNIT_DIGITS)
         if not digits:
             continue
-        if line.lost:
-            raise UnavailableError("media_away", "the node went while a code was dialled")
         if not await line.patient(lambda: guessing.may_try(exchange, line)):
             return None
         if code is None:
@@ -64,7 +62,9 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
             if code is not None:
                 wrong = 0
                 await line.say("enter_unit")
-                digits = await line.digits(UNIT_DIGITS)
+                digits = await _dialled(line, UNIT_DIGITS)
+                if not digits:
+                    continue
         found = await line.patient(partial(_find, exchange, line, code, digits))
         if found is not None or line.outcome is not None:
             await exchange.owed.do(lambda: guessing.was_right(exchange, line))
@@ -73,6 +73,14 @@ async def _identify(exchange: Exchange, line: Line) -> Found | None:
         await exchange.owed.do(lambda: guessing.was_wrong(exchange, line))
     line.outcome = Outcome.WRONG_PIN if wrong else Outcome.GAVE_UP
     return None
+
+
+async def _dialled(line: Line, most: int) -> str:
+    """Digits; those of a node that died meanwhile are torn. Raises UnavailableError then."""
+    digits = await line.digits(most)
+    if line.lost:
+        raise UnavailableError("media_away", "the node went while a code was dialled")
+    return digits
 
 
 async def _find(exchange: Exchange, line: Line, code: int | None, digits: str) -> Found | None:
@@ -126,5 +134,4 @@ async def wait_for_chair(exchange: Exchange, line: Line, found: Found) -> bool:
             await line.music(MUSIC)
         await line.until(lambda: line.news or bool(line.keys) or line.lost, LOOK_EVERY)
         if line.lost:
-            await line.move(found.meeting, exchange.now)
-            waits = False
+            raise UnavailableError("media_away", "the node went while somebody waited for the chair")

@@ -182,6 +182,8 @@ async def _confirmed(line: Line, purpose: Purpose) -> bool:
     for _time in range(ASKED_TIMES):
         await line.say(_WORDS[purpose])
         key = await line.key(ANSWER_SECONDS)
+        if key is None and line.lost:
+            raise UnavailableError("media_away", "the node went during an invitation")
         if key is None:
             continue
         if purpose is Purpose.TEST:

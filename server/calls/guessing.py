@@ -2,8 +2,8 @@
 
 A number can be forged, so that every try comes from another one: the wrong codes of the whole line count, too. Once
 they are too many in an hour, codes are looked at one after the other, each after a pause, whoever dials them: 28,800 a
-day of the 100 million that there are. Whoever knows no code finds one of 20 meetings' after 173 days, and a certain
-person's after 9 years, in the mean; of 700 people anybody's after 5 days.
+day of the 100 million that there are. Whoever knows no code finds one of 20 meetings' after 165 days, and a certain
+person's after 4.8 years, in the mean; of 700 people anybody's after 5 days.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ _SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
 _NAME_PARTS = re.compile(r"\s[-–—]\s|[.,;]\s")
 _STAMPED_FIRST = re.compile(rf"^\W*(?:MẬT\b(?i:{_COMPOUND})|(?i:(?:tuyệt|tối)\s+mật)\b)")
 _STAMPED_LAST = re.compile(r"\bMẬT\W*$")
-_ENDS_IN_COMPOUND = re.compile(r"\b(?:bảo|bí|cơ|lấy|làm|hút|ong|mía|ống|túi|nội|thân)\W+mật\W*$", re.IGNORECASE)
+_ENDS_IN_COMPOUND = re.compile(r"\b(?:bảo|bí|giải|cơ|lấy|làm|hút|ong|mía|ống|túi|nội|thân)\W+mật\W*$", re.IGNORECASE)
 
 
 def clean_text(text: str) -> str:

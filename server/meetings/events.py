@@ -283,9 +283,12 @@ ANNOUNCEMENTS = [
         "meeting.link", "How well the own link carries the meeting: `quality`, `rung`, slots `paused`, `still`"
     ),
     Announcement("meeting.said", "A line of chat"),
-    Announcement("meeting.calling", "A unit is called by telephone (`outcome` running), or what became of it"),
+    Announcement(
+        "meeting.calling",
+        "A unit is called by telephone (`outcome` running), or what became of it; empty: nothing to be said any more",
+    ),
     Announcement("meeting.own_call", "How the call goes that this page has asked for (`outcome`), as meeting.calling"),
-    Announcement("meeting.dial_in_changed", "There is another code to dial in by: ask for it anew"),
+    Announcement("meeting.dial_in_changed", "There is a first or another code to dial in by: ask for it anew"),
     Announcement("meeting.secretary_wanted", "Somebody on the telephone asks for those who run the meeting"),
     Announcement("meeting.media_restarted", "Sound and picture were interrupted: send a new meeting.join"),
     Announcement("meeting.secretary", "This person is the secretary from now on (`appointed`), or no longer"),

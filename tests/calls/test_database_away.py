@@ -173,6 +173,8 @@ async def test_who_gives_up_while_it_is_away_leaves_nothing(line: Village) -> No
         await until(lambda: gone.asked and call.state is CallState.CALLING)
         call.hang_up(line.handsets.endpoint.now)
         await until(lambda: not line.exchange.lines and not line.exchange._tasks)
+    await until(lambda: not line.exchange.owed._left)
+    assert line.store.read_now(log.latest, 9) == []
 
 
 @pytest.mark.parametrize("comes_back", [True, False])

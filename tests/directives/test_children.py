@@ -92,7 +92,7 @@ def test_the_parent_waits_for_what_corrects_its_child(commune: Commune) -> None:
     correction = commune.later(Relation.CORRECTS, commune.child, commune.villages)
     with pytest.raises(ConflictError, match="children_open"):
         commune.finish()
-    assert commune.counts() == ChildCounts(directive=correction, sent=2, open=2, registered=1, reported=1)
+    assert commune.counts() == ChildCounts(directive=commune.child, sent=2, open=2, registered=1, reported=1)
     commune.work(correction, commune.head, commune.leader)
     second = commune.delivery(correction, commune.villages[1])
     commune.store.write_now(service.waive, commune.leader, POLICY, second, WaiveInput(note="Đã sáp nhập"))

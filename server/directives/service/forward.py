@@ -34,7 +34,7 @@ def check_forward(
         return [Problem("related", "not_forwardable")]
     if row.exercise != exercise:
         return [Problem("exercise", "exercise_apart")]
-    if row.deadline is not None and draft_deadline is not None and draft_deadline > row.deadline:
+    if draft_deadline is not None and row.deadline is not None and tx.now < row.deadline < draft_deadline:
         return [Problem("deadline", "after_parent")]
     return []
 
@@ -81,7 +81,7 @@ def children_of(tx: Transaction, parent: Any) -> ChildCounts | None:
     What replaces or corrects a child is one, too; those of a unit that has ended are with whoever took over from it.
     Found by one statement: a child that is replaced meanwhile is seen with its replacement, or before it.
     """
-    made = _made_of(parent.directive_id)
+    made = _carrying(parent.directive_id)
     must = v.role != RecipientRole.INFO.value
     places = {
         "sent": sa.true(),
@@ -92,19 +92,20 @@ def children_of(tx: Transaction, parent: Any) -> ChildCounts | None:
     counted: list[Any] = [
         sa.func.count(sa.distinct(sa.case((which, v.unit_id)))).label(name) for name, which in places.items()
     ]
-    columns = [sa.func.max(made.c.id).label("directive"), *counted]
+    main = sa.func.max(sa.case((made.c.relation != Relation.CORRECTS.value, made.c.id)))
+    columns = [sa.func.coalesce(main, sa.func.max(made.c.id)).label("directive"), *counted]
     query = sa.select(*columns).join_from(made, delivery_table, v.directive_id == made.c.id)
     row: Any = tx.one(query.where(v.issuer_id == parent.unit_id, v.state != State.SUPERSEDED.value))
     return ChildCounts(**row._mapping) if row.sent else None
 
 
-def _made_of(directive_id: int) -> sa.CTE:
-    """The ids of what was issued to carry a directive on, by any unit, and of what replaced or corrected that."""
+def _carrying(directive_id: int) -> sa.CTE:
+    """Ids and relations of what was issued to carry a directive on, by any unit, and of what replaced or mended that."""
     issued = DirectiveState.ISSUED.value
     forwards = sa.and_(d.related_id == directive_id, d.relation == Relation.FORWARDS.value)
-    made = sa.select(d.id).where(forwards, d.state == issued).cte("made", recursive=True)
+    made = sa.select(d.id, d.relation).where(forwards, d.state == issued).cte("made", recursive=True)
     mends = _LATER.c.relation.in_(_MENDS)
-    later = sa.select(_LATER.c.id).join(made, _LATER.c.related_id == made.c.id)
+    later = sa.select(_LATER.c.id, _LATER.c.relation).join(made, _LATER.c.related_id == made.c.id)
     return made.union(later.where(mends, _LATER.c.state == issued))
 
 

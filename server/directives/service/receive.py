@@ -38,7 +38,8 @@ v = delivery_table.c
 def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
     """Devices have everything up to a number (unit → seq): all deliveries sent until then have arrived.
 
-    Few statements however many units; gives how many deliveries moved. One that is further already is left alone.
+    Few statements however many units; gives how many deliveries moved. One that is further already keeps its state: only
+    the arrival is noted, and of a recalled one not even that.
     """
     groups = tx.all(_arriving(tx.connection.dialect.name), {"acknowledged": many.bound_pairs(acknowledged)})
     return sum(_arrive(tx, group) for group in groups)
@@ -51,7 +52,7 @@ def _arriving(dialect: str) -> sa.Select[Any]:
     one = (
         sa.select(v.id, v.unit_id, v.directive_id, v.issuer_id, v.state, v.state_before)
         .join_from(upto, delivery_table, v.unit_id == upto.c.key)
-        .where(v.seq <= upto.c.value, v.arrived_at.is_(None))
+        .where(v.seq <= upto.c.value, v.arrived_at.is_(None), v.state != State.RECALLED.value)
         .order_by(v.id)
         .with_for_update(of=delivery_table)
         .subquery()

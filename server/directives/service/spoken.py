@@ -32,8 +32,12 @@ class Unfinished(msgspec.Struct, frozen=True):
 
 
 def begin_spoken(tx: Transaction, who: Principal, directive_id: int, file: str) -> int:
-    """Somebody begins to speak into `file`, a name in the folder of unfinished answers."""
+    """Somebody begins to speak into `file`, a name in the folder of unfinished answers; done twice it is one."""
     row = delivery_to_us(tx, who, directive_id)
+    mine = sa.and_(s.delivery_id == row.id, s.file == file, s.state == SpokenState.RECORDING)
+    begun = tx.one(sa.select(s.id).where(mine))
+    if begun is not None:
+        return int(begun.id)
     known = {"account_id": who.account_id, "account_name": who.name, "file": file, "at": tx.now}
     return tx.insert(spoken_table, delivery_id=row.id, state=SpokenState.RECORDING, **known)
 

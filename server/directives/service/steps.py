@@ -114,12 +114,14 @@ def tell(
     tx: Transaction, directive_id: int, issuer_id: int, units: list[int], state: State, to_units: Iterable[int] = ()
 ) -> None:
     """Durable news to the issuer's unit and `to_units`; the live board is woken as well."""
-    body = {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}
-    tx.emit("delivery.changed", dict.fromkeys([issuer_id, *to_units]), body)
-    tx.notify(f"board:{directive_id}", {"kind": "board.changed", **body})
+    tx.emit("delivery.changed", dict.fromkeys([issuer_id, *to_units]), _news(directive_id, units, state))
+    wake(tx, directive_id, units, state)
 
 
 def wake(tx: Transaction, directive_id: int, units: list[int], state: State) -> None:
-    """The live board alone: something was noted of these deliveries that moved none of them."""
-    body = {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}
-    tx.notify(f"board:{directive_id}", {"kind": "board.changed", **body})
+    """The live board alone, as where something was noted of these deliveries that moved none of them."""
+    tx.notify(f"board:{directive_id}", {"kind": "board.changed", **_news(directive_id, units, state)})
+
+
+def _news(directive_id: int, units: list[int], state: State) -> dict[str, Any]:
+    return {"directive": directive_id, "units": units, "state": state.value, "href": f"/directives/{directive_id}"}

@@ -25,7 +25,8 @@ EARLY = timedelta(minutes=30)
 
 CODE_DIGITS = 8
 """As many as a person's, from which it is told apart by looking; should both be the same, it is the meeting's. All
-callers together can try 28,800 a day (`calls.guessing`), so that one of 20 meetings' is found after 173 days.
+callers together can try 28,800 a day (`calls.guessing`), so that one of 20 meetings' is found after 165 days in
+the mean.
 """
 _TRIES = 20
 

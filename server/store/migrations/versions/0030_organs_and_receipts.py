@@ -13,6 +13,7 @@ from alembic import op
 from server.directives.model import received_words
 from server.store.search import exact
 from server.store.tables import UtcDateTime
+from server.units.rules import day_of
 
 revision = "0030"
 down_revision = "0029"
@@ -51,7 +52,7 @@ def _index(connection: sa.Connection) -> None:
     for row in connection.execute(sa.select(_VERSION).where(v.superseded_at.is_(None)).order_by(v.valid_from)):
         versions.setdefault(row.unit_id, []).append(row)
     rows = connection.execute(sa.select(_DIRECTIVE).where(d.search_exact.is_not(None)).order_by(d.id)).all()
-    found = [(row, _names(versions, row.unit_id, row.issued_at.date() if row.issued_at else None)) for row in rows]
+    found = [(row, _names(versions, row.unit_id, day_of(row.issued_at) if row.issued_at else None)) for row in rows]
     received_words.put_all(connection, [(row.id, f"{row.search_exact} {names}") for row, names in found])
     if found:
         update = sa.update(_DIRECTIVE).where(d.id == sa.bindparam("key")).values(organ_exact=sa.bindparam("names"))
