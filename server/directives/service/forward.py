@@ -100,7 +100,7 @@ def children_of(tx: Transaction, parent: Any) -> ChildCounts | None:
 
 
 def _carrying(directive_id: int) -> sa.CTE:
-    """Ids and relations of what was issued to carry a directive on, by any unit, and of what replaced or mended that."""
+    """Ids and relations of what was issued by any unit to carry a directive on, and of what replaced or mended it."""
     issued = DirectiveState.ISSUED.value
     forwards = sa.and_(d.related_id == directive_id, d.relation == Relation.FORWARDS.value)
     made = sa.select(d.id, d.relation).where(forwards, d.state == issued).cte("made", recursive=True)

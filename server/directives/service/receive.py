@@ -38,8 +38,8 @@ v = delivery_table.c
 def arrived(tx: Transaction, acknowledged: Mapping[int, int]) -> int:
     """Devices have everything up to a number (unit → seq): all deliveries sent until then have arrived.
 
-    Few statements however many units; gives how many deliveries moved. One that is further already keeps its state: only
-    the arrival is noted, and of a recalled one not even that.
+    Few statements however many units; gives how many deliveries moved. One that is further already keeps its state:
+    only the arrival is noted, and of a recalled one not even that.
     """
     groups = tx.all(_arriving(tx.connection.dialect.name), {"acknowledged": many.bound_pairs(acknowledged)})
     return sum(_arrive(tx, group) for group in groups)
