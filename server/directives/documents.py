@@ -99,8 +99,8 @@ class DraftFacts:
 _NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
 _GAP = r"(?:[^\w\n]|_)"
 _URGENCY = r"(?:(?:hỏa|hoả)\s+tốc(?:\s+hẹn\s+giờ)?|(?:thượng\s+)?khẩn)"
-_MARK = rf"(?:{_URGENCY}{_GAP}+)*(?:tuyệt\s+mật|tối\s+mật|mật)(?:{_GAP}+{_URGENCY})*"
-"""The degree, with the urgency that is stamped beside it."""
+_MARK = rf"(?:{_URGENCY}{_GAP}+){{0,2}}(?:tuyệt\s+mật|tối\s+mật|mật)(?:{_GAP}+{_URGENCY}){{0,2}}"
+"""The degree, with the urgency that is stamped beside it: twice at most, or “(khẩn (khẩn …” is read anew from each."""
 _COMPOUND = r"(?!\s+(?:độ|khẩu|mã|vụ|danh|thư|ong|hiệu|ngữ|phục|thám|nghị|thiết|ước))"
 _LABEL = r"(?:(?:độ|mức\s+độ|dấu(?:\s+độ)?)(?:\s+bảo)?\s+mật|mức\s+độ|dấu)\s*:"
 _KIND = r"(?:tài\s+liệu|văn\s+bản|công\s+văn|hồ\s+sơ)"
@@ -149,17 +149,17 @@ def name_bears_secrecy_mark(name: str) -> bool:
     return bool(_STAMPED_LAST.search(stem)) and not _ENDS_IN_COMPOUND.search(stem)
 
 
+def check_text(field: str, text: str, limit: int) -> list[Problem]:
+    """What is wrong with a clean text of at most `limit` letters; what is too long is not read at all."""
+    if len(text) > limit:
+        return [Problem(field, "too_long", limit)]
+    found = [Problem(field, "hidden_marks")] if has_hidden_marks(text) else []
+    return [*found, Problem(field, "secret")] if bears_secrecy_mark(text) else found
+
+
 def check_draft(facts: DraftFacts) -> list[Problem]:
     """What makes a draft impossible to keep at all, complete or not: lengths, hidden marks, secrets."""
-    found: list[Problem] = []
-    limits = (("subject", facts.subject, SUBJECT_LENGTH), ("body", facts.body, BODY_LENGTH))
-    for field, text, limit in limits:
-        if len(text) > limit:
-            found.append(Problem(field, "too_long", limit))
-        if has_hidden_marks(text):
-            found.append(Problem(field, "hidden_marks"))
-        if bears_secrecy_mark(text):
-            found.append(Problem(field, "secret"))
+    found = check_text("subject", facts.subject, SUBJECT_LENGTH) + check_text("body", facts.body, BODY_LENGTH)
     if "\n" in facts.subject:
         found.append(Problem("subject", "one_line"))
     if facts.secrecy.strip():
