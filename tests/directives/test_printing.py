@@ -118,6 +118,17 @@ def test_an_empty_register_and_numbers_left_out() -> None:
         assert "4–6" in text and "Số bỏ: Sổ giấy (A)" in text
 
 
+@pytest.mark.parametrize("register", ["out", "in"])
+@pytest.mark.parametrize("reason", ["SỔ GIẤY " * 125, "Ữ" * 1000])
+def test_a_long_reason_for_numbers_left_out_goes_on_overleaf(register: str, reason: str) -> None:
+    gap = Gap(register="out", year=2026, first=4, last=6, reason=reason.strip(), at=START, person="NGUYỄN VĂN A")
+    pages = read(register_pdf(register, HEADING, [line(1, "Một")], [gap, gap], HANOI, same))
+    assert [text.count("(1) (2) (3)") for text in pages] == [1] * len(pages)
+    whole = " ".join(pages)
+    assert (whole.count("Ữ"), whole.count("GIẤY")) == (2 * reason.count("Ữ"), 2 * reason.count("GIẤY"))
+    assert (whole.count("4–6"), whole.count("(NGUYỄN VĂN A)")) == (2, 2), "what goes on has no number again"
+
+
 async def test_the_page_offers_the_file(store: Store, district: DistrictIds, page_as: PageAs) -> None:
     issue(store, district.who("chutich"), [district.unit("19606")], subject="Họp thôn đầu năm")
     issue(store, district.who("chutich"), [district.unit("19606")], subject="Tiêm phòng")
