@@ -62,6 +62,8 @@ def test_each_register_has_its_own_numbers(store: Store, district: DistrictIds, 
         ("ế", []),
         ("_", []),
         ("không có", []),
+        ("\x00", [3, 2, 1]),
+        ("cam th\x00ành", [1]),
     ],
 )
 def test_search(store: Store, district: DistrictIds, filled: list[int], words: str, entries: list[int]) -> None:
