@@ -44,6 +44,7 @@ class Permission(StrEnum):
     ISSUE_DIRECTIVE = "issue_directive"
     FOLLOW_DIRECTIVE = "follow_directive"
     REGISTER_DELIVERY = "register_delivery"
+    KEEP_REGISTERS = "keep_registers"
     ANSWER_DELIVERY = "answer_delivery"
     REVIEW_RESPONSE = "review_response"
     WITHDRAW_DIRECTIVE = "withdraw_directive"
@@ -78,6 +79,7 @@ TABLE: dict[Permission, frozenset[Role]] = {
     Permission.ISSUE_DIRECTIVE: frozenset({Role.LEADER}),
     Permission.FOLLOW_DIRECTIVE: _OFFICIALS,
     Permission.REGISTER_DELIVERY: frozenset({Role.CLERK, Role.CADRE, Role.VILLAGE_HEAD}),
+    Permission.KEEP_REGISTERS: frozenset({Role.LEADER, Role.CLERK}),
     Permission.ANSWER_DELIVERY: _WORKERS,
     Permission.REVIEW_RESPONSE: frozenset({Role.LEADER, Role.CLERK}),
     Permission.WITHDRAW_DIRECTIVE: frozenset({Role.LEADER}),

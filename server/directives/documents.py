@@ -99,18 +99,26 @@ class DraftFacts:
 _NOTATION = re.compile(r"[^\W_](?:[^\W_]|[-/.&])*")
 _GAP = r"(?:[^\w\n]|_)"
 _URGENCY = r"(?:(?:hỏa|hoả)\s+tốc(?:\s+hẹn\s+giờ)?|(?:thượng\s+)?khẩn)"
-_MARK = rf"(?:{_URGENCY}{_GAP}+)*(?:tuyệt\s+mật|tối\s+mật|mật)(?:{_GAP}+{_URGENCY})*"
-"""The degree, with the urgency that is stamped beside it."""
-_COMPOUND = r"(?!\s+(?:độ|khẩu|mã|vụ|danh|thư|ong|hiệu|ngữ|phục|thám|nghị|thiết|ước))"
+_MARK = rf"(?:{_URGENCY}{_GAP}+){{0,2}}(?:tuyệt\s+mật|tối\s+mật|mật)(?:{_GAP}+{_URGENCY}){{0,2}}"
+"""The degree, with the urgency that is stamped beside it: twice at most, or “(khẩn (khẩn …” is read anew from each."""
+_WORDS_WITH = (
+    r"độ|khẩu|mã|vụ|danh(?!\s+(?:sách|mục))|thư(?!\s+công)|ong|mía|hiệu|ngữ|phục|thám|nghị(?!\s+(?:quyết|định))"
+    r"|thiết|ước"
+)
+_COMPOUND = rf"(?!\s+(?:{_WORDS_WITH})\b)"
 _LABEL = r"(?:(?:độ|mức\s+độ|dấu(?:\s+độ)?)(?:\s+bảo)?\s+mật|mức\s+độ|dấu)\s*:"
 _KIND = r"(?:tài\s+liệu|văn\s+bản|công\s+văn|hồ\s+sơ)"
 _MARKED_LINE = re.compile(rf"^{_GAP}*(?:{_LABEL}{_GAP}*|{_KIND}{_GAP}+)?{_MARK}{_GAP}*$", re.IGNORECASE | re.MULTILINE)
 _MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\b{_LABEL}\s*{_MARK}\b{_COMPOUND}", re.IGNORECASE)
 _SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
 _NAME_PARTS = re.compile(r"\s[-–—]\s|[.,;]\s")
-_STAMPED_FIRST = re.compile(rf"^\W*(?:MẬT\b(?i:{_COMPOUND})|(?i:(?:tuyệt|tối)\s+mật)\b)")
-_STAMPED_LAST = re.compile(r"\bMẬT\W*$")
-_ENDS_IN_COMPOUND = re.compile(r"\b(?:bảo|bí|giải|cơ|lấy|làm|hút|ong|mía|ống|túi|nội|thân)\W+mật\W*$", re.IGNORECASE)
+_WORDS_BEFORE = "bảo|bí|giải|cơ|mua|lấy|làm|hút|ong|mía|ống|túi|nội|thân"
+_STAMPED = re.compile(
+    rf"(?P<compound>\b(?i:{_WORDS_BEFORE})[^\S\n]*(?:-[^\S\n]*)?)?\bMẬT\b(?i:{_COMPOUND})"
+    rf"|\b(?i:{_URGENCY}|{_KIND}|dấu)\s+Mật\b(?i:{_COMPOUND})"
+    rf"|^\W*(?i:(?:tuyệt|tối)\s+mật)\b"
+)
+"""MẬT in capitals, Mật after what it is stamped on, or a name that begins with a degree; not “THU MUA MẬT ONG”."""
 
 
 def clean_text(text: str) -> str:
@@ -141,25 +149,26 @@ def bears_secrecy_mark(text: str) -> bool:
 
 
 def name_bears_secrecy_mark(name: str) -> bool:
-    """The same of a file's name, whose parts are like lines, and which may begin or end with MẬT in capitals."""
+    """The same of a file's name, whose parts are like lines, and where MẬT in capitals is a mark wherever it stands.
+
+    So is Mật after what it is stamped on: “Công văn Mật số 5”. “THU MUA MẬT ONG” and “BẢO MẬT” are ordinary words.
+    """
     stem = clean_text(name).replace("_", " ")
-    stem = stem.rpartition(".")[0] or stem
-    if bears_secrecy_mark(_NAME_PARTS.sub("\n", stem)) or _STAMPED_FIRST.search(stem):
-        return True
-    return bool(_STAMPED_LAST.search(stem)) and not _ENDS_IN_COMPOUND.search(stem)
+    parts = _NAME_PARTS.sub("\n", stem.rpartition(".")[0] or stem)
+    return bears_secrecy_mark(parts) or any(found["compound"] is None for found in _STAMPED.finditer(parts))
+
+
+def check_text(field: str, text: str, limit: int) -> list[Problem]:
+    """What is wrong with a clean text of at most `limit` letters; what is too long is not read at all."""
+    if len(text) > limit:
+        return [Problem(field, "too_long", limit)]
+    found = [Problem(field, "hidden_marks")] if has_hidden_marks(text) else []
+    return [*found, Problem(field, "secret")] if bears_secrecy_mark(text) else found
 
 
 def check_draft(facts: DraftFacts) -> list[Problem]:
     """What makes a draft impossible to keep at all, complete or not: lengths, hidden marks, secrets."""
-    found: list[Problem] = []
-    limits = (("subject", facts.subject, SUBJECT_LENGTH), ("body", facts.body, BODY_LENGTH))
-    for field, text, limit in limits:
-        if len(text) > limit:
-            found.append(Problem(field, "too_long", limit))
-        if has_hidden_marks(text):
-            found.append(Problem(field, "hidden_marks"))
-        if bears_secrecy_mark(text):
-            found.append(Problem(field, "secret"))
+    found = check_text("subject", facts.subject, SUBJECT_LENGTH) + check_text("body", facts.body, BODY_LENGTH)
     if "\n" in facts.subject:
         found.append(Problem("subject", "one_line"))
     if facts.secrecy.strip():

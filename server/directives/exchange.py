@@ -32,6 +32,7 @@ REFUSALS = {
     "not_edxml": _("Tệp không phải văn bản hay trạng thái edXML (QCVN 102:2016/BTTTT)."),
     "doctype": _("Tệp có khai báo DOCTYPE nên không nhận: edXML không cần khai báo này."),
     "too_many_elements": _("Tệp edXML có quá nhiều phần tử nên không nhận."),
+    "tag_too_long": _("Tệp edXML có thẻ hay chú thích quá dài nên không nhận."),
     "too_long": _("Mục {where} của tệp edXML quá dài."),
     "missing": _("Tệp edXML thiếu mục {where}."),
     "bad_value": _("Mục {where} của tệp edXML có giá trị không hợp lệ."),

@@ -6,6 +6,7 @@ with the numbers of their columns are repeated on every page, and pages are numb
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
@@ -139,7 +140,7 @@ def _table(
     scale = WIDTH / sum(width for _name, width in wanted)
     widths = [width * scale for _name, width in wanted]
     texts = [row for line in lines for row in _pieces(register, values(register, line, zone, say), widths)]
-    texts += [gap_values(register, gap, zone, say) for gap in gaps]
+    texts += [row for gap in gaps for row in _cut(gap_values(register, gap, zone, say), widths)]
     rows += [[_cell(text, styles["cell"]) for text in row] for row in texts]
     table = LongTable(rows, colWidths=widths, repeatRows=2)
     table.setStyle(
@@ -166,6 +167,20 @@ def _pieces(register: str, row: list[str], widths: Sequence[float]) -> Iterator[
             row, piece = [""] * len(row), []
         piece.append(name)
     yield [*row[:RECIPIENTS], "; ".join(piece), *row[RECIPIENTS + 1 :]] if piece else row
+
+
+def _cut(row: list[str], widths: Sequence[float]) -> Iterator[list[str]]:
+    """Any line as several, none with a cell of more than MOST_LINES; cut between words where there are any."""
+    while any(row):
+        ends = [_end(text, width) for text, width in zip(row, widths, strict=True)]
+        yield [text[:end] for text, end in zip(row, ends, strict=True)]
+        row = [text[end:].lstrip() for text, end in zip(row, ends, strict=True)]
+
+
+def _end(text: str, width: float) -> int:
+    """How many letters of a text take MOST_LINES, up to the end of a word."""
+    end = bisect_right(range(1, len(text) + 1), MOST_LINES, key=lambda most: _lines(text[:most], width))
+    return end if end == len(text) else text.rfind(" ", 0, end + 1) if " " in text[1 : end + 1] else end
 
 
 def _lines(text: str, width: float) -> int:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from server.directives.documents import Problem, bears_secrecy_mark, clean_text, has_hidden_marks
+from server.directives.documents import Problem, bears_secrecy_mark, check_text, clean_text, has_hidden_marks
 
 MOST_QUESTIONS = 30
 LABEL_LENGTH = 300
@@ -162,12 +162,8 @@ def _faults(question: Question, answer: Answer) -> list[tuple[str, int]]:
 
 
 def _text_faults(texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
-    found = [("too_long", limit)] if any(len(text) > limit for text in texts) else []
-    if any(has_hidden_marks(text) for text in texts):
-        found.append(("hidden_marks", 0))
-    if any(bears_secrecy_mark(text) for text in texts):
-        found.append(("secret", 0))
-    return found
+    found = dict.fromkeys(problem for text in texts for problem in check_text("", text, limit))
+    return [(problem.code, problem.limit) for problem in found]
 
 
 _GROUPED = {mark: re.compile(rf"[-+]?[1-9][0-9]{{0,2}}(?:\{mark}[0-9]{{3}})+") for mark in ".,"}

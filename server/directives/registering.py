@@ -82,7 +82,7 @@ async def post_gap(request: web.Request) -> web.Response:
     return see_other(f"/registers?register={form.register}#gaps")
 
 
-_FOLLOW, _LEAVE_OUT = Permission.FOLLOW_DIRECTIVE, Permission.WITHDRAW_DIRECTIVE
+_FOLLOW, _LEAVE_OUT = Permission.FOLLOW_DIRECTIVE, Permission.KEEP_REGISTERS
 ROUTES = [
     Route("GET", "/api/v1/registers", get_register, _FOLLOW, query=RegisterQuery, answer=RegisterPage),
     Route("POST", "/api/v1/registers/gaps", leave_out, _LEAVE_OUT, body=GapInput, answer=Gap),

@@ -14,7 +14,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
-from server.directives.questions import QuestionKind, Tally
+from server.directives.questions import Given, QuestionKind, Tally
 from server.directives.register_columns import Translate, columns, gap_cells, line_cells
 from server.directives.shapes import Gap
 from server.directives.shapes.registers import RegisterLine
@@ -72,8 +72,9 @@ def answers_workbook(title: str, tallies: Sequence[Tally], say: Translate) -> by
     sheet = _Sheet(say(_("Trả lời")), [32, *[28] * len(plain)], frozen="B3")
     sheet.row([title], bold=True)
     sheet.row([say(_("Đơn vị")), *(_heading(one) for one in plain)], bold=True)
+    by_unit = [{given.unit: given for given in one.given} for one in plain]
     for unit, name in units.items():
-        sheet.row([name, *(_answer(one, unit) for one in plain)])
+        sheet.row([name, *(_answer(given.get(unit)) for given in by_unit)])
     for one in tallies:
         if one.question.kind is QuestionKind.TABLE:
             _table_sheet(sheet, title, one, say)
@@ -95,8 +96,7 @@ def _heading(tally: Tally) -> str:
     return f"{tally.number}. {tally.question.label}{unit}"
 
 
-def _answer(tally: Tally, unit: int) -> Cell:
-    given = next((one for one in tally.given if one.unit == unit), None)
+def _answer(given: Given | None) -> Cell:
     if given is None:
         return ""
     if given.files:

@@ -9,14 +9,16 @@ import unicodedata
 
 _QUERY = re.compile(r'"([^"]*)"|(\S+)')
 _SPACES = re.compile(r"[^\S\n]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""Nobody means them, and PostgreSQL takes no NUL in a text; surrogates are no text at all."""
 _WORD = re.compile(r"[^\W_]+")
 MOST_WORDS = 12
 LONGEST_WORD = 60
 
 
 def exact(text: str) -> str:
-    """Lower case in one Unicode form (NFC) with single spaces: what is compared when diacritics count."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
+    """Lower case in one Unicode form (NFC), single spaces, no controls: what is compared when diacritics count."""
+    return _SPACES.sub(" ", _CONTROLS.sub("", unicodedata.normalize("NFC", text).lower())).strip()
 
 
 def without_marks(text: str) -> str:

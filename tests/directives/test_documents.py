@@ -13,10 +13,12 @@ from server.directives.documents import (
     BODY_LENGTH,
     DocumentType,
     DraftFacts,
+    Problem,
     Urgency,
     bears_secrecy_mark,
     check_draft,
     check_issue,
+    check_text,
     clean_text,
     has_hidden_marks,
     name_bears_secrecy_mark,
@@ -122,6 +124,7 @@ def test_notations_of_organs(notation: str) -> None:
         "[MẬT - THƯỢNG KHẨN] Phương án",
         "Tài liệu tối mật",
         "* Văn bản mật *",
+        "Độ mật: Mật thường vụ",
     ],
 )
 def test_secrecy_marks(text: str) -> None:
@@ -166,6 +169,18 @@ def test_ordinary_words_are_no_marks(text: str) -> None:
         "Tối_mật_Phương án.pdf",
         "MẬT, HỎA TỐC. Phương án.pdf",
         unicodedata.normalize("NFD", "[Mật] Kế hoạch.pdf"),
+        "05_MẬT_KH.pdf",
+        "05-MẬT-KH.pdf",
+        "HỎA TỐC MẬT 05.pdf",
+        "Hỏa tốc Mật 05.pdf",
+        "ĐÓNG DẤU MẬT 05-KH.pdf",
+        "Công văn Mật số 5.pdf",
+        "MẬT ONG, MẬT 05.pdf",
+        "THU MUA, MẬT 05.pdf",
+        "MẬT THƯỜNG VỤ.pdf",
+        "MẬT ĐỘI 5.pdf",
+        "MẬT NGHỊ QUYẾT 05.pdf",
+        "MẬT_DANH SÁCH.pdf",
     ],
 )
 def test_secrecy_marks_in_names_of_files(name: str) -> None:
@@ -182,6 +197,15 @@ def test_secrecy_marks_in_names_of_files(name: str) -> None:
         "MẬT ĐỘ DÂN SỐ.xlsx",
         "Mật khẩu.docx",
         "NUÔI ONG LẤY MẬT.pdf",
+        "MẬT MÍA.pdf",
+        "MẬT DANH.pdf",
+        "THU MUA MẬT.pdf",
+        "THU MUA MẬT ONG 2026.pdf",
+        "GIẢI MẬT.pdf",
+        "GIẢI MẬT 2026.pdf",
+        "ĐỔI MẬT KHẨU - BẢO-MẬT 05.pdf",
+        "Công văn Mật độ dân số.pdf",
+        "Danh mục văn bản mật 2026.pdf",
         "Kế hoạch lụt bão, khẩn.pdf",
         ".pdf",
         "tep",
@@ -196,6 +220,39 @@ def test_long_texts_are_read_at_once(text: str) -> None:
     begun = time.perf_counter()
     bears_secrecy_mark("a" + text * (BODY_LENGTH // len(text)) + "a")
     assert time.perf_counter() - begun < 2
+
+
+def reading_time(text: str) -> float:
+    """The least of five, in seconds of the processor."""
+    times = []
+    for _ in range(5):
+        begun = time.thread_time()
+        bears_secrecy_mark(text)
+        times.append(time.thread_time() - begun)
+    return min(times)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(khẩn ",
+        "(hỏa tốc (",
+        "khẩn hỏa\ntốc thượng\n",
+        "(mật khẩn (",
+        "[mật hỏa tốc hẹn giờ[",
+        "(khẩn  mật",
+        "độ mật:khẩn ",
+    ],
+)
+def test_time_is_in_proportion_to_length(text: str) -> None:
+    short = text * (1_500 // len(text))
+    assert reading_time(short * 16) < 64 * reading_time(short), "16 would be in proportion, 256 is by the square"
+
+
+def test_what_is_too_long_is_not_read() -> None:
+    assert check_text("body", "MẬT\n" * 3, 10) == [Problem("body", "too_long", 10)]
+    assert check_text("body", "MẬT\na\u200eb", 10) == [Problem("body", "hidden_marks"), Problem("body", "secret")]
+    assert [one.code for one in check_draft(facts(body="MẬT\n" * BODY_LENGTH))] == ["too_long"]
 
 
 def test_texts_are_composed_and_trimmed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -14,11 +15,12 @@ from pypdf import PdfReader
 from server.directives import paper, service
 from server.directives.documents import DocumentType
 from server.directives.printing import Heading, register_pdf
-from server.directives.questions import Answer, Question, QuestionKind
+from server.directives.questions import Answer, Given, Question, QuestionKind, Tally
 from server.directives.register_columns import columns
 from server.directives.rules import RecipientRole, State
 from server.directives.shapes import Gap, ReportInput
 from server.directives.shapes.registers import RegisterLine
+from server.directives.spreadsheet import answers_workbook
 from server.http.i18n import translator
 from server.store import Store
 from tests.conftest import START, DistrictIds, PageAs
@@ -118,6 +120,17 @@ def test_an_empty_register_and_numbers_left_out() -> None:
         assert "4–6" in text and "Số bỏ: Sổ giấy (A)" in text
 
 
+@pytest.mark.parametrize("register", ["out", "in"])
+@pytest.mark.parametrize("reason", ["SỔ GIẤY " * 125, "Ữ" * 1000])
+def test_a_long_reason_for_numbers_left_out_goes_on_overleaf(register: str, reason: str) -> None:
+    gap = Gap(register="out", year=2026, first=4, last=6, reason=reason.strip(), at=START, person="NGUYỄN VĂN A")
+    pages = read(register_pdf(register, HEADING, [line(1, "Một")], [gap, gap], HANOI, same))
+    assert [text.count("(1) (2) (3)") for text in pages] == [1] * len(pages)
+    whole = " ".join(pages)
+    assert (whole.count("Ữ"), whole.count("GIẤY")) == (2 * reason.count("Ữ"), 2 * reason.count("GIẤY"))
+    assert (whole.count("4–6"), whole.count("(NGUYỄN VĂN A)")) == (2, 2), "what goes on has no number again"
+
+
 async def test_the_page_offers_the_file(store: Store, district: DistrictIds, page_as: PageAs) -> None:
     issue(store, district.who("chutich"), [district.unit("19606")], subject="Họp thôn đầu năm")
     issue(store, district.who("chutich"), [district.unit("19606")], subject="Tiêm phòng")
@@ -163,6 +176,26 @@ async def test_answers_to_questions_as_excel(store: Store, district: DistrictIds
     assert (await (await page_as("camthuy")).get(f"/directives/{done.id}/answers")).status == 404
     plain = issue(store, leader, [one.unit_id])
     assert (await clerk.get(f"/directives/{plain.id}/answers")).status == 404
+
+
+class Read(list[Given]):
+    """Counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Given]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_answers_of_many_units_are_gone_through_a_few_times() -> None:
+    given = [Given(unit=n, unit_name=f"Xã {n}", answer=Answer(question=1, number=n)) for n in range(50)]
+    first, second = Read(given), Read(given[::-1][:20])
+    tallies = [Tally(number=n, question=QUESTIONS[0], asked=50, given=one) for n, one in enumerate((first, second), 1)]
+    (sheet,) = load_workbook(BytesIO(answers_workbook("A", tallies, same))).worksheets
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)]
+    assert rows == [[f"Xã {n}", n, n if n >= 30 else None] for n in range(50)]
+    assert max(first.times, second.times) < 5
 
 
 async def test_a_directive_on_paper(store: Store, district: DistrictIds, page_as: PageAs) -> None:

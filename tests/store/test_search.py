@@ -24,6 +24,8 @@ def test_exact_is_one_form_whatever_the_keyboard_sent() -> None:
         ('"cam thanh" bão', [(True, "cam thanh"), (True, "bão")]),
         ('  ""  ', []),
         ('"chưa đóng', [(True, "chưa"), (True, "đóng")]),
+        ("\x00", []),
+        ('c\x00am "\x07 t\ud800hành\x7f"', [(False, "cam"), (True, "thành")]),
     ],
 )
 def test_terms(query: str, found: list[tuple[bool, str]]) -> None:

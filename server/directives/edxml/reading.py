@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 from datetime import date, datetime, time
 from io import BytesIO
-from xml.etree.ElementTree import Element, ParseError
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from zoneinfo import ZoneInfo
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
+from defusedxml.ElementTree import XMLParser
 
 from server.directives.archives import Archive, BrokenArchiveError
 from server.directives.documents import clean_text, without_hidden_marks
@@ -31,6 +32,8 @@ from server.directives.office import is_package
 
 MOST_ELEMENTS = 20_000
 MOST_DEPTH = 16
+LONGEST_TAG = 1 << 20
+"""Bytes of a tag or a comment; what is between them may be longer."""
 MOST_RECIPIENTS = 5_000
 SHORT, LONG, CONTENT = 200, 500, 100_000
 YEARS = range(1900, 2201)
@@ -48,27 +51,43 @@ def read_message(data: bytes, zone: ZoneInfo, most_bytes: int) -> Message:
     return _document(root, header, zone, most_bytes)
 
 
+class _Bounded(TreeBuilder):
+    """The tree as it grows, of MOST_ELEMENTS and MOST_DEPTH at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = self._depth = 0
+
+    def start(self, tag: str, attrs: dict[Any, Any], /) -> Element:
+        """An element begins."""
+        self._count, self._depth = self._count + 1, self._depth + 1
+        if self._count > MOST_ELEMENTS or self._depth > MOST_DEPTH:
+            raise EdxmlError("too_many_elements")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        """An element ends."""
+        self._depth -= 1
+        return super().end(tag)
+
+
 def _parse(data: bytes) -> Element:
     """The tree. No DOCTYPE is taken, so there are no entities of its own to expand or to fetch."""
-    root: Element | None = None
-    count = depth = 0
+    parser = XMLParser(target=_Bounded(), forbid_dtd=True)
     try:
-        for event, element in iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True):
-            if event == "end":
-                depth -= 1
-                continue
-            root = element if root is None else root
-            count, depth = count + 1, depth + 1
-            if count > MOST_ELEMENTS or depth > MOST_DEPTH:
-                raise EdxmlError("too_many_elements")
+        for begin in range(0, len(data), LONGEST_TAG):
+            block = data[begin : begin + LONGEST_TAG]
+            parser.feed(block)
+            # Expat reads what is not finished from its beginning again with each block.
+            if begin + len(block) - parser.parser.CurrentByteIndex > LONGEST_TAG:
+                raise EdxmlError("tag_too_long")
+        root: Element = parser.close()
     except DefusedXmlException as error:
         raise EdxmlError("doctype") from error
     except (ParseError, ValueError, LookupError) as error:  # ill-formed, or in an encoding that does not exist
         if isinstance(error, EdxmlError):
             raise
         raise EdxmlError("not_xml") from error
-    if root is None:
-        raise EdxmlError("not_xml")
     return root
 
 

@@ -55,7 +55,7 @@ def peek_number(tx: Transaction, register: str, unit_id: int, year: int) -> int:
 
 def declare_gap(tx: Transaction, who: Principal, policy: Policy, data: GapInput) -> Gap:
     """Leave out the numbers up to `until`, which stand on paper or were lost, and say why. Raises ConflictError."""
-    who.require(Permission.WITHDRAW_DIRECTIVE)
+    who.require(Permission.KEEP_REGISTERS)
     reason, year = reason_of(data.note), policy.year(tx.now)
     first = take_number(tx, data.register, who.unit_id, year)  # locks the counter until the end
     if data.until < first:
@@ -75,10 +75,10 @@ def declare_gap(tx: Transaction, who: Principal, policy: Policy, data: GapInput)
 
 
 def gaps_of(tx: Transaction, unit_id: int, register: str, year: int) -> list[Gap]:
-    """The declared gaps of a register, in their order."""
+    """The declared gaps of a register in a year, or in all if it is 0, in their order."""
     g = gap_table.c
-    mine = sa.and_(g.unit_id == unit_id, g.register == register, g.year == year)
-    rows = tx.all(sa.select(gap_table).where(mine).order_by(g.first))
+    mine = sa.and_(g.unit_id == unit_id, g.register == register, *([g.year == year] if year else []))
+    rows = tx.all(sa.select(gap_table).where(mine).order_by(g.year, g.first))
     return [
         Gap(
             register=row.register,

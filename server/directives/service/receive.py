@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission, Role
 from server.accounts.principal import Principal
-from server.directives.documents import BODY_LENGTH, Problem, bears_secrecy_mark, clean_text, has_hidden_marks
+from server.directives.documents import BODY_LENGTH, check_text, clean_text
 from server.directives.model import attachment_table, change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, check_answers, clean_answers
@@ -255,11 +255,7 @@ def _check_report(
     text: str, questions: Sequence[Question], answers: Sequence[Answer], uploads: Sequence[Upload], kept: Sequence[Any]
 ) -> str:
     clean = clean_text(text)
-    problems = [Problem("text", "too_long", BODY_LENGTH)] if len(clean) > BODY_LENGTH else []
-    if has_hidden_marks(clean):
-        problems.append(Problem("text", "hidden_marks"))
-    if bears_secrecy_mark(clean):
-        problems.append(Problem("text", "secret"))
+    problems = check_text("text", clean, BODY_LENGTH)
     files = {one.question for one in (*uploads, *kept) if one.question is not None}
     problems += check_answers(questions, answers, files)
     if not problems and not clean and not uploads and not answers:

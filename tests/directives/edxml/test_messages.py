@@ -30,7 +30,7 @@ from server.directives.edxml.message import (
     StatusCode,
     document_type,
 )
-from server.directives.edxml.reading import MOST_DEPTH, MOST_ELEMENTS, read_message
+from server.directives.edxml.reading import LONGEST_TAG, MOST_DEPTH, MOST_ELEMENTS, read_message
 from server.directives.edxml.writing import write_message
 from tests.directives.files import office, zipped
 
@@ -235,7 +235,10 @@ def test_a_doctype_is_refused_before_anything_comes_of_it(name: str) -> None:
         (b"<edXML>" + b"<a/>" * MOST_ELEMENTS + b"</edXML>", "too_many_elements"),
         (b"<edXML>" + b"<a>" * 100_000, "too_many_elements"),
         (b"<edXML>" + b"".join(b'<a b%d=""/>' % n for n in range(MOST_ELEMENTS)) + b"</edXML>", "too_many_elements"),
-        (b'<edXML a="' + b"x" * (8 * MB) + b'"/>', "not_edxml"),
+        (b'<edXML a="' + b"x" * (LONGEST_TAG - 20) + b'"/>', "not_edxml"),
+        (b'<edXML a="' + b"x" * (8 * MB) + b'"/>', "tag_too_long"),
+        (b"<edXML><!--" + b"x" * (8 * MB) + b"--></edXML>", "tag_too_long"),
+        (b"<edXML>" + b"x" * (8 * MB) + b"<![CDATA[" + b"x" * (8 * MB) + b"]]></edXML>", "not_edxml"),
         (b"<a>" * MOST_DEPTH + b"</a>" * MOST_DEPTH, "not_edxml"),
     ],
 )
