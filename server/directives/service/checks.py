@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.citations import cited, spellings
-from server.directives.documents import DocumentType, Problem, Urgency, clean_text
+from server.directives.documents import DocumentType, Problem, Urgency, check_deadline, clean_text
 from server.directives.likeness import ALIKE, likeness
 from server.directives.model import attachment_table, directive_table, edxml_table, recipient_table
 from server.directives.policy import Policy
@@ -41,11 +41,15 @@ _ISSUED = d.state == DirectiveState.ISSUED.value
 def check_before_issue(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> CheckResult:
     """What the issuer of what is being written should know first.
 
-    Raises DraftError if the unit may not send to a recipient: what that one has and has to do is not its business.
+    Raises DraftError if the unit may not send to a recipient: what that one has and has to do is not its business; and
+    for a deadline that no draft may have.
     """
     who.require(Permission.DRAFT_DIRECTIVE)
+    problems = check_deadline(draft.deadline, tx.now)
     if not may_send_to(tx, who.unit_id, [one.unit for one in draft.recipients]):
-        raise DraftError([Problem("recipients", "unknown_recipient")])
+        problems.append(Problem("recipients", "unknown_recipient"))
+    if problems:
+        raise DraftError(problems)
     return _check(tx, who, policy, draft, None)
 
 
