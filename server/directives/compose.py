@@ -279,9 +279,9 @@ async def post_compose(request: web.Request) -> web.Response:
         draft, uploads = draft_of(form, groups, policy.zone, read_questions(values)), await read_uploads(request)
         saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
         draft_id = saved.id
-        if form.action in ("issue", "submit") and not form.confirmed:
+        if form.action in ("issue", "submit"):
             found = await store.read(service.before_issue, who, policy, saved.id)
-            if found.warns:
+            if found.goes_beyond(form.confirmed):
                 kept = (await store.read(service.open_directive, who, policy, saved.id)).directive
                 return await show_form(request, offered, typed, **_stored(kept), found=found)
         if form.action == "issue":

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from server.directives.rules import RecipientRole
@@ -15,6 +15,7 @@ SUBJECT_LENGTH = 500
 NOTATION_LENGTH = 30
 BODY_LENGTH = 100_000
 MOST_RECIPIENTS = 5_000
+MOST_YEARS = 5
 
 
 class Urgency(StrEnum):
@@ -194,9 +195,16 @@ def _check_recipients(recipients: Sequence[tuple[int, RecipientRole]]) -> list[P
     return found
 
 
+def check_deadline(deadline: datetime | None, now: datetime) -> list[Problem]:
+    """Whether a deadline lies so many years from `now`, either way, that nobody can mean it."""
+    if deadline is None or abs(deadline - now) <= timedelta(days=366 * MOST_YEARS):
+        return []
+    return [Problem("deadline", "too_far", MOST_YEARS)]
+
+
 def check_issue(facts: DraftFacts, now: datetime) -> list[Problem]:
-    """What keeps a draft from being issued at `now`: all of `check_draft`, and what must not be missing."""
-    found = check_draft(facts)
+    """What keeps a draft from being issued at `now`: all that keeps it from being kept, and what is missing."""
+    found = check_draft(facts) + check_deadline(facts.deadline, now)
     if not facts.subject:
         found.append(Problem("subject", "no_subject"))
     if not facts.notation:

@@ -12,7 +12,7 @@ from server.directives.documents import DocumentType, Urgency
 from server.directives.question_forms import lines_of
 from server.directives.questions import Question
 from server.directives.rules import RecipientRole, Relation
-from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Opened, Recipient, Words
+from server.directives.shapes import CommandId, Directive, DraftInput, LongText, Opened, Recipient, Shown, Words
 from server.errors import UserError
 from server.http.formats import parse_local
 from server.http.i18n import _
@@ -21,7 +21,8 @@ from server.http.i18n import _
 class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of the page; `deadline` is local time, groups are keys of the unit groups.
 
-    `revision` is that of the draft that the page began from; a new one has none.
+    `revision` is that of the draft that the page began from; a new one has none. `confirmed` is what the page has shown
+    that should be known first.
     """
 
     kind: DocumentType
@@ -43,7 +44,7 @@ class ComposeForm(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     command_id: CommandId = ""
     action: str = "save"
-    confirmed: bool = False
+    confirmed: Shown = ""
 
 
 def _united(ids: Sequence[int], keys: Sequence[str], groups: Mapping[str, Sequence[int]]) -> list[int]:

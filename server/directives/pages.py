@@ -26,6 +26,7 @@ from server.directives.service.problems import problem_texts
 from server.directives.shapes import (
     AcceptInput,
     Attachment,
+    CheckResult,
     Command,
     CommandId,
     Delivery,
@@ -69,6 +70,10 @@ CAPACITIES = {
     Capacity.Q: _("Quyền"),
     Capacity.OWN: _("Ký theo chức vụ của mình"),
 }
+
+
+_AT_FIRST = {"capacity": None, "later_capacity": None, "stopped": False, "issue_at": None}
+"""What a draft's page shows before a click on it did nothing."""
 
 
 class BoardQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +174,7 @@ async def show_directive(
         "typed": typed,
         "answered": _answered(opened.delivery) if answers is None else answers,
         "kept": _kept(opened.delivery),
+        **_AT_FIRST,
         **(more or {}),
     }
     if opened.delivery is not None:
@@ -185,17 +191,32 @@ async def show_directive(
             who, policy = principal(request), request.app[POLICY]
             context["capacities"] = capacity_options(request, await request.app[STORE].read(service.capacities, who))
             context["schedule"] = compose.schedule_offer(request, opened.directive)
-            context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
+            if "found" not in context:
+                context["found"] = await request.app[STORE].read(service.check_stored, who, policy, opened.directive.id)
         units = await request.app[STORE].read(units_by_ids, [to.unit for to in opened.directive.recipients])
         context["recipients"] = [units[to.unit].name for to in opened.directive.recipients]
     return await render(request, template, context, status=error.status if error else status)
 
 
-async def show_again(request: web.Request, error: UserError, typed: str = "") -> web.Response:
-    """The page of the directive in the path as it is now, with what is wrong and what was typed."""
+async def show_again(
+    request: web.Request, error: UserError | None, typed: str = "", chosen: Mapping[str, Any] | None = None
+) -> web.Response:
+    """The page of the directive in the path as it is now, with what is wrong, what was typed and what was chosen."""
     who, policy = principal(request), request.app[POLICY]
     opened = await request.app[STORE].read(service.open_directive, who, policy, path_id(request))
-    return await show_directive(request, opened, error, typed)
+    return await show_directive(request, opened, error, typed, more=chosen)
+
+
+async def show_warned(
+    request: web.Request,
+    found: CheckResult,
+    typed: str = "",
+    at: datetime | None = None,
+    *,
+    chosen: Mapping[str, Any],
+) -> web.Response:
+    """The draft's page after a click that did nothing, as there is something to know first; `at` is a later issue."""
+    return await show_again(request, None, typed, {**chosen, "found": found, "stopped": True, "issue_at": at})
 
 
 def capacity_options(request: web.Request, lines: Sequence[tuple[Capacity, str]]) -> list[tuple[str, str]]:

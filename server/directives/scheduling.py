@@ -12,8 +12,8 @@ from server.directives import service
 from server.directives.capacity import Capacity
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
-from server.directives.pages import show_again
-from server.directives.shapes import Command, CommandId, DirectiveDone, ScheduleInput
+from server.directives.pages import show_again, show_warned
+from server.directives.shapes import Command, CommandId, DirectiveDone, ScheduleInput, Shown
 from server.errors import ConflictError, UserError
 from server.http import STORE, Route, json_reply, principal, read_body, see_other
 from server.http.formats import parse_local
@@ -24,12 +24,13 @@ from server.http.reading import path_id
 class ScheduleForm(msgspec.Struct, frozen=True, kw_only=True):
     """The form as it was typed: `at` is local time, `revision` that of the draft that the page showed.
 
-    The page has another form with a `capacity`.
+    The page has another form with a `capacity`; `confirmed` is what it has shown that should be known first.
     """
 
     at: str = ""
     revision: int = 0
     later_capacity: Capacity | None = None
+    confirmed: Shown = ""
     command_id: CommandId = ""
 
 
@@ -46,8 +47,12 @@ async def take_back(request: web.Request) -> web.Response:
 
 
 async def post_schedule(request: web.Request) -> web.Response:
-    """The form. What is missing in the document brings its form; what cannot be signed so, the page again."""
-    form, who = await read_body(request, ScheduleForm), principal(request)
+    """The form. What is missing in the document brings its form.
+
+    What cannot be signed so, or should be known first, brings the page again.
+    """
+    form, who, policy = await read_body(request, ScheduleForm), principal(request), request.app[POLICY]
+    store, directive, chosen = request.app[STORE], path_id(request), {"later_capacity": form.later_capacity}
     try:
         data = ScheduleInput(
             at=_moment(request, form.at),
@@ -55,14 +60,17 @@ async def post_schedule(request: web.Request) -> web.Response:
             capacity=form.later_capacity,
             command_id=form.command_id,
         )
-        await request.app[STORE].write(service.schedule, who, path_id(request), data)
+        found = await store.read(service.before_schedule, who, policy, directive, data.at, form.revision)
+        if found.goes_beyond(form.confirmed):
+            return await show_warned(request, found, form.at, data.at, chosen=chosen)
+        await store.write(service.schedule, who, directive, data)
     except service.DraftError as error:
         return await show_draft_form(request, error)
     except UserError as error:
         if isinstance(error, ConflictError) and error.code != "draft_changed":
             raise
-        return await show_again(request, error, form.at)
-    return see_other(f"/directives/{path_id(request)}")
+        return await show_again(request, error, form.at, chosen=chosen)
+    return see_other(f"/directives/{directive}")
 
 
 def _moment(request: web.Request, text: str) -> datetime:

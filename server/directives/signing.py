@@ -10,8 +10,8 @@ from server.directives import service
 from server.directives.capacity import Capacity
 from server.directives.compose import show_draft_form
 from server.directives.keys import POLICY
-from server.directives.pages import show_again
-from server.directives.shapes import CommandId, DirectiveDone, HandBackInput, IssueInput, Words
+from server.directives.pages import show_again, show_warned
+from server.directives.shapes import CommandId, DirectiveDone, HandBackInput, IssueInput, Shown, Words
 from server.errors import ConflictError, UserError
 from server.http import STORE, Route, json_reply, principal, read_body, see_other
 from server.http.reading import path_id
@@ -20,12 +20,12 @@ from server.http.reading import path_id
 class IssueForm(msgspec.Struct, frozen=True, kw_only=True):
     """The one click: `revision` is that of the draft on the page that it was made on.
 
-    `confirmed` once what should be known first was shown.
+    `confirmed` is what that page has shown that should be known first.
     """
 
     revision: int = 0
     capacity: Capacity | None = None
-    confirmed: bool = False
+    confirmed: Shown = ""
     command_id: CommandId = ""
 
 
@@ -39,18 +39,19 @@ class HandBackForm(msgspec.Struct, frozen=True, kw_only=True):
 async def post_issue(request: web.Request) -> web.Response:
     """Issue it. What is missing brings the form; what should be known first, or has changed, the draft's page."""
     form, who, policy = await read_body(request, IssueForm), principal(request), request.app[POLICY]
-    store, directive = request.app[STORE], path_id(request)
+    store, directive, chosen = request.app[STORE], path_id(request), {"capacity": form.capacity}
     try:
         found = await store.read(service.before_issue, who, policy, directive, form.revision)
-        if not found.warns or form.confirmed:
-            data = IssueInput(revision=form.revision, capacity=form.capacity, command_id=form.command_id)
-            await store.write(service.issue, who, policy, directive, data)
+        if found.goes_beyond(form.confirmed):
+            return await show_warned(request, found, chosen=chosen)
+        data = IssueInput(revision=form.revision, capacity=form.capacity, command_id=form.command_id)
+        await store.write(service.issue, who, policy, directive, data)
     except service.DraftError as error:
         return await show_draft_form(request, error)
     except ConflictError as error:
         if error.code != "draft_changed":
             raise
-        return await show_again(request, error)
+        return await show_again(request, error, chosen=chosen)
     return see_other(f"/directives/{directive}")
 
 

@@ -13,6 +13,7 @@ from server.accounts.permissions import Permission
 from server.errors import GiaoBanError, NotFoundError, TooManyError, UserError
 from server.http import STORE, Route, principal, read_body, see_other
 from server.http.i18n import _, translate
+from server.http.problem import note_refusal
 from server.http.reading import path_id
 from server.reach import service
 from server.reach.keys import SERVED
@@ -80,6 +81,7 @@ async def _or_show(request: web.Request, work: Callable[[], Awaitable[web.Respon
 
 
 async def _show(request: web.Request, error: GiaoBanError) -> web.Response:
+    note_refusal(request, error)
     field = getattr(error, "field", None) or error.params.get("field") or _kind(request).value
     reply = await show_account(request, {str(field): translate(request, error.message, **error.params)}, error.status)
     if "retry_after" in error.params:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.accounts.permissions import Permission
-from server.errors import ConflictError, NotFoundError
+from server.errors import ConflictError, GiaoBanError, NotFoundError
 from server.http import STORE, Route, render, see_other
 from server.http.i18n import _, translate
+from server.http.problem import note_refusal
 from server.http.reading import path_id
 from server.reach import service
 from server.reach.keys import SERVED
@@ -41,18 +42,21 @@ async def get_messages(request: web.Request) -> web.Response:
     return await _page(request)
 
 
-async def _page(request: web.Request, error: str = "", status: int = 200) -> web.Response:
+async def _page(request: web.Request, error: GiaoBanError | None = None) -> web.Response:
+    """The list, with what was refused, which is noted."""
     store = request.app[STORE]
+    if error is not None:
+        note_refusal(request, error)
     context = {
         "tallies": await store.read(service.tallies),
         "letters": await store.read(service.dead_letters),
         "served": request.app[SERVED],
         "channel_names": {channel: translate(request, text) for channel, text in CHANNELS.items()},
         "reasons": {reason: translate(request, text) for reason, text in REASONS.items()},
-        "error": error,
+        "error": translate(request, error.message, **error.params) if error else "",
         "done": request.query.get("done", ""),
     }
-    return await render(request, "reach/messages.html", context, status=status)
+    return await render(request, "reach/messages.html", context, status=error.status if error else 200)
 
 
 async def post_again(request: web.Request) -> web.Response:
@@ -60,7 +64,7 @@ async def post_again(request: web.Request) -> web.Response:
     try:
         await request.app[STORE].write(service.send_again, path_id(request), request.app[SERVED])
     except (ConflictError, NotFoundError) as error:
-        return await _page(request, translate(request, error.message, **error.params), error.status)
+        return await _page(request, error)
     return see_other("/reach?done=again")
 
 
@@ -69,7 +73,7 @@ async def post_give_up(request: web.Request) -> web.Response:
     try:
         await request.app[STORE].write(service.give_up, path_id(request))
     except NotFoundError as error:
-        return await _page(request, translate(request, error.message, **error.params), error.status)
+        return await _page(request, error)
     return see_other("/reach?done=given-up")
 
 

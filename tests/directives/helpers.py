@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,3 +36,11 @@ def issue(store: Store, who: Principal, units: list[int], **changes: Any) -> Dir
     deadline: datetime = changes.pop("deadline", store.clock() + WEEK)
     made = draft(units, deadline=deadline, **changes)
     return store.write_now(service.create_and_issue, who, POLICY, made)
+
+
+def hidden(text: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form of a page that goes to `action`."""
+    inside = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.DOTALL)
+    assert inside is not None, action
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', inside[0])
+    return {name: value for name, value in fields if name != "csrf"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from server.store import Store
 from server.store.events import since
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.files import pdf
-from tests.directives.helpers import POLICY, WEEK, draft
+from tests.directives.helpers import POLICY, WEEK, draft, hidden
 from tests.directives.test_api import ROOT, body, form
 
 FILE = Upload(name="a.pdf", content_type="application/pdf", size=3, sha256="0" * 64)
@@ -48,14 +47,6 @@ def read(store: Store, people: dict[str, Principal], directive: int) -> Directiv
 def edit(store: Store, people: dict[str, Principal], directive: int, **changes: Any) -> Any:
     made = draft([people["camthuy"].unit_id], **({"deadline": store.clock() + WEEK} | changes))
     return store.write_now(service.edit_draft, people["vanthu"], POLICY, directive, made)
-
-
-def hidden(text: str, action: str) -> dict[str, str]:
-    """The hidden fields of the form that goes to `action`."""
-    inside = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.DOTALL)
-    assert inside is not None, action
-    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', inside[0])
-    return {name: value for name, value in fields if name != "csrf"}
 
 
 # ---- the service

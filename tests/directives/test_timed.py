@@ -44,7 +44,7 @@ async def test_pages_show_the_hour(page_as: PageAs, store: Store, district: Dist
     clerk = await page_as("vanthu")
     assert 'value="FLASH_TIMED"' in await (await clerk.get("/directives/new")).text()
     form = {"kind": "Công điện", "subject": "Sơ tán dân", "urgency": "FLASH_TIMED", "action": "submit"}
-    form |= {"recipients": str(district.unit("19606")), "confirmed": "true"}  # the 24th is a day off
+    form |= {"recipients": str(district.unit("19606")), "confirmed": "day_off:2026-11-24"}
     answer = await clerk.post("/directives/new", form)
     assert (answer.status, "phải ghi giờ, ngày hẹn" in await answer.text()) == (422, True)
     answer = await clerk.post("/directives/new", form | {"deadline": "2026-11-24T15:30"})
@@ -53,7 +53,7 @@ async def test_pages_show_the_hour(page_as: PageAs, store: Store, district: Dist
     leader = await page_as("chutich")
     said = "Hỏa tốc hẹn 15:30 ngày 24/11/2026"
     assert said in await (await leader.get(place)).text()
-    assert (await leader.post(f"{place}/issue", {"revision": "1", "confirmed": "true"})).status == 303
+    assert (await leader.post(f"{place}/issue", {"revision": "1", "confirmed": "day_off:2026-11-24"})).status == 303
     assert said in await (await leader.get(place)).text()
     commune = await page_as("camthuy")
     assert said in await (await commune.get("/directives/in")).text()

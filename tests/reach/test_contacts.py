@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -129,6 +130,20 @@ def settings(settings: Any) -> Any:
 
     mail = Mail(host="127.0.0.1", port=1, sender="giaoban@camlo.example", security="none")
     return msgspec.structs.replace(settings, mail=mail, sms=Gateway(url="http://127.0.0.1:1/"))
+
+
+async def test_what_the_page_refuses_leaves_a_line(page_as: PageAs, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "giaoban.audit")
+    page, place = await page_as("vanthu.camthuy"), "/account/addresses/phone"
+    await page.post(place, {"phone": "113"})
+    await page.post(place, {"phone": "0912345678"})
+    await page.post(place, {"phone": "0912345678"})
+    await page.post(f"{place}/code", {"phone_code": "abc"})
+    told = [one.split(": ")[0:2] for one in caplog.messages if one.startswith("refused ")]
+    to = "to vanthu.camthuy"
+    assert [one[0] for one in told] == [f"refused POST {place} {to}"] * 2 + [f"refused POST {place}/code {to}"]
+    assert len({one[1] for one in told}) == 3 and told[-1][1] == "wrong_code"
+    assert not any("113" in one or "0912345678" in one for one in caplog.messages), "what was typed stands nowhere"
 
 
 async def test_the_page_from_address_to_channel(page_as: PageAs, store: Store) -> None:

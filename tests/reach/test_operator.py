@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -81,6 +82,16 @@ async def test_send_again_and_give_up_from_the_page(page_as: PageAs, dead: int, 
     assert (await page.post(f"/reach/{dead}/give-up")).status == 303
     assert states(store) == [("sms", "given_up")]
     assert "Tin nào cũng gửi được" in await (await page.get("/reach")).text()
+
+
+async def test_what_is_refused_there_leaves_a_line(
+    page_as: PageAs, dead: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "giaoban.audit")
+    page = await page_as("quantri")
+    for step in ("again", "give-up"):
+        assert (await page.post(f"/reach/{dead + 1}/{step}")).status == 404
+        assert [one for one in caplog.messages if one.startswith(f"refused POST /reach/{dead + 1}/{step} to quantri: ")]
 
 
 async def test_the_api(as_: As, dead: int, store: Store) -> None:

@@ -48,7 +48,7 @@ from server.directives.service.received import due_first, inbox, unread
 from server.directives.service.registers import register_lines, register_page
 from server.directives.service.relations import chain, number_texts
 from server.directives.service.review import accept, send_back
-from server.directives.service.scheduling import issue_due, schedule, take_back
+from server.directives.service.scheduling import before_schedule, issue_due, schedule, take_back
 from server.directives.service.signature import capacities
 from server.directives.service.spoken import (
     begin_spoken,
@@ -85,6 +85,7 @@ __all__ = [
     "assign",
     "attach",
     "before_issue",
+    "before_schedule",
     "begin_spoken",
     "call_unit",
     "capacities",

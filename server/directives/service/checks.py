@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.citations import cited, spellings
-from server.directives.documents import DocumentType, Problem, Urgency, clean_text
+from server.directives.documents import DocumentType, Problem, Urgency, check_deadline, clean_text
 from server.directives.likeness import ALIKE, likeness
 from server.directives.model import attachment_table, directive_table, edxml_table, recipient_table
 from server.directives.policy import Policy
@@ -40,11 +41,15 @@ _ISSUED = d.state == DirectiveState.ISSUED.value
 def check_before_issue(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -> CheckResult:
     """What the issuer of what is being written should know first.
 
-    Raises DraftError if the unit may not send to a recipient: what that one has and has to do is not its business.
+    Raises DraftError if the unit may not send to a recipient: what that one has and has to do is not its business; and
+    for a deadline that no draft may have.
     """
     who.require(Permission.DRAFT_DIRECTIVE)
+    problems = check_deadline(draft.deadline, tx.now)
     if not may_send_to(tx, who.unit_id, [one.unit for one in draft.recipients]):
-        raise DraftError([Problem("recipients", "unknown_recipient")])
+        problems.append(Problem("recipients", "unknown_recipient"))
+    if problems:
+        raise DraftError(problems)
     return _check(tx, who, policy, draft, None)
 
 
@@ -78,8 +83,17 @@ class _Asked:
         return {way for number in numbers for way in spellings(number)}
 
 
-def _check(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, directive_id: int | None) -> CheckResult:
+def _check(
+    tx: Transaction,
+    who: Principal,
+    policy: Policy,
+    draft: DraftInput,
+    directive_id: int | None,
+    at: datetime | None = None,
+) -> CheckResult:
     """The same of a draft to whom the unit may send; `directive_id` is the stored one, whose files count.
+
+    `at` is when it is to be issued, if that is not now.
 
     An exercise may say what a real document says, so only like is compared with like; only real work is a load. No
     layer crowds out another: each shows so many, the first of each come first.
@@ -90,7 +104,19 @@ def _check(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput, d
         layers.append(layer(asked, {one.directive for before in layers for one in before}))
     duplicates = [one for rank in zip_longest(*layers) for one in rank if one is not None]
     busy = [one.unit for one in draft.recipients if one.role is not RecipientRole.INFO]
-    return CheckResult(duplicates=duplicates, **load(tx, policy, busy, draft))
+    found = CheckResult(duplicates=duplicates, **load(tx, policy, busy, draft, at or tx.now))
+    return msgspec.structs.replace(found, warnings=_warnings(found, policy, draft.deadline, at))
+
+
+def _warnings(found: CheckResult, policy: Policy, due: datetime | None, at: datetime | None) -> list[str]:
+    """What of a check warns, by what it says of which document, day or recipient; not by counts that always change."""
+    named = [f"duplicate:{one.directive}:{one.why.value}:{one.state.value}" for one in found.duplicates]
+    if due is None:
+        return named
+    day = due.astimezone(policy.zone).date()
+    named += [f"day_off:{day}"] * found.day_off
+    named += [f"short:{due.isoformat()}" + (f":{at.isoformat()}" if at else "")] * found.short
+    return named + [f"busy:{one.unit}:{day}" for one in found.loads if one.busy]
 
 
 def _lineage(tx: Transaction, draft: DraftInput) -> frozenset[int]:
@@ -199,8 +225,10 @@ def _shapes(
     ]
 
 
-def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> CheckResult:
-    """The same for a stored draft, of those recipients to whom the unit may still send."""
+def check_stored(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, at: datetime | None = None
+) -> CheckResult:
+    """The same for a stored draft, of those recipients to whom the unit may still send; `at` is its issue, if later."""
     who.require(Permission.DRAFT_DIRECTIVE)
     row = directive_of_ours(tx, who, directive_id)
     recipients = recipients_now(tx, row)
@@ -218,7 +246,7 @@ def check_stored(tx: Transaction, who: Principal, policy: Policy, directive_id: 
         related=row.related_id,
         exercise=row.exercise,
     )
-    return _check(tx, who, policy, draft, directive_id)
+    return _check(tx, who, policy, draft, directive_id, at)
 
 
 def before_issue(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import DraftFacts, Problem, check_draft, clean_text
+from server.directives.documents import DraftFacts, Problem, check_deadline, check_draft, clean_text
 from server.directives.model import attachment_table, directive_table, recipient_table, returned_table
 from server.directives.policy import Policy
 from server.directives.questions import check_questions, clean_question
@@ -97,7 +97,7 @@ def _clean(tx: Transaction, who: Principal, policy: Policy, draft: DraftInput) -
 
 def check_draft_input(tx: Transaction, who: Principal, draft: DraftInput) -> None:
     """Raises DraftError with all that is wrong."""
-    problems = check_draft(facts_of(draft)) + check_questions(draft.questions)
+    problems = check_draft(facts_of(draft)) + check_deadline(draft.deadline, tx.now) + check_questions(draft.questions)
     if not may_send_to(tx, who.unit_id, [recipient.unit for recipient in draft.recipients]):
         problems.append(Problem("recipients", "unknown_recipient"))
     problems += check_relation(tx, who, draft.relation, draft.related, draft.kind, draft.deadline, draft.exercise)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.documents import Problem, Urgency, bears_secrecy_mark, name_bears_secrecy_mark
+from server.directives.documents import Problem, Urgency, bears_secrecy_mark, check_deadline, name_bears_secrecy_mark
 from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, StatusCode, document_type
 from server.directives.model import edxml_table
 from server.directives.policy import Policy
@@ -86,7 +86,7 @@ def _take_document(
     repeated = not made and row.directive_id is not None
     directive = row.directive_id
     if not repeated:
-        directive = create_draft(tx, who, policy, _draft_of(policy, document), uploads).id
+        directive = create_draft(tx, who, policy, _draft_of(policy, document, tx.now), uploads).id
         tx.execute(sa.update(edxml_table).where(e.id == row.id).values(directive_id=directive))
     same = same_as(tx, row)
     return EdxmlDone(kind="document", directive=directive, document=row.id, repeated=repeated, same=same)
@@ -124,20 +124,22 @@ def _subject_of(document: Document) -> str:
     return " ".join(document.subject.split())
 
 
-def _draft_of(policy: Policy, document: Document) -> DraftInput:
+def _draft_of(policy: Policy, document: Document, now: datetime) -> DraftInput:
     """What the clerk goes on from: it has no recipients yet, and takes our own notation and number.
 
-    The file names no hour, and none is made up for what is timed by one: somebody reads it in the text.
+    The file names no hour, and none is made up for what is timed by one: somebody reads it in the text. A day that
+    nobody can mean, as in what comes from an archive, is no deadline.
     """
     content = document.content if document.content != document.subject else ""
     urgency = PRIORITIES[document.priority]
     day = document.due if urgency is not Urgency.FLASH_TIMED else None
+    deadline = policy.calendar.end_of(day) if day else None
     return DraftInput(
         kind=document_type(document.type_name),
         subject=_subject_of(document),
         body=content,
         urgency=urgency,
-        deadline=policy.calendar.end_of(day) if day else None,
+        deadline=None if check_deadline(deadline, now) else deadline,
     )
 
 

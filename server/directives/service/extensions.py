@@ -18,6 +18,7 @@ from server.directives.service.commands import once
 from server.directives.service.forward import require_within_parent
 from server.directives.service.news import tell_asked, tell_decided
 from server.directives.service.notes import note_of, reason_of
+from server.directives.service.problems import require_near
 from server.directives.service.steps import step
 from server.directives.shapes import DeliveryDone, Extension, ExtensionDecision, ExtensionInput
 from server.errors import ConflictError, UserError
@@ -67,6 +68,7 @@ def _check(tx: Transaction, row: Any, data: ExtensionInput) -> None:
         raise ConflictError("extension_pending", _("Đơn vị đã xin gia hạn và đang chờ nơi ban hành quyết định."))
     if data.until <= row.deadline:
         raise UserError("bad_extension", _("Hạn xin lùi phải sau hạn đang có."), field="until")
+    require_near(data.until, tx.now, "until")
 
 
 def decide_extension(
@@ -87,6 +89,7 @@ def decide_extension(
             values["deadline"] = until = data.until or asked.until
             if until <= max(row.deadline, tx.now):
                 raise UserError("bad_extension", _("Hạn mới phải sau hạn đang có và sau lúc này."), field="until")
+            require_near(until, tx.now, "until")
             require_within_parent(tx, row, until, "until")
         event = Event.GRANT_EXTENSION if data.grant else Event.REFUSE_EXTENSION
         state = step(tx, row, event, who, note=note, **values)

@@ -58,11 +58,16 @@ def issue(
     return once(tx, who, data.command_id, ["issue", directive_id, msgspec.to_builtins(data)], work, DirectiveDone)
 
 
-def require_fit(tx: Transaction, who: Principal, directive_id: int, revision: int | None = None) -> None:
-    """Raise DraftError with all that keeps a draft from being issued, ConflictError if it is another `revision`."""
+def require_fit(
+    tx: Transaction, who: Principal, directive_id: int, revision: int | None = None, at: datetime | None = None
+) -> None:
+    """Raise DraftError with all that keeps a draft from being issued, ConflictError if it is another `revision`.
+
+    `at` is the moment of issue, if it is not now.
+    """
     row = draft_of_ours(tx, who, directive_id, DraftEvent.ISSUE)
     require_revision(row, revision)
-    check_fit(tx, who, row, tx.now)
+    check_fit(tx, who, row, at or tx.now)
 
 
 def submit(tx: Transaction, who: Principal, policy: Policy, directive_id: int) -> DirectiveDone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,13 +21,15 @@ from server.store import Transaction
 from server.units import service as units
 
 
-def load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: DraftInput) -> dict[str, Any]:
-    """The fields of a check that a deadline to come makes known; none if there is none."""
+def load(
+    tx: Transaction, policy: Policy, recipients: Sequence[int], draft: DraftInput, begin: datetime
+) -> dict[str, Any]:
+    """The fields of a check that a deadline after `begin`, the moment of issue, makes known; none if there is none."""
     deadline, calendar = draft.deadline, policy.calendar
-    if deadline is None or deadline <= tx.now or not recipients:
+    if deadline is None or deadline <= begin or not recipients:
         return {}
     day = deadline.astimezone(policy.zone).date()
-    earliest = policy.suggested_deadline(tx.now, draft.urgency)
+    earliest = policy.suggested_deadline(begin, draft.urgency)
     work, names = _open_work(tx, recipients), units.units_by_ids(tx, recipients)
     full: set[date] = set()
     every = []
@@ -51,8 +53,8 @@ def load(tx: Transaction, policy: Policy, recipients: Sequence[int], draft: Draf
     return {
         "day_off": not calendar.is_working_day(day),
         "occasion": occasion(calendar.holiday(day)),
-        "short": deadline < policy.register_due(tx.now, draft.urgency),
-        "working_hours": round(working_time_left(calendar, tx.now, deadline), 1),
+        "short": deadline < policy.register_due(begin, draft.urgency),
+        "working_hours": round(working_time_left(calendar, begin, deadline), 1),
         "loads": told,
         "busiest": busiest if busiest.open and not told else None,
         "first_feasible": first_feasible(calendar, earliest, full),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aiohttp import web
 
-from server.directives.documents import Problem
+from server.directives.documents import Problem, check_deadline
 from server.directives.rules import State
 from server.errors import ConflictError, GiaoBanError, NotFoundError, UserError
 from server.http.i18n import _, translate
@@ -29,6 +30,7 @@ MESSAGES = {
     "no_notation": _("Xin nhập ký hiệu văn bản."),
     "no_recipients": _("Xin chọn ít nhất một nơi nhận."),
     "no_hour": _("Văn bản hỏa tốc hẹn giờ phải ghi giờ, ngày hẹn ở hạn trả lời."),
+    "too_far": _("Hạn chỉ được cách lúc này nhiều nhất {limit} năm."),
     "past_deadline": _("Hạn trả lời phải sau lúc ban hành."),
     "unknown_recipient": _("Có nơi nhận không thuộc phạm vi gửi của đơn vị."),
     "not_forwardable": _("Chỉ triển khai tiếp được văn bản mà đơn vị đã tiếp nhận và chưa kết thúc."),
@@ -86,6 +88,12 @@ class DraftError(UserError):
         first = problems[0]
         super().__init__(first.code, MESSAGES[first.code], field=first.field, limit=first.limit)
         self.problems = problems
+
+
+def require_near(deadline: datetime, now: datetime, field: str) -> None:
+    """Raise UserError for a new deadline that nobody can mean; `field` of the form."""
+    for problem in check_deadline(deadline, now):
+        raise UserError(problem.code, MESSAGES[problem.code], field=field, limit=problem.limit)
 
 
 def problem_texts(request: web.Request, error: GiaoBanError) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from server.directives.service.commands import once
 from server.directives.service.forward import require_no_open_children, require_within_parent
 from server.directives.service.news import tell_accepted, tell_rework
 from server.directives.service.notes import note_of
+from server.directives.service.problems import require_near
 from server.directives.service.steps import step
 from server.directives.shapes import AcceptInput, DeliveryDone, SendBackInput
 from server.errors import ConflictError, UserError
@@ -79,6 +80,7 @@ def _deadline_of_rework(tx: Transaction, delivery: Any, wanted: datetime | None)
         return old
     if wanted <= tx.now:
         raise UserError("past_deadline", _("Hạn mới phải sau lúc này."), field="deadline")
+    require_near(wanted, tx.now, "deadline")
     require_within_parent(tx, delivery, wanted, "deadline")
     return wanted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -21,14 +21,15 @@ from server.directives.model import directive_table
 from server.directives.policy import Policy
 from server.directives.rules import DirectiveState, DraftEvent
 from server.directives.service.access import d, directive_of_ours, draft_after, draft_of_ours, require_revision
+from server.directives.service.checks import check_stored
 from server.directives.service.commands import once
-from server.directives.service.issue import check_fit, release
+from server.directives.service.issue import check_fit, release, require_fit
 from server.directives.service.news import HANDED_BACK, TO_SIGN
 from server.directives.service.problems import FAILED
 from server.directives.service.recipients import settle_recipients
 from server.directives.service.signature import UNSIGNED, signature
 from server.directives.service.telling import MOMENT, tell_moment
-from server.directives.shapes import DirectiveDone, ScheduleInput
+from server.directives.shapes import CheckResult, DirectiveDone, ScheduleInput
 from server.errors import UserError
 from server.http.i18n import _
 from server.reach import service as reach
@@ -46,10 +47,7 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
     def work() -> DirectiveDone:
         row = draft_of_ours(tx, who, directive_id, DraftEvent.SIGN)
         require_revision(row, data.revision)
-        if data.at <= tx.now:
-            raise UserError("past_moment", _("Giờ ban hành phải sau lúc này."), field="at")
-        if data.at > tx.now + LONGEST_AHEAD:
-            raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
+        _require_moment(tx, data.at)
         check_fit(tx, who, row, data.at)
         signer = signature(tx, who, data.capacity)
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN, HANDED_BACK])
@@ -60,6 +58,24 @@ def schedule(tx: Transaction, who: Principal, directive_id: int, data: ScheduleI
 
     content = ["schedule", directive_id, msgspec.to_builtins(data)]
     return once(tx, who, data.command_id, content, work, DirectiveDone)
+
+
+def before_schedule(
+    tx: Transaction, who: Principal, policy: Policy, directive_id: int, at: datetime, revision: int | None = None
+) -> CheckResult:
+    """What is to be shown between the click and the signature; nothing once it is signed. Raises as `schedule` does."""
+    if directive_of_ours(tx, who, directive_id).state in (DirectiveState.SCHEDULED, DirectiveState.ISSUED):
+        return CheckResult()
+    _require_moment(tx, at)
+    require_fit(tx, who, directive_id, revision, at)
+    return check_stored(tx, who, policy, directive_id, at)
+
+
+def _require_moment(tx: Transaction, at: datetime) -> None:
+    if at <= tx.now:
+        raise UserError("past_moment", _("Giờ ban hành phải sau lúc này."), field="at")
+    if at > tx.now + LONGEST_AHEAD:
+        raise UserError("too_far_ahead", _("Chỉ hẹn trước nhiều nhất một năm."), field="at")
 
 
 def take_back(tx: Transaction, who: Principal, directive_id: int, command_id: str = "") -> DirectiveDone:

@@ -58,7 +58,12 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     `day_off`: the deadline falls on a day that is not worked, on a holiday by the name of `occasion`; `short`: it is
     sooner than one must even register (T1). `loads` are the recipients that are busy or late, the busy ones first; when
     there are none, `busiest` is who has most to do. On the day of `first_feasible` each of them is free enough.
+    `warnings` names each thing to consider, the same as long as it says the same: `duplicate:12:subject:ISSUED`,
+    `day_off:2026-12-06`, `short:2026-12-04T03:00:00+00:00`, `busy:31:2026-12-04` (recipient, day of the deadline). That
+    somebody is late with other work is only good to know.
     """
+
+    warnings: list[str] = []
 
     duplicates: list[Duplicate] = []
     day_off: bool = False
@@ -71,5 +76,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def warns(self) -> bool:
-        """Whether there is anything to consider; that somebody is late with other work is only good to know."""
-        return bool(self.duplicates or self.day_off or self.short or any(load.busy for load in self.loads))
+        """Whether there is anything to consider."""
+        return bool(self.warnings)
+
+    def goes_beyond(self, shown: str) -> bool:
+        """Whether it warns of something that is not among the `warnings` that were shown, parted by spaces."""
+        return not set(self.warnings) <= set(shown.split())

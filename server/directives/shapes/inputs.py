@@ -18,6 +18,8 @@ CommandId = Annotated[str, msgspec.Meta(max_length=64)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Words = Annotated[str, msgspec.Meta(max_length=1000)]
 LongText = Annotated[str, msgspec.Meta(max_length=200_000)]
+Shown = Annotated[str, msgspec.Meta(max_length=200_000)]
+"""The `warnings` of a check that a page has shown, parted by spaces: a recipient each at most, and a few more."""
 
 
 class Recipient(msgspec.Struct, frozen=True, kw_only=True):
