@@ -16,7 +16,7 @@ from server.directives.policy import Policy
 from server.directives.posts import Duty
 from server.directives.running import Alarm, AlarmKind, ClockName, running, to_tell
 from server.directives.service.access import BOTH, d, v
-from server.directives.service.assigned import assigned
+from server.directives.service.assigned import accounts_of, assigned
 from server.directives.service.posts import Directory
 from server.directives.service.telling import telling_of_alarm
 from server.directives.service.whom_to_call import calls_of_alarm
@@ -45,8 +45,7 @@ def raise_due(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm
         return []
     told = {(key, alarm) for key, found in due.items() for alarm in to_tell(found)}
     directory = Directory(tx, {unit for row, _alarm in wanted for unit in (row.unit_id, row.issuer_id)})
-    on_it = assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE])
-    working = {key: [one.account for one in people] for key, people in on_it.items()}
+    working = accounts_of(assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE]))
     raised = []
     for row, alarm in wanted:
         values = {"clock": alarm.clock.value, "due": alarm.due, "kind": alarm.kind.value, "step": alarm.step}

@@ -53,6 +53,7 @@ def tell_issued(
         subject=directive.subject,
         urgency=urgency.value,
         sender=sender,
+        issuer=directive.unit_id,
         due=deadline or directive.deadline or policy.register_due(tx.now, urgency),
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
@@ -115,14 +116,15 @@ def tell_moment(
         subject=directive.subject,
         urgency=directive.urgency,
         sender=sender,
+        issuer=directive.unit_id,
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
     )
     reach.put(tx, [reach.Telling(notice, people, plan, MOMENT, [directive.unit_id])])
 
 
-def notice_of(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:
-    """The facts of a directive (its row)."""
+def notice_of(kind: NoticeKind, directive: Any, sender: str, *, issuer: int = 0, **more: Any) -> Notice:
+    """The facts of a directive (its row); `issuer` is the unit that follows it up, if that is another by now."""
     return Notice(
         kind=kind,
         directive=directive.id,
@@ -130,6 +132,7 @@ def notice_of(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Not
         subject=directive.subject,
         urgency=directive.urgency,
         sender=sender,
+        issuer=issuer or directive.unit_id,
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
         **more,
@@ -176,6 +179,7 @@ def telling_of_alarm(
         subject=row.subject,
         urgency=urgency.value,
         sender=sender,
+        issuer=row.issuer_id,
         unit_names=tuple(name for _unit, name in units[:_SHOWN]),
         units=len(units),
         due=due,

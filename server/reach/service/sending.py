@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -96,14 +96,16 @@ def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Let
 def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]:
     people = accounts.addressees(tx, [row.account_id for row in rows])
     where = _addresses(tx, channel, rows)
+    notices = {row.id: msgspec.json.decode(row.notice, type=Notice) for row in rows}
+    left = _have_left(tx, rows, notices)
     found = []
     for row in rows:
-        notice = msgspec.json.decode(row.notice, type=Notice)
+        notice = notices[row.id]
         fixed = notice.kind is NoticeKind.CODE or channel is Channel.PHONE
         address = row.address if fixed else where.get(_place(channel, row))
         person = people.get(row.account_id)
-        if person is None or address is None:
-            _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, or not to be reached so any more
+        if person is None or address is None or row.id in left:
+            _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, gone, or not to be reached so now
             continue
         push = address if isinstance(address, PushKeys) else None
         found.append(
@@ -122,6 +124,23 @@ def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]
             )
         )
     return found
+
+
+def _have_left(tx: Transaction, rows: Sequence[Any], notices: Mapping[int, Notice]) -> set[int]:
+    """Ids of messages to people who are neither in the units that these are about nor in the issuer's any more.
+
+    What names no issuer (a code, or what was written before notices named it) is for whoever it was written to.
+    """
+    told = [row for row in rows if notices[row.id].issuer]
+    if not told:
+        return set()
+    units = accounts.units_of(tx, [row.account_id for row in told])
+    a, theirs = about_table.c, set().union(*units.values())
+    about = {row.id: {notices[row.id].issuer} for row in told}
+    links = sa.select(a.message_id, a.unit_id).where(a.message_id.in_(sorted(about)), a.unit_id.in_(sorted(theirs)))
+    for link in tx.all(links):
+        about[link.message_id].add(link.unit_id)
+    return {row.id for row in told if about[row.id].isdisjoint(units.get(row.account_id, ()))}
 
 
 def _place(channel: Channel, row: Any) -> int:
