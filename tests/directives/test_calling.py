@@ -18,8 +18,8 @@ from server.config import ROOT
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
-from server.directives.rules import Relation, Through
-from server.directives.shapes import AssignInput, RecallInput, ReturnInput
+from server.directives.rules import RecipientRole, Relation, Through
+from server.directives.shapes import AssignInput, RecallInput, Recipient, ReturnInput
 from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
 from server.reach import service as reach
 from server.reach.model import message_table
@@ -321,3 +321,21 @@ def test_a_leader_who_cannot_register_only_takes_note(district: DistrictIds, sto
     done = issue(district, [leader.unit_id], "chutich")
     found = store.write_now(service.confirm_by_phone, POLICY, [leader], leader.account_id, done, "a call")
     assert not found.registered
+
+
+def test_a_call_asks_those_who_are_only_informed_for_no_answer(
+    district: DistrictIds, store: Store, village: int
+) -> None:
+    head = district.who("thon1.camthuy").account_id
+
+    def reading() -> service.Reading:
+        (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+        return store.read_now(service.reading_of, POLICY, head, letter.notice, [village])
+
+    only = [Recipient(unit=village, role=RecipientRole.INFO)]
+    issue(district, [], recipients=only, urgency=Urgency.FLASH)
+    found = reading()
+    assert (found.due, found.to_answer) == (POLICY.register_due(store.clock(), Urgency.FLASH), False)
+    issue(district, [village], urgency=Urgency.FLASH)
+    found = reading()
+    assert (found.due, found.to_answer) == (store.clock() + WEEK, True)
