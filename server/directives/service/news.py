@@ -47,14 +47,12 @@ def tell_assigned(tx: Transaction, policy: Policy, who: Principal, row: Any, peo
 def tell_to_assign(tx: Transaction, policy: Policy, who: Principal, row: Any) -> None:
     """The unit has registered it: its leader, until somebody is named or begins.
 
-    Nobody is told if the leader has heard of the directive itself.
+    Where leaders are told of the directive itself, those whom a message about it has left for have heard of it.
     """
-    if Duty.CHAIR in policy.file.reach[Urgency(row.urgency)].told:
-        return
-    leaders, due = (
-        _leaders(tx, row.unit_id, Permission.ASSIGN_DELIVERY),
-        policy.assign_due(tx.now, Urgency(row.urgency)),
-    )
+    urgency = Urgency(row.urgency)
+    leaders, due = _leaders(tx, row.unit_id, Permission.ASSIGN_DELIVERY), policy.assign_due(tx.now, urgency)
+    if Duty.CHAIR in policy.file.reach[urgency].told:
+        leaders -= reach.told(tx, row.directive_id, [row.unit_id]).get(row.unit_id, {}).keys()
     _tell(tx, policy, who, row, NoticeKind.TO_ASSIGN, leaders, ClockName.ASSIGN.value, due=due)
 
 
