@@ -102,7 +102,7 @@ def test_nobody_is_called_at_night_but_for_what_cannot_wait(
     clock.set(NIGHT)
     issue(district, [village])
     issue(district, [village], subject="Lũ về", urgency=Urgency.FLASH)
-    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 06:30", "25 23:00"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 08:30", "25 23:00"]
 
 
 def test_nobody_is_called_without_a_number_or_a_telephone(district: DistrictIds, store: Store) -> None:
@@ -220,7 +220,7 @@ def test_a_reminder_is_called_to_a_village_without_a_device(
     done = issue(district, [village], urgency=urgency)
     store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
     assert [state for _number, _at, state in calls(store)] == ["stopped"]
-    clock.advance(days=7, hours=-3)
+    clock.advance(days=7, hours=-1)
     store.write_now(service.sweep, POLICY)
     ((number, at, _state),) = [one for one in calls(store) if one[2] == "waiting"]
     assert (number, at) == ("0912000111", clock() + timedelta(minutes=minutes))
@@ -235,7 +235,7 @@ def test_a_reminder_waits_for_the_end_of_quiet_hours(
     clock.set(NIGHT + timedelta(days=6))
     store.write_now(service.sweep, POLICY)
     waiting = [at for _number, at, state in calls(store) if state == "waiting"]
-    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for at in waiting] == ["02 06:30"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for at in waiting] == ["02 08:30"]
 
 
 def test_who_has_a_device_is_not_called_about_a_reminder(
