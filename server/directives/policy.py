@@ -190,9 +190,10 @@ class Policy:
         """T1: until when a recipient registers."""
         return self._due(sent, self.file.clocks[urgency].register_by)
 
-    def assign_due(self, registered: datetime, urgency: Urgency) -> datetime:
-        """T2: until when a leader names who works on it."""
-        return self._due(registered, self.file.clocks[urgency].assign_by)
+    def assign_due(self, registered: datetime, urgency: Urgency, deadline: datetime | None) -> datetime:
+        """T2: until when a leader names who works on it; nobody has longer than the deadline."""
+        due = self._due(registered, self.file.clocks[urgency].assign_by)
+        return due if deadline is None else min(due, deadline)
 
     def review_due(self, reported: datetime, urgency: Urgency) -> datetime:
         """T4: until when the issuer judges an answer or a request."""

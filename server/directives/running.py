@@ -116,7 +116,7 @@ def running(policy: Policy, row: Facts) -> list[Running]:
         due = policy.register_due(row.sent_at, urgency)
         run(ClockName.REGISTER, row.sent_at, min(due, row.deadline) if row.deadline else due)
     if state in HOLDS[ClockName.ASSIGN] and row.registered_at and row.registry_number is not None:
-        run(ClockName.ASSIGN, row.registered_at, policy.assign_due(row.registered_at, urgency))
+        run(ClockName.ASSIGN, row.registered_at, policy.assign_due(row.registered_at, urgency, row.deadline))
     if state in HOLDS[ClockName.RESPOND] and row.deadline and row.role != RecipientRole.INFO:
         run(ClockName.RESPOND, row.sent_at, row.deadline)
     if state in HOLDS[ClockName.EXTENSION] and row.extension_asked_at:

@@ -103,7 +103,7 @@ async def test_the_leader_hears_that_it_waits_to_be_assigned_until_it_is(
     work.do("vanthu.camthuy", service.register, other)
     mine = [what for _account, _way, what in told(store, NoticeKind.TO_ASSIGN) if what.directive == other]
     assert len(mine) == (urgency in (Urgency.NORMAL, Urgency.URGENT))
-    assert all(what.due == POLICY.assign_due(WEDNESDAY, urgency) for what in mine)
+    assert all(what.due == POLICY.assign_due(WEDNESDAY, urgency, None) for what in mine)
     for number in (work.directive, other):
         data = AssignInput(lead=work.people["camthuy"].account_id)
         work.do("chutich.camthuy", service.assign, number, data)

@@ -50,7 +50,10 @@ def tell_to_assign(tx: Transaction, policy: Policy, who: Principal, row: Any) ->
     Where leaders are told of the directive itself, those whom a message about it has left for have heard of it.
     """
     urgency = Urgency(row.urgency)
-    leaders, due = _leaders(tx, row.unit_id, Permission.ASSIGN_DELIVERY), policy.assign_due(tx.now, urgency)
+    leaders, due = (
+        _leaders(tx, row.unit_id, Permission.ASSIGN_DELIVERY),
+        policy.assign_due(tx.now, urgency, row.deadline),
+    )
     if Duty.CHAIR in policy.file.reach[urgency].told:
         leaders -= reach.told(tx, row.directive_id, [row.unit_id]).get(row.unit_id, {}).keys()
     _tell(tx, policy, who, row, NoticeKind.TO_ASSIGN, leaders, ClockName.ASSIGN.value, due=due)
