@@ -88,6 +88,13 @@ def test_a_flash_directive_does_not_wait_for_the_morning() -> None:
     ]
 
 
+def test_parts_of_the_time_are_those_of_the_time_that_was_given_anew() -> None:
+    again = at("2026-12-01T08:00")
+    row = facts(urgency=Urgency.FLASH, state=State.REWORK, renewed_at=again, deadline=again + timedelta(hours=10))
+    reminders = [when for kind, _duty, when in told(row, ClockName.RESPOND) if kind == "reminder"]
+    assert reminders == ["12-01 13:00", "12-01 15:30", "12-01 17:00"]
+
+
 def test_registering_comes_before_the_answer_even_when_that_is_due_sooner() -> None:
     (register, _respond) = running(POLICY, facts(deadline=SENT + timedelta(hours=2)))
     assert register.due == SENT + timedelta(hours=2)
