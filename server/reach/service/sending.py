@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import (
     ADDRESS_OF,
     AddressKind,
+    Awake,
     Backoff,
     Channel,
     Gone,
@@ -25,6 +26,7 @@ from server.reach.rules import (
     Outcome,
     Reason,
     Sent,
+    always_awake,
 )
 from server.reach.service.subscriptions import drop_ended
 from server.store import Transaction
@@ -74,8 +76,11 @@ def first_due(tx: Transaction, channel: Channel) -> Notice | None:
     return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
 
 
-def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Letter]:
-    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled."""
+def claim(tx: Transaction, channel: Channel, lease: str, limit: int, awake: Awake = always_awake) -> list[Letter]:
+    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled.
+
+    What comes into quiet hours, by a second try, after a downtime or as it is to be sent again, waits for their end.
+    """
     due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
     due = due.order_by(m.rank, m.due_at, m.id).limit(limit).with_for_update(skip_locked=True)
     ids = [row.id for row in tx.all(due)]
@@ -84,6 +89,8 @@ def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Let
     needless = sa.and_(m.id.in_(ids), m.stopped_at.is_not(None))  # its sender died, and meanwhile somebody acted
     values = {"state": MessageState.STOPPED.value, "changed_at": tx.now}
     tx.execute(sa.update(message_table).where(needless).values(**values))
+    late = _put_off(tx, ids, awake)
+    ids = [one for one in ids if one not in late]
     tx.execute(
         sa.update(message_table)
         .where(m.id.in_(ids), m.stopped_at.is_(None))
@@ -91,6 +98,20 @@ def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Let
     )
     rows = tx.all(sa.select(message_table).where(m.id.in_(ids), m.stopped_at.is_(None)).order_by(m.rank, m.id))
     return _letters(tx, channel, rows)
+
+
+def _put_off(tx: Transaction, ids: Collection[int], awake: Awake) -> set[int]:
+    """Let those of these messages wait that would come into quiet hours; a code never waits."""
+    found: dict[datetime, list[int]] = {}
+    for row in tx.all(sa.select(m.id, m.notice).where(m.id.in_(ids), m.stopped_at.is_(None))):
+        notice = msgspec.json.decode(row.notice, type=Notice)
+        at = tx.now if notice.kind is NoticeKind.CODE else awake(tx.now, notice.urgency)
+        if at > tx.now:
+            found.setdefault(at, []).append(row.id)
+    for at, late in found.items():
+        values = {"state": MessageState.WAITING.value, "lease": None, "due_at": at, "changed_at": tx.now}
+        tx.execute(sa.update(message_table).where(m.id.in_(late)).values(**values))
+    return {one for late in found.values() for one in late}
 
 
 def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]:
