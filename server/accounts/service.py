@@ -86,6 +86,17 @@ def members(tx: Transaction, unit_ids: Iterable[int], roles: Iterable[Role] = tu
     ]
 
 
+def units_of(tx: Transaction, account_ids: Iterable[int]) -> dict[int, set[int]]:
+    """The units in which people hold a role now, by account id; those who hold none are left out."""
+    m = membership.c
+    now = sa.and_(m.valid_from <= tx.now, sa.or_(m.valid_to.is_(None), m.valid_to > tx.now))
+    wanted = sa.select(m.account_id, m.unit_id).where(m.account_id.in_(sorted(set(account_ids))), now)
+    found: dict[int, set[int]] = {}
+    for row in tx.all(wanted):
+        found.setdefault(row.account_id, set()).add(row.unit_id)
+    return found
+
+
 def units_seen(tx: Transaction, unit_ids: Iterable[int], since: datetime) -> set[int]:
     """Those of the units of which somebody was signed in on some device after `since`."""
     m = membership.c

@@ -1,8 +1,9 @@
 """Who held the ball when: every minute of a delivery belongs to the network, clerk, leader, assignee or issuer: pure.
 
 Each is judged by their own clock: network and clerk by T1, the leader by T2, neither beyond the deadline in force then;
-the assignee by that deadline (T3), the issuer by T4, which begins anew with each report. Time beyond a deadline with an
-undecided request for more time belongs to the issuer. What was pressed without a network is the network's from then on.
+the assignee by that deadline (T3), the issuer by T4, which begins anew with each report. A request for more time moves
+nothing while it is undecided, but what is late meanwhile, the leader's part as well, belongs to the issuer. What was
+pressed without a network is the network's from then on.
 """
 
 from __future__ import annotations
@@ -127,10 +128,10 @@ def _turn(
         return Holder.CLERK, policy.register_due(stand.since, urgency), Holder.CLERK
     if state is State.REPORTED:
         return Holder.ISSUER, policy.review_due(stand.since, urgency), Holder.ISSUER
-    if state is State.REGISTERED and assigns and stand.registered_at and not stand.asked_at:
-        due = _sooner(policy.assign_due(stand.registered_at, urgency), stand.deadline)
-        return Holder.LEADER, due, Holder.LEADER
-    return Holder.ASSIGNEE, stand.deadline, Holder.ISSUER if stand.asked_at else Holder.ASSIGNEE
+    holder, due = Holder.ASSIGNEE, stand.deadline
+    if state is State.REGISTERED and assigns and stand.registered_at:
+        holder, due = Holder.LEADER, policy.assign_due(stand.registered_at, urgency, stand.deadline)
+    return holder, due, Holder.ISSUER if stand.asked_at else holder
 
 
 def _sooner(due: datetime, deadline: datetime | None) -> datetime:

@@ -26,10 +26,13 @@ def ends(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def when(due: datetime | None, timeliness: Timeliness, now: datetime, zone: ZoneInfo) -> When:
-    """Where a duty stands at `now`; without a date, or done in what had one, it is for later."""
+    """Where a duty stands at `now`; without a date, or done in what had one, it is for later.
+
+    So is what is past its date and waits for the issuer to decide about more time: it is neither late nor due today.
+    """
     if timeliness is Timeliness.OVERDUE:
         return When.LATE
-    if timeliness in (Timeliness.DONE_ON_TIME, Timeliness.DONE_LATE):
+    if timeliness in (Timeliness.DONE_ON_TIME, Timeliness.DONE_LATE, Timeliness.WAITING):
         return When.LATER
     midnight, monday = ends(now, zone)
     if due is None or due >= monday:

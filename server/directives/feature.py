@@ -33,6 +33,7 @@ from server.directives import (
     withdrawing,
     working,
 )
+from server.directives.documents import Urgency
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
 from server.directives.keys import FILES, POLICY, PREVIEWS
 from server.directives.policy import load_policy
@@ -45,6 +46,7 @@ from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
 from server.metrics.feature import REGISTRY
 from server.reach.channels import served
+from server.reach.keys import AWAKE
 from server.store.files import FileStore
 
 INBOX, OUTBOX = "/directives/in", "/directives/out"
@@ -75,7 +77,8 @@ def set_up(app: web.Application, channel: Channel) -> None:
     """Routes, messages and navigation of directives."""
     settings, store = app[SETTINGS], app[STORE]
     zone, limit = ZoneInfo(settings.timezone), settings.http.upload_limit_mb << 20
-    app[POLICY] = load_policy(ROOT / "config", zone, limit, served(settings))
+    app[POLICY] = policy = load_policy(ROOT / "config", zone, limit, served(settings))
+    app[AWAKE] = lambda at, urgency: policy.after_quiet_hours(at, Urgency(urgency))
     data = settings.path(settings.storage.data)
     app[FILES] = FileStore(data / "files")
     app[PREVIEWS] = Previews(data / "previews", app[FILES])

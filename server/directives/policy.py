@@ -190,9 +190,10 @@ class Policy:
         """T1: until when a recipient registers."""
         return self._due(sent, self.file.clocks[urgency].register_by)
 
-    def assign_due(self, registered: datetime, urgency: Urgency) -> datetime:
-        """T2: until when a leader names who works on it."""
-        return self._due(registered, self.file.clocks[urgency].assign_by)
+    def assign_due(self, registered: datetime, urgency: Urgency, deadline: datetime | None) -> datetime:
+        """T2: until when a leader names who works on it; nobody has longer than the deadline."""
+        due = self._due(registered, self.file.clocks[urgency].assign_by)
+        return due if deadline is None else min(due, deadline)
 
     def review_due(self, reported: datetime, urgency: Urgency) -> datetime:
         """T4: until when the issuer judges an answer or a request."""
@@ -206,18 +207,25 @@ class Policy:
         return after_quiet(at, quiet.begin, quiet.end, self.calendar, days_off=quiet.days_off)
 
     def ladder(self, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
-        """Which channels of this server carry an `issued`, `reminder` or `escalation`, and when; not in quiet hours."""
-        steps: Ladder = getattr(self.file.reach[urgency], kind)
-        return [
-            (channel, self.after_quiet_hours(due_after(now, span, self.calendar), urgency))
-            for channel, span in steps
-            if channel in self.channels
-        ]
+        """Which channels of this server carry an `issued`, `reminder` or `escalation`, and when; not in quiet hours.
+
+        All that comes after a step waits as long as quiet hours have held that up, so that each leaves time to act.
+        """
+        ladder: Ladder = getattr(self.file.reach[urgency], kind)
+        begin, found = self.after_quiet_hours(now, urgency), []
+        for channel, span in sorted(ladder, key=lambda step: due_after(now, step[1], self.calendar)):
+            if channel in self.channels:
+                at = due_after(begin, span, self.calendar)
+                awake = self.after_quiet_hours(at, urgency)
+                begin += awake - at
+                found.append((channel, awake))
+        return found
 
     def call_without_device(self, urgency: Urgency, now: datetime) -> datetime | None:
         """When units are called that have no device, if they are."""
         span = self.file.reach[urgency].no_device
-        return self.after_quiet_hours(due_after(now, span, self.calendar), urgency) if span else None
+        begin = self.after_quiet_hours(now, urgency)
+        return self.after_quiet_hours(due_after(begin, span, self.calendar), urgency) if span else None
 
     def suggested_deadline(self, now: datetime, urgency: Urgency) -> datetime:
         """T3 that the form suggests."""

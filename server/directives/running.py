@@ -51,6 +51,8 @@ class Facts:
     reported_at: datetime | None = None
     recall_asked_at: datetime | None = None
     extension_asked_at: datetime | None = None
+    renewed_at: datetime | None = None
+    """When the issuer last sent it back or granted more time: the time for the answer runs from then on."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ def running(policy: Policy, row: Facts) -> list[Running]:
         due = policy.register_due(row.sent_at, urgency)
         run(ClockName.REGISTER, row.sent_at, min(due, row.deadline) if row.deadline else due)
     if state in HOLDS[ClockName.ASSIGN] and row.registered_at and row.registry_number is not None:
-        run(ClockName.ASSIGN, row.registered_at, policy.assign_due(row.registered_at, urgency))
+        run(ClockName.ASSIGN, row.registered_at, policy.assign_due(row.registered_at, urgency, row.deadline))
     if state in HOLDS[ClockName.RESPOND] and row.deadline and row.role != RecipientRole.INFO:
-        run(ClockName.RESPOND, row.sent_at, row.deadline)
+        run(ClockName.RESPOND, row.renewed_at or row.sent_at, row.deadline)
     if state in HOLDS[ClockName.EXTENSION] and row.extension_asked_at:
         run(ClockName.EXTENSION, row.extension_asked_at, policy.review_due(row.extension_asked_at, urgency))
     if state in HOLDS[ClockName.REVIEW] and row.reported_at:

@@ -16,8 +16,8 @@ from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes, principal
 from server.reach import account_pages, api, device_pages, operator_pages, service
 from server.reach.channels import make_senders, served
-from server.reach.keys import SERVED, VAPID
-from server.reach.rules import Backoff
+from server.reach.keys import AWAKE, SERVED, VAPID
+from server.reach.rules import Backoff, always_awake
 from server.reach.vapid import FILE, load_vapid
 from server.reach.worker import Worker
 
@@ -40,9 +40,10 @@ def set_up(app: web.Application, _channel: LiveChannel) -> None:
         timedelta(seconds=settings.reach.first_retry_seconds),
         timedelta(minutes=settings.reach.most_retry_minutes),
     )
-    worker = Worker(store, make_senders(settings, app[VAPID], store.clock), backoff, served=has)
+    senders = make_senders(settings, app[VAPID], store.clock)
 
     async def run_worker(_app: web.Application) -> AsyncIterator[None]:
+        worker = Worker(store, senders, backoff, served=has, awake=app.get(AWAKE, always_awake))
         worker.start()
         yield
         await worker.close()

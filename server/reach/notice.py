@@ -61,8 +61,9 @@ class Tie(StrEnum):
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts about a directive, never its body: restricted documents leave the house by number, subject and time alone.
 
-    `unit_names` are the units it is about, `sender` who issued it; `due` is until when somebody has to act. `other` is
-    the number of the directive that it has a `tie` to. A CODE has `code` and nothing else.
+    `unit_names` are the units it is about, `sender` who issued it and `issuer` that unit's id; `due` is until when
+    somebody has to act. `other` is the number of the directive that it has a `tie` to. A CODE has `code` and nothing
+    else.
     """
 
     kind: NoticeKind
@@ -71,6 +72,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str = ""
     urgency: str = "NORMAL"
     sender: str = ""
+    issuer: int = 0
     unit_names: tuple[str, ...] = ()
     units: int = 0
     due: datetime | None = None

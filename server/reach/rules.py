@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from enum import StrEnum
@@ -108,6 +109,15 @@ class Gone:
 Outcome = Sent | Later | Never | Gone
 MOST_ASKED = timedelta(hours=1)
 """However long the other side asks us to wait, we ask again after this."""
+
+
+Awake = Callable[[datetime, str], datetime]
+"""For a moment and an urgency: the moment itself, or the end of the quiet hours that it falls into."""
+
+
+def always_awake(at: datetime, _urgency: str) -> datetime:
+    """Without quiet hours."""
+    return at
 
 
 @dataclass(frozen=True)

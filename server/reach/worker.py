@@ -14,7 +14,7 @@ from datetime import datetime
 from random import Random
 
 from server.reach import service
-from server.reach.rules import Backoff, Channel, Later, MessageState, Outcome, Reason
+from server.reach.rules import Awake, Backoff, Channel, Later, MessageState, Outcome, Reason, always_awake
 from server.reach.sender import Sender
 from server.reach.service import Letter
 from server.store import Store
@@ -39,12 +39,13 @@ class Worker:
         rng: Random | None = None,
         pause: float = PAUSE_SECONDS,
         served: Collection[Channel] = (),
+        awake: Awake = always_awake,
     ) -> None:
         """`served` are all channels that the server has, also those that another serves."""
         self._store = store
         self._senders = senders
         self._served = {*served, *(sender.channel for sender in senders)}
-        self._backoff = backoff
+        self._backoff, self._awake = backoff, awake
         self._rng = rng or Random()  # noqa: S311 - spreads tries over time, keeps no secret
         self._pause = pause
         self._quiet_until: dict[str, datetime] = {}
@@ -91,7 +92,7 @@ class Worker:
             return 0
         if not await self._store.read(service.something_due, channel):
             return 0
-        letters = await self._store.write(service.claim, channel, secrets.token_hex(16), AT_ONCE)
+        letters = await self._store.write(service.claim, channel, secrets.token_hex(16), AT_ONCE, self._awake)
         await asyncio.gather(*(self._deliver(sender, letter) for letter in letters))
         return len(letters)
 

@@ -20,8 +20,15 @@ from server.directives.documents import Urgency
 from server.directives.model import addressee_table, alarm_table, delivery_table
 from server.directives.posts import Post, choose
 from server.directives.running import alarms
-from server.directives.service.access import BOTH
-from server.directives.shapes import ExtensionInput, PostsInput, RecallInput, ReportInput, SendBackInput
+from server.directives.service.access import TIMED
+from server.directives.shapes import (
+    ExtensionDecision,
+    ExtensionInput,
+    PostsInput,
+    RecallInput,
+    ReportInput,
+    SendBackInput,
+)
 from server.directives.sweeper import Sweeper
 from server.errors import NotAllowedError, UserError
 from server.store import Store
@@ -54,6 +61,10 @@ def sweep(store: Store) -> list[tuple[str, str, str]]:
 
 def raised(store: Store) -> list[Any]:
     return store.read_now(lambda tx: tx.all(sa.select(alarm_table).order_by(alarm_table.c.at, alarm_table.c.id)))
+
+
+def reminders(store: Store) -> list[datetime]:
+    return [row.at for row in raised(store) if row.kind == "reminder"]
 
 
 def addressees(store: Store) -> set[int]:
@@ -213,7 +224,7 @@ def test_whenever_it_sweeps_each_alarm_that_still_held_is_raised_once(
             store.write_now(lambda tx: tx.execute(sa.update(delivery_table).where(mine).values(alarm_at=tx.now)))
         elif step == "sweep":
             sweep_all(store)
-            row = store.read_now(lambda tx: tx.one(BOTH.where(mine)))
+            row = store.read_now(lambda tx: tx.one(TIMED.where(mine)))
             plan = alarms(POLICY, row)
             keys = [(a.clock.value, a.due, a.kind.value, a.step) for a in plan if a.at <= clock()]
             query = sa.select(alarm_table).where(alarm_table.c.delivery_id == row.id)
@@ -345,3 +356,26 @@ async def test_the_page_of_posts(page_as: PageAs, people: dict[str, Principal]) 
     named = {"post": "duty_officer", "accounts": str(people["camthuy"].account_id)}
     assert (await page.post("/directives/posts", named)).status == 303
     assert f"Đang báo cho: {people['camthuy'].name}" in await (await page.get("/directives/posts")).text()
+
+
+def test_reminders_begin_anew_with_what_is_sent_back_and_with_more_time(
+    store: Store, people: dict[str, Principal], clock: Clock
+) -> None:
+    village, clerk, hours = people["thon1.camthuy"], people["vanthu.camthuy"], timedelta(hours=1)
+    done = issue(store, people["chutich.camthuy"], [village.unit_id], urgency=Urgency.FLASH)
+    store.write_now(service.register, village, POLICY, done.id)
+    store.write_now(service.report, village, POLICY, done.id, ReportInput(text="Xong."))
+    back = clock.advance(days=6)
+    delivery = store.read_now(lambda tx: tx.one(sa.select(v.id).where(v.directive_id == done.id))).id
+    more = SendBackInput(note="Thêm số liệu", deadline=back + 10 * hours)
+    store.write_now(service.send_back, clerk, POLICY, delivery, more)
+    clock.advance(hours=6)
+    sweep(store)
+    assert reminders(store) == [back + 5 * hours], "half of the ten hours that are given"
+    asked = ExtensionInput(reason="Mưa", until=back + 26 * hours)
+    store.write_now(service.ask_extension, village, POLICY, done.id, asked)
+    store.write_now(service.decide_extension, clerk, POLICY, delivery, ExtensionDecision(grant=True))
+    clock.advance(hours=11)
+    sweep(store)
+    assert reminders(store) == [back + 5 * hours, back + 16 * hours]
+    assert [line.clock for line in store.read_now(service.my_alarms, village, POLICY)] == ["respond"]

@@ -115,6 +115,17 @@ def test_what_is_late_while_a_request_is_undecided_is_the_issuers() -> None:
     ]
 
 
+def test_a_request_moves_no_leaders_time_but_what_is_late_meanwhile_is_the_issuers() -> None:
+    lines = [("register", "2026-11-25T09:00"), ("ask_extension", "2026-11-25T10:00")]  # T2 is 26 November, 17:00
+    assert story(*lines, now="2026-11-26T16:00")[1:] == [("leader", "11-26 16:00", False)]
+    late = story(*lines, ("refuse_extension", "2026-11-26T19:00"), now="2026-11-26T20:00")
+    assert late[1:] == [
+        ("leader", "11-26 17:00", False),
+        ("issuer", "11-26 19:00", True),
+        ("leader", "11-26 20:00", True),
+    ]
+
+
 def test_rework_has_its_own_deadline() -> None:
     lines = [
         ("register", "2026-11-25T09:00"),

@@ -18,8 +18,8 @@ from server.config import ROOT
 from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
-from server.directives.rules import Relation, Through
-from server.directives.shapes import AssignInput, RecallInput, ReturnInput
+from server.directives.rules import RecipientRole, Relation, Through
+from server.directives.shapes import AssignInput, RecallInput, Recipient, ReturnInput
 from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
 from server.reach import service as reach
 from server.reach.model import message_table
@@ -102,7 +102,7 @@ def test_nobody_is_called_at_night_but_for_what_cannot_wait(
     clock.set(NIGHT)
     issue(district, [village])
     issue(district, [village], subject="Lũ về", urgency=Urgency.FLASH)
-    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 06:30", "25 23:00"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for _n, at, _s in calls(store)] == ["26 08:30", "25 23:00"]
 
 
 def test_nobody_is_called_without_a_number_or_a_telephone(district: DistrictIds, store: Store) -> None:
@@ -220,7 +220,7 @@ def test_a_reminder_is_called_to_a_village_without_a_device(
     done = issue(district, [village], urgency=urgency)
     store.write_now(service.register, district.who("thon1.camthuy"), POLICY, done)
     assert [state for _number, _at, state in calls(store)] == ["stopped"]
-    clock.advance(days=7, hours=-3)
+    clock.advance(days=7, hours=-1)
     store.write_now(service.sweep, POLICY)
     ((number, at, _state),) = [one for one in calls(store) if one[2] == "waiting"]
     assert (number, at) == ("0912000111", clock() + timedelta(minutes=minutes))
@@ -235,7 +235,7 @@ def test_a_reminder_waits_for_the_end_of_quiet_hours(
     clock.set(NIGHT + timedelta(days=6))
     store.write_now(service.sweep, POLICY)
     waiting = [at for _number, at, state in calls(store) if state == "waiting"]
-    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for at in waiting] == ["02 06:30"]
+    assert [at.astimezone(POLICY.zone).strftime("%d %H:%M") for at in waiting] == ["02 08:30"]
 
 
 def test_who_has_a_device_is_not_called_about_a_reminder(
@@ -321,3 +321,21 @@ def test_a_leader_who_cannot_register_only_takes_note(district: DistrictIds, sto
     done = issue(district, [leader.unit_id], "chutich")
     found = store.write_now(service.confirm_by_phone, POLICY, [leader], leader.account_id, done, "a call")
     assert not found.registered
+
+
+def test_a_call_asks_those_who_are_only_informed_for_no_answer(
+    district: DistrictIds, store: Store, village: int
+) -> None:
+    head = district.who("thon1.camthuy").account_id
+
+    def reading() -> service.Reading:
+        (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+        return store.read_now(service.reading_of, POLICY, head, letter.notice, [village])
+
+    only = [Recipient(unit=village, role=RecipientRole.INFO)]
+    issue(district, [], recipients=only, urgency=Urgency.FLASH)
+    found = reading()
+    assert (found.due, found.to_answer) == (POLICY.register_due(store.clock(), Urgency.FLASH), False)
+    issue(district, [village], urgency=Urgency.FLASH)
+    found = reading()
+    assert (found.due, found.to_answer) == (store.clock() + WEEK, True)

@@ -13,6 +13,7 @@ import pytest
 from server.config import ROOT
 from server.directives.documents import DocumentType, Urgency
 from server.directives.policy import load_policy
+from server.reach.rules import Channel
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 POLICY = load_policy(ROOT / "config", ZONE, 50 << 20)
@@ -45,6 +46,29 @@ def test_what_names_an_hour_has_the_rules_of_flash_unless_it_has_its_own(tmp_pat
     policy = load_policy(tmp_path, ZONE, 0)
     assert policy.register_due(MONDAY, Urgency.FLASH_TIMED) == MONDAY.replace(minute=10)
     assert policy.register_due(MONDAY, Urgency.FLASH) == MONDAY.replace(minute=15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "when"),
+    [
+        ("issued", "2026-11-25T08:00", ["25 08:00", "25 08:00", "25 08:15", "25 08:30"]),
+        ("issued", "2026-11-28T12:00", ["30 06:30", "30 06:30", "30 06:45", "30 07:00"]),  # a Saturday
+        ("escalation", "2026-11-28T12:00", ["30 06:30", "30 06:30", "30 06:30", "30 06:45", "30 07:00"]),
+        ("issued", "2026-11-25T20:50", ["25 20:50", "25 20:50", "26 06:30", "26 06:45"]),
+        ("issued", "2026-11-26T05:00", ["26 06:30", "26 06:30", "26 06:45", "26 07:00"]),
+    ],
+)
+def test_each_channel_leaves_time_to_act_after_quiet_hours_too(kind: str, now: str, when: list[str]) -> None:
+    policy = load_policy(ROOT / "config", ZONE, 0, set(Channel))
+    moment = datetime.fromisoformat(now).replace(tzinfo=ZONE)
+    found = [at.astimezone(ZONE) for _channel, at in policy.ladder(kind, Urgency.URGENT, moment)]
+    assert [f"{at:%d %H:%M}" for at in found] == when
+
+
+@pytest.mark.parametrize(("now", "when"), [("2026-11-28T12:00", "30 07:00"), ("2026-11-25T20:50", "26 06:30")])
+def test_a_call_without_a_device_leaves_time_to_come_to_the_office(now: str, when: str) -> None:
+    at = POLICY.call_without_device(Urgency.URGENT, datetime.fromisoformat(now).replace(tzinfo=ZONE))
+    assert at is not None and f"{at.astimezone(ZONE):%d %H:%M}" == when
 
 
 def test_suggestions() -> None:

@@ -37,6 +37,10 @@ def facts(**changes: Any) -> Facts:
         ({"state": State.SEEN}, ["register", "respond"]),
         ({"role": RecipientRole.INFO, "deadline": None}, ["register"]),
         ({"state": State.REGISTERED, "registered_at": SENT, "registry_number": 1}, ["assign", "respond"]),
+        (
+            {"state": State.REGISTERED, "registered_at": SENT, "registry_number": 1, "extension_asked_at": SENT},
+            ["assign", "respond", "extension"],  # an undecided request moves nothing
+        ),
         ({"state": State.REGISTERED, "registered_at": SENT}, ["respond"]),  # a village: nobody to assign
         ({"state": State.ASSIGNED, "registered_at": SENT, "registry_number": 1}, ["respond"]),
         ({"state": State.IN_PROGRESS, "extension_asked_at": SENT}, ["respond", "extension"]),
@@ -84,9 +88,24 @@ def test_a_flash_directive_does_not_wait_for_the_morning() -> None:
     ]
 
 
+def test_parts_of_the_time_are_those_of_the_time_that_was_given_anew() -> None:
+    again = at("2026-12-01T08:00")
+    row = facts(urgency=Urgency.FLASH, state=State.REWORK, renewed_at=again, deadline=again + timedelta(hours=10))
+    reminders = [when for kind, _duty, when in told(row, ClockName.RESPOND) if kind == "reminder"]
+    assert reminders == ["12-01 13:00", "12-01 15:30", "12-01 17:00"]
+
+
 def test_registering_comes_before_the_answer_even_when_that_is_due_sooner() -> None:
     (register, _respond) = running(POLICY, facts(deadline=SENT + timedelta(hours=2)))
     assert register.due == SENT + timedelta(hours=2)
+
+
+def test_nobody_has_longer_to_assign_than_to_answer() -> None:
+    soon = SENT + timedelta(hours=2)
+    (assign, _respond) = running(
+        POLICY, facts(state=State.REGISTERED, registered_at=SENT, registry_number=1, deadline=soon)
+    )
+    assert (assign.clock, assign.due) == (ClockName.ASSIGN, soon)
 
 
 @pytest.mark.parametrize(

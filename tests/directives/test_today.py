@@ -11,7 +11,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.day import When, ends, when
 from server.directives.rules import Timeliness
-from server.directives.shapes import AssignInput, DayLine, ReportInput
+from server.directives.shapes import AssignInput, DayLine, ExtensionInput, ReportInput
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
@@ -41,6 +41,7 @@ def test_the_day_and_the_week_are_those_of_the_zone(due: datetime | None, sectio
     assert when(due, Timeliness.ON_TIME, WEDNESDAY, HANOI) is section
     assert when(due, Timeliness.OVERDUE, WEDNESDAY, HANOI) is When.LATE
     assert when(due, Timeliness.DONE_ON_TIME, WEDNESDAY, HANOI) is When.LATER
+    assert when(WEDNESDAY - timedelta(hours=1), Timeliness.WAITING, WEDNESDAY, HANOI) is When.LATER
 
 
 def test_a_sunday_ends_its_week() -> None:
@@ -89,6 +90,18 @@ def test_by_person(work: Work, store: Store, people: dict[str, Principal]) -> No
     assert day.people[0].name == people["camthuy"].name
     store.write_now(service.report, people["camthuy"], POLICY, work.ids[0], ReportInput(text="Xong."))
     assert counts(store.read_now(service.unit_day, people["camthuy"], POLICY).own) == (0, 1, 1, 1)
+
+
+def test_what_waits_for_more_time_is_not_due_today(
+    work: Work, store: Store, people: dict[str, Principal], clock: Clock
+) -> None:
+    asked = ExtensionInput(reason="Mưa", until=WEDNESDAY + timedelta(days=9))
+    store.write_now(service.ask_extension, people["camthuy"], POLICY, work.ids[1], asked)
+    assert counts(store.read_now(service.unit_day, people["camthuy"], POLICY).own) == (1, 1, 1, 1)
+    clock.advance(hours=9)
+    assert counts(store.read_now(service.unit_day, people["camthuy"], POLICY).own) == (1, 0, 1, 2)
+    below = store.read_now(service.unit_day, people["vanthu"], POLICY).below
+    assert [counts(line)[:3] for line in below] == [(1, 0, 1)], "for the issuer neither"
 
 
 def test_by_unit_for_who_issued(work: Work, store: Store, people: dict[str, Principal]) -> None:

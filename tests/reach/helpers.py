@@ -84,8 +84,8 @@ class Obedient:
 BACKOFF = Backoff(tries=4, first=timedelta(seconds=10), most=timedelta(minutes=1))
 
 
-def worker(store: Store, *senders: Any, backoff: Backoff = BACKOFF) -> Worker:
-    return Worker(store, senders, backoff, rng=Random(1), pause=0.01)
+def worker(store: Store, *senders: Any, backoff: Backoff = BACKOFF, **more: Any) -> Worker:
+    return Worker(store, senders, backoff, rng=Random(1), pause=0.01, **more)
 
 
 def letter(channel: Channel, address: str, **changes: Any) -> Letter:

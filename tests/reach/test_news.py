@@ -40,7 +40,7 @@ from server.store import Store
 from tests.conftest import Clock, DistrictIds
 from tests.directives.helpers import draft
 from tests.reach.helpers import POLICY, ZONE, messages, notice, reach
-from tests.reach.test_withdrawn import issue, told
+from tests.reach.test_withdrawn import issue, send, told
 
 WEDNESDAY = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 NIGHT = WEDNESDAY + timedelta(hours=15)  # 23:00
@@ -94,17 +94,29 @@ def work(store: Store, district: DistrictIds, clock: Clock) -> Work:
 
 
 @pytest.mark.parametrize("urgency", list(Urgency))
-def test_the_leader_hears_that_it_waits_to_be_assigned_until_it_is(work: Work, store: Store, urgency: Urgency) -> None:
+async def test_the_leader_hears_that_it_waits_to_be_assigned_until_it_is(
+    work: Work, store: Store, urgency: Urgency
+) -> None:
     """Where the leader is not told of the issue itself."""
     other = issue(store, work.people["chutich"], [work.unit], urgency=urgency).id
+    await send(store)
     work.do("vanthu.camthuy", service.register, other)
     mine = [what for _account, _way, what in told(store, NoticeKind.TO_ASSIGN) if what.directive == other]
     assert len(mine) == (urgency in (Urgency.NORMAL, Urgency.URGENT))
-    assert all(what.due == POLICY.assign_due(WEDNESDAY, urgency) for what in mine)
+    assert all(what.due == POLICY.assign_due(WEDNESDAY, urgency, None) for what in mine)
     for number in (work.directive, other):
         data = AssignInput(lead=work.people["camthuy"].account_id)
         work.do("chutich.camthuy", service.assign, number, data)
     assert work.heard(NoticeKind.TO_ASSIGN) == []
+
+
+def test_a_leader_hears_it_whom_no_message_about_it_has_reached(work: Work, store: Store) -> None:
+    """The clerk opened it before the leader's messages had left, which stopped them."""
+    other = issue(store, work.people["chutich"], [work.unit], urgency=Urgency.VERY_URGENT).id
+    store.write_now(service.see, work.people["vanthu.camthuy"], other)
+    work.do("vanthu.camthuy", service.register, other)
+    mine = [account for account, _way, what in told(store, NoticeKind.TO_ASSIGN) if what.directive == other]
+    assert mine == [work.people["chutich.camthuy"].account_id]
 
 
 def test_the_leader_alone_hears_that_it_waits_to_be_assigned(work: Work, store: Store) -> None:

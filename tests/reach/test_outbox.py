@@ -152,7 +152,7 @@ def test_opening_it_does_not_stop_an_escalation_but_registering_does(
     sweep(store)
     assert states(store)[1:] == [("mail", "waiting")]
     store.write_now(service.register, people["vanthu.camthuy"], POLICY, done)
-    assert states(store)[1:] == [("mail", "stopped")]
+    assert states(store)[1:] == [("mail", "stopped"), ("mail", "waiting")], "that it waits to be assigned"
 
 
 def test_the_issuer_hears_of_many_units_in_one_message_that_stops_with_the_last(

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from aiohttp import web
 
 from server.accounts import sessions
 from server.accounts.principal import Principal
 from server.config import Settings
+from server.directives.documents import Urgency
 from server.errors import ConflictError, NotFoundError
 from server.reach import service
 from server.reach import worker as working
+from server.reach.keys import AWAKE
 from server.reach.model import message_table
-from server.reach.notice import NoticeKind
+from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Channel, Gone, Later, Never, Outcome, Reason, Sent
 from server.reach.service import Letter, Telling
+from server.reach.service.outbox import put_code
 from server.reach.service.sending import LEASE
 from server.store import Store
 from tests.conftest import Clock, DistrictIds
@@ -106,6 +110,61 @@ async def test_a_failure_is_tried_again_later_with_the_same_key_and_then_given_t
     assert (row.state, row.reason, row.detail) == ("dead", "no_connection", "refused")
     clock.advance(days=1)
     assert await one.turn(sender) == 0
+
+
+EVENING = datetime(2026, 11, 25, 13, 59, 50, tzinfo=UTC)  # 20:59:50 in Vietnam, ten seconds before quiet hours
+
+
+def awake(at: datetime, urgency: str) -> datetime:
+    return POLICY.after_quiet_hours(at, Urgency(urgency))
+
+
+@pytest.mark.parametrize(("urgency", "waits"), [("NORMAL", True), ("FLASH", False)])
+async def test_a_second_try_waits_for_the_end_of_quiet_hours(
+    store: Store, clerk: Principal, directive: int, clock: Clock, urgency: str, waits: bool
+) -> None:
+    clock.set(EVENING)
+    put(store, clerk, directive, SMS, urgency=urgency)
+    sender = Obedient(SMS, Later(Reason.BUSY))
+    one = worker(store, sender, awake=awake)
+    await one.turn(sender)
+    clock.advance(minutes=1)
+    sender.answer = Sent()
+    await one.turn(sender)
+    (row,) = messages(store)
+    assert (row.state, row.tries, len(sender.letters)) == (("waiting", 1, 1) if waits else ("sent", 2, 2))
+    if waits:
+        clock.set(EVENING + timedelta(hours=9, minutes=30, seconds=10))
+        assert row.due_at == clock()
+        await one.turn(sender)
+        assert states(store) == [("sms", "sent")]
+
+
+async def test_what_the_operator_sends_again_waits_for_the_end_of_quiet_hours(
+    store: Store, clerk: Principal, directive: int, clock: Clock
+) -> None:
+    put(store, clerk, directive, SMS, urgency="NORMAL")
+    sender = Obedient(SMS, Never(Reason.REFUSED))
+    one = worker(store, sender, awake=awake)
+    clock.set(EVENING)
+    await one.turn(sender)
+    clock.advance(hours=2)
+    store.write_now(service.send_again, messages(store)[0].id, frozenset({SMS}))
+    assert await one.turn(sender) == 0
+    assert states(store) == [("sms", "waiting")]
+
+
+def test_the_application_tells_its_worker_of_the_quiet_hours(app: web.Application) -> None:
+    night = EVENING + timedelta(hours=2)
+    assert [app[AWAKE](night, urgency) > night for urgency in ("NORMAL", "URGENT", "FLASH")] == [True, True, False]
+
+
+async def test_a_code_does_not_wait_for_the_morning(store: Store, clerk: Principal, clock: Clock) -> None:
+    clock.set(EVENING + timedelta(hours=2))
+    code = Notice(kind=NoticeKind.CODE, code="123456")
+    store.write_now(put_code, clerk.account_id, SMS, PHONE, code)
+    sender = Obedient(SMS)
+    assert await worker(store, sender, awake=awake).turn(sender) == 1
 
 
 async def test_a_refusal_is_not_tried_again(store: Store, clerk: Principal, directive: int) -> None:

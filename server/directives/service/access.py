@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.directives.model import delivery_table, directive_table
-from server.directives.rules import DRAFT_STATES, DirectiveState, DraftEvent
+from server.directives.model import change_table, delivery_table, directive_table
+from server.directives.rules import DRAFT_STATES, DirectiveState, DraftEvent, Event
 from server.directives.service.problems import no_directive
 from server.errors import ConflictError
 from server.http.i18n import _
@@ -23,6 +23,11 @@ BOTH = sa.select(delivery_table, d.urgency, d.deadline.label("directive_deadline
 )
 """A delivery with what of its directive its clocks and events need."""
 
+c = change_table.c
+_RENEWS = (Event.SEND_BACK.value, Event.GRANT_EXTENSION.value)
+_RENEWED = sa.select(sa.func.max(c.at)).where(c.delivery_id == v.id, c.event.in_(_RENEWS)).correlate(delivery_table)
+TIMED = BOTH.add_columns(_RENEWED.scalar_subquery().label("renewed_at"))
+"""The same with all that `running.Facts` are."""
 
 UPDATE_DIRECTIVE = sa.update(directive_table).where(d.id == sa.bindparam("directive"))
 """Sets the columns that are given beside `directive`, its id."""

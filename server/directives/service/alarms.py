@@ -15,8 +15,8 @@ from server.directives.model import addressee_table, alarm_table
 from server.directives.policy import Policy
 from server.directives.posts import Duty
 from server.directives.running import Alarm, AlarmKind, ClockName, running, to_tell
-from server.directives.service.access import BOTH, d, v
-from server.directives.service.assigned import assigned
+from server.directives.service.access import TIMED, d, v
+from server.directives.service.assigned import accounts_of, assigned
 from server.directives.service.posts import Directory
 from server.directives.service.telling import telling_of_alarm
 from server.directives.service.whom_to_call import calls_of_alarm
@@ -45,8 +45,7 @@ def raise_due(tx: Transaction, rows: Sequence[Any], due: Mapping[int, list[Alarm
         return []
     told = {(key, alarm) for key, found in due.items() for alarm in to_tell(found)}
     directory = Directory(tx, {unit for row, _alarm in wanted for unit in (row.unit_id, row.issuer_id)})
-    on_it = assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE])
-    working = {key: [one.account for one in people] for key, people in on_it.items()}
+    working = accounts_of(assigned(tx, [row.id for row, alarm in wanted if alarm.duty is Duty.ASSIGNEE]))
     raised = []
     for row, alarm in wanted:
         values = {"clock": alarm.clock.value, "due": alarm.due, "kind": alarm.kind.value, "step": alarm.step}
@@ -105,7 +104,7 @@ def my_alarms(tx: Transaction, who: Principal, policy: Policy) -> list[AlarmLine
     mine = sa.and_(to.account_id == who.account_id, to.acknowledged_at.is_(None))
     newest = sa.select(to.alarm_id).where(mine).order_by(to.alarm_id.desc()).limit(MOST_LINES)
     rows = tx.all(
-        BOTH.add_columns(
+        TIMED.add_columns(
             *(a.id.label("alarm_id"), a.clock, a.due, a.kind, a.duty, a.raised_at, d.number_text, d.subject)
         )
         .join(alarm_table, a.delivery_id == v.id)

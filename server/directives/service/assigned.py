@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +31,11 @@ def assigned(tx: Transaction, delivery_ids: Iterable[int]) -> dict[int, list[Ass
         one = Assigned(account=row.account_id, name=names[row.account_id], lead=row.part == LEAD, note=row.note or "")
         found.setdefault(row.delivery_id, []).append(one)
     return found
+
+
+def accounts_of(working: Mapping[int, Collection[Assigned]]) -> dict[int, list[int]]:
+    """Their accounts alone."""
+    return {key: [one.account for one in people] for key, people in working.items()}
 
 
 def may_answer(who: Principal, people: Collection[Assigned]) -> bool:

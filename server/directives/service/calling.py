@@ -18,7 +18,7 @@ from server.directives.documents import Urgency
 from server.directives.model import addressee_table, alarm_table, delivery_table, directive_table
 from server.directives.policy import Policy
 from server.directives.posts import Post
-from server.directives.rules import UNREGISTERED, State, Through
+from server.directives.rules import UNREGISTERED, RecipientRole, State, Through
 from server.directives.running import HOLDS, ClockName
 from server.directives.service.access import BOTH, d, delivery_of_ours, v
 from server.directives.service.alarms import acknowledge_alarms
@@ -128,10 +128,11 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
     )
     people = assigned(tx, [row.id for row in about.values()])
     answers = any(
-        state in HOLDS[ClockName.RESPOND] and about[who.unit_id].role != "info" and may_answer(who, working)
+        state in HOLDS[ClockName.RESPOND] and about[who.unit_id].role != RecipientRole.INFO and may_answer(who, working)
         for who, state in zip(own, states, strict=True)
         for working in [people.get(about[who.unit_id].id, [])]
     )
+    informed = bool(own) and all(about[who.unit_id].role == RecipientRole.INFO for who in own)
     names = units.units_by_ids(tx, [directive.unit_id, *about])
     tie, other = (notice.tie, notice.other) if notice.kind is NoticeKind.REPLACED else tie_of(tx, directive)
     return Reading(
@@ -143,7 +144,7 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         urgency=Urgency(directive.urgency),
         exercise=directive.exercise,
         due=notice.due,
-        to_answer=notice.due == directive.deadline or not registers,
+        to_answer=not informed and (notice.due == directive.deadline or not registers),
         unit_names=[names[unit].name for unit in about],
         own=own,
         may_confirm=registers,

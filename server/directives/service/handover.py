@@ -151,7 +151,7 @@ def _deliver(tx: Transaction, policy: Policy, directive: Any, old: Any, heir: in
         alarm_at=tx.now,
         exercise=old.exercise,
     )
-    tell_issued(tx, policy, directive, [heir], directive.number_text, issuer, old.deadline)
+    tell_issued(tx, policy, directive, {heir: old.deadline}, directive.number_text, issuer)
     tell(tx, directive.id, old.issuer_id, [heir], State.SENT)
     _carry_requests(tx, old, made)
     return tx.one(BOTH.where(v.id == made))

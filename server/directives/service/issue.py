@@ -125,7 +125,8 @@ def release(
     parts = (number_text, row.kind, row.subject, signer["signer_name"])
     make_searchable(tx, directive_id, *parts, organ=f"{own.name} {own.short_name}")
     _deliver(tx, policy, row, recipients, {"number": number_text, "unit_name": own.name})
-    tell_issued(tx, policy, row, [unit for unit, _role in recipients], number_text, own.name)
+    deadlines = {unit: _deadline(row, role) for unit, role in recipients}
+    tell_issued(tx, policy, row, deadlines, number_text, own.name)
     if row.state in (DirectiveState.DRAFT, DirectiveState.WAITING):
         # that it waits, or is with its author, is no news any more
         reach.stop(tx, directive_id, [who.unit_id], [MOMENT, TO_SIGN, HANDED_BACK])
@@ -161,10 +162,17 @@ def event_body(row: Any) -> dict[str, Any]:
     }
 
 
+def _deadline(row: Any, role: RecipientRole) -> datetime | None:
+    """Until when a recipient of a directive (its row) is to answer: who is only informed has nothing to."""
+    deadline: datetime | None = row.deadline
+    return None if role is RecipientRole.INFO else deadline
+
+
 def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, names: dict[str, str]) -> None:
     """One delivery and one event for each recipient, the delivery holding the event's number."""
     body = {**event_body(row), **names}
-    bodies = {role: {**body, "role": role.value} for role in {role for _unit, role in recipients}}
+    roles = {role for _unit, role in recipients}
+    bodies = {role: {**body, "role": role.value, "deadline": _deadline(row, role)} for role in roles}
     tx.emit_each("directive.issued", {unit: bodies[role] for unit, role in recipients})
     for role in bodies:
         _insert_deliveries(tx, policy, row, role)
@@ -172,7 +180,7 @@ def _deliver(tx: Transaction, policy: Policy, row: Any, recipients: Recipients, 
 
 def _insert_deliveries(tx: Transaction, policy: Policy, row: Any, role: RecipientRole) -> None:
     """A delivery for each recipient in a role; its event's number is the unit's last, which this transaction took."""
-    deadline = None if role is RecipientRole.INFO else row.deadline
+    deadline = _deadline(row, role)
     first_look = min((alarm.at for alarm in alarms(policy, Facts(role, row.urgency, tx.now, deadline))), default=None)
     common = {
         "directive_id": row.id,

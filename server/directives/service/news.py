@@ -22,7 +22,7 @@ from server.directives.posts import Duty, Post
 from server.directives.rules import UNREGISTERED, Event, State
 from server.directives.running import ANSWERED, ASSIGNED, REWORK, ClockName
 from server.directives.service.access import d, v
-from server.directives.service.assigned import assigned
+from server.directives.service.assigned import accounts_of, assigned
 from server.directives.service.posts import Directory
 from server.directives.service.telling import in_writing, notice_of
 from server.reach import service as reach
@@ -47,14 +47,15 @@ def tell_assigned(tx: Transaction, policy: Policy, who: Principal, row: Any, peo
 def tell_to_assign(tx: Transaction, policy: Policy, who: Principal, row: Any) -> None:
     """The unit has registered it: its leader, until somebody is named or begins.
 
-    Nobody is told if the leader has heard of the directive itself.
+    Where leaders are told of the directive itself, those whom a message about it has left for have heard of it.
     """
-    if Duty.CHAIR in policy.file.reach[Urgency(row.urgency)].told:
-        return
+    urgency = Urgency(row.urgency)
     leaders, due = (
         _leaders(tx, row.unit_id, Permission.ASSIGN_DELIVERY),
-        policy.assign_due(tx.now, Urgency(row.urgency)),
+        policy.assign_due(tx.now, urgency, row.deadline),
     )
+    if Duty.CHAIR in policy.file.reach[urgency].told:
+        leaders -= reach.told(tx, row.directive_id, [row.unit_id]).get(row.unit_id, {}).keys()
     _tell(tx, policy, who, row, NoticeKind.TO_ASSIGN, leaders, ClockName.ASSIGN.value, due=due)
 
 
@@ -115,7 +116,7 @@ def announce_replaced(tx: Transaction, who: Principal, directive: Any, rows: Seq
     came = {row.unit_id for row in tx.all(sa.select(v.unit_id).where(v.directive_id == by))}
     rows = [row for row in rows if row.unit_id not in came]
     directory = Directory(tx, [row.unit_id for row in rows])
-    working = {key: [one.account for one in people] for key, people in assigned(tx, [row.id for row in rows]).items()}
+    working = accounts_of(assigned(tx, [row.id for row in rows]))
     notice, bodies = notice_of(NoticeKind.REPLACED, directive, ""), {}
     for row in rows:
         named = [directory.addressees(duty, row, working) for duty in (Duty.CLERK, Duty.ASSIGNEE)]
@@ -182,7 +183,8 @@ def _tell(
     directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
     names = units.units_by_ids(tx, [row.unit_id, row.issuer_id])
     about: dict[str, Any] = {"unit_names": (names[row.unit_id].short_name,), "units": 1} if to_issuer else {}
-    notice: Notice = notice_of(kind, directive, names[row.issuer_id].name, due=due, **about)
+    sender = names[row.issuer_id].name
+    notice: Notice = notice_of(kind, directive, sender, issuer=row.issuer_id, due=due, **about)
     _announce(tx, notice, row.issuer_id if to_issuer else row.unit_id, people)
     ladder = "reminder" if kind in FOR_KNOWLEDGE else "issued"
     plan = in_writing(policy, ladder, Urgency(row.urgency), tx.now)
@@ -220,5 +222,5 @@ def _leaders(tx: Transaction, unit: int, permission: Permission) -> set[int]:
 
 
 def _on_duty(tx: Transaction, duty: Duty, row: Any) -> set[int]:
-    working = {key: [one.account for one in people] for key, people in assigned(tx, [row.id]).items()}
+    working = accounts_of(assigned(tx, [row.id]))
     return set(Directory(tx, [row.unit_id, row.issuer_id]).addressees(duty, row, working))

@@ -130,21 +130,20 @@ class Directory:
     def __init__(self, tx: Transaction, unit_ids: Iterable[int]) -> None:
         wanted = sorted(set(unit_ids))
         self._roles: dict[int, dict[Role, list[int]]] = {}
-        present = set()
+        self._present: set[tuple[int, int]] = set()
         for member in accounts.members(tx, wanted):
             self._roles.setdefault(member.unit_id, {}).setdefault(member.role, []).append(member.account_id)
-            present.add((member.unit_id, member.account_id))
+            self._present.add((member.unit_id, member.account_id))
         always = tx.all(sa.select(holder_table).where(h.unit_id.in_(wanted)).order_by(h.place))
         now = sa.and_(t.unit_id.in_(wanted), t.begins_at <= tx.now, t.ends_at > tx.now)
         on_duty = tx.all(sa.select(turn_table).where(now).order_by(t.id))
-        self._always = self._by_post(always, present)
-        self._named = {**self._always, **self._by_post(on_duty, present)}
+        self._always = self._by_post(always)
+        self._named = {**self._always, **self._by_post(on_duty)}
 
-    @staticmethod
-    def _by_post(rows: Sequence[Any], present: set[tuple[int, int]]) -> dict[tuple[int, str], list[int]]:
+    def _by_post(self, rows: Sequence[Any]) -> dict[tuple[int, str], list[int]]:
         found: dict[tuple[int, str], list[int]] = {}
         for row in rows:
-            if (row.unit_id, row.account_id) in present:  # who has left the unit is told nothing more
+            if (row.unit_id, row.account_id) in self._present:  # who has left the unit is told nothing more
                 found.setdefault((row.unit_id, row.post), []).append(row.account_id)
         return found
 
@@ -161,8 +160,16 @@ class Directory:
         named = self.named(unit_id, post) if post else []
         return choose(post, named, self._roles.get(unit_id, {}))
 
+    def at_work(self, delivery: Any, assigned: Mapping[int, list[int]]) -> list[int]:
+        """Those of the `assigned` (by delivery) to a delivery who are in its unit still."""
+        return [account for account in assigned.get(delivery.id, ()) if (delivery.unit_id, account) in self._present]
+
     def addressees(self, duty: Duty, delivery: Any, assigned: Mapping[int, list[int]]) -> list[int]:
-        """Accounts for a duty of a delivery; `assigned` are those who work on it, by delivery."""
-        if duty is Duty.ASSIGNEE and assigned.get(delivery.id):
-            return assigned[delivery.id]
+        """Accounts for a duty of a delivery; `assigned` are those who were named for it, by delivery.
+
+        Once all who were named have left the unit, or are locked out, others stand in as where nobody was.
+        """
+        working = self.at_work(delivery, assigned) if duty is Duty.ASSIGNEE else []
+        if working:
+            return working
         return self.find(delivery.issuer_id if duty.of_issuer else delivery.unit_id, duty.post)

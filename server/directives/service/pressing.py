@@ -19,7 +19,7 @@ from server.directives.rules import UNREGISTERED, Event, State, Timeliness
 from server.directives.running import ClockName
 from server.directives.service import standing
 from server.directives.service.access import deliveries_of, directive_of_ours
-from server.directives.service.assigned import assigned
+from server.directives.service.assigned import accounts_of, assigned
 from server.directives.service.commands import once
 from server.directives.service.news import announced
 from server.directives.service.posts import Directory
@@ -88,11 +88,11 @@ def _tell(tx: Transaction, policy: Policy, who: Principal, directive: Any, rows:
     urgency, ids = Urgency(directive.urgency), [row.unit_id for row in rows]
     plan = in_writing(policy, "escalation", urgency, tx.now)
     directory, sender = Directory(tx, ids), units.unit(tx, who.unit_id).name
-    working = assigned(tx, [row.id for row in rows])
+    working = accounts_of(assigned(tx, [row.id for row in rows]))
     tellings, bodies = [], {}
     for row in rows:
         posts = [one for post in (Post.CLERK, Post.CHAIR) for one in directory.find(row.unit_id, post)]
-        people = {*posts, *(one.account for one in working.get(row.id, []))} - {who.account_id}
+        people = {*posts, *directory.at_work(row, working)} - {who.account_id}
         if not people:
             continue
         due = standing.of(policy, row, tx.now)[0]

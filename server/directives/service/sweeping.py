@@ -17,7 +17,7 @@ from server.directives.model import delivery_table, set_aside_table, sweep_table
 from server.directives.policy import Policy
 from server.directives.rules import Stage
 from server.directives.running import alarms
-from server.directives.service.access import BOTH, d, v
+from server.directives.service.access import TIMED, d, v
 from server.directives.service.alarms import raise_due, tell_raised
 from server.directives.service.aside import failure
 from server.store import Transaction
@@ -44,7 +44,7 @@ def _look_at(tx: Transaction, policy: Policy, ids: Sequence[int], *, alone: bool
     """Raise what is due of these and plan their next look, all or nothing. One that fails `alone` is set aside."""
     try:
         with tx.savepoint():
-            rows = tx.all(BOTH.add_columns(d.number_text, d.subject).where(v.id.in_(ids)).order_by(v.alarm_at, v.id))
+            rows = tx.all(TIMED.add_columns(d.number_text, d.subject).where(v.id.in_(ids)).order_by(v.alarm_at, v.id))
             plans = {row.id: alarms(policy, row) for row in rows}
             due = {key: [alarm for alarm in plan if alarm.at <= tx.now] for key, plan in plans.items()}
             raised = raise_due(tx, rows, due)

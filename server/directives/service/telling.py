@@ -34,39 +34,42 @@ def tell_issued(
     tx: Transaction,
     policy: Policy,
     directive: Any,
-    units: Sequence[int],
+    deadlines: Mapping[int, datetime | None],
     number_text: str,
     sender: str,
-    deadline: datetime | None = None,
 ) -> None:
-    """A directive (row of the draft) has just been issued to units; `deadline` is another than its own."""
+    """A directive (row of the draft) has just been issued to units: unit → until when it is to answer.
+
+    Without a deadline (for information above all) it is to be registered in time.
+    """
     urgency = Urgency(directive.urgency)
     plan = in_writing(policy, "issued", urgency, tx.now)
     written = bool(plan) and reach.anybody(tx)
     if not written and Channel.PHONE not in policy.channels:
         return
     tie, other = tie_of(tx, directive)
-    notice = Notice(
-        kind=NoticeKind.ISSUED,
-        directive=directive.id,
-        number=number_text,
-        subject=directive.subject,
-        urgency=urgency.value,
-        sender=sender,
-        due=deadline or directive.deadline or policy.register_due(tx.now, urgency),
-        href=f"/directives/{directive.id}",
-        exercise=directive.exercise,
-        tie=tie,
-        other=other,
+    common: dict[str, Any] = {"number": number_text, "tie": tie, "other": other}
+    directory, posts = (
+        Directory(tx, deadlines if written else ()),
+        [one.post for one in policy.file.reach[urgency].told],
     )
-    tellings = calls_of_issue(tx, policy, notice, units)
-    if written:
-        directory, posts = Directory(tx, units), [duty.post for duty in policy.file.reach[urgency].told]
-        tellings += [
-            reach.Telling(notice, {one for post in posts for one in directory.find(unit, post)}, plan, ISSUED, [unit])
-            for unit in units
-        ]
+    tellings: list[reach.Telling] = []
+    for deadline, units in _by_deadline(deadlines):
+        due = deadline or policy.register_due(tx.now, urgency)
+        notice = notice_of(NoticeKind.ISSUED, directive, sender, due=due, **common)
+        tellings += calls_of_issue(tx, policy, notice, units)
+        for unit in units if written else ():
+            people = {one for post in posts for one in directory.find(unit, post)}
+            tellings.append(reach.Telling(notice, people, plan, ISSUED, [unit]))
     reach.put(tx, tellings)
+
+
+def _by_deadline(deadlines: Mapping[int, datetime | None]) -> list[tuple[datetime | None, list[int]]]:
+    """Units of one deadline together, those without one last: who is told for both reads when to answer."""
+    found: dict[datetime | None, list[int]] = {}
+    for unit, deadline in deadlines.items():
+        found.setdefault(deadline, []).append(unit)
+    return sorted(found.items(), key=lambda pair: (pair[0] is None, pair[0]))
 
 
 def in_writing(policy: Policy, kind: str, urgency: Urgency, now: datetime) -> list[tuple[Channel, datetime]]:
@@ -115,21 +118,28 @@ def tell_moment(
         subject=directive.subject,
         urgency=directive.urgency,
         sender=sender,
+        issuer=directive.unit_id,
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
     )
     reach.put(tx, [reach.Telling(notice, people, plan, MOMENT, [directive.unit_id])])
 
 
-def notice_of(kind: NoticeKind, directive: Any, sender: str, **more: Any) -> Notice:
-    """The facts of a directive (its row)."""
+def notice_of(
+    kind: NoticeKind, directive: Any, sender: str, *, issuer: int = 0, number: str = "", **more: Any
+) -> Notice:
+    """The facts of a directive (its row).
+
+    `issuer` is the unit that follows it up, if that is another by now; `number` what it has just got.
+    """
     return Notice(
         kind=kind,
         directive=directive.id,
-        number=directive.number_text or "",  # a draft has none yet
+        number=number or directive.number_text or "",  # a draft has none yet
         subject=directive.subject,
         urgency=directive.urgency,
         sender=sender,
+        issuer=issuer or directive.unit_id,
         href=f"/directives/{directive.id}",
         exercise=directive.exercise,
         **more,
@@ -176,6 +186,7 @@ def telling_of_alarm(
         subject=row.subject,
         urgency=urgency.value,
         sender=sender,
+        issuer=row.issuer_id,
         unit_names=tuple(name for _unit, name in units[:_SHOWN]),
         units=len(units),
         due=due,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import (
     ADDRESS_OF,
     AddressKind,
+    Awake,
     Backoff,
     Channel,
     Gone,
@@ -25,6 +26,7 @@ from server.reach.rules import (
     Outcome,
     Reason,
     Sent,
+    always_awake,
 )
 from server.reach.service.subscriptions import drop_ended
 from server.store import Transaction
@@ -74,8 +76,11 @@ def first_due(tx: Transaction, channel: Channel) -> Notice | None:
     return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
 
 
-def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Letter]:
-    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled."""
+def claim(tx: Transaction, channel: Channel, lease: str, limit: int, awake: Awake = always_awake) -> list[Letter]:
+    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled.
+
+    What comes into quiet hours, by a second try, after a downtime or as it is to be sent again, waits for their end.
+    """
     due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
     due = due.order_by(m.rank, m.due_at, m.id).limit(limit).with_for_update(skip_locked=True)
     ids = [row.id for row in tx.all(due)]
@@ -84,6 +89,8 @@ def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Let
     needless = sa.and_(m.id.in_(ids), m.stopped_at.is_not(None))  # its sender died, and meanwhile somebody acted
     values = {"state": MessageState.STOPPED.value, "changed_at": tx.now}
     tx.execute(sa.update(message_table).where(needless).values(**values))
+    late = _put_off(tx, ids, awake)
+    ids = [one for one in ids if one not in late]
     tx.execute(
         sa.update(message_table)
         .where(m.id.in_(ids), m.stopped_at.is_(None))
@@ -93,17 +100,33 @@ def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Let
     return _letters(tx, channel, rows)
 
 
+def _put_off(tx: Transaction, ids: Collection[int], awake: Awake) -> set[int]:
+    """Let those of these messages wait that would come into quiet hours; a code never waits."""
+    found: dict[datetime, list[int]] = {}
+    for row in tx.all(sa.select(m.id, m.notice).where(m.id.in_(ids), m.stopped_at.is_(None))):
+        notice = msgspec.json.decode(row.notice, type=Notice)
+        at = tx.now if notice.kind is NoticeKind.CODE else awake(tx.now, notice.urgency)
+        if at > tx.now:
+            found.setdefault(at, []).append(row.id)
+    for at, late in found.items():
+        values = {"state": MessageState.WAITING.value, "lease": None, "due_at": at, "changed_at": tx.now}
+        tx.execute(sa.update(message_table).where(m.id.in_(late)).values(**values))
+    return {one for late in found.values() for one in late}
+
+
 def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]:
     people = accounts.addressees(tx, [row.account_id for row in rows])
     where = _addresses(tx, channel, rows)
+    notices = {row.id: msgspec.json.decode(row.notice, type=Notice) for row in rows}
+    left = _have_left(tx, rows, notices)
     found = []
     for row in rows:
-        notice = msgspec.json.decode(row.notice, type=Notice)
+        notice = notices[row.id]
         fixed = notice.kind is NoticeKind.CODE or channel is Channel.PHONE
         address = row.address if fixed else where.get(_place(channel, row))
         person = people.get(row.account_id)
-        if person is None or address is None:
-            _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, or not to be reached so any more
+        if person is None or address is None or row.id in left:
+            _end(tx, row.id, MessageState.STOPPED, stopped_at=tx.now)  # locked out, gone, or not to be reached so now
             continue
         push = address if isinstance(address, PushKeys) else None
         found.append(
@@ -122,6 +145,23 @@ def _letters(tx: Transaction, channel: Channel, rows: list[Any]) -> list[Letter]
             )
         )
     return found
+
+
+def _have_left(tx: Transaction, rows: Sequence[Any], notices: Mapping[int, Notice]) -> set[int]:
+    """Ids of messages to people who are neither in the units that these are about nor in the issuer's any more.
+
+    What names no issuer (a code, or what was written before notices named it) is for whoever it was written to.
+    """
+    told = [row for row in rows if notices[row.id].issuer]
+    if not told:
+        return set()
+    units = accounts.units_of(tx, [row.account_id for row in told])
+    a, theirs = about_table.c, set().union(*units.values())
+    about = {row.id: {notices[row.id].issuer} for row in told}
+    links = sa.select(a.message_id, a.unit_id).where(a.message_id.in_(sorted(about)), a.unit_id.in_(sorted(theirs)))
+    for link in tx.all(links):
+        about[link.message_id].add(link.unit_id)
+    return {row.id for row in told if about[row.id].isdisjoint(units.get(row.account_id, ()))}
 
 
 def _place(channel: Channel, row: Any) -> int:
