@@ -75,7 +75,7 @@ async def test_the_whole_way(as_: As, district: DistrictIds, clock: Clock) -> No
     ("changes", "code", "field"),
     [
         ({"recipients": []}, "no_recipients", "recipients"),
-        ({"deadline": "2020-01-01T00:00:00Z"}, "past_deadline", "deadline"),
+        ({"deadline": "2025-01-01T00:00:00Z"}, "past_deadline", "deadline"),
         ({"subject": ""}, "no_subject", "subject"),
         ({"subject": "x" * 10_000}, "too_long", "subject"),
         ({"subject": "a\u202eb"}, "hidden_marks", "subject"),
@@ -188,7 +188,7 @@ def test_names_in_headers() -> None:
 
 async def test_the_form_keeps_what_was_typed(page_as: PageAs, district: DistrictIds) -> None:
     clerk = await page_as("vanthu")
-    typed = {"kind": "Chỉ thị", "subject": "Về việc <này>", "deadline": "2020-01-01T08:00", "urgency": "URGENT"}
+    typed = {"kind": "Chỉ thị", "subject": "Về việc <này>", "deadline": "2025-01-01T08:00", "urgency": "URGENT"}
     unit = district.unit("19606")
     reply = await clerk.post("/directives/new", typed | {"recipients": str(unit), "action": "submit"})
     text = await reply.text()
