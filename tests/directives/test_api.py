@@ -196,7 +196,7 @@ async def test_the_form_keeps_what_was_typed(page_as: PageAs, district: District
     assert "Hạn trả lời phải sau lúc ban hành." in text
     assert "Về việc &lt;này&gt;" in text
     assert f'value="{unit}" checked' in text
-    assert 'value="2020-01-01T08:00"' in text
+    assert 'value="2025-01-01T08:00"' in text
 
 
 async def test_groups_and_roles_of_the_form(page_as: PageAs, as_: As, district: DistrictIds) -> None:
