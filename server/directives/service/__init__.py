@@ -1,5 +1,6 @@
 """Use cases of directives; other features call these, never the tables."""
 
+from server.directives.service.access import require_acting_in
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
@@ -149,6 +150,7 @@ __all__ = [
     "register_page",
     "replaced_by",
     "report",
+    "require_acting_in",
     "reschedule",
     "return_delivery",
     "schedule",

@@ -2,6 +2,7 @@
 // and notifications to a closed browser.
 //   pages     `/`, the inbox, and directives that were opened; shown as kept when the network fails
 //   queue     "Đã nhận" and "Tiếp nhận" pressed meanwhile, with their command_id and time; sent when the network is back
+// Both belong to an account in one of its units: pages are shown, and confirmations sent, only while it acts there.
 //   push      {title, body, href, tag, urgent}, see server/reach/words.py
 // Pages speak to it by messages: hello, queue, flush; it answers "sent" to all of them.
 
@@ -17,7 +18,7 @@ const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Fire
 const OFFLINE = "/offline";
 const REFUSED = new Set([404, 409, 422]);
 
-// ---- what is remembered: `facts` of the last page (account, csrf, offset of its clock), and the queue
+// ---- what is remembered: `facts` of the last page (account, unit, units of all its roles, csrf, offset of its clock), and the queue
 
 function database() {
   return new Promise((resolve, reject) => {
@@ -47,20 +48,46 @@ async function stored(name, mode, work) {
 
 const facts = async () => (await stored("facts", "readonly", (store) => store.get("page"))) ?? {};
 
-async function waiting() {
-  const { account } = await facts();
+async function queueOf(account) {
   const items = await stored("queue", "readonly", (store) => store.getAll());
   return items.filter((item) => item.account === account).sort((a, b) => a.made - b.made);
 }
 
+const unitless = ({ unit }) => !unit; // pressed before confirmations named their unit, on a page that is not kept any more
+const drop = ({ command }) => stored("queue", "readwrite", (store) => store.delete(command));
+
 // ---- pages and files
 
+// Whose a page is, as it says itself: an account, and the unit that it acts in. A screen's is nobody's.
+function whose(text) {
+  const found = /<html\b[^>]* data-account-id="(\d+)" data-unit-id="(\d+)"/.exec(text);
+  return found && { account: found[1], unit: Number(found[2]) };
+}
+
+// Facts from before the update name no unit: then the account alone decides.
+const same = (page, now) => page !== null && page.account === now.account && (!now.unit || page.unit === now.unit);
+
+async function keptPages() {
+  const cache = await caches.open(PAGES);
+  const keys = await cache.keys();
+  return Promise.all(keys.map(async (key) => [key, await (await cache.match(key))?.text() ?? ""]));
+}
+
+async function dropOthers(now) {
+  const cache = await caches.open(PAGES);
+  for (const [key, text] of await keptPages()) {
+    if (!same(whose(text), now)) await cache.delete(key);
+  }
+}
+
 async function keep(url, reply) {
+  const text = await reply.text();
+  if (!whose(text)) return;
   const headers = new Headers(reply.headers);
   headers.set("X-Kept-At", new Date().toISOString());
   const cache = await caches.open(PAGES);
   await cache.delete(url);
-  await cache.put(url, new Response(await reply.blob(), { headers }));
+  await cache.put(url, new Response(text, { headers }));
   const all = await cache.keys();
   await Promise.all(all.slice(0, Math.max(0, all.length - MOST_PAGES)).map((old) => cache.delete(old)));
 }
@@ -71,6 +98,7 @@ async function kept(url) {
   const headers = new Headers(found.headers);
   for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name);
   const text = await found.text();
+  if (!same(whose(text), await facts())) return null;
   return new Response(text.replace("<html ", `<html data-kept-at="${headers.get("X-Kept-At")}" `), { headers });
 }
 
@@ -120,7 +148,9 @@ async function confirm(event, url) {
     return await fetch(event.request);
   } catch {
     const [form, { account, offset = 0 }] = [await copy.formData(), await facts()];
-    const item = { command: form.get("command_id"), directive: Number(CONFIRM.exec(url.pathname)[1]), account, made: Date.now() + offset };
+    const [command, directive] = [form.get("command_id"), Number(CONFIRM.exec(url.pathname)[1])];
+    const unit = Number(form.get("unit")) || (await unitOf(command));
+    const item = { command, directive, account, unit, made: Date.now() + offset };
     await stored("queue", "readwrite", (store) => store.add(item)).catch(() => {}); // pressed twice: the first time counts
     await self.registration.sync?.register("send").catch(() => {});
     const from = event.request.referrer ? new URL(event.request.referrer).pathname : "/";
@@ -128,33 +158,54 @@ async function confirm(event, url) {
   }
 }
 
+// The unit of a button whose form names none, as pages did before: that of the kept page on which it stands.
+async function unitOf(command) {
+  const page = (await keptPages()).find(([, text]) => text.includes(`value="${command}"`));
+  return page && whose(page[1])?.unit;
+}
+
+async function nameUnits() {
+  for (const item of (await stored("queue", "readonly", (store) => store.getAll())).filter(unitless)) {
+    const unit = await unitOf(item.command);
+    if (unit) await stored("queue", "readwrite", (store) => store.put({ ...item, unit }));
+  }
+}
+
 let sending = null;
 const flush = () => (sending ??= send().finally(() => { sending = null; }));
 
 async function send() {
-  const { csrf } = await facts();
+  const { account, unit, units, csrf } = await facts();
   const sent = { type: "sent", done: [], refused: [] };
-  for (const item of await waiting()) {
+  for (const item of await queueOf(account)) {
+    if (!unitless(item) && units && !units.includes(item.unit)) {
+      sent.refused.push(item); // the person has no role there any more
+      await drop(item);
+      continue;
+    }
+    if (!unitless(item) && item.unit !== unit) continue; // held until the person acts there
     let reply;
     try {
       reply = await fetch(`/api/v1/directives/${item.directive}/register`, {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-        body: JSON.stringify({ command_id: item.command, made_at: new Date(item.made).toISOString() }),
+        body: JSON.stringify({ command_id: item.command, made_at: new Date(item.made).toISOString(), unit: item.unit }),
       });
     } catch {
       break;
     }
+    const problem = reply.ok ? {} : await reply.json().catch(() => ({}));
+    if (problem.code === "other_unit") continue; // by now another unit than the last page's: held, too
     if (reply.ok) sent.done.push(item);
-    else if (REFUSED.has(reply.status)) sent.refused.push({ ...item, title: (await reply.json()).title });
+    else if (REFUSED.has(reply.status)) sent.refused.push({ ...item, title: problem.title });
     else break; // signed out, or the server is in trouble: kept for later
-    await stored("queue", "readwrite", (store) => store.delete(item.command));
+    await drop(item);
   }
   if (!sent.done.length && !sent.refused.length) return;
   for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
 }
 
-// The page that says hello: it was loaded before we came, or was just deleted with those of whoever sat here before.
+// The page that says hello: it was loaded before we came.
 async function keepOpen({ origin, pathname, search }) {
   const address = origin + pathname + search;
   if (!KEPT.test(pathname) || (await (await caches.open(PAGES)).match(address))) return;
@@ -173,9 +224,11 @@ async function keepLists(origin) {
   }
 }
 
-async function hello({ account, csrf, offset, files }, from) {
-  if ((await facts()).account !== account) await caches.delete(PAGES); // somebody else sits here now
-  await stored("facts", "readwrite", (store) => store.put({ account, csrf, offset }, "page"));
+async function hello({ account, unit, units, csrf, offset, files }, from) {
+  const before = await facts();
+  await nameUnits();
+  await stored("facts", "readwrite", (store) => store.put({ account, unit, units, csrf, offset }, "page"));
+  if (before.account !== account || before.unit !== unit) await dropOthers({ account, unit }); // somebody else sits here now, or acts elsewhere
   await keepOpen(new URL(from));
   await flush();
   const cache = await caches.open(FILES);
@@ -192,7 +245,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(FILES).then((cache) => cache.add(new Request(OFFLINE, { cache: "reload", credentials: "omit" }))).catch(() => {}));
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => event.waitUntil(nameUnits().catch(() => {}).then(() => self.clients.claim())));
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -213,7 +266,7 @@ self.addEventListener("message", (event) => {
   const { data, ports, source } = event;
   if (data.type === "hello") event.waitUntil(hello(data, source.url));
   else if (data.type === "flush") event.waitUntil(flush());
-  else if (data.type === "queue") event.waitUntil(waiting().then((items) => ports[0].postMessage(items)));
+  else if (data.type === "queue") event.waitUntil(queueOf(data.account).then((items) => ports[0].postMessage(items)));
 });
 
 self.addEventListener("push", (event) => {
