@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from server.accounts.demo import DEFAULT_PASSWORD
-from server.accounts.people import add_membership
+from server.accounts.people import add_membership, end_membership
 from server.accounts.permissions import Role
 from server.accounts.service import principal_of
 from server.store import Store
@@ -28,11 +28,11 @@ STORED = """(name) => new Promise((resolve) => {
     asking.onsuccess = () => { resolve(asking.result); opening.result.close(); };
   };
 })"""
-PUT = """(item) => new Promise((resolve) => {
+PUT = """([name, value, key]) => new Promise((resolve) => {
   const opening = indexedDB.open('giaoban', 1);
   opening.onsuccess = () => {
-    const writing = opening.result.transaction('queue', 'readwrite');
-    writing.objectStore('queue').put(item);
+    const writing = opening.result.transaction(name, 'readwrite');
+    writing.objectStore(name).put(value, key);
     writing.oncomplete = () => { resolve(); opening.result.close(); };
   };
 })"""
@@ -69,6 +69,15 @@ def clerk_of_two(app: App) -> tuple[int, int]:
     store.write_now(add_membership, person, second, Role.CLERK, "Văn thư")
     store.close()
     return first, second
+
+
+def becomes_leader(app: App, who: str, unit_id: int) -> None:
+    """Of the same unit: leaders register nothing."""
+    store = Store(f"sqlite:///{app.folder}/giaoban.db")
+    person, admin = store.read_now(principal_of, who), store.read_now(principal_of, "quantri")
+    store.write_now(end_membership, admin, person.account_id, person.acting.id)
+    store.write_now(add_membership, person.account_id, unit_id, Role.LEADER, "Chủ tịch")
+    store.close()
 
 
 def registered(app: App, token: str, number: int) -> dict[int, bool]:
@@ -225,8 +234,8 @@ def test_a_confirmation_from_before_units_were_named(app: App, browser: Browser)
     page.goto(app.url + QUIET)
     (facts,) = page.evaluate(STORED, "facts")
     old = {"account": facts["account"], "made": 1}
-    page.evaluate(PUT, {**old, "command": command, "directive": numbers[0]})
-    page.evaluate(PUT, {**old, "command": "nowhere", "directive": numbers[1]})
+    page.evaluate(PUT, ["queue", {**old, "command": command, "directive": numbers[0]}])
+    page.evaluate(PUT, ["queue", {**old, "command": "nowhere", "directive": numbers[1]}])
     page.evaluate("async () => (await navigator.serviceWorker.ready).unregister()")
     page.goto("about:blank")
     sign_in_again(app, page)
@@ -248,10 +257,31 @@ def test_a_confirmation_for_a_unit_that_one_has_left_is_said_to_be_refused(app: 
     page.goto(app.url + QUIET)
     (facts,) = page.evaluate(STORED, "facts")
     left = {"account": facts["account"], "made": 1, "command": "c1", "directive": 1, "unit": unit(app, "19615")}
-    page.evaluate(PUT, left)
+    page.evaluate(PUT, ["queue", left])
     page.goto(f"{app.url}/directives/in")
     expect(page.locator("#toasts")).to_contain_text("Đồng chí không còn vai trò ở đơn vị đó", timeout=SECONDS)
     until(lambda: page.evaluate(STORED, "queue") == [], 30, "it waits no more")
+    page.context.close()
+
+
+def test_a_confirmation_of_a_role_that_one_has_lost_is_said_to_be_refused(app: App, browser: Browser) -> None:
+    commune = unit(app, "19606")
+    numbers = [issue(app, app.token("chutich"), [commune], f"{SUBJECT} {n}") for n in range(2)]
+    page = visit(app, browser, "camthuy", "/directives/in")
+    page.goto(app.url + QUIET)
+    (facts,) = page.evaluate(STORED, "facts")
+    for number in numbers:
+        item = {"account": facts["account"], "unit": commune, "made": number, "command": f"c{number}"}
+        page.evaluate(PUT, ["queue", {**item, "directive": number}])
+    page.evaluate(PUT, ["facts", {**facts, "csrf": "from before the sign-in"}, "page"])
+    page.evaluate("navigator.serviceWorker.controller.postMessage({ type: 'flush' })")
+    page.wait_for_timeout(1000)
+    assert len(page.evaluate(STORED, "queue")) == 2, "too old a page loses nothing"
+    becomes_leader(app, "camthuy", commune)
+    page.goto(f"{app.url}/directives/in")
+    expect(page.locator("#toasts .toast")).to_have_count(2, timeout=SECONDS)
+    expect(page.locator("#toasts")).to_contain_text("không được nhận: Vai trò của đồng chí", timeout=SECONDS)
+    assert page.evaluate(STORED, "queue") == []
     page.context.close()
 
 

@@ -16,7 +16,8 @@ const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
 const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Firefox finds no way for sound from a page that came through here
 const OFFLINE = "/offline";
-const REFUSED = new Set([404, 409, 422]);
+const LATER = new Set([401, 408, 425, 429]); // signed out, or too much at once: the same can be taken another time
+const HELD = new Set(["csrf", "other_unit"]); // it can, too, once a page says hello again
 
 // ---- what is remembered: `facts` of the last page (account, unit, units of all its roles, csrf, offset of its clock), and the queue
 
@@ -54,7 +55,6 @@ async function queueOf(account) {
 }
 
 const unitless = ({ unit }) => !unit; // pressed before confirmations named their unit, on a page that is not kept any more
-const drop = ({ command }) => stored("queue", "readwrite", (store) => store.delete(command));
 
 // ---- pages and files
 
@@ -171,35 +171,43 @@ async function nameUnits() {
   }
 }
 
-let sending = null;
-const flush = () => (sending ??= send().finally(() => { sending = null; }));
+let sending = Promise.resolve();
+const flush = (from) => (sending = sending.catch(() => {}).then(() => send(from)));
 
-async function send() {
+// The server's answer; status 0 without one, or where a network answers with a page of its own instead.
+async function register({ command, directive, made, unit }, csrf) {
+  try {
+    const reply = await fetch(`/api/v1/directives/${directive}/register`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+      body: JSON.stringify({ command_id: command, made_at: new Date(made).toISOString(), unit }),
+    });
+    return { ...(await reply.json()), status: reply.status };
+  } catch {
+    return { status: 0 };
+  }
+}
+
+const refused = ({ status, code }) => status >= 400 && status < 500 && !LATER.has(status) && !HELD.has(code);
+
+// `from` is a page, which says who is signed in and hears what was refused; without one a refusal is asked for again.
+async function send(from) {
   const { account, unit, units, csrf } = await facts();
   const sent = { type: "sent", done: [], refused: [] };
+  const over = async (list, item) => {
+    if (list === sent.refused && !from) return;
+    list.push(item);
+    await stored("queue", "readwrite", (store) => store.delete(item.command));
+  };
   for (const item of await queueOf(account)) {
-    if (!unitless(item) && units && !units.includes(item.unit)) {
-      sent.refused.push(item); // the person has no role there any more
-      await drop(item);
-      continue;
+    if (!unitless(item) && item.unit !== unit) {
+      if (units && !units.includes(item.unit)) await over(sent.refused, item); // no role is left there
+      continue; // held until the person acts there
     }
-    if (!unitless(item) && item.unit !== unit) continue; // held until the person acts there
-    let reply;
-    try {
-      reply = await fetch(`/api/v1/directives/${item.directive}/register`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-        body: JSON.stringify({ command_id: item.command, made_at: new Date(item.made).toISOString(), unit: item.unit }),
-      });
-    } catch {
-      break;
-    }
-    const problem = reply.ok ? {} : await reply.json().catch(() => ({}));
-    if (problem.code === "other_unit") continue; // by now another unit than the last page's: held, too
-    if (reply.ok) sent.done.push(item);
-    else if (REFUSED.has(reply.status)) sent.refused.push({ ...item, title: problem.title });
-    else break; // signed out, or the server is in trouble: kept for later
-    await drop(item);
+    const { status, code, title } = await register(item, csrf);
+    if (status === 200) await over(sent.done, item);
+    else if (refused({ status, code })) await over(sent.refused, { ...item, title });
+    else if (code !== "other_unit") break; // none of the others would be taken now
   }
   if (!sent.done.length && !sent.refused.length) return;
   for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
@@ -230,7 +238,7 @@ async function hello({ account, unit, units, csrf, offset, files }, from) {
   await stored("facts", "readwrite", (store) => store.put({ account, unit, units, csrf, offset }, "page"));
   if (before.account !== account || before.unit !== unit) await dropOthers({ account, unit }); // somebody else sits here now, or acts elsewhere
   await keepOpen(new URL(from));
-  await flush();
+  await flush(from);
   const cache = await caches.open(FILES);
   for (const address of files) {
     if (!(await cache.match(address))) await cache.add(address).catch(() => {}); // what the page loaded before we came
@@ -265,7 +273,7 @@ self.addEventListener("sync", (event) => {
 self.addEventListener("message", (event) => {
   const { data, ports, source } = event;
   if (data.type === "hello") event.waitUntil(hello(data, source.url));
-  else if (data.type === "flush") event.waitUntil(flush());
+  else if (data.type === "flush") event.waitUntil(flush(source.url));
   else if (data.type === "queue") event.waitUntil(queueOf(data.account).then((items) => ports[0].postMessage(items)));
 });
 
