@@ -285,6 +285,35 @@ def test_a_confirmation_of_a_role_that_one_has_lost_is_said_to_be_refused(app: A
     page.context.close()
 
 
+def test_what_the_unit_has_given_up_is_kept_on_no_device(app: App, browser: Browser) -> None:
+    chair, clerk = app.token("chutich"), app.token("vanthu.camthuy")
+    numbers = [issue(app, chair, [unit(app, "19606")], f"{SUBJECT} {n}") for n in range(3)]
+    ways = [f"/directives/{number}" for number in numbers]
+
+    def recall(number: int) -> None:
+        app.call(chair, "POST", f"/api/v1/directives/{number}/recall", {"note": "Sai số liệu"})
+        app.call(clerk, "POST", f"/api/v1/directives/{number}/recall-answer", {"agree": True})
+
+    page = visit(app, browser, "camthuy", ways[0])
+    for way in (f"{ways[0]}?lan=2", *ways[1:], "/directives/in"):
+        page.goto(app.url + way)
+        until(lambda way=way: page.evaluate(KEPT, way), 30, "the page is kept")  # type: ignore[misc]
+    recall(numbers[0])
+    for way in (ways[0], f"{ways[0]}?lan=2"):
+        until(lambda way=way: not page.evaluate(KEPT, way), 30, "an open page hears it")  # type: ignore[misc]
+    page.goto("about:blank")
+    recall(numbers[1])
+    page.goto(f"{app.url}/directives/in")
+    until(lambda: not page.evaluate(KEPT, ways[1]), 30, "one that was closed asks")
+    page.goto(app.url + ways[0])
+    expect(page.locator("main")).to_contain_text("Đơn vị đã hủy bản nhận", timeout=SECONDS)
+    assert page.evaluate(KEPT, ways[2]), "all others stay"
+    page.context.set_offline(True)
+    page.goto(app.url + ways[0])
+    expect(page.get_by_role("heading", name="Chưa mở được trang này vì mất mạng")).to_be_visible(timeout=SECONDS)
+    page.context.close()
+
+
 def test_pages_that_were_not_opened_and_pages_of_others(app: App, browser: Browser) -> None:
     page = visit(app, browser, "camthuy", "/directives/in")
     page.context.set_offline(True)

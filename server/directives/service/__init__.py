@@ -62,7 +62,7 @@ from server.directives.service.spoken import (
 )
 from server.directives.service.sweeping import count_set_aside, reschedule, sweep
 from server.directives.service.today import unit_day
-from server.directives.service.withdraw import answer_recall, recall, waive
+from server.directives.service.withdraw import answer_recall, given_up, recall, waive
 
 __all__ = [
     "Confirmed",
@@ -116,6 +116,7 @@ __all__ = [
     "edxml_of",
     "further_to_decide",
     "gaps_of",
+    "given_up",
     "hand_back",
     "hand_over",
     "inbox",

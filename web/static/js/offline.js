@@ -59,6 +59,15 @@ function told({ data }) {
   else toast(word("queueSent"));
 }
 
+// A document that is being recalled is worked by no more, and of one that the unit has given up no copy stays on the device.
+function forgetRecalled(worker) {
+  const forget = (directive) => worker.postMessage({ type: "forget", directive });
+  document.addEventListener("giaoban:directive.recalled", ({ detail }) => forget(detail.directive));
+  document.addEventListener("giaoban:delivery.changed", ({ detail: { directive, state, units } }) => {
+    if (state === "RECALLED" && units.includes(unitId)) forget(directive);
+  });
+}
+
 // The page is from before: the new one says hello, and what waits is sent. Not again and again where only pages fail.
 function renew() {
   const last = Number(sessionStorage.getItem("renewed"));
@@ -72,6 +81,7 @@ async function start() {
   navigator.serviceWorker.register("/sw.js").catch((error) => console.info("no service worker:", error.message));
   const registration = await navigator.serviceWorker.ready;
   const worker = registration.active;
+  forgetRecalled(worker);
   await showQueued(worker);
   if (!keptAt) {
     worker.postMessage({ type: "hello", account: accountId, unit: unitId, units: unitIds, csrf, offset: now() - Date.now(), files: loadedFiles() });

@@ -2,9 +2,10 @@
 // and notifications to a closed browser.
 //   pages     `/`, the inbox, and directives that were opened; shown as kept when the network fails
 //   queue     "Đã nhận" and "Tiếp nhận" pressed meanwhile, with their command_id and time; sent when the network is back
-// Both belong to an account in one of its units: pages are shown, and confirmations sent, only while it acts there.
+// Both belong to an account in one of its units: pages are shown, and confirmations sent, only while it acts there. What the
+// unit has given up at a recall is kept no longer.
 //   push      {title, body, href, tag, urgent}, see server/reach/words.py
-// Pages speak to it by messages: hello, queue, flush; it answers "sent" to all of them.
+// Pages speak to it by messages: hello, queue, flush, forget; it answers "sent" to all of them.
 
 const PAGES = "pages";
 const FILES = "files";
@@ -12,6 +13,7 @@ const MOST_PAGES = 40;
 const LISTS = ["/", "/directives/in"]; // kept though not opened: who comes by a link in a message finds the others, too
 const OLD_MS = 600000;
 const KEPT = /^\/(?:$|directives\/in$|directives\/\d+$)/;
+const ONE = /^\/directives\/(\d+)$/;
 const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
 const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Firefox finds no way for sound from a page that came through here
@@ -80,9 +82,22 @@ async function dropOthers(now) {
   }
 }
 
+const GIVEN_UP = /<html\b[^>]* data-given-up/;
+const forget = async (address) => (await caches.open(PAGES)).delete(address, { ignoreSearch: true });
+
+// Nobody told this device of recalls that its unit agreed to while it was off.
+async function forgetGivenUp(origin) {
+  const opened = (await (await caches.open(PAGES)).keys()).map(({ url }) => ONE.exec(new URL(url).pathname)?.[1]).filter(Boolean);
+  if (!opened.length) return;
+  const reply = await fetch(`/api/v1/directives/given-up?${new URLSearchParams(opened.map((id) => ["among", id]))}`).catch(() => null);
+  const { directives } = reply?.ok ? await reply.json() : { directives: [] };
+  for (const id of directives) await forget(`${origin}/directives/${id}`);
+}
+
 async function keep(url, reply) {
   const text = await reply.text();
   if (!whose(text)) return;
+  if (GIVEN_UP.test(text)) return forget(url.split("?")[0]);
   const headers = new Headers(reply.headers);
   headers.set("X-Kept-At", new Date().toISOString());
   const cache = await caches.open(PAGES);
@@ -239,6 +254,7 @@ async function hello({ account, unit, units, csrf, offset, files }, from) {
   if (before.account !== account || before.unit !== unit) await dropOthers({ account, unit }); // somebody else sits here now, or acts elsewhere
   await keepOpen(new URL(from));
   await flush(from);
+  await forgetGivenUp(new URL(from).origin);
   const cache = await caches.open(FILES);
   for (const address of files) {
     if (!(await cache.match(address))) await cache.add(address).catch(() => {}); // what the page loaded before we came
@@ -274,6 +290,7 @@ self.addEventListener("message", (event) => {
   const { data, ports, source } = event;
   if (data.type === "hello") event.waitUntil(hello(data, source.url));
   else if (data.type === "flush") event.waitUntil(flush(source.url));
+  else if (data.type === "forget") event.waitUntil(forget(`${location.origin}/directives/${data.directive}`));
   else if (data.type === "queue") event.waitUntil(queueOf(data.account).then((items) => ports[0].postMessage(items)));
 });
 
