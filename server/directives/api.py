@@ -158,11 +158,16 @@ async def see(request: web.Request) -> web.Response:
 
 async def register(request: web.Request) -> web.Response:
     """Register it in the unit's book (số đến); a village head confirms."""
+    return json_reply(await register_here(request))
+
+
+async def register_here(request: web.Request) -> DeliveryDone:
+    """Do what a `RegisterInput` says, in the unit that it names if it names one."""
     data, who = await read_body(request, RegisterInput), principal(request)
-    done = await request.app[STORE].write(
+    service.require_acting_in(who, data.unit)
+    return await request.app[STORE].write(
         service.register, who, request.app[POLICY], path_id(request), data.command_id, data.made_at
     )
-    return json_reply(done)
 
 
 async def send_return(request: web.Request) -> web.Response:

@@ -64,12 +64,12 @@ async def show_pages(request: web.Request) -> web.Response:
 
 
 async def get_picture(request: web.Request) -> web.StreamResponse:
-    """One page of an attached PDF as a picture."""
+    """One page of an attached PDF as a picture. No device keeps it: the document may be recalled."""
     found, size = await _pdf(request), Size.SMALL if read_query(request, PictureQuery).small else Size.LARGE
     path = await request.app[PREVIEWS].picture(found.sha256, path_id(request, "page"), size)
     if path is None:
         raise NotFoundError("no_picture", _("Không xem trước được trang này. Xin tải tệp về máy để đọc."))
-    return web.FileResponse(path, headers={"Content-Type": "image/webp", "Cache-Control": "private, max-age=86400"})
+    return web.FileResponse(path, headers={"Content-Type": "image/webp", "Cache-Control": "private, no-store"})
 
 
 async def _pdf(request: web.Request) -> Attachment:

@@ -143,7 +143,7 @@ async def _one_button(request: web.Request) -> NextThing | None:
 
 def _next_thing(request: web.Request, ask: _Ask, line: ReceivedLine) -> NextThing:
     """The button confirms at once; all else is done on the directive's page."""
-    at_once = ask is CONFIRM
+    at_once, who = ask is CONFIRM, principal(request)
     return NextThing(
         lead=translate(request, ask.lead),
         what=line.subject,
@@ -152,7 +152,7 @@ def _next_thing(request: web.Request, ask: _Ask, line: ReceivedLine) -> NextThin
         href=f"/directives/{line.directive}/register" if at_once else f"/directives/{line.directive}",
         icon=ask.icon,
         post=at_once,
-        fields={"command_id": secrets.token_hex(16)} if at_once else {},
+        fields={"command_id": secrets.token_hex(16), "unit": str(who.unit_id)} if at_once else {},
         exercise=line.exercise,
     )
 

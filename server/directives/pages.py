@@ -14,7 +14,7 @@ from server.accounts.permissions import Permission, Role
 from server.calls.rules import Outcome
 from server.calls.words import OUTCOMES
 from server.directives import compose, deciding, service
-from server.directives.api import InboxQuery, inbox_page
+from server.directives.api import InboxQuery, inbox_page, register_here
 from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
@@ -27,7 +27,6 @@ from server.directives.shapes import (
     AcceptInput,
     Attachment,
     CheckResult,
-    Command,
     CommandId,
     Delivery,
     Opened,
@@ -287,8 +286,7 @@ async def _board_context(request: web.Request, opened: Opened) -> dict[str, Any]
 
 async def post_register(request: web.Request) -> web.Response:
     """Register, or a village head's “Đã nhận”."""
-    command, who = await read_body(request, Command), principal(request)
-    await request.app[STORE].write(service.register, who, request.app[POLICY], path_id(request), command.command_id)
+    await register_here(request)
     return see_other(f"/directives/{path_id(request)}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
 
@@ -19,7 +21,7 @@ from server.directives.shapes import (
     Words,
 )
 from server.errors import ConflictError, UserError
-from server.http import STORE, Route, json_reply, principal, read_body, see_other
+from server.http import STORE, Route, json_reply, principal, read_body, read_query, see_other
 from server.http.reading import path_id
 
 
@@ -36,6 +38,25 @@ async def answer_recall(request: web.Request) -> web.Response:
     data = await read_body(request, RecallAnswer)
     policy, number = request.app[POLICY], path_id(request)
     return json_reply(await request.app[STORE].write(service.answer_recall, principal(request), policy, number, data))
+
+
+class GivenUpQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`among`: the directives that a device still keeps."""
+
+    among: Annotated[list[int], msgspec.Meta(max_length=200)] = []
+
+
+class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Directives of which nothing may stay on a device of the unit."""
+
+    directives: list[int]
+
+
+async def get_given_up(request: web.Request) -> web.Response:
+    """Those of some directives that the unit has given up at a recall, for a device that was off then."""
+    among = read_query(request, GivenUpQuery).among
+    found = await request.app[STORE].read(service.given_up, principal(request), [min(one, 2**31 - 1) for one in among])
+    return json_reply(GivenUp(directives=found))
 
 
 async def waive(request: web.Request) -> web.Response:
@@ -98,6 +119,14 @@ async def post_waive(request: web.Request) -> web.Response:
 _D, _V = "directives/{id:\\d+}", "deliveries/{id:\\d+}"
 _TAKE_BACK, _REGISTER = Permission.WITHDRAW_DIRECTIVE, Permission.REGISTER_DELIVERY
 ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/directives/given-up",
+        get_given_up,
+        Permission.READ_DIRECTIVES,
+        query=GivenUpQuery,
+        answer=GivenUp,
+    ),
     Route("POST", f"/api/v1/{_D}/recall", recall, _TAKE_BACK, body=RecallInput, answer=RecallDone),
     Route("POST", f"/api/v1/{_D}/recall-answer", answer_recall, _REGISTER, body=RecallAnswer, answer=DeliveryDone),
     Route("POST", f"/api/v1/{_V}/waive", waive, _TAKE_BACK, body=WaiveInput, answer=DeliveryDone),

@@ -170,6 +170,7 @@ class Renderer:
             "memberships": [
                 {
                     "id": m.id,
+                    "unit_id": m.unit_id,
                     "label": f"{m.position or text(ROLE_NAMES[m.role])} · {m.unit_name}",
                     "current": m.id == who.acting.id,
                 }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from server.accounts.people import add_membership
+from server.accounts.permissions import Role
 from server.directives import service
 from server.directives.documents import Urgency
 from server.store import Store
@@ -88,3 +90,68 @@ async def test_the_wait_for_the_network_is_not_charged_to_who_confirmed(
     page = " ".join((await (await (await page_as("chutich")).get("/deliveries/1")).text()).split())
     assert "Người tiếp nhận: 5 phút</span>" in page
     assert 'Mạng: 55 phút · <b class="ball-late-words">quá hạn 45 phút</b>' in page
+
+
+@pytest.fixture
+def two_units(store: Store, district: DistrictIds) -> tuple[int, int]:
+    """Cam Thủy and Cam Hiếu: the clerk of the first is the clerk of the second, too."""
+    first, second = district.unit("19606"), district.unit("19615")
+    store.write_now(add_membership, district.who("vanthu.camthuy").account_id, second, Role.CLERK, "Văn thư")
+    return first, second
+
+
+def registered(store: Store, district: DistrictIds, number: int) -> dict[int, bool]:
+    opened = store.read_now(service.open_directive, district.who("chutich"), POLICY, number)
+    return {one.unit: one.registered_at is not None for one in opened.board or ()}
+
+
+async def test_a_confirmation_for_one_unit_never_registers_in_another(
+    as_: As, store: Store, district: DistrictIds, two_units: tuple[int, int]
+) -> None:
+    first, second = two_units
+    number = issue(store, district.who("chutich"), [first, second]).id
+    client, path = await as_("vanthu.camthuy"), f"/api/v1/directives/{number}/register"
+    body = {"command_id": "c1", "unit": second}
+    for language, words in (("vi", "Xin chuyển sang đơn vị đó"), ("en", "switch to that unit")):
+        refused = await client.post(path, body, headers={"Cookie": f"language={language}"})
+        problem = await refused.json()
+        assert (refused.status, problem["code"]) == (409, "other_unit")
+        assert words in problem["title"]
+    assert registered(store, district, number) == {first: False, second: False}
+    there = next(held for held in district.who("vanthu.camthuy").memberships if held.unit_id == second)
+    await client.post("/api/v1/session/acting", {"membership_id": there.id})
+    assert (await client.post(path, body)).status == 200, "the refusal has used up no command"
+    assert registered(store, district, number) == {first: False, second: True}
+
+
+async def test_a_confirmation_without_a_unit_is_for_the_one_that_the_person_acts_in(
+    as_: As, store: Store, district: DistrictIds, two_units: tuple[int, int]
+) -> None:
+    first, second = two_units
+    number = issue(store, district.who("chutich"), [first, second]).id
+    client = await as_("vanthu.camthuy")
+    assert (await client.post(f"/api/v1/directives/{number}/register", {"command_id": "c1"})).status == 200
+    assert registered(store, district, number) == {first: True, second: False}
+
+
+async def test_pages_say_for_which_unit_their_button_confirms(
+    page_as: PageAs, store: Store, district: DistrictIds, two_units: tuple[int, int]
+) -> None:
+    first, second = two_units
+    number = issue(store, district.who("chutich"), [first, second, village := district.unit("19606.01")]).id
+    head = await page_as("thon1.camthuy")
+    clerk = await page_as("vanthu.camthuy")
+    one = f"/directives/{number}"
+    for page, path, unit in (
+        (head, "/", village),
+        (head, "/directives/in", village),
+        (head, one, village),
+        (clerk, one, first),
+    ):
+        form = (await (await page.get(path)).text()).split(f'action="{one}/register"')[1].split("</form>")[0]
+        assert f'name="unit" value="{unit}"' in form, path
+    left_open = {"command_id": "c1", "unit": str(second)}  # in another window the clerk has gone back to the first
+    assert (await clerk.post(f"{one}/register", left_open)).status == 409
+    assert registered(store, district, number) == {first: False, second: False, village: False}
+    assert (await clerk.post(f"{one}/register", left_open | {"unit": str(first)})).status == 303
+    assert registered(store, district, number) == {first: True, second: False, village: False}

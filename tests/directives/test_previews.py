@@ -137,6 +137,7 @@ async def test_who_may_look(
     assert crumbs(text) == ["/directives/out", f"/directives/{done.id}"]
     picture = await commune.get(f"/directives/attachments/{first}/pages/1?small=true")
     assert (picture.status, picture.content_type) == (200, "image/webp")
+    assert "no-store" in picture.headers["Cache-Control"], "it may be recalled, and then no copy is left"
     for path, status in ((f"{first}/pages/3", 404), (f"{second}/pages/1", 404), (f"{second}/pages", 404)):
         assert (await commune.get(f"/directives/attachments/{path}")).status == status
     assert (await other.get(f"/directives/attachments/{first}/pages/1")).status == 404

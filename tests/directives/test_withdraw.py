@@ -103,6 +103,26 @@ def test_what_was_given_up_can_no_longer_be_read(
     assert store.read_now(service.download, people["camhieu"], attachment.id).name == "a.pdf"
 
 
+async def test_devices_learn_what_their_unit_has_given_up(
+    as_: As, page_as: PageAs, store: Store, people: dict[str, Principal], communes: list[int]
+) -> None:
+    first, second = (issue(store, people["chutich"], communes).id for _ in range(2))
+    store.write_now(service.recall, people["chutich"], POLICY, first, ASK)
+    ask = f"/api/v1/directives/given-up?among={first}&among={second}&among=99999999999"
+    client, page, other = await as_("camthuy"), await page_as("camthuy"), await as_("camhieu")
+    assert await (await client.get(ask)).json() == {"directives": []}, "asked for, and not agreed to yet"
+    assert "data-given-up" not in await (await page.get(f"/directives/{first}")).text()
+    store.write_now(service.answer_recall, people["camthuy"], POLICY, first, RecallAnswer(agree=True))
+    assert await (await client.get(ask)).json() == {"directives": [first]}
+    assert await (await client.get("/api/v1/directives/given-up")).json() == {"directives": []}
+    assert "<html" in (text := await (await page.get(f"/directives/{first}")).text())
+    assert " data-given-up>" in text, "what keeps pages on the device is told to keep this one no longer"
+    assert "data-given-up" not in await (await page.get(f"/directives/{second}")).text()
+    assert await (await other.get(ask)).json() == {"directives": []}, "this unit has it still"
+    issuer = await as_("chutich")
+    assert await (await issuer.get(ask)).json() == {"directives": []}
+
+
 def test_what_cannot_be_recalled(store: Store, people: dict[str, Principal], communes: list[int]) -> None:
     done = issue(store, people["chutich"], communes)
     complete(store, people, done.id)

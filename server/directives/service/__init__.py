@@ -1,5 +1,6 @@
 """Use cases of directives; other features call these, never the tables."""
 
+from server.directives.service.access import require_acting_in
 from server.directives.service.alarms import acknowledge_alarms, my_alarms
 from server.directives.service.answers import tallies
 from server.directives.service.assign import assign, colleagues, start
@@ -61,7 +62,7 @@ from server.directives.service.spoken import (
 )
 from server.directives.service.sweeping import count_set_aside, reschedule, sweep
 from server.directives.service.today import unit_day
-from server.directives.service.withdraw import answer_recall, recall, waive
+from server.directives.service.withdraw import answer_recall, given_up, recall, waive
 
 __all__ = [
     "Confirmed",
@@ -116,6 +117,7 @@ __all__ = [
     "edxml_of",
     "further_to_decide",
     "gaps_of",
+    "given_up",
     "hand_back",
     "hand_over",
     "inbox",
@@ -150,6 +152,7 @@ __all__ = [
     "register_page",
     "replaced_by",
     "report",
+    "require_acting_in",
     "reschedule",
     "return_delivery",
     "schedule",

@@ -35,6 +35,18 @@ _OURS = sa.select(directive_table).where(d.id == sa.bindparam("directive"), d.un
 _OURS_LOCKED = _OURS.with_for_update()
 
 
+def require_acting_in(who: Principal, unit_id: int | None) -> None:
+    """Raises ConflictError for a command that was meant for another unit than the one that the person acts in now."""
+    if unit_id is not None and unit_id != who.unit_id:
+        raise ConflictError(
+            "other_unit",
+            _(
+                "Đồng chí đã bấm xác nhận này cho một đơn vị khác với đơn vị đang làm việc. "
+                "Xin chuyển sang đơn vị đó rồi làm lại."
+            ),
+        )
+
+
 def own_unit(tx: Transaction, who: Principal) -> UnitInfo:
     """The person's unit, asked for once in a transaction."""
     key = ("own_unit", who.unit_id)

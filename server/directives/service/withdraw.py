@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
+import sqlalchemy as sa
 
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
+from server.directives.model import delivery_table
 from server.directives.policy import Policy
 from server.directives.rules import HOLDS_COPY, STATES, DirectiveState, Event, State
 from server.directives.service.access import deliveries_of, delivery_of_ours, delivery_to_us, directive_of_ours
@@ -71,6 +75,15 @@ def answer_recall(
 
     content = ["answer_recall", directive_id, msgspec.to_builtins(data)]
     return once(tx, who, data.command_id, content, work, DeliveryDone)
+
+
+def given_up(tx: Transaction, who: Principal, among: Sequence[int]) -> list[int]:
+    """Those of some directives that the person's unit has given up at a recall."""
+    v = delivery_table.c
+    mine = sa.select(v.directive_id).where(
+        v.directive_id.in_(among), v.unit_id == who.unit_id, v.state == State.RECALLED.value
+    )
+    return sorted(row.directive_id for row in tx.all(mine))
 
 
 def waive(tx: Transaction, who: Principal, policy: Policy, delivery_id: int, data: WaiveInput) -> DeliveryDone:

@@ -88,9 +88,14 @@ class HandBackInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Register, or confirm; `made_at` is when the person did so, if the device had no network then."""
+    """Register, or confirm; `made_at` is when the person did so, if the device had no network then.
+
+    `unit` is the one that it was done for: who acts in another by now is refused, and nothing is done there. Without it
+    it is done for the unit that the person acts in.
+    """
 
     made_at: Moment | None = None
+    unit: int | None = None
     command_id: CommandId = ""
 
 

@@ -5,6 +5,8 @@ const root = document.documentElement;
 export const lang = root.lang;
 export const csrf = root.dataset.csrf ?? "";
 export const accountId = root.dataset.accountId ?? "";
+export const unitId = Number(root.dataset.unitId); // the one that the person acts in, of `unitIds`
+export const unitIds = (root.dataset.unitIds ?? "").split(" ").map(Number);
 export const timeZone = root.dataset.timezone;
 
 /** A text of the page in its language: word("undo"), word("newDirective", {subject}). Texts stand in <template id="words">

@@ -2,8 +2,10 @@
 // and notifications to a closed browser.
 //   pages     `/`, the inbox, and directives that were opened; shown as kept when the network fails
 //   queue     "Đã nhận" and "Tiếp nhận" pressed meanwhile, with their command_id and time; sent when the network is back
+// Both belong to an account in one of its units: pages are shown, and confirmations sent, only while it acts there. What the
+// unit has given up at a recall is kept no longer.
 //   push      {title, body, href, tag, urgent}, see server/reach/words.py
-// Pages speak to it by messages: hello, queue, flush; it answers "sent" to all of them.
+// Pages speak to it by messages: hello, queue, flush, forget; it answers "sent" to all of them.
 
 const PAGES = "pages";
 const FILES = "files";
@@ -11,13 +13,15 @@ const MOST_PAGES = 40;
 const LISTS = ["/", "/directives/in"]; // kept though not opened: who comes by a link in a message finds the others, too
 const OLD_MS = 600000;
 const KEPT = /^\/(?:$|directives\/in$|directives\/\d+$)/;
+const ONE = /^\/directives\/(\d+)$/;
 const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
 const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Firefox finds no way for sound from a page that came through here
 const OFFLINE = "/offline";
-const REFUSED = new Set([404, 409, 422]);
+const LATER = new Set([401, 408, 425, 429]); // signed out, or too much at once: the same can be taken another time
+const HELD = new Set(["csrf", "other_unit"]); // it can, too, once a page says hello again
 
-// ---- what is remembered: `facts` of the last page (account, csrf, offset of its clock), and the queue
+// ---- what is remembered: `facts` of the last page (account, unit, units of all its roles, csrf, offset of its clock), and the queue
 
 function database() {
   return new Promise((resolve, reject) => {
@@ -47,20 +51,58 @@ async function stored(name, mode, work) {
 
 const facts = async () => (await stored("facts", "readonly", (store) => store.get("page"))) ?? {};
 
-async function waiting() {
-  const { account } = await facts();
+async function queueOf(account) {
   const items = await stored("queue", "readonly", (store) => store.getAll());
   return items.filter((item) => item.account === account).sort((a, b) => a.made - b.made);
 }
 
+const unitless = ({ unit }) => !unit; // pressed before confirmations named their unit, on a page that is not kept any more
+
 // ---- pages and files
 
+// Whose a page is, as it says itself: an account, and the unit that it acts in. A screen's is nobody's.
+function whose(text) {
+  const found = /<html\b[^>]* data-account-id="(\d+)" data-unit-id="(\d+)"/.exec(text);
+  return found && { account: found[1], unit: Number(found[2]) };
+}
+
+// Facts from before the update name no unit: then the account alone decides.
+const same = (page, now) => page !== null && page.account === now.account && (!now.unit || page.unit === now.unit);
+
+async function keptPages() {
+  const cache = await caches.open(PAGES);
+  const keys = await cache.keys();
+  return Promise.all(keys.map(async (key) => [key, await (await cache.match(key))?.text() ?? ""]));
+}
+
+async function dropOthers(now) {
+  const cache = await caches.open(PAGES);
+  for (const [key, text] of await keptPages()) {
+    if (!same(whose(text), now)) await cache.delete(key);
+  }
+}
+
+const GIVEN_UP = /<html\b[^>]* data-given-up/;
+const forget = async (address) => (await caches.open(PAGES)).delete(address, { ignoreSearch: true });
+
+// Nobody told this device of recalls that its unit agreed to while it was off.
+async function forgetGivenUp(origin) {
+  const opened = (await (await caches.open(PAGES)).keys()).map(({ url }) => ONE.exec(new URL(url).pathname)?.[1]).filter(Boolean);
+  if (!opened.length) return;
+  const reply = await fetch(`/api/v1/directives/given-up?${new URLSearchParams(opened.map((id) => ["among", id]))}`).catch(() => null);
+  const { directives } = reply?.ok ? await reply.json() : { directives: [] };
+  for (const id of directives) await forget(`${origin}/directives/${id}`);
+}
+
 async function keep(url, reply) {
+  const text = await reply.text();
+  if (!whose(text)) return;
+  if (GIVEN_UP.test(text)) return forget(url.split("?")[0]);
   const headers = new Headers(reply.headers);
   headers.set("X-Kept-At", new Date().toISOString());
   const cache = await caches.open(PAGES);
   await cache.delete(url);
-  await cache.put(url, new Response(await reply.blob(), { headers }));
+  await cache.put(url, new Response(text, { headers }));
   const all = await cache.keys();
   await Promise.all(all.slice(0, Math.max(0, all.length - MOST_PAGES)).map((old) => cache.delete(old)));
 }
@@ -71,6 +113,7 @@ async function kept(url) {
   const headers = new Headers(found.headers);
   for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name);
   const text = await found.text();
+  if (!same(whose(text), await facts())) return null;
   return new Response(text.replace("<html ", `<html data-kept-at="${headers.get("X-Kept-At")}" `), { headers });
 }
 
@@ -120,7 +163,9 @@ async function confirm(event, url) {
     return await fetch(event.request);
   } catch {
     const [form, { account, offset = 0 }] = [await copy.formData(), await facts()];
-    const item = { command: form.get("command_id"), directive: Number(CONFIRM.exec(url.pathname)[1]), account, made: Date.now() + offset };
+    const [command, directive] = [form.get("command_id"), Number(CONFIRM.exec(url.pathname)[1])];
+    const unit = Number(form.get("unit")) || (await unitOf(command));
+    const item = { command, directive, account, unit, made: Date.now() + offset };
     await stored("queue", "readwrite", (store) => store.add(item)).catch(() => {}); // pressed twice: the first time counts
     await self.registration.sync?.register("send").catch(() => {});
     const from = event.request.referrer ? new URL(event.request.referrer).pathname : "/";
@@ -128,33 +173,62 @@ async function confirm(event, url) {
   }
 }
 
-let sending = null;
-const flush = () => (sending ??= send().finally(() => { sending = null; }));
+// The unit of a button whose form names none, as pages did before: that of the kept page on which it stands.
+async function unitOf(command) {
+  const page = (await keptPages()).find(([, text]) => text.includes(`value="${command}"`));
+  return page && whose(page[1])?.unit;
+}
 
-async function send() {
-  const { csrf } = await facts();
+async function nameUnits() {
+  for (const item of (await stored("queue", "readonly", (store) => store.getAll())).filter(unitless)) {
+    const unit = await unitOf(item.command);
+    if (unit) await stored("queue", "readwrite", (store) => store.put({ ...item, unit }));
+  }
+}
+
+let sending = Promise.resolve();
+const flush = (from) => (sending = sending.catch(() => {}).then(() => send(from)));
+
+// The server's answer; status 0 without one, or where a network answers with a page of its own instead.
+async function register({ command, directive, made, unit }, csrf) {
+  try {
+    const reply = await fetch(`/api/v1/directives/${directive}/register`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+      body: JSON.stringify({ command_id: command, made_at: new Date(made).toISOString(), unit }),
+    });
+    return { ...(await reply.json()), status: reply.status };
+  } catch {
+    return { status: 0 };
+  }
+}
+
+const refused = ({ status, code }) => status >= 400 && status < 500 && !LATER.has(status) && !HELD.has(code);
+
+// `from` is a page, which says who is signed in and hears what was refused; without one a refusal is asked for again.
+async function send(from) {
+  const { account, unit, units, csrf } = await facts();
   const sent = { type: "sent", done: [], refused: [] };
-  for (const item of await waiting()) {
-    let reply;
-    try {
-      reply = await fetch(`/api/v1/directives/${item.directive}/register`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-        body: JSON.stringify({ command_id: item.command, made_at: new Date(item.made).toISOString() }),
-      });
-    } catch {
-      break;
-    }
-    if (reply.ok) sent.done.push(item);
-    else if (REFUSED.has(reply.status)) sent.refused.push({ ...item, title: (await reply.json()).title });
-    else break; // signed out, or the server is in trouble: kept for later
+  const over = async (list, item) => {
+    if (list === sent.refused && !from) return;
+    list.push(item);
     await stored("queue", "readwrite", (store) => store.delete(item.command));
+  };
+  for (const item of await queueOf(account)) {
+    if (!unitless(item) && item.unit !== unit) {
+      if (units && !units.includes(item.unit)) await over(sent.refused, item); // no role is left there
+      continue; // held until the person acts there
+    }
+    const { status, code, title } = await register(item, csrf);
+    if (status === 200) await over(sent.done, item);
+    else if (refused({ status, code })) await over(sent.refused, { ...item, title });
+    else if (code !== "other_unit") break; // none of the others would be taken now
   }
   if (!sent.done.length && !sent.refused.length) return;
   for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
 }
 
-// The page that says hello: it was loaded before we came, or was just deleted with those of whoever sat here before.
+// The page that says hello: it was loaded before we came.
 async function keepOpen({ origin, pathname, search }) {
   const address = origin + pathname + search;
   if (!KEPT.test(pathname) || (await (await caches.open(PAGES)).match(address))) return;
@@ -173,11 +247,14 @@ async function keepLists(origin) {
   }
 }
 
-async function hello({ account, csrf, offset, files }, from) {
-  if ((await facts()).account !== account) await caches.delete(PAGES); // somebody else sits here now
-  await stored("facts", "readwrite", (store) => store.put({ account, csrf, offset }, "page"));
+async function hello({ account, unit, units, csrf, offset, files }, from) {
+  const before = await facts();
+  await nameUnits();
+  await stored("facts", "readwrite", (store) => store.put({ account, unit, units, csrf, offset }, "page"));
+  if (before.account !== account || before.unit !== unit) await dropOthers({ account, unit }); // somebody else sits here now, or acts elsewhere
   await keepOpen(new URL(from));
-  await flush();
+  await flush(from);
+  await forgetGivenUp(new URL(from).origin);
   const cache = await caches.open(FILES);
   for (const address of files) {
     if (!(await cache.match(address))) await cache.add(address).catch(() => {}); // what the page loaded before we came
@@ -192,7 +269,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(FILES).then((cache) => cache.add(new Request(OFFLINE, { cache: "reload", credentials: "omit" }))).catch(() => {}));
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => event.waitUntil(nameUnits().catch(() => {}).then(() => self.clients.claim())));
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -212,8 +289,9 @@ self.addEventListener("sync", (event) => {
 self.addEventListener("message", (event) => {
   const { data, ports, source } = event;
   if (data.type === "hello") event.waitUntil(hello(data, source.url));
-  else if (data.type === "flush") event.waitUntil(flush());
-  else if (data.type === "queue") event.waitUntil(waiting().then((items) => ports[0].postMessage(items)));
+  else if (data.type === "flush") event.waitUntil(flush(source.url));
+  else if (data.type === "forget") event.waitUntil(forget(`${location.origin}/directives/${data.directive}`));
+  else if (data.type === "queue") event.waitUntil(queueOf(data.account).then((items) => ports[0].postMessage(items)));
 });
 
 self.addEventListener("push", (event) => {
