@@ -43,10 +43,7 @@ class Errands:
         self._rng = Random()  # noqa: S311 - asked for by `settle`, whose waits have no random part here
 
     async def start(self) -> None:
-        """Keep what was being said when the server ended, and begin."""
-        kept = await salvage(self._means)
-        if kept:
-            log.warning("%d answers were being spoken when the server ended; they are kept", kept)
+        """Begin as soon as the exchange is open: until then the calls that run may be another process's."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -56,6 +53,11 @@ class Errands:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        await self._means.exchange.opened.wait()
+        try:
+            await salvage(self._means)
+        except Exception:  # whatever it is: without this loop nobody would be called any more
+            log.exception("answers that were being spoken could not be kept; the next start tries again")
         while True:
             await self._free.acquire()
             letter = None

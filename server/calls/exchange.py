@@ -59,6 +59,7 @@ class Exchange:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.open = False  # whether calls can come
+        self.opened = asyncio.Event()  # once they could, and what the server before us has left is in order
         self.phones.on_key = self._pressed
         self.phones.on_played = self._played
         self.phones.on_lost = self._lost
@@ -77,6 +78,7 @@ class Exchange:
         self.open = True
         self.trunk.start(self.now())
         await restart.clean_up(self)
+        self.opened.set()
 
     async def close(self) -> None:
         """Hang up, tell the trunk, close the ports."""
