@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from server.calls import log, restart
+from server.calls import exchange, log, restart
 from server.calls.rules import Outcome, Purpose
 from server.config import Settings
 from server.meetings.service import telephone
@@ -121,3 +121,28 @@ async def test_a_dialog_that_cannot_be_read_stops_nothing(before: Before, caplog
         assert after.exchange.open
     assert "cannot be ended" in caplog.text
     assert [one.outcome for one in before.logged()] == [Outcome.DROPPED]
+
+
+async def test_a_process_that_finds_the_ports_taken_harms_no_call_and_takes_over_when_they_are_free(
+    before: Before, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "PORTS_SECONDS", 0.1)
+    call = await before.sit()
+    first = before.line.exchange.endpoint
+    taken = with_telephone(
+        udp_port=first.port("udp"), tcp_port=first.port("tcp"), trunk=before.settings.telephone.trunk
+    )
+    async with village(msgspec.structs.replace(before.settings, telephone=taken), before.store) as second:
+        await asyncio.sleep(0.3)
+        assert not second.exchange.open
+        assert [one.outcome for one in before.logged()] == [Outcome.RUNNING]
+        assert [seat.left_at for seat in seats(second, before.meeting) if seat.by_phone] == [None]
+        assert call.state is CallState.UP
+        await before.kill()
+        await until(lambda: second.exchange.open)
+        await until(lambda: call.state is CallState.ENDED)
+        await until(lambda: len(before.line.handsets.incoming) == 2)
+        assert [one.outcome for one in before.logged()][-1] is Outcome.RESTARTED
+    third = msgspec.structs.replace(before.settings, telephone=taken)
+    async with village(third, before.store) as after, village(third, before.store) as waits:
+        assert after.exchange.open and not waits.exchange.open, "it ends though it never had the ports"

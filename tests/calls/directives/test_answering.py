@@ -20,6 +20,7 @@ from server.directives.shapes import WhyKept
 from server.errors import ConflictError, NotFoundError
 from server.media import protocol_calls as c
 from tests.calls.directives.desk import POLICY, Desk
+from tests.calls.making import with_nodes
 from tests.calls.test_dial_out import broken
 from tests.conftest import DistrictIds
 from tests.waiting import until
@@ -210,7 +211,7 @@ async def test_a_process_without_the_line_leaves_answers_to_the_one_that_has_it(
     monkeypatch.setattr(answering, "STILL_SECONDS", 0.0)
     done = at.issue()
     name = await speaking(at)
-    closed = make_app(at.line.exchange.settings, at.store)[EXCHANGE]
+    closed = make_app(with_nodes(at.line.exchange.settings), at.store)[EXCHANGE]
     other = Errands(replace(at.means, exchange=closed), pause=0.02)
     await other.start()
     await asyncio.sleep(0.1)
