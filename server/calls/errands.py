@@ -14,10 +14,12 @@ from server.calls.answering import salvage
 from server.calls.conversation import Conversation
 from server.calls.means import Means
 from server.calls.menu import our_fault, verdict
+from server.calls.patience import is_away
 from server.calls.places import Precedence
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
 from server.directives.documents import Urgency
+from server.errors import UnavailableError
 from server.reach import service as reach
 from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Backoff, Channel, Later, Reason
@@ -39,6 +41,7 @@ class Errands:
         self._means, self._pause = means, pause
         self._settings = means.exchange.settings.telephone
         self._free = asyncio.Semaphore(self._settings.most_directive_calls)
+        self._in_hand: set[int] = set()  # messages whose call runs, or whose outcome is owed: nobody is called twice
         self._task: asyncio.Task[None] | None = None
         self._rng = Random()  # noqa: S311 - asked for by `settle`, whose waits have no random part here
 
@@ -77,12 +80,13 @@ class Errands:
         down = exchange.standing is not None and not exchange.standing.up
         if down or not self._means.dialler.able:
             return None
-        due = await exchange.store.read(reach.first_due, Channel.PHONE)
+        due = await exchange.store.read(reach.first_due, Channel.PHONE, set(self._in_hand))
         if due is None or not await self._have_place(due):
             return None
         found: list[Letter] = []
         try:
-            found = await exchange.store.write(reach.claim, Channel.PHONE, secrets.token_hex(16), 1)
+            lease = secrets.token_hex(16)
+            found = await exchange.store.write(reach.claim, Channel.PHONE, lease, 1, set(self._in_hand))
         finally:
             if not found:
                 exchange.places.give_back()
@@ -99,6 +103,7 @@ class Errands:
 
     async def _errand(self, letter: Letter) -> None:
         outcome: Settled
+        self._in_hand.add(letter.id)
         try:
             outcome = verdict(await self._call(letter), letter.tries, self._settings.tries)
         except Exception as error:  # whatever it is: the message must be settled, or it is called again and again
@@ -111,7 +116,15 @@ class Errands:
         await self._means.exchange.owed.do(lambda: self._settle(letter, outcome))
 
     async def _settle(self, letter: Letter, outcome: Settled) -> None:
-        state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
+        owed = False
+        try:
+            state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
+        except UnavailableError as error:
+            owed = is_away(error)
+            raise
+        finally:
+            if not owed:
+                self._in_hand.discard(letter.id)
         log.info("message %d by telephone, try %d: %s", letter.id, letter.tries, state or "not ours")
 
     def _outside_quiet_hours(self, letter: Letter, outcome: Settled) -> Settled:

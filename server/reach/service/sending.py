@@ -67,18 +67,23 @@ def something_due(tx: Transaction, channel: Channel) -> bool:
     return tx.one(due) is not None
 
 
-def first_due(tx: Transaction, channel: Channel) -> Notice | None:
+def first_due(tx: Transaction, channel: Channel, but: Collection[int] = ()) -> Notice | None:
     """What the message is about that `claim` would give first."""
-    due = sa.select(m.notice).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
-    row = tx.one(due.order_by(m.rank, m.due_at, m.id).limit(1))
+    row = tx.one(_due(tx, channel, but, m.notice).limit(1))
     return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
 
 
-def claim(tx: Transaction, channel: Channel, lease: str, limit: int) -> list[Letter]:
-    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled."""
-    due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
-    due = due.order_by(m.rank, m.due_at, m.id).limit(limit).with_for_update(skip_locked=True)
-    ids = [row.id for row in tx.all(due)]
+def _due(tx: Transaction, channel: Channel, but: Collection[int], *columns: Any) -> sa.Select[Any]:
+    due = sa.and_(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now, m.id.not_in(but))
+    return sa.select(*columns).where(due).order_by(m.rank, m.due_at, m.id)
+
+
+def claim(tx: Transaction, channel: Channel, lease: str, limit: int, but: Collection[int] = ()) -> list[Letter]:
+    """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled.
+
+    `but` are those that the claimer has in hand: a lease may end while the database is away.
+    """
+    ids = [row.id for row in tx.all(_due(tx, channel, but, m.id).limit(limit).with_for_update(skip_locked=True))]
     if not ids:
         return []
     needless = sa.and_(m.id.in_(ids), m.stopped_at.is_not(None))  # its sender died, and meanwhile somebody acted
