@@ -155,9 +155,7 @@ class Errands:
                 await Conversation(self._means, line, letter, reading, units).hold()
         finally:
             await exchange.owed.do(lambda: store.write(_tell, reading.directive, unit))
-        outcome = line.outcome or Outcome.TRUNK
-        cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
-        return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
+        return line.outcome or Outcome.TRUNK
 
 
 def precedence_of(notice: Notice) -> Precedence:

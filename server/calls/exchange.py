@@ -58,7 +58,7 @@ class Exchange:
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self.closing = False
         self.open = False  # whether calls can come
         self.opened = asyncio.Event()  # once they could, and what the server before us has left is in order
         self.phones.on_key = self._pressed
@@ -103,7 +103,7 @@ class Exchange:
 
     async def close(self) -> None:
         """Hang up, tell the trunk, close the ports."""
-        self._closing = True
+        self.closing = True
         patience = GOODBYE_SECONDS if self.open else 0.0
         if self.open:
             self.trunk.stop(self.now())
@@ -157,7 +157,7 @@ class Exchange:
 
     def on_call(self, call: IncomingCall, now: float) -> None:
         """Somebody calls."""
-        if self._closing or not self.open or len(self.lines) >= MOST_CALLERS:
+        if self.closing or not self.open or len(self.lines) >= MOST_CALLERS:
             call.refuse(503, now)
             return
         line = self.new_line(call.number)
@@ -382,6 +382,9 @@ class Ended:
     def _outcome(self) -> Outcome:
         line = self._line
         ending = line.ending
+        stopped = self._exchange.closing and (ending is None or ending.reason == restart.REASON)
+        if stopped and line.outcome in (None, Outcome.NO_KEY, Outcome.UNCONFIRMED):
+            return Outcome.STOPPED
         if line.outcome is Outcome.MET and ending is not None:
             dropped = is_dropped(ending.status, ending.cause, by_us=ending.by_us)
             return Outcome.DROPPED if dropped else Outcome.MET

@@ -61,7 +61,7 @@ def cut_off(tx: Transaction) -> Left:
     c = phone_call.c
     running = tx.all(sa.select(phone_call).where(c.ended_at.is_(None)))
     for row in running:
-        outcome = Outcome.RESTARTED if _in_meeting(row) else Outcome.DROPPED
+        outcome = Outcome.RESTARTED if _in_meeting(row) else Outcome.STOPPED
         tx.execute(sa.update(phone_call).where(c.id == row.id).values(ended_at=tx.now, outcome=outcome, dialog=""))
     lately = sa.and_(c.outcome == Outcome.RESTARTED, c.ended_at >= tx.now - CALLED_BACK_WITHIN)
     cut = [

@@ -120,7 +120,7 @@ async def test_a_dialog_that_cannot_be_read_stops_nothing(before: Before, caplog
     async with village(before.settings, store) as after:
         assert after.exchange.open
     assert "cannot be ended" in caplog.text
-    assert [one.outcome for one in before.logged()] == [Outcome.DROPPED]
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED]
 
 
 async def test_a_process_that_finds_the_ports_taken_harms_no_call_and_takes_over_when_they_are_free(
@@ -146,3 +146,28 @@ async def test_a_process_that_finds_the_ports_taken_harms_no_call_and_takes_over
     third = msgspec.structs.replace(before.settings, telephone=taken)
     async with village(third, before.store) as after, village(third, before.store) as waits:
         assert after.exchange.open and not waits.exchange.open, "it ends though it never had the ports"
+
+
+async def test_what_was_in_no_meeting_is_not_said_to_have_been_in_one(before: Before, district: DistrictIds) -> None:
+    store = before.store
+    for purpose, answered in ((Purpose.TEST, True), (Purpose.DIRECTIVE, True), (Purpose.MEETING, False)):
+        known = {"meeting_id": before.meeting if purpose is Purpose.MEETING else None}
+        row = store.write_now(
+            lambda tx, p=purpose, k=known: log.begin(tx, f"killed {p}", log.Direction.OUT, p, "0901", **k)
+        )
+        if answered:
+            store.write_now(log.answered, row)
+    store.write_now(restart.cut_off)
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED] * 3
+
+
+async def test_calls_that_end_with_the_server_are_not_laid_to_the_people(before: Before) -> None:
+    line = before.line
+    rung: list[IncomingCall] = []
+    line.handsets.answers = lambda call, now: rung.append(call)
+    await line.dial()
+    (dialler,) = [tell.__self__ for tell in line.exchange.on_dropped]  # type: ignore[attr-defined]
+    dialler.call([before.job])
+    await until(lambda: rung)
+    await line.exchange.close()
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED] * 2

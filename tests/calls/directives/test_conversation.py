@@ -357,3 +357,16 @@ async def test_a_text_is_read_by_the_synthesiser_piece_by_piece(at: Desk, monkey
     assert spoken[-1].endswith("Ủy ban nhân dân xã mời hai mươi lăm hộ.")
     assert len(spoken) > 5
     assert "ask_the_clerk" not in at.pool.heard(name)
+
+
+@pytest.mark.parametrize("keys", ["", "1"])
+async def test_who_is_cut_off_by_a_stop_is_called_again_soon_and_the_log_says_why(at: Desk, keys: str) -> None:
+    at.issue()
+    name = await at.up()
+    await at.line.press(name, keys)
+    if keys:
+        await at.line.hears(name, "directive_menu")
+    await at.line.exchange.close()
+    assert at.logged() == [Outcome.STOPPED]
+    at.clock.advance(seconds=30)
+    assert at.store.read_now(reach.something_due, Channel.PHONE)
