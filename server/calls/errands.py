@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from server.calls import numbers
@@ -24,7 +24,7 @@ from server.reach import service as reach
 from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Backoff, Channel, Later, Reason
 from server.reach.rules import Outcome as Settled
-from server.reach.service import Letter
+from server.reach.service import Due, Letter
 from server.store import Transaction
 
 log = logging.getLogger("giaoban.calls")
@@ -80,7 +80,7 @@ class Errands:
         down = exchange.standing is not None and not exchange.standing.up
         if down or not self._means.dialler.able:
             return None
-        due = await exchange.store.read(reach.first_due, Channel.PHONE, set(self._in_hand))
+        due = await self._first_due()
         if due is None or not await self._have_place(due):
             return None
         found: list[Letter] = []
@@ -91,6 +91,24 @@ class Errands:
             if not found:
                 exchange.places.give_back()
         return found[0] if found else None
+
+    async def _first_due(self) -> Notice | None:
+        """What it is about; whatever can wait and was late for the evening is not called in the night."""
+        store = self._means.exchange.store
+        while due := await store.read(reach.first_due, Channel.PHONE, set(self._in_hand)):
+            until = self._rests_until(due)
+            if until is None:
+                return due.notice
+            await store.write(reach.put_off, due.id, until)
+        return None
+
+    def _rests_until(self, due: Due) -> datetime | None:
+        """What was meant for quiet hours is what somebody asked for in them, by the button at the delivery."""
+        after, urgency = self._means.policy.after_quiet_hours, Urgency(due.notice.urgency)
+        now = self._means.exchange.store.clock()
+        asked_for = due.meant_for is not None and after(due.meant_for, urgency) > due.meant_for
+        until = after(now, urgency)
+        return until if until > now and not asked_for else None
 
     async def _have_place(self, due: Notice) -> bool:
         """Not for long: something more urgent may be due meanwhile."""

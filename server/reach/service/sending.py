@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -45,6 +45,14 @@ class PushKeys(msgspec.Struct, frozen=True):
     auth: str
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to be sent now, and for when it was meant; None after a sender that died."""
+
+    id: int
+    notice: Notice
+    meant_for: datetime | None
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """A message on its way: to whom, where to, what, and the `key` that is the same at each try."""
 
@@ -67,10 +75,20 @@ def something_due(tx: Transaction, channel: Channel) -> bool:
     return tx.one(due) is not None
 
 
-def first_due(tx: Transaction, channel: Channel, but: Collection[int] = ()) -> Notice | None:
-    """What the message is about that `claim` would give first."""
-    row = tx.one(_due(tx, channel, but, m.notice).limit(1))
-    return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
+def first_due(tx: Transaction, channel: Channel, but: Collection[int] = ()) -> Due | None:
+    """The message that `claim` would give first."""
+    row = tx.one(_due(tx, channel, but, m.id, m.notice, m.due_at, m.state).limit(1))
+    if row is None:
+        return None
+    meant_for = row.due_at if row.state == MessageState.WAITING else None
+    return Due(id=row.id, notice=msgspec.json.decode(row.notice, type=Notice), meant_for=meant_for)
+
+
+def put_off(tx: Transaction, key: int, until: datetime) -> None:
+    """Let a message that is due wait."""
+    due = sa.and_(m.id == key, m.state.in_(_OPEN), m.due_at <= tx.now)
+    values = {"state": MessageState.WAITING.value, "lease": None, "due_at": until, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(due).values(**values))
 
 
 def _due(tx: Transaction, channel: Channel, but: Collection[int], *columns: Any) -> sa.Select[Any]:
