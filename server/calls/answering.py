@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from math import inf
 from pathlib import Path
 
 from server.accounts.principal import Principal
@@ -24,6 +26,7 @@ log = logging.getLogger("giaoban.calls")
 LONGEST = 180.0  # s of an answer
 KEEPING_SECONDS = 60.0  # that the database may be away when an answer is to be kept; after that `salvage` keeps it
 LEAST_MS = 400  # of speech; less is a cough
+STILL_SECONDS = 3.0  # without a change a file is complete: a node writes four times a second, in silence, too
 
 
 class Answer:
@@ -132,12 +135,38 @@ def _store(files: FileStore, path: Path, limit: int) -> StoredFile:
 
 
 async def salvage(means: Means) -> int:
-    """At the start: keep what was being said when the server ended. Gives how many answers there were."""
-    found = await means.exchange.store.read(service.unfinished_spoken)
+    """At the start: keep what was being said when the server ended. Gives how many answers there were.
+
+    Before the first call of our own. A node that outlives its server writes on until a server tells it to end the call.
+    """
+    store = means.exchange.store
     kept = 0
-    for one in found:
-        if await keep(means, one.id, means.answers / one.file, 0):
+    for one in await patiently(lambda: store.read(service.unfinished_spoken)):
+        path = means.answers / one.file
+        await _still(path)
+        if await keep(means, one.id, path, 0):
             kept += 1
-        else:
-            await means.exchange.store.write(service.drop_spoken, one.id)
+        elif not path.exists():  # else the disk is full, and the next start finds it
+            await patiently(lambda key=one.id: store.write(service.drop_spoken, key))  # type: ignore[misc]
+    if kept:
+        log.warning("%d answers were being spoken when the server ended; they are kept", kept)
     return kept
+
+
+async def _still(path: Path) -> None:
+    """Until nobody writes the file any more, or there is none."""
+    age, size = await asyncio.to_thread(_age_and_size, path)
+    before = size if age >= STILL_SECONDS else None
+    while size != before:
+        before = size
+        await asyncio.sleep(STILL_SECONDS)
+        _age, size = await asyncio.to_thread(_age_and_size, path)
+
+
+def _age_and_size(path: Path) -> tuple[float, int]:
+    """Seconds since it was changed, and octets; a file that is not there is old and empty."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return inf, 0
+    return time.time() - found.st_mtime, found.st_size

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from server.calls import numbers
@@ -14,15 +14,17 @@ from server.calls.answering import salvage
 from server.calls.conversation import Conversation
 from server.calls.means import Means
 from server.calls.menu import our_fault, verdict
+from server.calls.patience import is_away
 from server.calls.places import Precedence
 from server.calls.rules import Direction, Outcome, Purpose
 from server.directives import service
 from server.directives.documents import Urgency
+from server.errors import UnavailableError
 from server.reach import service as reach
 from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Backoff, Channel, Later, Reason
 from server.reach.rules import Outcome as Settled
-from server.reach.service import Letter
+from server.reach.service import Due, Letter
 from server.store import Transaction
 
 log = logging.getLogger("giaoban.calls")
@@ -39,14 +41,12 @@ class Errands:
         self._means, self._pause = means, pause
         self._settings = means.exchange.settings.telephone
         self._free = asyncio.Semaphore(self._settings.most_directive_calls)
+        self._in_hand: set[int] = set()  # messages whose call runs, or whose outcome is owed: nobody is called twice
         self._task: asyncio.Task[None] | None = None
         self._rng = Random()  # noqa: S311 - asked for by `settle`, whose waits have no random part here
 
     async def start(self) -> None:
-        """Keep what was being said when the server ended, and begin."""
-        kept = await salvage(self._means)
-        if kept:
-            log.warning("%d answers were being spoken when the server ended; they are kept", kept)
+        """Begin as soon as the exchange is open: until then the calls that run may be another process's."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -56,6 +56,11 @@ class Errands:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        await self._means.exchange.opened.wait()
+        try:
+            await salvage(self._means)
+        except Exception:  # whatever it is: without this loop nobody would be called any more
+            log.exception("answers that were being spoken could not be kept; the next start tries again")
         while True:
             await self._free.acquire()
             letter = None
@@ -75,16 +80,35 @@ class Errands:
         down = exchange.standing is not None and not exchange.standing.up
         if down or not self._means.dialler.able:
             return None
-        due = await exchange.store.read(reach.first_due, Channel.PHONE)
+        due = await self._first_due()
         if due is None or not await self._have_place(due):
             return None
         found: list[Letter] = []
         try:
-            found = await exchange.store.write(reach.claim, Channel.PHONE, secrets.token_hex(16), 1)
+            lease = secrets.token_hex(16)
+            found = await exchange.store.write(reach.claim, Channel.PHONE, lease, 1, but=set(self._in_hand))
         finally:
             if not found:
                 exchange.places.give_back()
         return found[0] if found else None
+
+    async def _first_due(self) -> Notice | None:
+        """What it is about; whatever can wait and was late for the evening is not called in the night."""
+        store = self._means.exchange.store
+        while due := await store.read(reach.first_due, Channel.PHONE, set(self._in_hand)):
+            until = self._rests_until(due)
+            if until is None:
+                return due.notice
+            await store.write(reach.put_off, due.id, until)
+        return None
+
+    def _rests_until(self, due: Due) -> datetime | None:
+        """What was meant for quiet hours is what somebody asked for in them, by the button at the delivery."""
+        after, urgency = self._means.policy.after_quiet_hours, Urgency(due.notice.urgency)
+        now = self._means.exchange.store.clock()
+        asked_for = due.meant_for is not None and after(due.meant_for, urgency) > due.meant_for
+        until = after(now, urgency)
+        return until if until > now and not asked_for else None
 
     async def _have_place(self, due: Notice) -> bool:
         """Not for long: something more urgent may be due meanwhile."""
@@ -97,6 +121,7 @@ class Errands:
 
     async def _errand(self, letter: Letter) -> None:
         outcome: Settled
+        self._in_hand.add(letter.id)
         try:
             outcome = verdict(await self._call(letter), letter.tries, self._settings.tries)
         except Exception as error:  # whatever it is: the message must be settled, or it is called again and again
@@ -109,7 +134,15 @@ class Errands:
         await self._means.exchange.owed.do(lambda: self._settle(letter, outcome))
 
     async def _settle(self, letter: Letter, outcome: Settled) -> None:
-        state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
+        owed = False
+        try:
+            state = await self._means.exchange.store.write(reach.settle, letter, outcome, _OURS, self._rng)
+        except UnavailableError as error:
+            owed = is_away(error)
+            raise
+        finally:
+            if not owed:
+                self._in_hand.discard(letter.id)
         log.info("message %d by telephone, try %d: %s", letter.id, letter.tries, state or "not ours")
 
     def _outside_quiet_hours(self, letter: Letter, outcome: Settled) -> Settled:
@@ -140,9 +173,7 @@ class Errands:
                 await Conversation(self._means, line, letter, reading, units).hold()
         finally:
             await exchange.owed.do(lambda: store.write(_tell, reading.directive, unit))
-        outcome = line.outcome or Outcome.TRUNK
-        cut_off = not exchange.open and outcome in (Outcome.NO_KEY, Outcome.UNCONFIRMED)
-        return Outcome.NO_NODE if cut_off else outcome  # it was we who ended it: the server restarts
+        return line.outcome or Outcome.TRUNK
 
 
 def precedence_of(notice: Notice) -> Precedence:

@@ -14,7 +14,7 @@ from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
 from server.calls.guessing import Gate
 from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
-from server.calls.patience import Owed
+from server.calls.patience import Owed, patiently
 from server.calls.places import Places
 from server.calls.prompts import Voice
 from server.calls.restart import Cut
@@ -38,6 +38,7 @@ T = TypeVar("T")
 MOST_CALLERS = 200
 BEGIN_SECONDS = 5.0  # that a caller is kept waiting for the database; longer is refused
 MOST_NODES = 3  # that a talk is held at, when they die one after the other
+PORTS_SECONDS = 5.0  # until ports that another program has are tried again
 GOODBYE_SECONDS = 3.0  # for calls to end when the server does
 GOODBYE_LOOK, GOODBYE_LOOKS = 0.02, 50  # s and how often: a second for the answers to our last BYEs
 
@@ -57,8 +58,9 @@ class Exchange:
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self.closing = False
         self.open = False  # whether calls can come
+        self.opened = asyncio.Event()  # once they could, and what the server before us has left is in order
         self.phones.on_key = self._pressed
         self.phones.on_played = self._played
         self.phones.on_lost = self._lost
@@ -67,32 +69,52 @@ class Exchange:
     # ---- beginning and end
 
     async def start(self) -> None:
-        """Open the ports. A port that another program has is no reason for the rest of the server not to begin."""
+        """Open the ports. While another program has one of them the rest of the server runs, and it is tried again."""
+        refused = await self._open_ports()
+        if refused is None:
+            await self._begin()
+        else:
+            log.error("no telephone until a port of SIP can be opened: %s", refused)
+            self.spawn(self._wait_for_ports(refused))
+
+    async def _open_ports(self) -> OSError | None:
         try:
             self.endpoint.start()
         except OSError as error:
-            log.error("no telephone: a port of SIP cannot be opened: %s", error)
-            return
-        await self.store.write(telephone.all_gone)  # not before: another process of ours may have the ports, and calls
+            await self.endpoint.close()
+            return error
+        return None
+
+    async def _wait_for_ports(self, refused: OSError | None) -> None:
+        while refused is not None:
+            await asyncio.sleep(PORTS_SECONDS)
+            refused = await self._open_ports()
+        log.info("the ports of SIP are open by now")
+        await patiently(self._begin)
+
+    async def _begin(self) -> None:
+        """After the ports: until then the calls in the database may be another process's."""
+        await self.store.write(telephone.all_gone)
+        left = await self.store.write(restart.cut_off)
         self.open = True
         self.trunk.start(self.now())
-        await restart.clean_up(self)
+        restart.clean_up(self, left)
+        self.opened.set()
 
     async def close(self) -> None:
         """Hang up, tell the trunk, close the ports."""
-        self._closing = True
-        if not self.open:
-            await self.endpoint.close()
-            return
+        self.closing = True
+        patience = GOODBYE_SECONDS if self.open else 0.0
+        if self.open:
+            self.trunk.stop(self.now())
         self.open = False
-        self.trunk.stop(self.now())
         for line in list(self.lines.values()):
             if line.up and line.meeting is not None:
                 line.outcome = Outcome.RESTARTED
             if line.call is not None:
                 line.call.hang_up(self.now(), restart.REASON)
         if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=GOODBYE_SECONDS)
+            await asyncio.wait(list(self._tasks), timeout=patience)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -135,7 +157,7 @@ class Exchange:
 
     def on_call(self, call: IncomingCall, now: float) -> None:
         """Somebody calls."""
-        if self._closing or not self.open or len(self.lines) >= MOST_CALLERS:
+        if self.closing or not self.open or len(self.lines) >= MOST_CALLERS:
             call.refuse(503, now)
             return
         line = self.new_line(call.number)
@@ -360,6 +382,9 @@ class Ended:
     def _outcome(self) -> Outcome:
         line = self._line
         ending = line.ending
+        stopped = self._exchange.closing and (ending is None or ending.reason == restart.REASON)
+        if stopped and line.outcome in (None, Outcome.NO_KEY, Outcome.UNCONFIRMED):
+            return Outcome.STOPPED
         if line.outcome is Outcome.MET and ending is not None:
             dropped = is_dropped(ending.status, ending.cause, by_us=ending.by_us)
             return Outcome.DROPPED if dropped else Outcome.MET

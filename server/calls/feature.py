@@ -1,4 +1,4 @@
-"""Wires the village line into the application."""
+"""Wires the village line into the application: calls run in the process that has the media nodes, and only there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     """Must run after meetings, so that calls end before the media nodes do, and after directives."""
     settings, dialler = app[SETTINGS], None
     data = settings.path(settings.storage.data)
-    if settings.telephone.address:
+    if settings.telephone.address and settings.media.socket:
         key = load_key(data / "secret.key")
         app[EXCHANGE] = exchange = Exchange(settings, app[STORE], app[CONDUCTOR], key)
         app[pages.DIALLER] = dialler = Dialler(exchange)
@@ -43,8 +43,6 @@ def set_up(app: web.Application, channel: Channel) -> None:
         async def ports_are_open() -> bool:
             return exchange.open
 
-        if settings.telephone.numbers:
-            app[ACCOUNT_PARTS].append(pages.account_part)
         app.setdefault(CHECKS, {})["telephone"] = ports_are_open
         app.cleanup_ctx.append(_run)
         errands = Errands(Means(exchange, dialler, app[POLICY], app[FILES], data / "answers"))
@@ -55,6 +53,8 @@ def set_up(app: web.Application, channel: Channel) -> None:
             await errands.close()
 
         app.cleanup_ctx.append(run_errands)
+    if settings.telephone.address and settings.telephone.numbers:
+        app[ACCOUNT_PARTS].append(pages.account_part)
     add_routes(app, [*api.ROUTES, *pages.ROUTES])
     app[RENDERER].nav.append(NavItem("/telephone", _("Điện thoại"), "phone", Permission.MANAGE_TELEPHONE, 85))
     channel.register(*CallMessages(app[STORE], dialler).messages())

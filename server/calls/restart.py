@@ -36,33 +36,39 @@ class Cut(NamedTuple):
     account: int | None
 
 
-async def clean_up(exchange: Exchange) -> None:
-    """End what the server before us has left, and let those be called back who were in a meeting."""
-    dialogs, cut = await exchange.store.write(_cut_off)
-    for text in dialogs:
+class Left(NamedTuple):
+    """What the server before us has left: dialogs to end, and who was in a meeting, then or at a stop just now."""
+
+    dialogs: list[str]
+    cut: list[Cut]
+
+
+def clean_up(exchange: Exchange, left: Left) -> None:
+    """End the dialogs, and let those be called back who were in a meeting."""
+    for text in left.dialogs:
         try:
             exchange.endpoint.agent.end_for_another(Dialog.read(text), exchange.now(), REASON)
         except ProtocolError as error:
             log.error("a call of before the restart cannot be ended: %s", error)
-    if dialogs:
-        log.warning("%d calls were cut off by a restart", len(dialogs))
-    for one in cut:
+    if left.dialogs:
+        log.warning("%d calls were cut off by a restart", len(left.dialogs))
+    for one in left.cut:
         exchange.dropped(one)
 
 
-def _cut_off(tx: Transaction) -> tuple[list[str], list[Cut]]:
-    """Close the log of whatever still ran; dialogs to end, and who was in a meeting, then or at a stop just now."""
+def cut_off(tx: Transaction) -> Left:
+    """Close the log of whatever still ran, before any call of our own."""
     c = phone_call.c
     running = tx.all(sa.select(phone_call).where(c.ended_at.is_(None)))
     for row in running:
-        outcome = Outcome.RESTARTED if _in_meeting(row) else Outcome.DROPPED
+        outcome = Outcome.RESTARTED if _in_meeting(row) else Outcome.STOPPED
         tx.execute(sa.update(phone_call).where(c.id == row.id).values(ended_at=tx.now, outcome=outcome, dialog=""))
     lately = sa.and_(c.outcome == Outcome.RESTARTED, c.ended_at >= tx.now - CALLED_BACK_WITHIN)
     cut = [
         Cut(row.number, row.meeting_id, row.unit_id, row.account_id)
         for row in tx.all(sa.select(phone_call).where(lately))
     ]
-    return [row.dialog for row in running if row.dialog], cut
+    return Left([row.dialog for row in running if row.dialog], cut)
 
 
 def _in_meeting(row: Any) -> bool:

@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     MET = "met"  # took part in the meeting
     DROPPED = "dropped"  # took part, until the line broke
     RESTARTED = "restarted"  # took part, until this server was started anew
+    STOPPED = "stopped"  # ended with this server before it came to anything; was in no meeting
     TAKEN_OUT = "taken_out"
     GAVE_UP = "gave_up"  # hung up before the meeting
     WRONG_PIN = "wrong_pin"

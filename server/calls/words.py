@@ -10,6 +10,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.MET: _("Đã dự họp"),
     Outcome.DROPPED: _("Đang họp thì đứt đường dây"),
     Outcome.RESTARTED: _("Đang họp thì máy chủ khởi động lại"),
+    Outcome.STOPPED: _("Máy chủ khởi động lại trong lúc gọi"),
     Outcome.TAKEN_OUT: _("Bị chủ trì mời ra khỏi cuộc họp"),
     Outcome.GAVE_UP: _("Gác máy trước khi vào họp"),
     Outcome.WRONG_PIN: _("Bấm sai mã ba lần"),
@@ -53,5 +54,6 @@ BAD = frozenset(
         Outcome.WRONG_PIN,
         Outcome.DROPPED,
         Outcome.RESTARTED,
+        Outcome.STOPPED,
     }
 )

@@ -11,12 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
 from server.app import make_app
 from server.calls.exchange import EXCHANGE, Exchange
 from server.config import Settings, Telephone
 from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.meetings.conductor import CONDUCTOR, Conductor
+from server.meetings.pool import MediaPool
 from server.store import Store
 from server.telephony.sip.call import Call, Ending
 from server.telephony.sip.endpoint import Endpoint, Listening
@@ -35,6 +39,22 @@ HOST = "127.0.0.1"
 def telephone(**more: Any) -> Telephone:
     """Settings on free ports, with the loopback as trunk."""
     return Telephone(**{"address": HOST, "host": HOST, "udp_port": 0, "tcp_port": 0, "trunks": [HOST], **more})
+
+
+def with_nodes(settings: Settings) -> Settings:
+    """The settings of the process that has media nodes, and so the line."""
+    socket = settings.path(settings.storage.data) / "media.sock"
+    return msgspec.structs.replace(settings, media=msgspec.structs.replace(settings.media, socket=str(socket)))
+
+
+def line_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Settings:
+    """A telephone for tests that serve pages: its process has media nodes, of which none is started."""
+
+    async def nothing(_pool: MediaPool) -> None:
+        return None
+
+    monkeypatch.setattr(MediaPool, "start", nothing)
+    return msgspec.structs.replace(with_nodes(settings), telephone=telephone(**more))
 
 
 class FakePool:
@@ -202,7 +222,7 @@ class Village:
 @asynccontextmanager
 async def village(settings: Settings, store: Store) -> AsyncIterator[Village]:
     """The running exchange."""
-    app = make_app(settings, store)
+    app = make_app(with_nodes(settings), store)
     conductor, exchange, pool = app[CONDUCTOR], app[EXCHANGE], FakePool()
     for owner in (conductor, conductor.alignment, conductor.hearing, exchange.phones):
         name = "_pool" if owner is exchange.phones else "pool"

@@ -14,10 +14,12 @@ from server.app import make_app
 from server.calls import dial_out, log, numbers
 from server.calls.dial_out import Dialler, Job
 from server.calls.events import CallMessages, Whom
+from server.calls.exchange import EXCHANGE
 from server.calls.rules import Outcome, Purpose
 from server.channel.messages import Caller
 from server.config import Settings
 from server.errors import NotAllowedError, NotFoundError, UnavailableError, UserError
+from server.http.health import CHECKS
 from server.meetings.model import meeting_unit
 from server.meetings.service import calling, telephone
 from server.store import Store
@@ -343,3 +345,5 @@ def test_numbers_as_people_write_them() -> None:
 async def test_the_application_without_a_telephone(settings: Settings, store: Store, district: DistrictIds) -> None:
     app = make_app(msgspec.structs.replace(settings, telephone=with_telephone(address="")), store)
     assert "exchange" not in {key._name for key in app}  # type: ignore[attr-defined]
+    app = make_app(msgspec.structs.replace(settings, telephone=with_telephone()), store)
+    assert EXCHANGE not in app and "telephone" not in app.get(CHECKS, {}), "the process with media nodes has the line"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 import pytest
 from aiohttp import web
 
@@ -18,13 +17,13 @@ from server.meetings.service import plan, telephone
 from server.meetings.service.plan import Plan
 from server.store import Store
 from server.telephony.sip.registration import Standing
-from tests.calls.making import telephone as with_telephone
+from tests.calls.making import line_alone
 from tests.conftest import As, Clock, DistrictIds, PageAs
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, telephone=with_telephone(trunk="127.0.0.1:9", numbers=["0233 3873 100"]))
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    return line_alone(settings, monkeypatch, trunk="127.0.0.1:9", numbers=["0233 3873 100"])
 
 
 @pytest.fixture

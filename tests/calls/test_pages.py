@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
@@ -20,16 +19,15 @@ from server.config import Settings
 from server.meetings.service import plan, telephone
 from server.meetings.service.plan import Plan
 from server.store import Store
-from tests.calls.making import telephone as with_telephone
+from tests.calls.making import line_alone
 from tests.conftest import As, DistrictIds, PageAs
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A server with a trunk that nobody answers at."""
-    return msgspec.structs.replace(
-        settings, telephone=with_telephone(trunk="127.0.0.1:9", numbers=["0233 3873 100"], trunks=["203.0.113.0/28"])
-    )
+    trunks = ["203.0.113.0/28"]
+    return line_alone(settings, monkeypatch, trunk="127.0.0.1:9", numbers=["0233 3873 100"], trunks=trunks)
 
 
 def test_every_outcome_and_purpose_has_its_words() -> None:

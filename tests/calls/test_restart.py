@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from server.calls import log, restart
+from server.calls import exchange, log, restart
 from server.calls.rules import Outcome, Purpose
 from server.config import Settings
 from server.meetings.service import telephone
@@ -120,4 +120,54 @@ async def test_a_dialog_that_cannot_be_read_stops_nothing(before: Before, caplog
     async with village(before.settings, store) as after:
         assert after.exchange.open
     assert "cannot be ended" in caplog.text
-    assert [one.outcome for one in before.logged()] == [Outcome.DROPPED]
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED]
+
+
+async def test_a_process_that_finds_the_ports_taken_harms_no_call_and_takes_over_when_they_are_free(
+    before: Before, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "PORTS_SECONDS", 0.1)
+    call = await before.sit()
+    first = before.line.exchange.endpoint
+    taken = with_telephone(
+        udp_port=first.port("udp"), tcp_port=first.port("tcp"), trunk=before.settings.telephone.trunk
+    )
+    async with village(msgspec.structs.replace(before.settings, telephone=taken), before.store) as second:
+        await asyncio.sleep(0.3)
+        assert not second.exchange.open
+        assert [one.outcome for one in before.logged()] == [Outcome.RUNNING]
+        assert [seat.left_at for seat in seats(second, before.meeting) if seat.by_phone] == [None]
+        assert call.state is CallState.UP
+        await before.kill()
+        await until(lambda: second.exchange.open)
+        await until(lambda: call.state is CallState.ENDED)
+        await until(lambda: len(before.line.handsets.incoming) == 2)
+        assert [one.outcome for one in before.logged()][-1] is Outcome.RESTARTED
+    third = msgspec.structs.replace(before.settings, telephone=taken)
+    async with village(third, before.store) as after, village(third, before.store) as waits:
+        assert after.exchange.open and not waits.exchange.open, "it ends though it never had the ports"
+
+
+async def test_what_was_in_no_meeting_is_not_said_to_have_been_in_one(before: Before, district: DistrictIds) -> None:
+    store = before.store
+    for purpose, answered in ((Purpose.TEST, True), (Purpose.DIRECTIVE, True), (Purpose.MEETING, False)):
+        known = {"meeting_id": before.meeting if purpose is Purpose.MEETING else None}
+        row = store.write_now(
+            lambda tx, p=purpose, k=known: log.begin(tx, f"killed {p}", log.Direction.OUT, p, "0901", **k)
+        )
+        if answered:
+            store.write_now(log.answered, row)
+    store.write_now(restart.cut_off)
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED] * 3
+
+
+async def test_calls_that_end_with_the_server_are_not_laid_to_the_people(before: Before) -> None:
+    line = before.line
+    rung: list[IncomingCall] = []
+    line.handsets.answers = lambda call, now: rung.append(call)
+    await line.dial()
+    (dialler,) = [tell.__self__ for tell in line.exchange.on_dropped]  # type: ignore[attr-defined]
+    dialler.call([before.job])
+    await until(lambda: rung)
+    await line.exchange.close()
+    assert [one.outcome for one in before.logged()] == [Outcome.STOPPED] * 2

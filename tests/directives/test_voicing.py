@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import msgspec
 import pytest
 from aiohttp import web
 
@@ -18,7 +17,7 @@ from server.directives import service
 from server.directives.keys import FILES
 from server.directives.shapes import Upload
 from server.store import Store
-from tests.calls.making import telephone
+from tests.calls.making import line_alone
 from tests.conftest import As, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
 
@@ -36,9 +35,9 @@ def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """There is a trunk."""
-    return msgspec.structs.replace(settings, telephone=telephone(trunk="127.0.0.1:9"))
+    return line_alone(settings, monkeypatch, trunk="127.0.0.1:9")
 
 
 @pytest.fixture

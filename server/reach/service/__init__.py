@@ -11,11 +11,13 @@ from server.reach.service.contacts import (
 )
 from server.reach.service.outbox import Hurried, Telling, addressed, anybody, forget, hurry, join, put, stop, told
 from server.reach.service.sending import (
+    Due,
     Letter,
     PushKeys,
     about_units,
     claim,
     first_due,
+    put_off,
     renew,
     retire,
     settle,
@@ -26,6 +28,7 @@ from server.reach.service.tending import DeadLetter, Tally, dead_letters, give_u
 
 __all__ = [
     "DeadLetter",
+    "Due",
     "Hurried",
     "Keys",
     "Letter",
@@ -53,6 +56,7 @@ __all__ = [
     "hurry",
     "join",
     "put",
+    "put_off",
     "reachability",
     "renew",
     "retire",

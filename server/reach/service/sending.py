@@ -47,6 +47,14 @@ class PushKeys(msgspec.Struct, frozen=True):
     auth: str
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to be sent now, and for when it was meant; None after a sender that died."""
+
+    id: int
+    notice: Notice
+    meant_for: datetime | None
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """A message on its way: to whom, where to, what, and the `key` that is the same at each try."""
 
@@ -69,21 +77,41 @@ def something_due(tx: Transaction, channel: Channel) -> bool:
     return tx.one(due) is not None
 
 
-def first_due(tx: Transaction, channel: Channel) -> Notice | None:
-    """What the message is about that `claim` would give first."""
-    due = sa.select(m.notice).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
-    row = tx.one(due.order_by(m.rank, m.due_at, m.id).limit(1))
-    return msgspec.json.decode(row.notice, type=Notice) if row is not None else None
+def first_due(tx: Transaction, channel: Channel, but: Collection[int] = ()) -> Due | None:
+    """The message that `claim` would give first."""
+    row = tx.one(_due(tx, channel, but, m.id, m.notice, m.due_at, m.state).limit(1))
+    if row is None:
+        return None
+    meant_for = row.due_at if row.state == MessageState.WAITING else None
+    return Due(id=row.id, notice=msgspec.json.decode(row.notice, type=Notice), meant_for=meant_for)
 
 
-def claim(tx: Transaction, channel: Channel, lease: str, limit: int, awake: Awake = always_awake) -> list[Letter]:
+def put_off(tx: Transaction, key: int, until: datetime) -> None:
+    """Let a message that is due wait."""
+    due = sa.and_(m.id == key, m.state.in_(_OPEN), m.due_at <= tx.now)
+    values = {"state": MessageState.WAITING.value, "lease": None, "due_at": until, "changed_at": tx.now}
+    tx.execute(sa.update(message_table).where(due).values(**values))
+
+
+def _due(tx: Transaction, channel: Channel, but: Collection[int], *columns: Any) -> sa.Select[Any]:
+    due = sa.and_(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now, m.id.not_in(but))
+    return sa.select(*columns).where(due).order_by(m.rank, m.due_at, m.id)
+
+
+def claim(
+    tx: Transaction,
+    channel: Channel,
+    lease: str,
+    limit: int,
+    awake: Awake = always_awake,
+    but: Collection[int] = (),
+) -> list[Letter]:
     """Lease at most `limit` messages that are due, the urgent first; those that cannot be sent at all are settled.
 
     What comes into quiet hours, by a second try, after a downtime or as it is to be sent again, waits for their end.
+    `but` are those that the claimer has in hand: a lease may end while the database is away.
     """
-    due = sa.select(m.id).where(m.state.in_(_OPEN), m.channel == channel.value, m.due_at <= tx.now)
-    due = due.order_by(m.rank, m.due_at, m.id).limit(limit).with_for_update(skip_locked=True)
-    ids = [row.id for row in tx.all(due)]
+    ids = [row.id for row in tx.all(_due(tx, channel, but, m.id).limit(limit).with_for_update(skip_locked=True))]
     if not ids:
         return []
     needless = sa.and_(m.id.in_(ids), m.stopped_at.is_not(None))  # its sender died, and meanwhile somebody acted

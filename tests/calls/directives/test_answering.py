@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from server.calls import conversation
+from server.app import make_app
+from server.calls import answering, conversation
 from server.calls.answering import salvage
+from server.calls.errands import Errands
+from server.calls.exchange import EXCHANGE
 from server.calls.rules import Outcome
 from server.directives import service
 from server.directives.questions import Question, QuestionKind
@@ -14,6 +20,7 @@ from server.directives.shapes import WhyKept
 from server.errors import ConflictError, NotFoundError
 from server.media import protocol_calls as c
 from tests.calls.directives.desk import POLICY, Desk
+from tests.calls.making import with_nodes
 from tests.calls.test_dial_out import broken
 from tests.conftest import DistrictIds
 from tests.waiting import until
@@ -164,7 +171,10 @@ async def test_an_answer_that_nobody_chooses_to_send_is_kept(at: Desk, monkeypat
     assert [one.why for one in at.delivery(done.id).spoken] == [WhyKept.CUT]
 
 
-async def test_what_was_being_said_when_the_server_died_is_found_at_the_start(at: Desk) -> None:
+async def test_what_was_being_said_when_the_server_died_is_found_at_the_start(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "STILL_SECONDS", 0.0)
     done = at.issue()
     name = await speaking(at)
     key = at.store.read_now(service.unfinished_spoken)[0].id
@@ -176,6 +186,41 @@ async def test_what_was_being_said_when_the_server_died_is_found_at_the_start(at
         at.store.read_now(service.spoken_file, at.head, other)
     assert at.store.read_now(service.unfinished_spoken) == []
     assert name in at.line.exchange.lines
+
+
+async def test_it_is_kept_whole_though_a_node_outlives_its_server(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "STILL_SECONDS", 0.2)
+    done = at.issue()
+    await speaking(at)
+    (path,) = at.means.answers.iterdir()
+    found = asyncio.ensure_future(salvage(at.means))
+    with path.open("ab") as node:
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            node.write(b" and the rest")
+            node.flush()
+    assert await found == 1
+    (kept,) = at.delivery(done.id).spoken
+    sound = at.store.read_now(service.spoken_file, at.head, kept.id)
+    assert at.files.path(sound.sha256).read_bytes().endswith(b" and the rest" * 5)
+
+
+async def test_a_process_without_the_line_leaves_answers_to_the_one_that_has_it(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "STILL_SECONDS", 0.0)
+    done = at.issue()
+    name = await speaking(at)
+    closed = make_app(with_nodes(at.line.exchange.settings), at.store)[EXCHANGE]
+    other = Errands(replace(at.means, exchange=closed), pause=0.02)
+    await other.start()
+    await asyncio.sleep(0.1)
+    await at.line.press(name, "#")
+    await at.line.hears(name, "answer_menu")
+    await at.line.press(name, "1")
+    await at.line.hears(name, "answer_sent")
+    assert at.delivery(done.id).state is State.REPORTED
+    await other.close()
 
 
 async def test_others_do_not_hear_it_nor_send_it(at: Desk, district: DistrictIds) -> None:

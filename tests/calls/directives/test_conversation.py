@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -357,3 +358,53 @@ async def test_a_text_is_read_by_the_synthesiser_piece_by_piece(at: Desk, monkey
     assert spoken[-1].endswith("Ủy ban nhân dân xã mời hai mươi lăm hộ.")
     assert len(spoken) > 5
     assert "ask_the_clerk" not in at.pool.heard(name)
+
+
+@pytest.mark.parametrize("keys", ["", "1"])
+async def test_who_is_cut_off_by_a_stop_is_called_again_soon_and_the_log_says_why(at: Desk, keys: str) -> None:
+    at.issue()
+    name = await at.up()
+    await at.line.press(name, keys)
+    if keys:
+        await at.line.hears(name, "directive_menu")
+    await at.line.exchange.close()
+    assert at.logged() == [Outcome.STOPPED]
+    at.clock.advance(seconds=30)
+    assert at.store.read_now(reach.something_due, Channel.PHONE)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "asked_at", "rings"),
+    [(Urgency.NORMAL, 20.9, False), (Urgency.FLASH, 20.9, True), (Urgency.NORMAL, 22.0, True)],
+)
+async def test_nobody_is_called_late_at_night_unless_asked_for_then(
+    at: Desk, urgency: Urgency, asked_at: float, rings: bool
+) -> None:
+    at.line.exchange.trunk.standing = Standing(False, 503, "down")
+    at.clock.advance(hours=asked_at - 8)
+    at.issue(urgency=urgency)
+    at.clock.advance(hours=23.5 - asked_at)
+    at.line.exchange.trunk.standing = None
+    if rings:
+        await at.up()
+        return
+    await until(lambda: not at.store.read_now(reach.something_due, Channel.PHONE))
+    at.clock.advance(hours=7, seconds=-1)
+    assert not at.store.read_now(reach.something_due, Channel.PHONE) and not at.rang
+    at.clock.advance(seconds=1)
+    await at.up()
+
+
+async def test_a_call_whose_process_died_in_the_evening_is_made_in_the_morning(at: Desk) -> None:
+    at.line.exchange.trunk.standing = Standing(False, 503, "down")
+    at.clock.advance(hours=12.99)
+    done = at.issue()
+    assert at.store.write_now(reach.claim, Channel.PHONE, "of one that died", 1)
+    at.clock.advance(minutes=4)
+    at.line.exchange.trunk.standing = None
+    await until(lambda: not at.store.read_now(reach.something_due, Channel.PHONE))
+    await asyncio.sleep(0.2)
+    assert at.rang == []
+    at.clock.advance(hours=9.5)
+    await at.up()
+    assert at.delivery(done.id).state is State.SENT

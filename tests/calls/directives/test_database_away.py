@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from server.directives import service
 from server.directives.rules import State, Through
 from server.errors import UnavailableError
 from server.reach import service as reach
+from server.reach.rules import Channel
+from server.telephony.sip.registration import Standing
 from tests.calls.directives.desk import Desk
 from tests.calls.directives.test_answering import speaking
 from tests.calls.directives.test_clerk import notes
@@ -51,6 +54,39 @@ async def test_what_became_of_the_call_is_settled_when_it_is_back(at: Desk) -> N
     await until(lambda: not at.line.exchange.owed._left)
     assert at.logged() == [Outcome.CONFIRMED]
     assert at.store.read_now(reach.tallies)[-1].sent == 1
+
+
+async def test_nobody_is_called_twice_though_the_database_is_away_longer_than_a_lease(at: Desk) -> None:
+    at.issue()
+    name = await at.up()
+    await at.line.press(name, "1")
+    await at.line.hears(name, "directive_menu")
+    with away(at.store):
+        at.clock.advance(minutes=4)
+    await asyncio.sleep(0.2)
+    assert len(at.rang) == 1, "while the call runs"
+    await at.line.press(name, "2")
+    await at.line.hears(name, "confirmed")
+    with away(at.store):
+        at.rang[0].hang_up(at.line.handsets.endpoint.now)
+        await at.idle()
+        at.clock.advance(minutes=4)
+    await until(lambda: not at.line.exchange.owed._left)
+    await at.idle()
+    assert (len(at.rang), at.logged()) == (1, [Outcome.CONFIRMED])
+    assert at.store.read_now(reach.tallies)[-1].sent == 1
+    assert not at.errands._in_hand
+
+
+async def test_a_message_whose_process_died_is_called_when_its_lease_is_over(at: Desk) -> None:
+    at.line.exchange.trunk.standing = Standing(False, 503, "down")
+    at.issue()
+    (lost,) = at.store.write_now(reach.claim, Channel.PHONE, "of one that died", 1)
+    at.line.exchange.trunk.standing = None
+    assert at.store.read_now(reach.first_due, Channel.PHONE) is None
+    at.clock.advance(minutes=3)
+    assert at.store.read_now(reach.first_due, Channel.PHONE, {lost.id}) is None
+    await at.up()
 
 
 async def test_a_call_that_has_just_been_claimed_is_made_when_it_is_back(at: Desk) -> None:
