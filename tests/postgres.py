@@ -45,6 +45,16 @@ def stop_postgres(top: Path) -> None:
 
 
 @contextmanager
+def ended(top: Path) -> Iterator[None]:
+    """It is not there meanwhile."""
+    stop_postgres(top)
+    try:
+        yield
+    finally:
+        start_postgres(top)
+
+
+@contextmanager
 def frozen(top: Path) -> Iterator[None]:
     """All its processes stand still meanwhile: sockets are open and take what is sent, and nobody answers."""
     parent = int((top / "data" / "postmaster.pid").read_text().split()[0])

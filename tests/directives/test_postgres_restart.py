@@ -6,8 +6,8 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from server.directives.model import directive_table
 from server.store import Store
 from tests.directives.dying import COMMUNES, SECONDS, People, make_district
 from tests.e2e.harness import App, until
-from tests.postgres import folder_of, frozen, new_database, postgres_cluster, start_postgres, stop_postgres
+from tests.postgres import ended, folder_of, frozen, new_database, postgres_cluster
 
 pytestmark = pytest.mark.sqlite_only  # it has a PostgreSQL of its own
 AWAY = (503, "database_away")
@@ -65,14 +65,6 @@ async def issue_on(people: People, stop: asyncio.Event, answers: list[tuple[int,
             if status == 201:
                 done[draft["subject"]] = answer["id"]
             await asyncio.sleep(0.01)
-
-
-@contextmanager
-def ended(folder: Path) -> Iterator[None]:
-    """It is not there meanwhile."""
-    stop_postgres(folder)
-    yield
-    start_postgres(folder)
 
 
 @pytest.mark.parametrize("away", [ended, frozen])
