@@ -63,19 +63,24 @@ class Patient(psycopg.Connection[Any]):
 
     def _listened(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         begun = monotonic()
-        # Outside a transaction nothing is asked but SQLAlchemy's ping.
-        end = begun + (PING if self.autocommit else SILENT)
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
-                if not ready and (monotonic() > end or self.hearing.silent_since(begun)):
-                    self.pgconn.finish()
-                    raise SilentError("the database does not answer")
+                if not ready:
+                    self._listen_on(begun)
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: T = done.value
             return result
+
+    def _listen_on(self, begun: float) -> None:
+        """Nothing has come for a tenth of a second."""
+        # Outside a transaction nothing is asked but SQLAlchemy's ping.
+        seconds = PING if self.autocommit else SILENT
+        if monotonic() > begun + seconds or self.hearing.silent_since(begun):
+            self.pgconn.finish()
+            raise SilentError("the database does not answer")
 
 
 def listen(engine: sa.Engine) -> Hearing:
