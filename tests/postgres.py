@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 
@@ -41,6 +42,33 @@ def start_postgres(top: Path) -> None:
 def stop_postgres(top: Path) -> None:
     """End it at once, as a crash does."""
     _pg_ctl(top, "-m", "immediate", "stop")
+
+
+@contextmanager
+def ended(top: Path) -> Iterator[None]:
+    """It is not there meanwhile."""
+    stop_postgres(top)
+    try:
+        yield
+    finally:
+        start_postgres(top)
+
+
+@contextmanager
+def frozen(top: Path) -> Iterator[None]:
+    """All its processes stand still meanwhile: sockets are open and take what is sent, and nobody answers."""
+    parent = int((top / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(parent, signal.SIGSTOP)  # first: it makes no more children then
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    processes = [parent, *map(int, children)]
+    try:
+        for one in processes[1:]:
+            os.kill(one, signal.SIGSTOP)
+        yield
+    finally:
+        for one in processes:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
 
 
 def _pg_ctl(top: Path, *arguments: str) -> None:

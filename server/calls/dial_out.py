@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -132,8 +132,8 @@ class Dialler:
             self._running.discard(job.key)
 
     async def _tell(self, job: Job, outcome: Outcome, again: timedelta | None = None) -> None:
-        exchange = self._exchange
-        await exchange.owed.do(lambda: exchange.store.write(_tell, job, outcome, again))
+        exchange, at = self._exchange, self._exchange.store.clock()
+        await exchange.owed.do(lambda: exchange.store.write(_tell, job, outcome, again, at))
 
     async def _try(self, job: Job, turn: AsyncExitStack) -> Outcome:
         exchange = self._exchange
@@ -242,11 +242,11 @@ def _forget(tx: Transaction, job: Job) -> None:
         calling.tell(tx, job.meeting, job.unit, "")
 
 
-def _tell(tx: Transaction, job: Job, outcome: Outcome, again: timedelta | None) -> None:
+def _tell(tx: Transaction, job: Job, outcome: Outcome, again: timedelta | None, at: datetime) -> None:
     """Tell those in the meeting's room how the call goes and after how long it is made again, or who asked for it."""
     if job.meeting is None:
         return
     if job.purpose is Purpose.OWN and job.account is not None:
         telephone.tell_own_call(tx, job.meeting, job.account, outcome)
     elif job.unit is not None:
-        calling.tell(tx, job.meeting, job.unit, outcome, None if again is None else tx.now + again)
+        calling.tell(tx, job.meeting, job.unit, outcome, None if again is None else at + again, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from server.calls import dial_in, in_meeting, restart, wiring
 from server.calls import log as call_log
+from server.calls.endings import Endings, Over
 from server.calls.guessing import Gate
 from server.calls.line import NODE_SECONDS, UP_SECONDS, HungUpError, Line
 from server.calls.patience import Owed, patiently
@@ -55,6 +57,7 @@ class Exchange:
         self.places = Places(settings.telephone.most_calls)
         self.gate = Gate(store, settings.telephone.wrong_codes_an_hour)
         self.owed = Owed()
+        self.endings = Endings(settings.path(settings.storage.data) / "calls-ended.json")
         self.lines: dict[str, Line] = {}
         self.on_dropped: list[Callable[[Cut], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,6 +97,7 @@ class Exchange:
 
     async def _begin(self) -> None:
         """After the ports: until then the calls in the database may be another process's."""
+        await self.endings.take_over(self.store)
         await self.store.write(telephone.all_gone)
         left = await self.store.write(restart.cut_off)
         self.open = True
@@ -119,6 +123,7 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.owed.close()
+        self.endings.leave()
         for _ in range(GOODBYE_LOOKS):
             if not self.endpoint.layer.asking:
                 break
@@ -198,12 +203,17 @@ class Exchange:
 
     async def begin(self, line: Line, direction: Direction, purpose: Purpose, **known: int | None) -> None:
         """Write the first line of its log. Raises UnavailableError, HungUpError."""
-        asked = line.name, direction, purpose, line.number
+        asked = line.name, direction, purpose, line.number, self.store.clock()
         line.row = await line.patient(lambda: self.store.write(call_log.begin, *asked, **known), BEGIN_SECONDS)
 
     async def answered(self, line: Line) -> None:
         """Write that it is up."""
-        await self.owed.do(lambda: self.store.write(call_log.answered, line.row, line.dialog))
+        at = self.store.clock()
+        await self.owed.do(lambda: self.store.write(call_log.answered, line.row, line.dialog, at))
+
+    def ended_at(self, line: Line) -> datetime:
+        """When it was hung up; now, if it was not."""
+        return line.ended_at or self.store.clock()
 
     async def through_nodes(self, line: Line, talk: Callable[[], Awaitable[T]]) -> T:
         """Hold a talk that can be begun anew: it is, at another node, when its own is gone.
@@ -298,6 +308,7 @@ class Exchange:
     def on_ended(self, call: Call, ending: Ending, now: float) -> None:
         """It is over."""
         if isinstance(call.mark, Line):
+            call.mark.ended_at = self.store.clock()
             call.mark.hung_up(ending)
 
     # ---- what the nodes and the database say
@@ -366,14 +377,19 @@ class Ended:
             outcome = line.outcome = self._outcome()
             await exchange.phones.close(line.name)
             status, cause = (line.ending.status, line.ending.cause) if line.ending else (200, None)
-            known = line.row, outcome, status, cause, line.name
-            await exchange.owed.do(lambda: exchange.store.write(call_log.ended, *known))
+            over = Over(line.row, line.name, outcome, status, cause, exchange.ended_at(line))
+            exchange.endings.note(over)
+            await exchange.owed.do(lambda: self._log(over))
         finally:
             exchange.lines.pop(line.name, None)
         log.info("call %s, %s: %s", line.name, line.number, outcome)
         if outcome is Outcome.DROPPED:  # after all that is owed: who is in the seat yet is not called back
             await exchange.owed.do(self._tell_dropped)
         return isinstance(error, HungUpError | UnavailableError | ProtocolError)
+
+    async def _log(self, over: Over) -> None:
+        await self._line.settled()  # or its row is begun after it has ended
+        await self._exchange.endings.write(self._exchange.store, over)
 
     async def _tell_dropped(self) -> None:
         line = self._line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from server.calls.line import HungUpError, Line
@@ -38,6 +39,10 @@ async def take_part(exchange: Exchange, line: Line, found: Found) -> None:
         line.outcome = Outcome.NO_MEETING
         await line.say("ended", "goodbye")
         return
+    except HungUpError:
+        at = exchange.ended_at(line)
+        await exchange.owed.do(lambda: _rise_if_seated(exchange, line, found.meeting, at))
+        raise
     line.meeting, line.participant = found.meeting, seat
     exchange.seated(line)
     try:
@@ -48,12 +53,20 @@ async def take_part(exchange: Exchange, line: Line, found: Found) -> None:
         await _stay(exchange, line)
     finally:
         exchange.rose(line)
-        await exchange.owed.do(lambda: _rise(exchange, found.meeting, seat, line.name))
+        at = exchange.ended_at(line)
+        await exchange.owed.do(lambda: _rise(exchange, found.meeting, seat, line.name, at))
 
 
-async def _rise(exchange: Exchange, meeting: int, seat: int, call: str) -> None:
-    await exchange.store.write(telephone.leave, seat, call, "telephone")
+async def _rise(exchange: Exchange, meeting: int, seat: int, call: str, at: datetime) -> None:
+    await exchange.store.write(telephone.leave, seat, call, "telephone", at)
     await exchange.conductor.sync(meeting)
+
+
+async def _rise_if_seated(exchange: Exchange, line: Line, meeting: int, at: datetime) -> None:
+    """Who hung up while the database said nothing may have a seat all the same."""
+    await line.settled()
+    if await exchange.store.write(telephone.leave_whatever, meeting, line.name, at):
+        await exchange.conductor.sync(meeting)
 
 
 async def _sit_down(exchange: Exchange, line: Line) -> None:
@@ -125,7 +138,7 @@ async def _go_on(exchange: Exchange, line: Line) -> bool:
 
 async def _look(exchange: Exchange, line: Line) -> None:
     """Read the seat: another control process may have changed it, whose changes are not told here."""
-    now = await exchange.store.read(telephone.seat_view, line.participant or 0)
+    now = await line.once(lambda: exchange.store.read(telephone.seat_view, line.participant or 0))
     if now != line.seen and line.view is line.seen:
         line.view = now
 
@@ -178,17 +191,18 @@ async def _do(exchange: Exchange, line: Line, key: str, meeting: int, seat: int)
     store = exchange.store
     match key:
         case "9":
-            up = await store.write(telephone.turn_hand, seat, line.name)
+            up = await line.once(lambda: store.write(telephone.turn_hand, seat, line.name))
             await line.say("hand_up" if up else "hand_down")
         case "6":
-            switched = await store.write(telephone.turn_microphone, seat, line.name)
+            switched = await line.once(lambda: store.write(telephone.turn_microphone, seat, line.name))
             await exchange.conductor.sync(meeting)
             await line.say(_SWITCHED[switched] if switched else "ended")
         case "3":
             heard = exchange.loudest(meeting)
-            await line.play(await spoken(exchange, await store.read(telephone.standing, meeting, heard)))
+            standing = await line.once(lambda: store.read(telephone.standing, meeting, heard))
+            await line.play(await spoken(exchange, standing))
         case "0":
-            there = await store.write(telephone.call_secretary, seat, line.name)
+            there = await line.once(lambda: store.write(telephone.call_secretary, seat, line.name))
             await line.say("secretary_called" if there else "secretary_away" if there is False else "ended")
         case _:
             await line.say("unknown_key")

@@ -6,10 +6,11 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from server.calls.patience import patiently
+from server.calls.patience import answered, patiently
 from server.calls.prompts import prompt
 from server.calls.rules import Outcome
 from server.calls.sound import Side
@@ -27,6 +28,8 @@ KEY_SECONDS = 8.0
 HASH_SECONDS = 5.0  # after the last digit of a code within which the # that people are asked for still comes
 MOST_KEYS = 64  # that wait; a telephone that sends more is broken
 UP_SECONDS = 40.0
+ONCE_SECONDS = 3.0  # that somebody with a key pressed waits for the database
+LAST_SECONDS = 3.0  # that is waited for the answer to what was asked when somebody hung up
 NODE_SECONDS = 30.0  # that a caller waits for a media node
 
 
@@ -54,6 +57,7 @@ class Line:
         self.keys: deque[str] = deque()
         self.outcome: Outcome | None = None
         self.ending: Ending | None = None
+        self.ended_at: datetime | None = None
         self.up = False
         self.answered: bytes | None = None
         self.row = 0
@@ -70,6 +74,7 @@ class Line:
         self._number = 0
         self._played = 0
         self._changed = asyncio.Event()
+        self._asked: set[asyncio.Future[Any]] = set()
         self._told_once: list[tuple[str, str, float]] = []  # keys that may yet be told in the other way
         self._hash_until = 0.0  # until when a # belongs to the code before it
 
@@ -129,7 +134,35 @@ class Line:
 
     async def patient(self, ask: Callable[[], Awaitable[T]], seconds: float = inf) -> T:
         """As `patiently`, until somebody hangs up. Raises HungUpError, UnavailableError."""
-        return await patiently(ask, seconds, lambda pause: self.until(lambda: False, pause))
+        return await patiently(lambda: self._answer(ask), seconds, lambda pause: self.until(lambda: False, pause))
+
+    async def once(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What it gives, asked once; no answer soon is the database away. Raises HungUpError, UnavailableError."""
+        return await answered(lambda: self._answer(ask), ONCE_SECONDS)
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        task = asyncio.ensure_future(ask())
+        self._asked.add(task)
+        task.add_done_callback(self._heard)
+        try:
+            await self.until(task.done)
+        except HungUpError:
+            if not task.done():
+                await asyncio.wait({task}, timeout=LAST_SECONDS)
+            if not task.done():
+                raise
+        return task.result()
+
+    def _heard(self, task: asyncio.Future[Any]) -> None:
+        self._asked.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone
+        self.touch()
+
+    async def settled(self) -> None:
+        """When nothing is open that was asked: what is written after that comes after it."""
+        if self._asked:
+            await asyncio.wait(set(self._asked))
 
     async def say(self, *names: str) -> None:
         """Play prompts to their end; a key cuts them short."""

@@ -54,11 +54,13 @@ def begin(
     direction: Direction,
     purpose: Purpose,
     number: str,
+    at: datetime | None = None,
     /,
     **known: int | None,
 ) -> int:
     """A call begins; `known` may name account, unit, meeting, directive and who asked for it, as columns.
 
+    `at` is the moment, here and below, where it has passed: the database was away.
     Told twice, as the database went away at the first time, it has begun once.
     """
     c = phone_call.c
@@ -73,7 +75,7 @@ def begin(
         direction=direction,
         purpose=purpose,
         number=number[:40],
-        started_at=tx.now,
+        started_at=at or tx.now,
         outcome=Outcome.RUNNING,
         status=0,
         wrong_pins=0,
@@ -81,9 +83,9 @@ def begin(
     )
 
 
-def answered(tx: Transaction, row: int, dialog: str = "") -> None:
+def answered(tx: Transaction, row: int, dialog: str = "", at: datetime | None = None) -> None:
     """Somebody or something has taken it; `dialog` is for whoever ends it after us (`restart`)."""
-    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(answered_at=tx.now, dialog=dialog))
+    tx.execute(sa.update(phone_call).where(phone_call.c.id == row).values(answered_at=at or tx.now, dialog=dialog))
 
 
 def note(tx: Transaction, /, row: int, **known: int | None) -> None:
@@ -97,10 +99,24 @@ def wrong_pin(tx: Transaction, row: int) -> None:
     tx.execute(sa.update(phone_call).where(c.id == row).values(wrong_pins=c.wrong_pins + 1))
 
 
-def ended(tx: Transaction, row: int, outcome: Outcome, status: int, cause: int | None, call: str = "") -> None:
+def ended(
+    tx: Transaction,
+    row: int,
+    outcome: Outcome,
+    status: int,
+    cause: int | None,
+    call: str = "",
+    at: datetime | None = None,
+) -> None:
     """It is over. Without a row it is the call of that name: whether it has one is not known."""
     c = phone_call.c
-    values: dict[str, Any] = {"ended_at": tx.now, "outcome": outcome, "status": status, "cause": cause, "dialog": ""}
+    values: dict[str, Any] = {
+        "ended_at": at or tx.now,
+        "outcome": outcome,
+        "status": status,
+        "cause": cause,
+        "dialog": "",
+    }
     mine = c.id == row if row else c.call == call
     tx.execute(sa.update(phone_call).where(mine, c.ended_at.is_(None)).values(**values))
 

@@ -1,4 +1,4 @@
-"""The database may be away for a second or a minute (PostgreSQL restarts, a disk is full): no call ends by that.
+"""The database may be away for a second or a minute (PostgreSQL restarts or hangs, a disk is full): no call ends by it.
 
 What a call needs to know is asked again (`patiently`); what must be written of a call is written at once, else when the
 database answers again (`Owed`). What is owed yet when this server ends is found by the next one (`restart`).
@@ -20,6 +20,7 @@ T = TypeVar("T")
 Work = Callable[[], Awaitable[object]]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # s until the database is asked again
+TRY_SECONDS = 3.0  # that somebody waits for a database that says nothing until what they write is owed
 CLOSING_SECONDS = 1.0  # for what is being written when the server ends
 
 
@@ -33,30 +34,69 @@ async def patiently(
 ) -> T:
     """What it gives, asked again as long as the database is away, for so many seconds. Raises UnavailableError.
 
-    Whether a write that failed was done all the same nobody knows: it must be one that may be done twice.
+    Whether a write that failed was done all the same nobody knows: it must be one that may be done twice. One that is
+    not answered when the seconds are over may yet be done.
     """
+    clock = asyncio.get_running_loop().time
     waited, pause = 0.0, FIRST_PAUSE
     while True:
+        asked = clock()
         try:
-            return await ask()
+            return await answered(ask, seconds - waited)
         except UnavailableError as error:
+            waited += clock() - asked
             if not is_away(error) or waited + pause > seconds:
                 raise
         await wait(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
 
 
+async def answered(ask: Callable[[], Awaitable[T]], seconds: float) -> T:
+    """What it gives; when the seconds are over, the database is away. Raises UnavailableError."""
+    limit = asyncio.timeout(None if seconds == inf else seconds)
+    try:
+        async with limit:
+            return await ask()
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise UnavailableError("database_away", "") from error
+
+
+class Entry:
+    """Something to be written, and the try that is under way."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._trying: asyncio.Task[bool] | None = None
+
+    async def is_done(self, seconds: float | None = None) -> bool:
+        """Whether it could be written, within so many seconds; it is never tried twice at the same time."""
+        if self._trying is None:
+            self._trying = asyncio.get_running_loop().create_task(_is_done(self._work))
+        await asyncio.wait({self._trying}, timeout=seconds)
+        if not self._trying.done():
+            return False
+        done, self._trying = self._trying.result(), None
+        return done
+
+    def stop(self) -> None:
+        """Wait for it no more."""
+        if self._trying is not None:
+            self._trying.cancel()
+
+
 class Owed:
     """What must be written, in its order; each of it may be done twice. It is as much as calls have left, no more."""
 
     def __init__(self) -> None:
-        self._left: deque[Work] = deque()
+        self._left: deque[Entry] = deque()
         self._trying: set[asyncio.Task[None]] = set()
         self._paying: asyncio.Task[None] | None = None
 
     async def do(self, work: Work) -> None:
         """Returns when it is done, or has to wait for the database. Who is cancelled meanwhile does not stop it."""
-        task = asyncio.get_running_loop().create_task(self._try(work))
+        task = asyncio.get_running_loop().create_task(self._try(Entry(work)))
         self._trying.add(task)
         task.add_done_callback(self._trying.discard)
         await asyncio.shield(task)
@@ -69,13 +109,19 @@ class Owed:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for entry in self._left:
+            entry.stop()
         if self._left:
             log.error("the database is away: %d entries about calls are left to the next start", len(self._left))
 
-    async def _try(self, work: Work) -> None:
-        if not self._left and await _is_done(work):
-            return
-        self._left.append(work)
+    async def _try(self, entry: Entry) -> None:
+        try:
+            if not self._left and await entry.is_done(TRY_SECONDS):
+                return
+        except asyncio.CancelledError:  # the server ends
+            self._left.append(entry)
+            raise
+        self._left.append(entry)
         if self._paying is None or self._paying.done():
             self._paying = asyncio.get_running_loop().create_task(self._pay())
 
@@ -84,7 +130,7 @@ class Owed:
         while self._left:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            while self._left and await _is_done(self._left[0]):
+            while self._left and await self._left[0].is_done():
                 self._left.popleft()
                 pause = FIRST_PAUSE
 

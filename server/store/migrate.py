@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from server.store.silence import unhurried
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -68,7 +70,7 @@ def migrate(engine: sa.Engine) -> None:
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             connection.commit()
         try:
-            with connection.begin():
+            with connection.begin(), unhurried(connection):
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
                 log.info("bringing the database to schema %s; the server starts when this is done", newest())

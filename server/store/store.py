@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from server import faults
 from server.errors import UnavailableError, UserError
-from server.store import events
+from server.store import events, silence
 from server.store.events import StoredEvent
 from server.store.tables import metadata
 from server.store.transaction import Transaction
@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 TRIES = 4
 _TRY_AGAIN = {"40P01", "40001"}
 """SQLSTATE of a deadlock and of a serialization failure: the transaction is as if it had never begun."""
-_AWAY = ("08", "53", "57P")
-"""Beginnings of SQLSTATE: no connection; out of disk, memory or connections; PostgreSQL ends or has not yet begun."""
+_AWAY = ("08", "53", "57P", "57014", "55P03")
+"""Beginnings of SQLSTATE: no connection; out of disk, memory or connections; PostgreSQL ends or has not yet begun; it
+has worked, or waited for a lock, for too long (`silence`)."""
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -61,7 +62,10 @@ def _sqlite_pragmas(connection: DBAPIConnection, _record: object) -> None:
 
 
 def make_engine(url: str) -> sa.Engine:
-    """An engine for SQLite or PostgreSQL with our pragmas; SQLite transactions begin IMMEDIATE when they write."""
+    """An engine for SQLite or PostgreSQL with our pragmas; SQLite transactions begin IMMEDIATE when they write.
+
+    It waits for PostgreSQL without end; the one of a `Store` does not.
+    """
     if sa.make_url(url).get_backend_name() == "sqlite":
         # A fixed pool: each thread of ours keeps one connection, and its statement cache, for life.
         engine = sa.create_engine(url, pool_size=8, max_overflow=4)
@@ -91,9 +95,16 @@ def _is_away(error: sa.exc.DBAPIError) -> bool:
     return bool(state.startswith(_AWAY))
 
 
+def _away() -> UnavailableError:
+    text = "Cơ sở dữ liệu tạm thời không dùng được, việc vừa gửi có thể chưa được lưu. Xin thử lại sau ít phút."
+    return UnavailableError("database_away", text)
+
+
 @contextmanager
 def _database_there() -> Iterator[None]:
-    """A database that restarts, is out of reach, or full, is nobody's mistake and passes. Raises UnavailableError.
+    """A database that restarts, is silent, out of reach, or full, is nobody's mistake and passes.
+
+    Raises UnavailableError.
 
     A transaction that was about to be committed may be there or not: whoever sends it again gives its `command_id`.
     """
@@ -103,8 +114,7 @@ def _database_there() -> Iterator[None]:
         if not _is_away(error):
             raise
         log.warning("the database does not work now: %s", error.orig)
-        text = "Cơ sở dữ liệu tạm thời không dùng được, việc vừa gửi có thể chưa được lưu. Xin thử lại sau ít phút."
-        raise UnavailableError("database_away", text) from error
+        raise _away() from error
 
 
 class Store:
@@ -119,6 +129,7 @@ class Store:
         self.on_doubt: Callable[[], None] | None = None
         """Told, in the loop, of each `write` that failed as the database went away, and may be there nevertheless."""
         is_sqlite = self.engine.dialect.name == "sqlite"
+        self._hearing = silence.Hearing() if is_sqlite else silence.listen(self.engine)
         self._writers = ThreadPoolExecutor(1 if is_sqlite else 4, "store-write")
         self._readers = ThreadPoolExecutor(4, "store-read")
 
@@ -144,17 +155,20 @@ class Store:
         A cancelled caller does not stop the work: once begun it commits, and its events go out.
         """
         faults.place("asked", work)
+        self._require_heard()
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._writers, lambda: self._write(work, *args, **kwargs))
         return await asyncio.shield(asyncio.ensure_future(self._finish(job)))
 
     async def read(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a reader thread; it must not change anything."""
+        self._require_heard()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, lambda: self.read_now(work, *args, **kwargs))
 
     def read_now(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in this thread and roll back."""
+        self._require_heard()
         with self._timed("read"), _database_there(), _values_that_fit(), self.engine.connect() as connection:
             return work(Transaction(connection, self.clock()), *args, **kwargs)
 
@@ -185,6 +199,7 @@ class Store:
     def _write_once(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[T, Transaction]:
+        self._require_heard()
         with self._timed("write"), _database_there(), _values_that_fit(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 # pysqlite would begin late and deferred: a reader that becomes a writer can then fail as "locked".
@@ -196,6 +211,11 @@ class Store:
             connection.commit()
             faults.place("committed", work)
             return result, transaction
+
+    def _require_heard(self) -> None:
+        """One finds out for all that the database is silent: threads are few, and whoever waits for one would queue."""
+        if self._hearing.is_silent():
+            raise _away()
 
     @contextmanager
     def _timed(self, kind: str) -> Iterator[None]:

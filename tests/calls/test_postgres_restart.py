@@ -1,9 +1,11 @@
-"""PostgreSQL ends under people on the telephone, and is back: who stays stays, who goes is gone."""
+"""PostgreSQL ends, or stands still, under people on the telephone, and is back: who stays stays, who goes is gone."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,14 +13,14 @@ import pytest
 from server.calls import in_meeting, log
 from server.calls.rules import Outcome
 from server.config import Settings
-from server.store import Store
+from server.store import Store, silence
 from server.telephony.sip.call import CallState
 from tests.calls.making import telephone as with_telephone
 from tests.calls.making import village
 from tests.calls.test_dial_in import live, pin_of, seats
 from tests.conftest import Clock, DistrictIds
 from tests.directives.dying import make_district
-from tests.postgres import folder_of, new_database, postgres_cluster, start_postgres, stop_postgres
+from tests.postgres import ended, folder_of, frozen, new_database, postgres_cluster
 from tests.waiting import until
 
 pytestmark = pytest.mark.sqlite_only  # it has a PostgreSQL of its own
@@ -37,9 +39,15 @@ def postgres(clock: Clock) -> Iterator[Store]:
         store.close()
 
 
+@pytest.mark.parametrize("away", [ended, frozen])
 async def test_who_stays_stays_and_who_goes_is_gone(
-    settings: Settings, postgres: Store, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    postgres: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    away: Callable[[Path], AbstractContextManager[None]],
 ) -> None:
+    monkeypatch.setattr(silence, "PING", 0.5)
+    monkeypatch.setattr(silence, "CONNECT", 2)
     monkeypatch.setattr(in_meeting, "LOOK_EVERY", 0.1)
     district, folder = DistrictIds(postgres), folder_of(postgres.engine.url)
     async with village(msgspec.structs.replace(settings, telephone=with_telephone()), postgres) as line:
@@ -50,13 +58,14 @@ async def test_who_stays_stays_and_who_goes_is_gone(
             await line.hears(name, "joined")
             calls.append((call, name))
         (stays, hers), (goes, his) = calls
-        await asyncio.to_thread(stop_postgres, folder)
+        gone = away(folder)
+        await asyncio.to_thread(gone.__enter__)
         waits = line.handsets.call(line.port)
         await line.press(hers, "*9")
         await line.hears(hers, "not_now")
         goes.hang_up(line.handsets.endpoint.now)
         await until(lambda: his not in line.exchange.lines)
-        await asyncio.to_thread(start_postgres, folder)
+        await asyncio.to_thread(gone.__exit__, None, None, None)
         await until(lambda: waits in line.handsets.ups)
         await until(lambda: not line.exchange.owed._left)
         await line.press(hers, "*9")

@@ -1,4 +1,4 @@
-"""PostgreSQL ends under the running server: people are told so, and all goes on when it is back; nothing is lost."""
+"""PostgreSQL ends, or stands still, under the running server: people are told so, and when it is back all goes on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from server.directives.model import directive_table
 from server.store import Store
 from tests.directives.dying import COMMUNES, SECONDS, People, make_district
 from tests.e2e.harness import App, until
-from tests.postgres import folder_of, new_database, postgres_cluster, start_postgres, stop_postgres
+from tests.postgres import ended, folder_of, frozen, new_database, postgres_cluster
 
 pytestmark = pytest.mark.sqlite_only  # it has a PostgreSQL of its own
 AWAY = (503, "database_away")
@@ -66,23 +67,27 @@ async def issue_on(people: People, stop: asyncio.Event, answers: list[tuple[int,
             await asyncio.sleep(0.01)
 
 
-async def test_people_are_told_and_all_goes_on(people: People) -> None:
+@pytest.mark.parametrize("away", [ended, frozen])
+async def test_people_are_told_and_all_goes_on(
+    people: People, away: Callable[[Path], AbstractContextManager[None]]
+) -> None:
     app, folder = people.app, folder_of(people.store.engine.url)
     stop, answers, done = asyncio.Event(), list[tuple[int, str]](), dict[str, int]()
     issuing = asyncio.create_task(issue_on(people, stop, answers, done))
     await people.until(lambda: len(done) >= 5 or issuing.done())
-    await asyncio.to_thread(stop_postgres, folder)
-    before = len(done)
-    await people.until(lambda: AWAY in answers or issuing.done())
-
-    status, text = await asyncio.to_thread(get, app, "/readyz")
-    assert (status, json.loads(text)["parts"]["database"]) == (503, False)
-    token = people.tokens["camthuy"]
-    page = await asyncio.to_thread(get, app, "/directives/in", Accept="text/html", Authorization=f"Bearer {token}")
-    assert page[0] == 503 and "Cơ sở dữ liệu tạm thời không dùng được" in page[1]
-    assert (await people.devices["camthuy"].ask())["error"]["code"] == "database_away"
-
-    await asyncio.to_thread(start_postgres, folder)
+    gone = away(folder)
+    await asyncio.to_thread(gone.__enter__)
+    try:
+        before = len(done)
+        await people.until(lambda: AWAY in answers or issuing.done())
+        status, text = await asyncio.to_thread(get, app, "/readyz")
+        assert (status, json.loads(text)["parts"]["database"]) == (503, False)
+        token = people.tokens["camthuy"]
+        page = await asyncio.to_thread(get, app, "/directives/in", Accept="text/html", Authorization=f"Bearer {token}")
+        assert page[0] == 503 and "Cơ sở dữ liệu tạm thời không dùng được" in page[1]
+        assert (await people.devices["camthuy"].ask())["error"]["code"] == "database_away"
+    finally:
+        await asyncio.to_thread(gone.__exit__, None, None, None)
     await people.until(lambda: len(done) >= before + 5 or issuing.done())
     stop.set()
     await asyncio.wait_for(issuing, SECONDS)

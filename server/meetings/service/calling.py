@@ -60,12 +60,19 @@ def note(tx: Transaction, meeting_id: int, queued: Collection[int], without_numb
         rows.tell(tx, meeting_id, units={*queued, *without_number})
 
 
-def tell(tx: Transaction, meeting_id: int, unit_id: int, outcome: str, again_at: datetime | None = None) -> None:
+def tell(
+    tx: Transaction,
+    meeting_id: int,
+    unit_id: int,
+    outcome: str,
+    again_at: datetime | None = None,
+    at: datetime | None = None,
+) -> None:
     """How a call to a unit goes, and when it is called again: to be seen in the roster, and as news to the pages.
 
-    With an empty `outcome` there is nothing to be said of it any more.
+    `at` is since when, where it is told later.     With an empty `outcome` there is nothing to be said of it any more.
     """
-    _mark(tx, meeting_id, [unit_id], outcome, again_at)
+    _mark(tx, meeting_id, [unit_id], outcome, again_at, at)
     rows.tell(tx, meeting_id, units=[unit_id])
     body = {"kind": "meeting.calling", "meeting": meeting_id, "unit": unit_id, "outcome": outcome}
     tx.notify(rows.room_name(meeting_id), body)
@@ -79,11 +86,16 @@ def nobody_is_called(tx: Transaction) -> None:
 
 
 def _mark(
-    tx: Transaction, meeting_id: int, unit_ids: Iterable[int], outcome: str, again_at: datetime | None = None
+    tx: Transaction,
+    meeting_id: int,
+    unit_ids: Iterable[int],
+    outcome: str,
+    again_at: datetime | None = None,
+    at: datetime | None = None,
 ) -> None:
     c = meeting_unit.c
     tx.execute(
         sa.update(meeting_unit)
         .where(c.meeting_id == meeting_id, c.unit_id.in_(sorted(unit_ids)))
-        .values(call=outcome, called_at=tx.now, called_again_at=again_at)
+        .values(call=outcome, called_at=at or tx.now, called_again_at=again_at)
     )

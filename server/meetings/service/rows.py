@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,10 +180,10 @@ def change_seat(tx: Transaction, participant_id: int, **values: Any) -> None:
     tx.execute(sa.update(participant).where(participant.c.id == participant_id).values(**values))
 
 
-def gone(tx: Transaction) -> dict[str, Any]:
-    """What a seat is when nobody sits in it."""
+def gone(tx: Transaction, at: datetime | None = None) -> dict[str, Any]:
+    """What a seat is when nobody sits in it, now or since `at`."""
     return {
-        "left_at": tx.now,
+        "left_at": at or tx.now,
         "link": "closed",
         "hand_raised_at": None,
         "help_wanted_at": None,
@@ -194,9 +195,9 @@ def gone(tx: Transaction) -> dict[str, Any]:
     }
 
 
-def vacate(tx: Transaction, row: Any, who: Principal | None, *, detail: str = "") -> None:
-    """Somebody has gone."""
-    change_seat(tx, row.id, **gone(tx))
+def vacate(tx: Transaction, row: Any, who: Principal | None, *, detail: str = "", at: datetime | None = None) -> None:
+    """Somebody has gone, now or at a moment that has passed."""
+    change_seat(tx, row.id, **gone(tx, at))
     write_log(tx, row.meeting_id, "left", who, row.id, detail)
     tell(tx, row.meeting_id, participants=[row.id])
 

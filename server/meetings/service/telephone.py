@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -229,11 +229,20 @@ def seat_view(tx: Transaction, participant_id: int) -> view.ParticipantView | No
     return view.participant_view(row) if row is not None else None
 
 
-def leave(tx: Transaction, participant_id: int, call: str, detail: str = "") -> None:
-    """The call is over. A seat that somebody else sits in by now stays."""
+def leave(tx: Transaction, participant_id: int, call: str, detail: str = "", at: datetime | None = None) -> None:
+    """The call is over, since `at`. A seat that somebody else sits in by now stays."""
     seat = _own(tx, participant_id, call)
     if seat is not None:
-        rows.vacate(tx, seat, None, detail=detail)
+        rows.vacate(tx, seat, None, detail=detail, at=at)
+
+
+def leave_whatever(tx: Transaction, meeting_id: int, call: str, at: datetime) -> bool:
+    """The same, where nobody knows whether the call had sat down; gives whether it had."""
+    p = participant.c
+    seat = tx.one(sa.select(p.id).where(p.meeting_id == meeting_id, p.session == call, p.left_at.is_(None)))
+    if seat is not None:
+        leave(tx, seat.id, call, "telephone", at)
+    return seat is not None
 
 
 def all_gone(tx: Transaction) -> None:
