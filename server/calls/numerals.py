@@ -4,7 +4,8 @@ from __future__ import annotations
 
 _DIGITS = ["không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"]
 _SCALES = ("", "nghìn", "triệu")
-_MOST = 10**18
+_MOST_DIGITS = 18
+_MOST = 10**_MOST_DIGITS
 
 NUMBER = r"(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?)"
 """A pattern of numbers as they are written: 1.927 and 91,8."""
@@ -61,9 +62,9 @@ def digits(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """What `NUMBER` describes: 1.234,5 is “một nghìn hai trăm ba mươi tư phẩy năm”."""
+    """What `NUMBER` describes, of whatever length: 1.234,5 is “một nghìn hai trăm ba mươi tư phẩy năm”."""
     whole, _comma, fraction = text.replace(".", "").partition(",")
-    said = cardinal(int(whole))
+    said = cardinal(int(whole)) if len(whole) <= _MOST_DIGITS else digits(whole)
     return f"{said} phẩy {_decimals(fraction)}" if fraction else said
 
 

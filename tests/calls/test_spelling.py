@@ -183,6 +183,13 @@ def test_a_moment() -> None:
     assert moment(at) == "mười bốn giờ, ngày mười lăm tháng mười một năm hai nghìn không trăm hai mươi sáu"
 
 
+@pytest.mark.parametrize("text", ["1" * 5_000, "1/" + "2" * 5_000, "9" * 5_000 + " m2", "1." + "000." * 2_000 + "000"])
+def test_a_long_run_of_digits_is_read_digit_by_digit(text: str) -> None:
+    """Python reads no number of more than 4,300 digits."""
+    assert not any(letter.isdigit() for letter in spoken(text))
+    assert spoken("1" * 19) == digits("1" * 19)
+
+
 @given(st.integers(0, 10**18 - 1))
 def test_every_number_has_words_that_differ_from_its_neighbour_s(value: int) -> None:
     assert cardinal(value).strip() and cardinal(value) != cardinal(value + 1)
