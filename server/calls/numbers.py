@@ -15,6 +15,7 @@ from server.calls.model import phone_number
 from server.errors import UserError
 from server.http.i18n import _
 from server.store import Transaction
+from server.telephony.numbers import same as same
 
 BETWEEN = re.compile(r"[\s.\-()]")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
@@ -63,16 +64,6 @@ def name_at(tx: Transaction, unit_id: int, number: str) -> str:
     noted = of(tx, people)
     names = [people[account] for account, known in noted.items() if same(known, number)]
     return names[0] if len(names) == 1 else ""
-
-
-def same(one: str, other: str) -> bool:
-    """Whether they are one number; who hides it has none."""
-    return bool(one) and _national(one) == _national(other)
-
-
-def _national(number: str) -> str:
-    """The same for +84 901… and 0901…."""
-    return "0" + number[3:] if number.startswith("+84") else number
 
 
 def reach(tx: Transaction, unit_ids: Iterable[int], order: Sequence[Role] = _ORDER) -> dict[int, Reach]:

@@ -50,6 +50,14 @@ async def test_the_log_says_why_in_words(store: Store, page_as: PageAs, district
     assert "0912000009" in await (await page.get(older[0])).text()
 
 
+@pytest.mark.parametrize("known", ["+84903123456", "0903123456"])
+@pytest.mark.parametrize("words", ["0903123456", "0903 12", "+84 903 123", "903123456", "3456"])
+def test_a_number_is_found_in_both_its_forms(store: Store, known: str, words: str) -> None:
+    store.write_now(log.begin, "a", Direction.IN, Purpose.MEETING, known)
+    store.write_now(log.begin, "b", Direction.IN, Purpose.MEETING, "0233870904")
+    assert [one.number for one in store.read_now(log.latest, 9, None, words)] == [known]
+
+
 async def test_programs_read_the_same(store: Store, as_: As, district: DistrictIds) -> None:
     row = store.write_now(log.begin, "c", Direction.OUT, Purpose.TEST, "0912000111")
     store.write_now(log.ended, row, Outcome.BUSY, 486, 17)
