@@ -39,12 +39,18 @@ def clean(text: str) -> str:
     return number
 
 
-def give(tx: Transaction, account_id: int, text: str) -> None:
-    """Note a person's number; an empty one takes it away."""
-    number = clean(text) if text.strip() else ""
+def give(tx: Transaction, account_id: int, text: str) -> tuple[str, str]:
+    """Note a person's number; an empty one takes it away. Gives what was noted before, and what is now."""
+    number, before = clean(text) if text.strip() else "", of(tx, [account_id]).get(account_id, "")
     tx.execute(sa.delete(phone_number).where(phone_number.c.account_id == account_id))
     if number:
         tx.insert(phone_number, account_id=account_id, number=number)
+    return before, number
+
+
+def end_of(number: str) -> str:
+    """As much of a number as may stand in the server's log."""
+    return f"…{number[-3:]}" if number else "none"
 
 
 def known(tx: Transaction) -> dict[int, str]:

@@ -105,6 +105,23 @@ async def test_numbers_are_noted_and_taken_away(store: Store, page_as: PageAs, d
     assert (await page.get("/telephone/people/999999")).status == 404
 
 
+async def test_who_changed_a_number_stands_in_the_server_s_log(
+    page_as: PageAs, district: DistrictIds, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is called there confirms in that person's name. Of numbers, the end alone is written down."""
+    page, account = await page_as("quantri"), district.who("thon1.camthuy").account_id
+    caplog.set_level("INFO", "giaoban.calls")
+    for number in ("0912 000 111", "+84912000111", "0912000222", "", "khong"):
+        await page.post(f"/telephone/people/{account}/number", {"number": number})
+    by = f"by quantri (account {district.who('quantri').account_id})"
+    told = [record.getMessage() for record in caplog.records if "telephone number" in record.getMessage()]
+    assert told == [
+        f"the telephone number of account {account} was changed {by}: {old} -> {new}"
+        for old, new in (("none", "…111"), ("…111", "…222"), ("…222", "none"))
+    ]
+    assert not any("0912" in record.getMessage() for record in caplog.records if record.name == "giaoban.calls")
+
+
 async def test_units_that_nothing_reaches_are_listed(store: Store, page_as: PageAs, district: DistrictIds) -> None:
     page, head = await page_as("quantri"), district.who("thon1.camthuy")
 
