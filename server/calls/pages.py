@@ -277,7 +277,7 @@ async def _sheets(request: web.Request, wanted: list[Listed]) -> web.Response:
 
 def _sheet(person: Listed, made: Made, number: str) -> Sheet:
     digits = "".join(letter for letter in number if letter.isdigit() or letter == "+")
-    link = f"tel:{digits},,{made.pin}#" if digits else made.pin
+    link = f"tel:{digits},,{made.pin}" if digits else made.pin
     code = segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True, light="#fff")
     return Sheet(name=person.name, unit=person.unit, pin=f"{made.pin[:4]} {made.pin[4:]}", code=Markup(code))  # noqa: S704
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+import segno
 import sqlalchemy as sa
 from aiohttp import web
 
@@ -161,6 +162,17 @@ async def test_a_pin_is_shown_once_on_its_sheet(
     assert len(stored) == 1 and pin not in str(stored[0])
     assert (await page.post(f"{here}/pin/take-back")).status == 303
     assert store.read_now(pins.owner, key, pin) is None
+
+
+async def test_the_code_of_a_sheet_dials_what_a_tel_uri_may_hold(
+    page_as: PageAs, district: DistrictIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 3966 has no raw # (a fragment would begin with it); eight digits are complete without one."""
+    links, make = [], segno.make
+    monkeypatch.setattr(segno, "make", lambda link, **how: links.append(link) or make(link, **how))
+    await (await page_as("quantri")).post(f"/telephone/people/{district.who('thon1.camthuy').account_id}/pin")
+    (link,) = links
+    assert re.fullmatch(r"tel:02333873100,,\d{8}", link)
 
 
 async def test_all_village_heads_without_a_pin_get_one(store: Store, page_as: PageAs, district: DistrictIds) -> None:
