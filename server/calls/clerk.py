@@ -38,6 +38,7 @@ class Clerk:
             if not await self._while_waiting(self._call_in_turn(number)):
                 return
             if self.talked:
+                line.keys.clear()  # were pressed to nobody while they talked
                 await line.say("clerk_gone")
                 return
         if not self._reading.clerks:

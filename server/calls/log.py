@@ -13,6 +13,7 @@ from server.calls.model import phone_call
 from server.calls.numbers import BETWEEN
 from server.calls.rules import Direction, Outcome, Purpose
 from server.store import Transaction, search
+from server.telephony.numbers import international, national
 from server.units import service as units
 
 KEPT = timedelta(days=400)
@@ -155,7 +156,9 @@ def latest(
 def _about(tx: Transaction, words: str) -> sa.ColumnElement[bool]:
     digits = BETWEEN.sub("", words.strip())
     if digits.removeprefix("+").isdecimal() and len(digits) >= LEAST_DIGITS:
-        return phone_call.c.number.contains(digits, autoescape=True)
+        beginning = [form(digits) for form in (national, international)]
+        number = phone_call.c.number
+        return sa.or_(number.contains(digits, autoescape=True), *(number.startswith(one) for one in beginning))
     tree = units.tree(tx)
     names = {unit: search.words(" ".join(one.short_name for one in tree.path(unit)[-2:])) for unit in tree.units}
     return phone_call.c.unit_id.in_([unit for unit, name in names.items() if _are_in(search.words(words), name)])

@@ -15,6 +15,7 @@ from server.calls.model import phone_number
 from server.errors import UserError
 from server.http.i18n import _
 from server.store import Transaction
+from server.telephony.numbers import same as same
 
 BETWEEN = re.compile(r"[\s.\-()]")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
@@ -38,12 +39,18 @@ def clean(text: str) -> str:
     return number
 
 
-def give(tx: Transaction, account_id: int, text: str) -> None:
-    """Note a person's number; an empty one takes it away."""
-    number = clean(text) if text.strip() else ""
+def give(tx: Transaction, account_id: int, text: str) -> tuple[str, str]:
+    """Note a person's number; an empty one takes it away. Gives what was noted before, and what is now."""
+    number, before = clean(text) if text.strip() else "", of(tx, [account_id]).get(account_id, "")
     tx.execute(sa.delete(phone_number).where(phone_number.c.account_id == account_id))
     if number:
         tx.insert(phone_number, account_id=account_id, number=number)
+    return before, number
+
+
+def end_of(number: str) -> str:
+    """As much of a number as may stand in the server's log."""
+    return f"…{number[-3:]}" if number else "none"
 
 
 def known(tx: Transaction) -> dict[int, str]:
@@ -63,16 +70,6 @@ def name_at(tx: Transaction, unit_id: int, number: str) -> str:
     noted = of(tx, people)
     names = [people[account] for account, known in noted.items() if same(known, number)]
     return names[0] if len(names) == 1 else ""
-
-
-def same(one: str, other: str) -> bool:
-    """Whether they are one number; who hides it has none."""
-    return bool(one) and _national(one) == _national(other)
-
-
-def _national(number: str) -> str:
-    """The same for +84 901… and 0901…."""
-    return "0" + number[3:] if number.startswith("+84") else number
 
 
 def reach(tx: Transaction, unit_ids: Iterable[int], order: Sequence[Role] = _ORDER) -> dict[int, Reach]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -29,6 +30,8 @@ from server.http.reading import path_id
 from server.store import Transaction
 from server.store.search import plain
 from server.units import service as units
+
+server_log = logging.getLogger("giaoban.calls")
 
 DIALLER = web.AppKey("dialler", Dialler)
 PAGE = 50
@@ -221,16 +224,23 @@ async def get_person(request: web.Request) -> web.Response:
 
 
 async def post_number(request: web.Request) -> web.Response:
-    """Note a number; a wrong one comes back with its error."""
+    """Note a number; a wrong one comes back with its error.
+
+    Who changes it could confirm in that person's name: it stands in the server's log.
+    """
     store, account = request.app[STORE], path_id(request)
     form = await read_body(request, NumberForm)
     person = await store.read(_one, account)
     try:
-        await store.write(numbers.give, account, form.number)
+        before, now = await store.write(numbers.give, account, form.number)
     except UserError as error:
         text = translate(request, error.message, **error.params)
         context = {"person": person, "error": text, "number": form.number}
         return await render(request, "calls/person.html", context, status=error.status)
+    if before != now and not numbers.same(before, now):
+        who, ends = principal(request), f"{numbers.end_of(before)} -> {numbers.end_of(now)}"
+        by = f"{who.username} (account {who.account_id})"
+        server_log.info("the telephone number of account %d was changed by %s: %s", account, by, ends)
     return see_other("/telephone/people")
 
 
@@ -267,7 +277,7 @@ async def _sheets(request: web.Request, wanted: list[Listed]) -> web.Response:
 
 def _sheet(person: Listed, made: Made, number: str) -> Sheet:
     digits = "".join(letter for letter in number if letter.isdigit() or letter == "+")
-    link = f"tel:{digits},,{made.pin}#" if digits else made.pin
+    link = f"tel:{digits},,{made.pin}" if digits else made.pin
     code = segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True, light="#fff")
     return Sheet(name=person.name, unit=person.unit, pin=f"{made.pin[:4]} {made.pin[4:]}", code=Markup(code))  # noqa: S704
 

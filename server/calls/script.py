@@ -33,6 +33,11 @@ class Text(str):
     __slots__ = ()
 
 
+def _said(text: str) -> list[str]:
+    """In pieces: while one is heard, the next is made."""
+    return [Text(piece) for piece in pieces(spoken(text))]
+
+
 def greeting(kind: NoticeKind, reading: Reading) -> list[str]:
     """What is heard before any key: that there is something, not what it says."""
     parts = ["exercise"] if reading.exercise else []
@@ -48,12 +53,12 @@ def script(reading: Reading, zone: ZoneInfo, *, speaks: bool) -> list[str]:
         parts += ["number_is", *number] if number else []
         rest = ["ask_the_clerk"] if reading.body.strip() else []
         return [*parts, *_tied(reading, speaks=False), *_deadline(reading, zone), *rest]
-    parts += ["number_is", Text(spoken(reading.number)), "issued_by", Text(spoken(reading.sender))]
+    parts += ["number_is", *_said(reading.number), "issued_by", *_said(reading.sender)]
     if not reading.own:
-        parts.append(Text(spoken(", ".join(reading.unit_names))))
-    parts += ["subject_is", Text(spoken(reading.subject)), *_tied(reading, speaks=True), *_deadline(reading, zone)]
+        parts += _said(", ".join(reading.unit_names))
+    parts += ["subject_is", *_said(reading.subject), *_tied(reading, speaks=True), *_deadline(reading, zone)]
     if reading.body.strip() and reading.own:
-        parts += ["body_is", *(Text(piece) for piece in pieces(spoken(reading.body[:MOST_OF_BODY])))]
+        parts += ["body_is", *_said(reading.body[:MOST_OF_BODY])]
         parts += ["rest_of_body"] if len(reading.body) > MOST_OF_BODY else []
     return parts
 
@@ -76,7 +81,7 @@ def _tie(tie: Tie, other: str, *, speaks: bool) -> list[str]:
 def _number(number: str, *, speaks: bool) -> list[str]:
     """A number and notation; the digits with which it begins alone where no synthesiser can say its letters."""
     if speaks:
-        return [Text(spoken(number))]
+        return _said(number)
     found = re.search(r"\d+", number)
     return recorded(int(found[0])) if found else []
 

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import segno
 import sqlalchemy as sa
 from aiohttp import web
 
@@ -46,6 +47,14 @@ async def test_the_log_says_why_in_words(store: Store, page_as: PageAs, district
     older = re.search(r"/telephone\?before=\d+", text)
     assert older is not None
     assert "0912000009" in await (await page.get(older[0])).text()
+
+
+@pytest.mark.parametrize("known", ["+84903123456", "0903123456"])
+@pytest.mark.parametrize("words", ["0903123456", "0903 12", "+84 903 123", "903123456", "3456"])
+def test_a_number_is_found_in_both_its_forms(store: Store, known: str, words: str) -> None:
+    store.write_now(log.begin, "a", Direction.IN, Purpose.MEETING, known)
+    store.write_now(log.begin, "b", Direction.IN, Purpose.MEETING, "0233870904")
+    assert [one.number for one in store.read_now(log.latest, 9, None, words)] == [known]
 
 
 async def test_programs_read_the_same(store: Store, as_: As, district: DistrictIds) -> None:
@@ -95,6 +104,23 @@ async def test_numbers_are_noted_and_taken_away(store: Store, page_as: PageAs, d
     assert (await page.get("/telephone/people/999999")).status == 404
 
 
+async def test_who_changed_a_number_stands_in_the_server_s_log(
+    page_as: PageAs, district: DistrictIds, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is called there confirms in that person's name. Of numbers, the end alone is written down."""
+    page, account = await page_as("quantri"), district.who("thon1.camthuy").account_id
+    caplog.set_level("INFO", "giaoban.calls")
+    for number in ("0912 000 111", "+84912000111", "0912000222", "", "khong"):
+        await page.post(f"/telephone/people/{account}/number", {"number": number})
+    by = f"by quantri (account {district.who('quantri').account_id})"
+    told = [record.getMessage() for record in caplog.records if "telephone number" in record.getMessage()]
+    assert told == [
+        f"the telephone number of account {account} was changed {by}: {old} -> {new}"
+        for old, new in (("none", "…111"), ("…111", "…222"), ("…222", "none"))
+    ]
+    assert not any("0912" in record.getMessage() for record in caplog.records if record.name == "giaoban.calls")
+
+
 async def test_units_that_nothing_reaches_are_listed(store: Store, page_as: PageAs, district: DistrictIds) -> None:
     page, head = await page_as("quantri"), district.who("thon1.camthuy")
 
@@ -134,6 +160,17 @@ async def test_a_pin_is_shown_once_on_its_sheet(
     assert len(stored) == 1 and pin not in str(stored[0])
     assert (await page.post(f"{here}/pin/take-back")).status == 303
     assert store.read_now(pins.owner, key, pin) is None
+
+
+async def test_the_code_of_a_sheet_dials_what_a_tel_uri_may_hold(
+    page_as: PageAs, district: DistrictIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 3966 has no raw # (a fragment would begin with it); eight digits are complete without one."""
+    links, make = [], segno.make
+    monkeypatch.setattr(segno, "make", lambda link, **how: links.append(link) or make(link, **how))
+    await (await page_as("quantri")).post(f"/telephone/people/{district.who('thon1.camthuy').account_id}/pin")
+    (link,) = links
+    assert re.fullmatch(r"tel:02333873100,,\d{8}", link)
 
 
 async def test_all_village_heads_without_a_pin_get_one(store: Store, page_as: PageAs, district: DistrictIds) -> None:

@@ -15,6 +15,7 @@ from server.media.phone.sounds import read
 from tests.sounds import loud
 
 SPEAKER = """#!/bin/sh
+[ "$1" = "--stdin" ] || exit 2
 while [ "$1" != "-w" ]; do shift; done
 { printf 'spoken: '; cat; } > "$2"
 echo once >> "$0.log"
@@ -59,6 +60,19 @@ async def test_a_text_is_spoken_by_the_synthesiser_of_this_machine(tmp_path: Pat
     sounds = [read(file).at(8_000) for file in (short, long)]
     assert 1.0 < sounds[0].size / 8_000 < 4.0 < sounds[1].size / 8_000 < 20.0
     assert all(loud(sound) for sound in sounds)
+
+
+async def test_a_text_is_read_whole_and_as_letters(tmp_path: Path) -> None:
+    """A line of more than 999 octets takes as much longer as there is more of it; two brackets begin no phonemes."""
+    voice = Voice(tmp_path / "speech")
+    line = "Kiểm tra đê và hồ chứa nước trên địa bàn xã "
+    seconds = []
+    for text in (line * 20, line * 60, "[[hello]] đê", "[hello] đê"):
+        file = await voice.speak(text)
+        assert file is not None
+        seconds.append(read(file).at(8_000).size / 8_000)
+    assert 2.9 < seconds[1] / seconds[0] < 3.1
+    assert abs(seconds[2] - seconds[3]) < 0.05
 
 
 def test_numbers_are_words_or_digits() -> None:

@@ -79,6 +79,15 @@ def test_a_long_body_is_read_in_pieces_up_to_a_limit() -> None:
     assert MOST_OF_BODY - 300 < sum(map(len, texts)) < MOST_OF_BODY + 300
 
 
+def test_whatever_is_long_is_read_in_pieces() -> None:
+    villages = [f"Thôn {number}" for number in range(1, 100)]
+    parts = script(reading(own=[], unit_names=villages, subject="Trực bão, " * 60), ZONE, speaks=True)
+    texts = [part for part in parts if isinstance(part, Text)]
+    assert all(0 < len(text) <= 302 for text in texts)
+    assert sum(text.count("Thôn") for text in texts) == 99
+    assert sum(text.count("Trực bão") for text in texts) == 60
+
+
 def test_an_exercise_is_called_one_and_others_units_are_named() -> None:
     other = reading(exercise=True, own=[], unit_names=["Thôn 1", "Thôn 2"])
     assert greeting(NoticeKind.ESCALATION, other) == ["exercise", "directive_escalation", "flash"]

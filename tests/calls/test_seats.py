@@ -49,6 +49,22 @@ async def test_whose_telephone_was_taken_out_does_not_come_again_by_code(
     assert len(seats(line, number)) == 2
 
 
+async def test_whose_telephone_was_taken_out_does_not_come_again_in_the_number_s_other_form(
+    line: Village, district: DistrictIds
+) -> None:
+    number = live(line, district)
+    code = line.store.write_now(telephone.give_code, number)
+    call, name = await line.dial("02333873789")
+    await line.press(name, f"{code}1960601#")
+    await line.hears(name, "joined")
+    await line.store.write(floor.remove, district.who("chutich"), number, seats(line, number)[1].id)
+    await line.ended(call)
+    call, name = await line.dial("+842333873789")
+    await line.press(name, f"{code}1960601#")
+    await line.hears(name, "taken_out")
+    await line.ended(call)
+
+
 async def test_who_hides_the_number_is_kept_out_by_a_new_code(line: Village, district: DistrictIds) -> None:
     """Nobody is thrown out by it: who sits there stays."""
     number, chair = live(line, district), district.who("chutich")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import shutil
 import tomllib
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ KEPT = 300
 """Spoken texts that are kept, 100 kB or so each."""
 
 _PROGRAM = "espeak-ng"
+_PHONEMES = re.compile(r"\[{2,}")  # how they begin, in a text for it
 
 
 def texts() -> dict[str, str]:
@@ -60,8 +62,11 @@ def number(value: int) -> list[str]:
 
 
 def speech_command(path: Path) -> list[str]:
-    """The program that reads a text from its standard input into a WAV file: a process of its own (GPL)."""
-    return [_PROGRAM, "-v", "vi", "-s", "145", "-g", "3", "-w", str(path)]
+    """The program that reads a text from its standard input into a WAV file: a process of its own (GPL).
+
+    Without `--stdin` it would take lines of more than 999 octets in parts, cut wherever they end.
+    """
+    return [_PROGRAM, "--stdin", "-v", "vi", "-s", "145", "-g", "3", "-w", str(path)]
 
 
 class Voice:
@@ -74,7 +79,7 @@ class Voice:
 
     async def speak(self, text: str) -> str | None:
         """The file of a text; None when it cannot be spoken."""
-        text = " ".join(text.split())[:LONGEST_TEXT]
+        text = _PHONEMES.sub("[", " ".join(text.split()))[:LONGEST_TEXT]
         if not self.able or not text:
             return None
         path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.wav"

@@ -18,6 +18,7 @@ from server.meetings.model import meeting, participant
 from server.meetings.rules import Role, State
 from server.meetings.service import calling, plan, rows, view
 from server.store import Transaction
+from server.telephony.numbers import same
 from server.units import service as units
 
 EARLY = timedelta(minutes=30)
@@ -201,9 +202,9 @@ def enter_once(tx: Transaction, found: Found, call: str, number: str) -> int:
 def _seat_before(tx: Transaction, found: Found, number: str) -> Any | None:
     if found.who is not None:
         return _of_account(tx, found.meeting, found.who.account_id)
-    same = [seat for seat in rows.seats(tx, found.meeting) if number and seat.number == number]
-    out = [seat for seat in same if seat.removed_at is not None]  # for whatever unit: the telephone was taken out
-    free = [seat for seat in same if seat.left_at is not None and seat.unit_id == found.unit]
+    theirs = [seat for seat in rows.seats(tx, found.meeting) if same(seat.number, number)]
+    out = [seat for seat in theirs if seat.removed_at is not None]  # for whatever unit: the telephone was taken out
+    free = [seat for seat in theirs if seat.left_at is not None and seat.unit_id == found.unit]
     return next(iter(out + free), None)
 
 

@@ -129,3 +129,15 @@ async def test_who_has_only_asked_for_the_clerk_has_heard_nothing_to_confirm(at:
     await at.line.press(name, "2")
     await at.line.hears(name, "directive_menu")
     assert at.delivery(done.id).registered_at is None
+
+
+async def test_keys_pressed_while_both_talk_are_for_nobody(at: Desk) -> None:
+    name = await asking(at)
+    other = await clerk_s(at, name)
+    await at.line.press(other, "1")
+    await until(lambda: at.pool.of(c.JoinCalls))
+    at.line.pool.on_call_event(c.KeyPressed(call=name, key="2"))
+    at.rang[1].hang_up(at.line.handsets.endpoint.now)
+    await at.line.hears(name, "clerk_gone")
+    await until(lambda: at.pool.heard(name).count("directive_menu") == 2)
+    assert "confirmed" not in at.pool.heard(name)
