@@ -14,6 +14,7 @@ from server.calls.dial_out import Dialler
 from server.calls.errands import Errands
 from server.calls.events import CallMessages
 from server.calls.exchange import EXCHANGE, Exchange
+from server.calls.figures import CallFigures
 from server.calls.means import Means
 from server.channel import Channel
 from server.directives.keys import FILES, POLICY
@@ -23,6 +24,7 @@ from server.http.keys import SETTINGS, STORE
 from server.http.pages import RENDERER, NavItem
 from server.http.routes import add_routes
 from server.meetings.conductor import CONDUCTOR
+from server.metrics.feature import REGISTRY
 
 
 async def _run(app: web.Application) -> AsyncIterator[None]:
@@ -44,6 +46,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
             return exchange.open
 
         app.setdefault(CHECKS, {})["telephone"] = ports_are_open
+        CallFigures(app[REGISTRY], exchange)
         app.cleanup_ctx.append(_run)
         errands = Errands(Means(exchange, dialler, app[POLICY], app[FILES], data / "answers"))
 

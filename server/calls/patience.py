@@ -94,6 +94,9 @@ class Owed:
         self._trying: set[asyncio.Task[None]] = set()
         self._paying: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._left)
+
     async def do(self, work: Work) -> None:
         """Returns when it is done, or has to wait for the database. Who is cancelled meanwhile does not stop it."""
         task = asyncio.get_running_loop().create_task(self._try(Entry(work)))

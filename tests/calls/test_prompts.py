@@ -12,6 +12,7 @@ from server.calls import prompts
 from server.calls.prompts import FOLDER, NUMBERS, Voice, number, recorded, spoken_prompts, texts
 from server.config import ROOT
 from server.media.phone.sounds import read
+from server.reach.notice import NoticeKind
 from tests.sounds import loud
 
 SPEAKER = """#!/bin/sh
@@ -39,6 +40,12 @@ def test_every_prompt_that_is_said_has_a_text() -> None:
             said |= set(re.findall(r'"(\w+)"', words))
     assert len(said) > 12
     assert said <= set(texts())
+
+
+def test_every_text_is_said() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "server" / "calls").glob("*.py"))
+    kinds = {f"directive_{kind.value}" for kind in NoticeKind}  # named by `script`
+    assert [name for name in texts() if f'"{name}"' not in code and name not in kinds] == []
 
 
 @pytest.mark.parametrize("name", [*texts(), "n0", f"n{NUMBERS}", prompts.ENTER, prompts.MUSIC])

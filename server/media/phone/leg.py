@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pylibsrtp import Error, Policy, Session
+from pylibsrtp import Error, Session
 
 from server.errors import ProtocolError
 from server.media.phone.codecs import FRAME_TIME, Codec, codec
@@ -18,6 +18,7 @@ from server.media.phone.g711 import LAWS
 from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
+from server.media.phone.srtp import Inward, Keys, outward
 from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
 from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
@@ -25,26 +26,6 @@ from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
 _KEYPADS = 4  # sources of a call whose pressed keys are remembered: a PBX that transfers it begins another
-_PROVED = 8  # sources of a call that libsrtp remembers: it looks for each packet's in a row
-
-_PROFILES = {
-    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
-    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
-    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
-    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
-}
-_BEHIND_MKI = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
-"""Octets of the tag; with GCM nothing is behind the MKI (RFC 3711 §3.1, RFC 7714 §8.2)."""
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Master keys with salt of both ways, and the suite that both use. `mki`: octets of it in each packet of theirs."""
-
-    suite: str
-    ours: bytes
-    theirs: bytes
-    mki: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,8 +68,7 @@ class Leg:
         self._hush_until = float("-inf")
         self._keypads: dict[int, Keypad] = {}  # by SSRC
         self._inband: Listening | None = None
-        self._in: Session | None = None
-        self._proved: dict[bytes, None] = {}  # sources that `_in` knows, the oldest first
+        self._in: Inward | None = None
         self._out: Session | None = None
         self._codec: Codec = codec(terms.codec)
         self._step = round(self._codec.clock * FRAME_TIME)
@@ -122,18 +102,15 @@ class Leg:
             self._in = self._out = None
             return
         same = before if before is not None and before.suite == keys.suite else None
-        inward, outward = self._in, self._out
+        incoming, outgoing = self._in, self._out
         try:
-            profile = _PROFILES[keys.suite]
             if same is None or keys.theirs != same.theirs:
-                inward = Session(Policy(key=keys.theirs, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+                incoming = Inward(keys.suite, keys.theirs)
             if same is None or keys.ours != same.ours:
-                outward = Session(Policy(key=keys.ours, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+                outgoing = outward(keys.suite, keys.ours)
         except (KeyError, TypeError, ValueError, Error) as error:
             raise ValueError(f"the keys do not fit {keys.suite}") from error
-        if inward is not self._in:
-            self._proved.clear()
-        self._in, self._out = inward, outward
+        self._in, self._out = incoming, outgoing
 
     def _listen(self, terms: Terms) -> None:
         """Where keys are told in no other way they are heard in the sound, which G.711 leaves as it is."""
@@ -168,14 +145,15 @@ class Leg:
             return
         if is_rtcp(data):
             return
+        terms = self.terms
         try:
             if self._in is not None:
-                data = self._unprotect(self._in, data)
+                data = self._in.unprotect(data, terms.keys.mki if terms.keys is not None else 0, now)
             packet = RtpPacket.parse(data)
         except (Error, ProtocolError):
             self.malformed += 1
             return
-        kind, terms = packet.payload_type, self.terms
+        kind = packet.payload_type
         if kind not in (terms.receiving, terms.events, terms.noise, terms.sending, terms.their_events):
             self.malformed += 1
         elif self._latch.admits(source, packet.ssrc, packet.sequence, now):
@@ -185,22 +163,6 @@ class Leg:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
-
-    def _unprotect(self, session: Session, data: bytes) -> bytes:
-        """SRTP to RTP. Raises Error."""
-        keys = self.terms.keys
-        if keys is not None and keys.mki:  # libsrtp's binding knows of none; there is but one key
-            end = len(data) - _BEHIND_MKI.get(keys.suite, 0)
-            data = data[: max(end - keys.mki, 0)] + data[end:] if end > 0 else b""
-        data = session.unprotect(data)
-        source = data[8:12]
-        if source not in self._proved:
-            if len(self._proved) == _PROVED:
-                oldest = next(iter(self._proved))
-                del self._proved[oldest]
-                session.remove_stream(int.from_bytes(oldest, "big"))
-            self._proved[source] = None
-        return data
 
     def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""

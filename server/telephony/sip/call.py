@@ -194,6 +194,8 @@ class Call:
                 self.agent.refuse(transaction, 488, now)
                 return None
             self.description = body = description
+            if self._wanted is not None:  # made before this one, which it must come after (RFC 3264 §8)
+                self._wanted = self.agent.phone.on_offer(self, b"", now) or self._wanted
         dialog.target = target  # not before: what is refused changes nothing (§14.2)
         return agreed, body
 

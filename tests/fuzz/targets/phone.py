@@ -13,7 +13,8 @@ from pylibsrtp import Error, Policy, Session
 
 from server.media.phone.codecs import codec
 from server.media.phone.events import KEYS, press
-from server.media.phone.leg import _BEHIND_MKI, _PROFILES, Keys, Leg, Terms
+from server.media.phone.leg import Leg, Terms
+from server.media.phone.srtp import BEHIND_MKI, PROFILES, Keys
 from server.media.wire.rtp import build_header
 from server.telephony.sdes import SUITES
 from tests.fuzz.stage import joined, pieces
@@ -32,7 +33,7 @@ class Secure:
         size = SUITES[suite]
         self.keys = Keys(suite, bytes(range(size)), bytes(range(1, size + 1)), mki)
         self._out, self._back = (
-            Session(Policy(key=key, ssrc_type=kind, srtp_profile=_PROFILES[suite]))
+            Session(Policy(key=key, ssrc_type=kind, srtp_profile=PROFILES[suite]))
             for key, kind in (
                 (self.keys.theirs, Policy.SSRC_ANY_OUTBOUND),
                 (self.keys.ours, Policy.SSRC_ANY_INBOUND),
@@ -45,7 +46,7 @@ class Secure:
             made = self._out.protect(data)
         except (Error, ValueError):
             return data
-        end = len(made) - _BEHIND_MKI.get(self.keys.suite, 0)
+        end = len(made) - BEHIND_MKI.get(self.keys.suite, 0)
         return made[:end] + bytes(self.keys.mki) + made[end:]
 
     def hear(self, data: bytes) -> None:

@@ -13,8 +13,9 @@ from server.media.phone.arrivals import MOST, Arrival, Arrivals
 from server.media.phone.bridge import UNHEARD, Bridge, NoPortError, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.phone.leg import Keys, Terms
+from server.media.phone.leg import Terms
 from server.media.phone.sounds import Player, Sound
+from server.media.phone.srtp import Keys
 from server.media.wire.rtp import RtpPacket, build_header
 from tests.sounds import pitch, tone
 from tests.waiting import until

@@ -9,7 +9,8 @@ from pylibsrtp import Policy, Session
 
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.phone.leg import KEY_HUSH, Keys, Leg, Terms
+from server.media.phone.leg import KEY_HUSH, Leg, Terms
+from server.media.phone.srtp import Keys
 from server.media.transport.ice import Address
 from server.media.wire.rtp import RtpPacket, build_header
 from tests.media.phone.test_inband import pressed

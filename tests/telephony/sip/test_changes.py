@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.calls.sound import Side
 from server.telephony.sip.call import Call, CallState
 from server.telephony.sip.message import Request
 from tests.telephony.sip.making import SDP
@@ -58,6 +59,37 @@ def test_a_refused_offer_does_not_push_away_a_newer_one_that_waits() -> None:
     raw.say(accept(raw.requests("INVITE")[-1]))
     wire.run(10)
     assert offered(raw) == [OLD, NEW]
+
+
+def test_what_is_offered_again_comes_after_what_we_answered_meanwhile() -> None:
+    """RFC 3264 §8: the version in o= goes up with each description, and what it says is the newest."""
+    wire, telephone, raw = desk()
+    side = Side("192.0.2.9", 40_000)
+
+    def on_offer(call: Call, description: bytes, now: float) -> bytes:
+        return side.answer(description)[1] if description else side.offer()
+
+    telephone.on_offer = on_offer  # type: ignore[method-assign]
+    success = up(raw)
+    call = telephone.calls[0]
+    side.answer(SDP)
+    side.moved(40_002)
+    offer(wire, call, side.offer())
+    raw.say(raw.requests("INVITE")[-1].response(491).encode())
+    side.moved(40_004)
+    answered = raw.say(within(success, "INVITE", 2, SDP))[-1]
+    raw.say(within(success, "ACK", 2))
+    wire.run(5)
+    first, again = offered(raw)
+    assert [version(first), version(answered.body), version(again)] == [2, 3, 4]
+    assert b"m=audio 40004 " in again
+    raw.say(accept(raw.requests("INVITE")[-1]))
+    assert call.description == again
+
+
+def version(description: bytes) -> int:
+    """Of o=."""
+    return int(description.split(b"\r\no=")[1].split(b" ")[2])
 
 
 def test_a_refresh_offers_nothing_older_than_what_waits() -> None:
