@@ -20,9 +20,14 @@ import pytest
 from server.certificate import own_certificate
 from server.config import ROOT
 from server.telephony.sip.call import CallState
+from server.telephony.sip.digest import Credentials
 from server.telephony.sip.endpoint import Endpoint, Listening
 from server.telephony.sip.headers import Address
+from server.telephony.sip.incoming import IncomingCall
+from server.telephony.sip.message import Request
+from server.telephony.sip.parsing import parse
 from server.telephony.sip.peer import Peer
+from server.telephony.sip.registration import Registration, Standing
 from server.telephony.sip.uri import read_uri
 from tests.e2e.harness import free_port
 from tests.peers.test_sipp import Sipp
@@ -37,6 +42,7 @@ listen=udp:127.0.0.1:{proxy}
 listen=tls:127.0.0.1:{tls}
 #!substdef "!GIAOBAN_IP!127.0.0.1!g"
 #!substdef "!GIAOBAN_PORT!{giaoban}!g"
+#!substdef "!OUTSIDE!127.0.0.1:{proxy}!g"
 #!define TRUNK_URI "sip:127.0.0.2:{trunk}"
 #!define TRUNKS_FILE "{folder}/trunks"
 #!define TOPOLOGY_KEY "{key}"
@@ -161,6 +167,29 @@ async def test_calls_of_ours_go_out_and_the_trunk_sees_none_of_our_addresses(bor
     border.far.calls[0].hang_up(border.trunk.now)
     await border.phone.until(lambda: len(border.phone.endings) == 1)
     assert border.phone.endings[0].reason == "BYE", "what the trunk says in a call finds its way back"
+
+
+async def test_a_trunk_that_we_register_at_calls_us_there(border: Border) -> None:
+    """Our own port is not open to it."""
+    through, standings = Peer("udp", HERE, border.proxy), list[Standing]()
+    address = read_uri("sip:+842333873100@ims.vnpt.vn")
+    proof = Credentials("we", "secret")
+    registration = Registration(border.ours.agent, through, address, proof, lambda said, now: standings.append(said))
+    registration.start(border.ours.now)
+    await until(lambda: standings, 10)
+    asked = parse(next(data for data in border.read if data.startswith(b"REGISTER")))
+    assert isinstance(asked, Request) and asked.target == "sip:ims.vnpt.vn"
+    (contact,) = asked.contacts
+    assert (contact.uri.host, contact.uri.port) == (HERE, border.proxy)
+    where = Peer("udp", contact.uri.host, contact.uri.port or 0)
+    call = border.trunk.agent.call(contact.uri, Address(read_uri(f"sip:0901@{TRUNK}")), where, SDP, border.trunk.now)
+    await border.far.until(lambda: call.state is not CallState.CALLING)
+    assert call.state is CallState.UP, border.far.endings
+    incoming = border.phone.calls[0]
+    assert isinstance(incoming, IncomingCall) and incoming.dialled == contact.uri.user
+    registration.stop(border.ours.now)
+    call.hang_up(border.trunk.now)
+    await border.phone.until(lambda: len(border.phone.endings) == 1)
 
 
 async def test_strangers_are_not_answered_and_their_flood_disturbs_nobody(border: Border, tmp_path: Path) -> None:
