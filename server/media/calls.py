@@ -14,9 +14,9 @@ from server.media import protocol as p
 from server.media import protocol_calls as c
 from server.media.phone.bridge import Call, NoPortError, Ports
 from server.media.phone.leg import Terms
-from server.media.phone.srtp import Keys
 from server.media.phone.lines import FullError, Lines
 from server.media.phone.sounds import CannotReadError, Sounds
+from server.media.phone.srtp import Keys
 from server.media.refusal import CannotError
 from server.media.switch import Switch
 
