@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from server import config
-from server.config import DEFAULT_FILE, ConfigError, Settings
+from server.config import DEFAULT_FILE, ROOT, ConfigError, Settings, Telephone
 
 
 def load(tmp_path: Path, text: str = "", **environ: str) -> Settings:
@@ -29,6 +29,12 @@ def test_every_setting_is_documented_in_the_file() -> None:
                 assert re.search(rf"^{inner.name} = ", part, re.MULTILINE), f"{field.name}.{inner.name}"
         else:
             assert re.search(rf"^{field.name} = ", text, re.MULTILINE), field.name
+
+
+def test_the_guide_to_the_village_line_names_all_its_settings() -> None:
+    text = (ROOT / "docs" / "telephone.md").read_text("utf-8")
+    words = set(re.findall(r"\w+", text))
+    assert {field.name for field in msgspec.structs.fields(Telephone)} <= words
 
 
 def test_environment_overrides_the_file(tmp_path: Path) -> None:
