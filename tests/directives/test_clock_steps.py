@@ -15,7 +15,7 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.model import alarm_table, delivery_table
 from server.directives.running import alarms
-from server.directives.service.access import BOTH
+from server.directives.service.access import TIMED
 from server.store import Store
 from server.store.events import since
 from tests.conftest import PASSWORD, As, Clock, DistrictIds
@@ -56,7 +56,7 @@ class Urgent:
 
     def planned(self, until: datetime) -> Counter[Key]:
         """What the rules want raised until then."""
-        rows = self.store.read_now(lambda tx: tx.all(BOTH.where(v.directive_id == self.id)))
+        rows = self.store.read_now(lambda tx: tx.all(TIMED.where(v.directive_id == self.id)))
         plan = [(row.id, one) for row in rows for one in alarms(POLICY, row) if one.at <= until]
         return Counter((key, one.clock.value, one.due, one.kind.value, one.step) for key, one in plan)
 
