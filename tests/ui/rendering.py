@@ -39,8 +39,8 @@ ME: dict[str, Any] = {
     "unit_name": "UBND xã Cam Thủy",
     "level": "commune",
     "memberships": [
-        {"id": 1, "label": "Cán bộ · UBND xã Cam Thủy", "current": True},
-        {"id": 2, "label": "Văn thư – lưu trữ · Đảng ủy xã Cam Thủy", "current": False},
+        {"id": 1, "unit_id": 3, "label": "Cán bộ · UBND xã Cam Thủy", "current": True},
+        {"id": 2, "unit_id": 4, "label": "Văn thư – lưu trữ · Đảng ủy xã Cam Thủy", "current": False},
     ],
     "permissions": set(),
     "screen": False,
