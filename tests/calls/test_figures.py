@@ -50,7 +50,7 @@ async def test_the_figures_are_those_of_trunk_calls_and_entries(
         assert told('giaoban_sip_messages_total{fate="refused"}') == 0
         with away(store):
             call.hang_up(line.handsets.endpoint.now)
-            await until(lambda: told("giaoban_calls_owed") == 1)
+            await until(lambda: told("giaoban_calls_owed") >= 1)  # and that it was answered, if that is not written yet
             assert b"0901234567" not in generate_latest(registry)
         await until(lambda: told("giaoban_calls_owed") == 0)
         assert told('giaoban_calls{direction="in"}') == 0
