@@ -31,9 +31,13 @@ async def line(settings: Settings, store: Store) -> AsyncIterator[Village]:
         yield made
 
 
-@pytest.mark.parametrize("unit", ["1960601", "19606"], ids=["its own unit", "another"])
+@pytest.mark.parametrize(
+    ("unit", "again"),
+    [("1960601", "02333873789"), ("19606", "02333873789"), ("1960601", "+842333873789")],
+    ids=["its own unit", "another", "the number's other form"],
+)
 async def test_whose_telephone_was_taken_out_does_not_come_again_by_code(
-    line: Village, district: DistrictIds, unit: str
+    line: Village, district: DistrictIds, unit: str, again: str
 ) -> None:
     number = live(line, district)
     code = line.store.write_now(telephone.give_code, number)
@@ -42,27 +46,11 @@ async def test_whose_telephone_was_taken_out_does_not_come_again_by_code(
     await line.hears(name, "joined")
     await line.store.write(floor.remove, district.who("chutich"), number, seats(line, number)[1].id)
     await line.ended(call)
-    call, name = await line.dial("02333873789")
+    call, name = await line.dial(again)
     await line.press(name, f"{code}{unit}#")
     await line.hears(name, "taken_out")
     await line.ended(call)
     assert len(seats(line, number)) == 2
-
-
-async def test_whose_telephone_was_taken_out_does_not_come_again_in_the_number_s_other_form(
-    line: Village, district: DistrictIds
-) -> None:
-    number = live(line, district)
-    code = line.store.write_now(telephone.give_code, number)
-    call, name = await line.dial("02333873789")
-    await line.press(name, f"{code}1960601#")
-    await line.hears(name, "joined")
-    await line.store.write(floor.remove, district.who("chutich"), number, seats(line, number)[1].id)
-    await line.ended(call)
-    call, name = await line.dial("+842333873789")
-    await line.press(name, f"{code}1960601#")
-    await line.hears(name, "taken_out")
-    await line.ended(call)
 
 
 async def test_who_hides_the_number_is_kept_out_by_a_new_code(line: Village, district: DistrictIds) -> None:
