@@ -94,7 +94,7 @@ def children_of(tx: Transaction, parent: Any) -> ChildCounts | None:
     ]
     main = sa.func.max(sa.case((made.c.relation != Relation.CORRECTS.value, made.c.id)))
     columns = [sa.func.coalesce(main, sa.func.max(made.c.id)).label("directive"), *counted]
-    made_first = made.c.id + 0  # as a sum, or SQLite reads all deliveries and looks each up among the few that were made
+    made_first = made.c.id + 0  # as a sum, or SQLite reads all deliveries and looks each up among what was made
     query = sa.select(*columns).join_from(made, delivery_table, v.directive_id == made_first)
     row: Any = tx.one(query.where(v.issuer_id == parent.unit_id, v.state != State.SUPERSEDED.value))
     return ChildCounts(**row._mapping) if row.sent else None
