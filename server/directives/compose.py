@@ -15,6 +15,7 @@ from server.accounts.principal import Principal
 from server.directives import service
 from server.directives.documents import ABBREVIATIONS, DocumentType, Urgency
 from server.directives.forms import ComposeForm, draft_of, values_forwarded, values_of, values_related, values_typed
+from server.directives.held import held_again, let_go
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.question_forms import lines_typed, read_questions
@@ -31,7 +32,7 @@ from server.directives.shapes import (
     Upload,
 )
 from server.directives.uploads import read_uploads
-from server.errors import ConflictError, TooLargeError, UserError
+from server.errors import ConflictError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.i18n import _, in_context, translate
 from server.http.pages import now_of
@@ -173,6 +174,7 @@ async def show_form(
         "draft": draft,
         "revision": revision or 0,
         "files": files,
+        "held": held_again(request),
         "values": values,
         "problems": problems,
         "found": found,
@@ -276,8 +278,10 @@ async def post_compose(request: web.Request) -> web.Response:
     groups = offered.group_ids()
     typed = values_typed(form, groups, lines_typed(values))
     try:
-        draft, uploads = draft_of(form, groups, policy.zone, read_questions(values)), await read_uploads(request)
+        uploads = await read_uploads(request)
+        draft = draft_of(form, groups, policy.zone, read_questions(values))
         saved = await store.write(_save, who, policy, draft_id, draft, uploads, form.files_keep)
+        let_go(request)
         draft_id = saved.id
         if form.action in ("issue", "submit"):
             found = await store.read(service.before_issue, who, policy, saved.id)
@@ -289,7 +293,7 @@ async def post_compose(request: web.Request) -> web.Response:
             await store.write(service.issue, who, policy, saved.id, data)
         elif form.action == "submit":
             await store.write(service.submit, who, policy, saved.id)
-    except (ConflictError, TooLargeError) as error:
+    except ConflictError as error:
         if error.code != "draft_changed" or draft_id is None:
             raise
         return await _show_typed(request, offered, typed, draft_id, error)

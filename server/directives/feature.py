@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client import Gauge
 
 from server.accounts.permissions import Permission
+from server.accounts.tokens import load_key
 from server.channel import Channel
 from server.config import ROOT
 from server.directives import (
@@ -35,7 +36,7 @@ from server.directives import (
 )
 from server.directives.documents import Urgency
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
-from server.directives.keys import FILES, POLICY, PREVIEWS
+from server.directives.keys import FILES, HELD_KEY, POLICY, PREVIEWS
 from server.directives.policy import load_policy
 from server.directives.previews import Previews
 from server.directives.sweeper import Sweeper
@@ -81,6 +82,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     app[AWAKE] = lambda at, urgency: policy.after_quiet_hours(at, Urgency(urgency))
     data = settings.path(settings.storage.data)
     app[FILES] = FileStore(data / "files")
+    app[HELD_KEY] = load_key(data / "secret.key")
     app[PREVIEWS] = Previews(data / "previews", app[FILES])
     receipts = Receipts(store)
 

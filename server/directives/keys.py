@@ -11,3 +11,5 @@ from server.store.files import FileStore
 POLICY = web.AppKey("directive_policy", Policy)
 PREVIEWS = web.AppKey("directive_previews", Previews)
 FILES = web.AppKey("directive_files", FileStore)
+HELD_KEY = web.AppKey("directive_held_key", bytes)
+"""What signs the words for files that a form holds (`held`)."""

@@ -18,6 +18,7 @@ from server.directives.api import InboxQuery, inbox_page, register_here
 from server.directives.capacity import Capacity
 from server.directives.day import When, when
 from server.directives.downloads import get_attachment
+from server.directives.held import held_again
 from server.directives.keys import POLICY
 from server.directives.policy import Policy
 from server.directives.question_forms import read_report, typed_answers
@@ -35,7 +36,7 @@ from server.directives.shapes import (
     SendBackInput,
     Words,
 )
-from server.errors import ConflictError, GiaoBanError, NotFoundError, TooLargeError, UserError
+from server.errors import ConflictError, GiaoBanError, NotFoundError, UserError
 from server.http import STORE, Route, principal, read_body, read_query, render, see_other
 from server.http.formats import parse_local
 from server.http.i18n import _, decimal_mark, translate
@@ -173,6 +174,7 @@ async def show_directive(
         "typed": typed,
         "answered": _answered(opened.delivery) if answers is None else answers,
         "kept": _kept(opened.delivery),
+        "held": held_again(request),
         **_AT_FIRST,
         **(more or {}),
     }
@@ -307,7 +309,7 @@ async def post_report(request: web.Request) -> web.Response:
     try:
         data, uploads = await read_report(request, questions, decimal_mark(request))
         await store.write(service.report, who, policy, path_id(request), data, uploads)
-    except (ConflictError, TooLargeError):
+    except ConflictError:
         raise
     except UserError as error:
         opened = await store.read(service.open_directive, who, policy, path_id(request))

@@ -19,7 +19,7 @@ from multidict import MultiMapping
 
 from server.directives.questions import MOST_COLUMNS, Answer, Question, QuestionKind, field_of, parse_number
 from server.directives.shapes import CommandId, LongText, ReportInput, Upload
-from server.directives.uploads import read_uploads
+from server.directives.uploads import read_upload_fields
 from server.errors import UserError
 from server.http.i18n import _
 from server.http.input_error import input_error
@@ -123,11 +123,9 @@ async def read_report(
     if request.content_type == "application/json":
         return await read_body(request, ReportInput), []
     values = await read_form(request)
+    asked = {field_of(n): n for n, question in enumerate(questions, 1) if question.kind is QuestionKind.FILE}
+    files = await read_upload_fields(request, ["files", *asked])
+    uploads = [msgspec.structs.replace(file, question=asked.get(name)) for name, sent in files.items() for file in sent]
     form = from_values(values, ReportForm)
-    uploads = await read_uploads(request)
-    for number, question in enumerate(questions, 1):
-        if question.kind is QuestionKind.FILE:
-            files = await read_uploads(request, field_of(number))
-            uploads += [msgspec.structs.replace(file, question=number) for file in files]
     answers = read_answers(values, questions, decimal)
     return ReportInput(text=form.text, answers=answers, command_id=form.command_id), uploads

@@ -13,6 +13,7 @@ from aiohttp import web
 from server.directives.archives import UnpacksTooLargeError
 from server.directives.attachments import content_type, safe_name
 from server.directives.documents import name_bears_secrecy_mark
+from server.directives.held import held_before, hold
 from server.directives.keys import FILES, POLICY
 from server.directives.office import MacrosError
 from server.directives.shapes import Upload
@@ -63,13 +64,36 @@ def _kind(file: BinaryIO, name: str) -> str:
     return kind
 
 
-async def read_uploads(request: web.Request, name: str = "files") -> list[Upload]:
-    """All files of a form field, in the order given; an empty file input gives none."""
+async def read_uploads(request: web.Request) -> list[Upload]:
+    """All files of a form."""
+    return (await read_upload_fields(request, ["files"]))["files"]
+
+
+async def read_upload_fields(request: web.Request, names: Sequence[str]) -> dict[str, list[Upload]]:
+    """All files of fields of a form: those that it had when it came again (`held`), then the new ones in their order.
+
+    An empty file input gives none. What is wrong with one file is raised when all others are held.
+    """
     if not request.content_type.startswith("multipart/"):
-        return []
-    fields = [f for f in (await read_form(request)).getall(name, []) if isinstance(f, web.FileField) and f.filename]
-    # A spooled file has all of BinaryIO.
-    return await keep_files(request, [(_sent_name(field.filename), field.file) for field in fields])  # type: ignore[misc]
+        return {name: [] for name in names}
+    values, found, wrong = await read_form(request), dict[str, list[Upload]](), list[UserError]()
+    for name in names:
+        found[name] = held_before(request, values.getall(f"{name}_held", []))
+        given = [one for one in values.getall(name, []) if isinstance(one, web.FileField) and one.filename]
+        try:
+            _require_few(request, len(found[name]) + len(given))
+        except UserError as error:
+            wrong.append(error if name == "files" else error.at(files=name))
+            given = []
+        for field in given:
+            try:  # a spooled file has all of BinaryIO
+                found[name].append(await _keep(request, _sent_name(field.filename), field.file))  # type: ignore[arg-type]
+            except UserError as error:
+                wrong.append(error if name == "files" else error.at(files=name))
+        hold(request, name, found[name])
+    if wrong:
+        raise wrong[0]
+    return found
 
 
 def _sent_name(filename: str) -> str:
@@ -82,8 +106,16 @@ def _sent_name(filename: str) -> str:
 
 async def keep_files(request: web.Request, files: Sequence[tuple[str, BinaryIO]]) -> list[Upload]:
     """Check and store files, each with the name that it was given."""
+    _require_few(request, len(files))
+    return [await _keep(request, name, file) for name, file in files]
+
+
+def _require_few(request: web.Request, count: int) -> None:
     most = request.app[POLICY].file.most_attachments
-    if len(files) > most:
+    if count > most:
         raise UserError("too_many_files", _("Nhiều nhất {most} tệp kèm theo."), field="files", most=most)
+
+
+async def _keep(request: web.Request, name: str, file: BinaryIO) -> Upload:
     store, limit = request.app[FILES], request.app[POLICY].attachment_limit
-    return [await asyncio.to_thread(keep_file, store, file, name, limit) for name, file in files]
+    return await asyncio.to_thread(keep_file, store, file, name, limit)
