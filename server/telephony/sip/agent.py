@@ -129,7 +129,7 @@ class Agent:
             return peer
         host = hop.host.strip("[]")
         trusted = self.known_hosts(host) and (hop.transport == peer.transport or hop.scheme == "sips")
-        if not trusted and not peer.reliable:
+        if not trusted and peer.listens:
             return peer
         port = hop.port or (5061 if peer.transport == "tls" else 5060)
         return Peer(peer.transport, host if trusted else peer.host, port)
