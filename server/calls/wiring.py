@@ -31,6 +31,7 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         server_tls.load_cert_chain(settings.tls_certificate, settings.tls_key)
     trunk = trunk_peer(settings)
     trunks = [*settings.trunks, *([trunk.host] if trunk is not None else [])]
+    speaks_tls = settings.transport == "tls" or settings.tls_port  # a call that came by it may need a new connection
     listening = Listening(
         host=settings.host,
         address=settings.address,
@@ -41,7 +42,7 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         trunks=trunks,
         server_tls=server_tls,
         tls_names={trunk.host: settings.tls_name} if trunk is not None and settings.tls_name else {},
-        client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if settings.transport == "tls" else None,
+        client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if speaks_tls else None,
     )
     return Endpoint(listening, phone)
 
