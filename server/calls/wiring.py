@@ -44,7 +44,9 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         tls_names={trunk.host: settings.tls_name} if trunk is not None and settings.tls_name else {},
         client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if speaks_tls else None,
     )
-    return Endpoint(listening, phone)
+    made = Endpoint(listening, phone)
+    made.agent.credentials = lambda peer: _credentials(settings) if trunk and peer.host == trunk.host else None
+    return made
 
 
 def trunk_peer(settings: Telephone) -> Peer | None:
@@ -53,6 +55,11 @@ def trunk_peer(settings: Telephone) -> Peer | None:
         return None
     host, _, port = settings.trunk.rpartition(":")
     return Peer(settings.transport, host.strip("[]"), int(port))
+
+
+def _credentials(settings: Telephone) -> Credentials | None:
+    user = settings.auth_user or settings.user
+    return Credentials(user, settings.password) if user and settings.password else None
 
 
 class Trunk:
@@ -73,8 +80,7 @@ class Trunk:
     @property
     def credentials(self) -> Credentials | None:
         """How we prove who we are."""
-        user, password = self._settings.auth_user or self._settings.user, self._settings.password
-        return Credentials(user, password) if user and password else None
+        return _credentials(self._settings)
 
     @property
     def local(self) -> Address:
