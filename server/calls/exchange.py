@@ -370,7 +370,7 @@ class Ended:
         exchange, line = self._exchange, self._line
         if isinstance(error, UnavailableError | ProtocolError):
             log.warning("call %s ends: %s", line.name, error)
-            line.outcome = line.outcome or Outcome.NO_NODE
+            line.outcome = line.outcome or (Outcome.NO_SOUND if isinstance(error, ProtocolError) else Outcome.NO_NODE)
         try:
             if line.call is not None:
                 line.call.hang_up(exchange.now())

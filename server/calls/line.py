@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SAME_KEY = 0.8  # s within which a key that is told both by RTP and by INFO is one press
+SAME_KEY = 4.0  # s in which a key by RTP and by INFO is one press: INFO comes when it is let go, and may be lost thrice
 KEY_SECONDS = 8.0
 HASH_SECONDS = 5.0  # after the last digit of a code within which the # that people are asked for still comes
 MOST_KEYS = 64  # that wait; a telephone that sends more is broken

@@ -31,6 +31,7 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         server_tls.load_cert_chain(settings.tls_certificate, settings.tls_key)
     trunk = trunk_peer(settings)
     trunks = [*settings.trunks, *([trunk.host] if trunk is not None else [])]
+    speaks_tls = settings.transport == "tls" or settings.tls_port  # a call that came by it may need a new connection
     listening = Listening(
         host=settings.host,
         address=settings.address,
@@ -41,9 +42,11 @@ def endpoint(settings: Telephone, phone: Phone) -> Endpoint:
         trunks=trunks,
         server_tls=server_tls,
         tls_names={trunk.host: settings.tls_name} if trunk is not None and settings.tls_name else {},
-        client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if settings.transport == "tls" else None,
+        client_tls=ssl.create_default_context(cafile=settings.tls_ca or None) if speaks_tls else None,
     )
-    return Endpoint(listening, phone)
+    made = Endpoint(listening, phone)
+    made.agent.credentials = lambda peer: _credentials(settings) if trunk and peer.host == trunk.host else None
+    return made
 
 
 def trunk_peer(settings: Telephone) -> Peer | None:
@@ -52,6 +55,11 @@ def trunk_peer(settings: Telephone) -> Peer | None:
         return None
     host, _, port = settings.trunk.rpartition(":")
     return Peer(settings.transport, host.strip("[]"), int(port))
+
+
+def _credentials(settings: Telephone) -> Credentials | None:
+    user = settings.auth_user or settings.user
+    return Credentials(user, settings.password) if user and settings.password else None
 
 
 class Trunk:
@@ -72,8 +80,7 @@ class Trunk:
     @property
     def credentials(self) -> Credentials | None:
         """How we prove who we are."""
-        user, password = self._settings.auth_user or self._settings.user, self._settings.password
-        return Credentials(user, password) if user and password else None
+        return _credentials(self._settings)
 
     @property
     def local(self) -> Address:

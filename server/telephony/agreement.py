@@ -30,7 +30,8 @@ _OFFERED_EVENTS = {8_000: 101, 48_000: 102}
 _NOISE = 13
 _SPELLED = {OPUS: "opus", _EVENTS: "telephone-event"}
 _UNREACHABLE = ("0.0.0.0", "::")  # noqa: S104  # RFC 2543's way to say hold
-_ANSWERED = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
+_ANSWERED = {SENDRECV: SENDRECV, SENDONLY: INACTIVE, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
+"""Who only sends has put us on hold (RFC 3264 §8.4): a meeting, or a recorded answer, need not hear that music."""
 
 
 class CannotAgreeError(ProtocolError):
@@ -43,7 +44,7 @@ class Sound:
 
     `sending` and `receiving` are the payload types of the codec each way, `events` and `noise` those under which we
     get pressed keys (RFC 4733) and comfort noise (RFC 3389), None without. `their_events`: where keys have another
-    number in their answer, for some send them by that. `sends` and `receives`: whether we may, and will get any.
+    number in their answer, for some send them by that. `sends` and `receives`: whether we may, and want any.
     """
 
     codec: str
@@ -132,7 +133,7 @@ def _sound(
         events_clock=events.clock if events else codec.clock,
         noise=noise.payload_type if noise else None,
         sends=_direction(theirs) in (SENDRECV, RECVONLY),
-        receives=_direction(theirs) in (SENDRECV, SENDONLY),
+        receives=_direction(theirs) == SENDRECV,
         ptime=theirs.ptime or 20,
         our_key=our_key,
         their_key=their_key,

@@ -29,6 +29,7 @@ from tests.calls.making import HOST, Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_in import live, pin_of, seats
 from tests.conftest import DistrictIds
+from tests.telephony.sip.making import SDP
 from tests.waiting import until
 
 NUMBER = "0912000111"
@@ -127,6 +128,15 @@ async def test_when_it_is_tried_again(desk: Desk, status: int, outcome: Outcome,
     desk.dialler.call([desk.job])
     assert await desk.done() == [outcome] * (len(pauses) + 1)
     assert desk.pauses == pauses
+
+
+async def test_who_answers_without_any_sound_for_us_is_not_rung_again(desk: Desk) -> None:
+    """As who refuses for the same reason before it rings (488)."""
+    nothing = SDP.replace(b"m=audio 40002", b"m=audio 0")
+    desk.line.handsets.answers = lambda call, now: call.answer(nothing, now)
+    desk.dialler.call([desk.job])
+    assert await desk.done() == [Outcome.NO_SOUND]
+    assert desk.pauses == []
 
 
 async def test_who_declines_is_left_alone(desk: Desk) -> None:

@@ -24,7 +24,7 @@ def test_the_version_grows_with_what_is_said_anew_only() -> None:
     first, second = side.answer(SDP)[1], side.answer(SDP)[1]
     assert first == second
     held = side.answer(SDP + b"a=sendonly\r\n")[1]
-    assert b"a=recvonly" in held
+    assert b"a=inactive" in held
     version = lambda body: int(body.split(b"o=- ")[1].split(b" ")[1])  # noqa: E731
     assert version(held) == version(first) + 1
 

@@ -178,6 +178,17 @@ async def test_without_a_domain_and_another_name_the_addresses_stand() -> None:
     assert trunk.credentials is not None and trunk.credentials.username == "02333873100"
 
 
+def test_calls_that_come_by_tls_go_on_by_it_and_proofs_are_for_the_trunk_alone(tmp_path: Path) -> None:
+    """Though calls of ours go by UDP: a connection that is lost is made anew."""
+    certificate, key = own_certificate(tmp_path, [HOST])
+    tls = {"tls_port": 5061, "tls_certificate": str(certificate), "tls_key": str(key)}
+    ours = endpoint(telephone(trunk="198.51.100.5:5060", user="we", password="secret", **tls), Answering())
+    assert ours._listening.client_tls is not None
+    proof = ours.agent.credentials(Peer("tls", "198.51.100.5", 40_000))
+    assert proof is not None and proof.username == "we"
+    assert ours.agent.credentials(Peer("udp", HOST, 5060)) is None
+
+
 def test_since_when_the_trunk_is_up_or_down() -> None:
     at = [clock()]
     settings = telephone(trunk="198.51.100.5:5060")

@@ -36,7 +36,7 @@ from tests.telephony.sip.making import SDP, request
 from tests.waiting import until
 
 CONFIG = ROOT / "config" / "kamailio"
-HERE, TRUNK, STRANGER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+HERE, TRUNK, STRANGER, SECOND = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
 _LOCAL = """
 listen=udp:127.0.0.1:{proxy}
 listen=tls:127.0.0.1:{tls}
@@ -75,7 +75,8 @@ def write_config(folder: Path, **values: object) -> Path:
     shutil.copy(CONFIG / "kamailio.cfg", folder)
     certificate, key = own_certificate(folder, [HERE])
     (folder / "local.cfg").write_text(_LOCAL.format(folder=folder, key=secrets.token_hex(16), **values))
-    (folder / "trunks").write_text(f"1 {TRUNK} 32 0\n1 {HERE} 32 0\n")  # our connections by TLS come from the latter
+    trunks = (TRUNK, SECOND, HERE)  # our connections by TLS come from the last
+    (folder / "trunks").write_text("".join(f"1 {address} 32 0\n" for address in trunks))
     (folder / "tls.cfg").write_text(_TLS.format(certificate=certificate, key=key))
     return folder / "kamailio.cfg"
 
@@ -167,6 +168,26 @@ async def test_calls_of_ours_go_out_and_the_trunk_sees_none_of_our_addresses(bor
     border.far.calls[0].hang_up(border.trunk.now)
     await border.phone.until(lambda: len(border.phone.endings) == 1)
     assert border.phone.endings[0].reason == "BYE", "what the trunk says in a call finds its way back"
+
+
+async def test_a_call_stays_with_the_element_of_the_trunk_that_has_it(border: Border) -> None:
+    """Calls come from any address of the trunk; another than that which calls of ours go to is one of its, too."""
+    phone = Answering()
+    second = Endpoint(Listening(host=SECOND, address=SECOND, udp_port=0, tcp_port=None, trunks=[HERE]), phone)
+    second.start()
+    try:
+        local, proxy = Address(read_uri(f"sip:0901@{SECOND}")), Peer("udp", HERE, border.proxy)
+        call = second.agent.call(read_uri(f"sip:02333@{HERE}"), local, proxy, SDP, second.now)
+        await phone.until(lambda: call.state is CallState.UP)
+        await until(lambda: border.phone.calls and border.phone.calls[0].state is CallState.UP)
+        border.phone.calls[0].reinvite(SDP, border.ours.now)
+        await until(lambda: len(border.phone.ups) == 2)
+        border.phone.calls[0].hang_up(border.ours.now)
+        await phone.until(lambda: len(phone.endings) == 1, 5)
+        assert phone.endings[0].reason == "BYE"
+        assert not [data for data in border.read if data.startswith((b"BYE", b"INVITE"))]
+    finally:
+        await second.close()
 
 
 async def test_a_trunk_that_we_register_at_calls_us_there(border: Border) -> None:

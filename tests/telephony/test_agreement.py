@@ -111,7 +111,7 @@ def test_names_stay_names() -> None:
 @pytest.mark.parametrize(
     ("name", "direction", "sends", "receives"),
     [
-        ("held", "a=recvonly", False, True),
+        ("held", "a=inactive", False, False),
         ("held of old", "a=inactive", False, False),
         ("named", "a=sendrecv", True, True),
     ],

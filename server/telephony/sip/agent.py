@@ -70,6 +70,7 @@ class Agent:
         self.calls: dict[str, Call] = {}
         self.known_hosts: Callable[[str], bool] = lambda host: False  # addresses that we may send to
         self.connected: Callable[[Peer], bool] = lambda peer: True
+        self.credentials: Callable[[Peer], Credentials | None] = lambda peer: None  # for calls that come from there
         self.contact = contact
         self._dialogs: dict[Id, Call] = {}
         self._invited_by: dict[Key, IncomingCall] = {}
@@ -97,7 +98,8 @@ class Agent:
         """End a call of an agent that is gone: the other side may not know yet. Its answer changes nothing."""
         bye = dialog.request("BYE")
         bye.add("Reason", f'SIP;cause=200;text="{reason}"')
-        Asking(self.layer, bye, self.route(dialog), lambda response, now: None, now)
+        proof = self.credentials(dialog.peer)
+        Asking(self.layer, bye, self.route(dialog), lambda response, now: None, now, proof)
 
     # ---- for calls
 
@@ -129,7 +131,7 @@ class Agent:
             return peer
         host = hop.host.strip("[]")
         trusted = self.known_hosts(host) and (hop.transport == peer.transport or hop.scheme == "sips")
-        if not trusted and not peer.reliable:
+        if not trusted and peer.listens:
             return peer
         port = hop.port or (5061 if peer.transport == "tls" else 5060)
         return Peer(peer.transport, host if trusted else peer.host, port)

@@ -344,6 +344,7 @@ class Call:
             self.lost(now, response.status if response else 408)
         else:
             log.info("call %s: a new description was refused: %d", self.id, response.status)
+            self.watch.refused(now)
 
     def _offer_accepted(self, invite: Request, description: bytes, response: Response, now: float) -> None:
         assert self.dialog is not None  # noqa: S101

@@ -80,7 +80,7 @@ class Dialog:
 
     def write(self) -> str:
         """As text, from which another process can go on (`read`)."""
-        peer = [self.peer.transport, self.peer.host, self.peer.port]
+        peer = [self.peer.transport, self.peer.host, self.peer.port if self.peer.listens else 0]
         told = [self.call_id, str(self.local), str(self.remote), str(self.target), peer, self.routes, self.local_seq]
         return msgspec.json.encode(told).decode()
 

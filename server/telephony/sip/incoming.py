@@ -27,7 +27,7 @@ class IncomingCall(Call):
 
     def __init__(self, agent: Agent, transaction: InviteServerTransaction) -> None:
         """Raises ProtocolError when no dialog can come of it, TooShortError as `sessions.asked`."""
-        super().__init__(agent, CallState.OFFERED)
+        super().__init__(agent, CallState.OFFERED, agent.credentials(transaction.peer))
         self.transaction = transaction
         request = transaction.request
         self._agreed = sessions.asked(request)

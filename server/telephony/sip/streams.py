@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from itertools import count
 
@@ -22,6 +23,8 @@ Lost = Callable[[Peer], None]
 MOST_CONNECTIONS = 256
 PATIENCE = 10.0  # s for a handshake, a connection, or the rest of a message
 _MOST_WAITING = 262_144  # octets that a peer may leave unread
+_IDLE, _ASKED_EVERY = 60, 10  # s after which a connection on which nothing comes is asked for a sign of life (TCP)
+_VANISHED = 30  # s without one: less than a request waits for its answer, so that the next goes by a new connection
 
 _ids = count(1)
 
@@ -43,6 +46,7 @@ class Connection(asyncio.Protocol):
         """It is open, with TLS done."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
+        _notice_who_vanishes(transport.get_extra_info("socket"))
         for data in self._waiting:
             transport.write(data)
         self._waiting.clear()
@@ -172,6 +176,10 @@ class Streams:
 
     async def _connect(self, connection: Connection) -> None:
         peer, loop = connection.peer, asyncio.get_running_loop()
+        if self.transport == "tls" and self.client_tls is None:
+            log.error("cannot connect to %s: nothing says whom to believe there, and it is not told unencrypted", peer)
+            self.forget(connection)
+            return
         name = self.names.get(peer.host, peer.host) if self.client_tls else None
         connecting = loop.create_connection(
             lambda: connection, peer.host, peer.port, ssl=self.client_tls, server_hostname=name
@@ -226,6 +234,14 @@ class Streams:
         for connection in list(self._connections.values()):
             connection.abort()
             self.forget(connection)
+
+
+def _notice_who_vanishes(opened: TransportSocket) -> None:
+    """Whoever goes without a word (no power, a firewall that has forgotten us) would be waited for, for 15 minutes."""
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _IDLE)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _ASKED_EVERY)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED * 1_000)
 
 
 def _family(host: str) -> int:

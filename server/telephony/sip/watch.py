@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from server.telephony.sip.call import Call
 
 ASKED_EVERY = 300.0  # s without a word of theirs, where no session timer is agreed
+_AGAIN_AFTER, _LEAST_LEFT = 30.0, 3.0  # s from a refresh that was refused to the next, which must be of use yet
 
 
 class Watch:
@@ -28,6 +29,8 @@ class Watch:
         self.session: Session | None = None
         self._call = call
         self._timer: Timer | None = None
+        self._again: Timer | None = None  # a refresh that was refused
+        self._expires_at: float | None = None  # while a refresh is due
         self._takes_update = False
         self._takes_options = True
 
@@ -55,9 +58,18 @@ class Watch:
 
     def stop(self) -> None:
         """The call is over."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._again):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._again = self._expires_at = None
+
+    def refused(self, now: float) -> None:
+        """Our offer was: if it was to refresh the session, there is time to ask again. Who refuses is there."""
+        left = self._expires_at - now if self._expires_at is not None else 0.0
+        if self._again is not None:
+            self._again.cancel()
+        if left > _LEAST_LEFT:
+            self._again = self._call.agent.timers.at(now + min(_AGAIN_AFTER, left / 3), self._call.offer_again)
 
     def _wait(self, seconds: float, now: float) -> None:
         self.stop()
@@ -83,7 +95,8 @@ class Watch:
         call = self._call
         if not call.up or call.dialog is None:
             return
-        self._timer = call.agent.timers.at(now + session.end_after / 2, self._expired)
+        self._expires_at = now + session.end_after / 2
+        self._timer = call.agent.timers.at(self._expires_at, self._expired)
         if self._takes_update:
             update = call.dialog.request("UPDATE")
             call.agent.introduce(update, call.dialog.peer)

@@ -6,9 +6,12 @@ import pytest
 
 from server.telephony.sip import agent as agents
 from server.telephony.sip.call import CallState
+from server.telephony.sip.dialog import Dialog
+from server.telephony.sip.headers import Address
 from server.telephony.sip.incoming import IncomingCall
 from server.telephony.sip.message import Request, Response
 from server.telephony.sip.peer import Peer
+from server.telephony.sip.uri import read_uri
 from tests.telephony.sip import torture
 from tests.telephony.sip.making import SDP, request
 from tests.telephony.sip.phones import ANSWER, OURS, THEIRS, Raw, Telephone
@@ -123,6 +126,32 @@ def test_a_lost_connection_is_made_anew_to_the_contact() -> None:
     up(raw, Contact="<sip:a@10.0.0.1:5070;transport=tcp>")
     telephone.calls[0].hang_up(wire.now)
     assert next(to for _, data, to in wire.sent if data.startswith(b"BYE")) == Peer("tcp", THEIRS, 5070)
+
+
+@pytest.mark.parametrize("contact", ["sip:b@10.0.0.1:5099;transport=tcp", "sip:b@10.0.0.1", "sip:b@192.0.2.1:5099"])
+def test_a_call_of_ours_goes_on_to_where_it_began(contact: str) -> None:
+    """Over TCP as over UDP: an address of the inner network of an exchange, or one for UDP, is not where it listens."""
+    wire, telephone, raw = desk("tcp")
+    local, peer = Address(read_uri(f"sip:0901@{OURS}")), Peer("tcp", THEIRS, 5070)
+    telephone.agent.known_hosts = lambda host: host == THEIRS
+    telephone.agent.connected = lambda peer: peer.connection != 0
+    telephone.calls.append(telephone.agent.call(read_uri(f"sip:02333@{THEIRS}"), local, peer, SDP, wire.now))
+    wire.run(0.1)
+    success = raw.requests("INVITE")[0].response(200, tag="theirs")
+    success.add("Contact", f"<{contact}>")
+    raw.say(success.encode())
+    telephone.calls[0].hang_up(wire.now)
+    assert {to for _, data, to in wire.sent if data.startswith((b"ACK", b"BYE"))} == {peer}
+
+
+def test_where_a_connection_came_from_is_not_written_down() -> None:
+    """Nobody listens at that port; who ends the call for an agent that is gone tries the one that the contact names."""
+    _wire, telephone, raw = desk("tcp")
+    telephone.agent.connected = lambda peer: False
+    up(raw, Contact="<sip:a@10.0.0.1:5070;transport=tcp>")
+    dialog = telephone.calls[0].dialog
+    assert dialog is not None
+    assert telephone.agent.route(Dialog.read(dialog.write())) == Peer("tcp", THEIRS, 5070)
 
 
 def test_a_call_without_an_offer_gets_ours_and_its_answer_comes_with_ack() -> None:

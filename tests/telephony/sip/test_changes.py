@@ -185,3 +185,33 @@ def test_so_does_that_of_an_answer_which_came_too_late() -> None:
     raw.say(accept(invite))
     assert proofs(raw.requests("ACK")[-1]) == proofs(invite) != []
     assert raw.requests("BYE")
+
+
+def test_in_a_call_that_came_in_we_prove_who_we_are_too() -> None:
+    """An exchange that we are a subscriber of asks it of all that we say, also of BYE in a call of its own."""
+    wire = Wire(delay=(0.001, 0.001))
+    telephone, raw = Telephone(wire, "192.0.2.9"), Raw(wire)
+    telephone.agent.credentials = lambda peer: CREDENTIALS if peer.host == THEIRS else None
+    up(raw)
+    offer(wire, telephone.calls[0], NEW)
+    raw.say(challenge(raw.requests("INVITE")[0]))
+    raw.say(accept(raw.requests("INVITE")[1]))
+    assert telephone.calls[0].description == NEW
+    telephone.calls[0].hang_up(wire.now)
+    wire.run(0.1)
+    raw.say(challenge(raw.requests("BYE")[0], 401))
+    assert proofs(raw.requests("BYE")[-1]) != []
+
+
+def test_so_does_who_ends_the_call_of_a_server_that_is_gone() -> None:
+    wire = Wire(delay=(0.001, 0.001))
+    telephone, raw = Telephone(wire, "192.0.2.9"), Raw(wire)
+    up(raw)
+    dialog = telephone.calls[0].dialog
+    assert dialog is not None
+    anew = Telephone(wire, "192.0.2.9")
+    anew.agent.credentials = lambda peer: CREDENTIALS
+    anew.agent.end_for_another(dialog, wire.now, "Server restart")
+    wire.run(0.1)
+    raw.say(challenge(raw.requests("BYE")[0], 401))
+    assert proofs(raw.requests("BYE")[-1]) != []

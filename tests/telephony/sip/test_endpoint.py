@@ -13,7 +13,7 @@ import pytest
 
 from server.certificate import own_certificate
 from server.telephony.sip import admission as admissions
-from server.telephony.sip import streams
+from server.telephony.sip import streams, timers
 from server.telephony.sip.admission import Admission
 from server.telephony.sip.agent import Agent
 from server.telephony.sip.call import CallState, Ending
@@ -93,6 +93,37 @@ async def test_a_trunk_with_another_name_is_not_spoken_to(opened: Open, tmp_path
     await caller.until(lambda: len(caller.endings) == 1)
     assert caller.endings[0].status == 408
     assert callee.calls == []
+
+
+async def test_nothing_goes_unencrypted_to_who_speaks_tls(opened: Open, tmp_path: Path) -> None:
+    """A call that came by TLS and has lost its connection: without knowing whom to believe there is no new one."""
+    here, caller = await opened(tls_port=0, server_tls=contexts(tmp_path)[0])
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(100))
+        writer.close()
+
+    async with await asyncio.start_server(listen, TRUNK, 0) as server:
+        call(here.agent, "tls", server.sockets[0].getsockname()[1], here.now)
+        await caller.until(lambda: len(caller.endings) == 1, 5)
+        await asyncio.sleep(0.1)
+    assert heard == []
+
+
+async def test_who_vanishes_from_a_connection_is_not_waited_for(opened: Open) -> None:
+    """By the kernel, in either direction: less than a request waits for its answer, where 15 minutes are usual."""
+    here, caller = await opened()
+    there, _callee = await opened()
+    outgoing = call(here.agent, "tcp", there.port("tcp"), here.now)
+    await caller.until(lambda: outgoing.state is CallState.UP)
+    for end in (here, there):
+        (connection,) = end._streams["tcp"]._connections.values()
+        assert connection._transport is not None
+        ours = connection._transport.get_extra_info("socket")
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert 0 < ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) < timers.TIMEOUT * 1_000
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 300
 
 
 async def test_a_refused_connection_ends_the_call_at_once(opened: Open) -> None:

@@ -150,6 +150,30 @@ def test_where_a_session_timer_is_agreed_nothing_is_asked_beside_it() -> None:
     assert caller.calls[0].state is callee.calls[0].state is CallState.UP
 
 
+@pytest.mark.parametrize("status", [403, 488, 500, 503, 504])
+def test_a_refresh_that_is_refused_for_a_while_is_tried_again(status: int) -> None:
+    """An exchange that is overloaded, or busy with the call, at that moment; who refuses is there."""
+    wire, telephone, theirs = begun({"INVITE": status}, Session_Expires="1800;refresher=uas", Supported="timer")
+    wire.run(900 + 200)
+    assert theirs.methods().count("INVITE") > 3
+    theirs.answers["INVITE"] = 200
+    wire.run(HOUR)
+    assert telephone.calls[0].state is CallState.UP
+    assert theirs.methods().count("INVITE") < 20
+
+
+def test_a_refresh_that_is_always_refused_ends_the_session_in_its_time() -> None:
+    wire, telephone, theirs = begun({"INVITE": 500}, Session_Expires="90;refresher=uas", Supported="timer")
+    wire.run(70)
+    assert telephone.calls[0].state is CallState.UP
+    wire.run(20)
+    assert telephone.ended[telephone.calls[0].id].status == 408
+    theirs.answers["BYE"] = 200
+    wire.run(100)
+    assert telephone.idle
+    assert wire.timers.next() is None
+
+
 def test_an_ended_call_is_not_asked_about() -> None:
     wire, telephone, theirs = begun({"OPTIONS": 200, "BYE": 200})
     telephone.calls[0].hang_up(wire.now)
