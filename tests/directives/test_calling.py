@@ -24,7 +24,7 @@ from server.errors import ConflictError, NotFoundError, UnavailableError, UserEr
 from server.reach import service as reach
 from server.reach.model import message_table
 from server.reach.notice import Notice, NoticeKind, Tie
-from server.reach.rules import Backoff, Channel, Sent
+from server.reach.rules import Backoff, Channel, Never, Reason, Sent
 from server.store import Store
 from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import POLICY as WITHOUT
@@ -154,6 +154,25 @@ def test_the_clerk_s_button_calls_at_once(district: DistrictIds, store: Store, c
     store.write_now(reach.settle, letter, Sent("confirmed"), _BACKOFF, _RNG)
     store.write_now(service.call_unit, clerk, POLICY, delivery)
     assert [state for _n, _at, state in calls(store)] == ["sent", "waiting"]
+
+
+def test_the_button_calls_the_unit_and_not_who_waits_to_hear_that_it_is_late(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    leader, head = district.who("chutich.camthuy"), district.who("thon1.camthuy").account_id
+    store.write_now(numbers.give, leader.account_id, "0900000001")
+    done = issue(district, [village])
+    clock.advance(hours=2)
+    (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+    store.write_now(reach.settle, letter, Never(Reason.NO_ANSWER), _BACKOFF, _RNG)
+    notice = msgspec.structs.replace(letter.notice, kind=NoticeKind.ESCALATION)
+    plan, known = [(Channel.PHONE, clock() + timedelta(minutes=30))], {leader.account_id: "0900000001"}
+    telling = reach.Telling(notice, {leader.account_id}, plan, "register", [village], known)
+    store.write_now(reach.put, [telling])
+    called = store.write_now(service.call_unit, leader, POLICY, delivery_of(district, done))
+    assert called.number == "0912000111"
+    due = store.write_now(reach.claim, Channel.PHONE, "another", 9)
+    assert [(one.account, one.address) for one in due] == [(head, "0912000111")]
 
 
 def test_a_lease_is_renewed_until_it_is_another_s_or_needless(

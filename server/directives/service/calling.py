@@ -98,12 +98,12 @@ def call_unit(tx: Transaction, who: Principal, policy: Policy, delivery_id: int)
         raise UnavailableError("no_telephone", _("Máy chủ này chưa nối đường điện thoại để gọi ra."))
     if State(row.state) not in HOLDS[ClockName.RESPOND]:
         raise ConflictError("nothing_to_call", _("Đơn vị không còn việc gì phải làm với văn bản này."))
-    hurried = reach.hurry(tx, row.directive_id, row.unit_id, Channel.PHONE)
-    if hurried is Hurried.RUNNING:
-        raise ConflictError("already_calling", _("Đang gọi đơn vị này rồi."))
     to = numbers.reach(tx, [row.unit_id], CALLED).get(row.unit_id)
     if to is None:
         raise UserError("no_number", _("Chưa có số điện thoại của đơn vị này. Xin báo quản trị ghi số."), field="unit")
+    hurried = reach.hurry(tx, row.directive_id, row.unit_id, Channel.PHONE, to.account)
+    if hurried is Hurried.RUNNING:
+        raise ConflictError("already_calling", _("Đang gọi đơn vị này rồi."))
     if hurried is Hurried.NOTHING:
         clock = ClockName.REGISTER if State(row.state) in UNREGISTERED else ClockName.RESPOND
         directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
