@@ -155,12 +155,12 @@ class Errands:
 
     async def _call(self, letter: Letter) -> Outcome:
         exchange, store = self._means.exchange, self._means.exchange.store
-        units = await store.read(reach.about_units, letter)
+        units, clock = await store.read(reach.about_units, letter), await store.read(reach.clock_of, letter)
         number = (await store.read(numbers.of, [letter.account])).get(letter.account)
         if number is None:  # taken away since the message was written; one that was changed counts
             return Outcome.WRONG_NUMBER
         policy = self._means.policy
-        reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units)
+        reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units, clock)
         line = exchange.new_line(number)
         line.account = letter.account
         line.unit = unit = reading.own[0].unit_id if reading.own else reading.issuer
