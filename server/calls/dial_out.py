@@ -113,6 +113,7 @@ class Dialler:
         order = Precedence.MEETING if job.purpose is Purpose.MEETING else Precedence.AWAITED
         try:
             tries = 0
+            await self._exchange.trunk.answered()
             while True:
                 async with AsyncExitStack() as turn:
                     await turn.enter_async_context(self._turns.taken(order))

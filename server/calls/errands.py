@@ -75,9 +75,12 @@ class Errands:
                 self._means.exchange.spawn(self._errand(letter))
 
     async def _next(self) -> Letter | None:
-        """A call that is due, with a place for it; none while the trunk is down, so that this uses up no tries."""
+        """A call that is due, with a place for it; none while the trunk is down, so that this uses up no tries.
+
+        Nor before it has taken our registration.
+        """
         exchange = self._means.exchange
-        down = exchange.standing is not None and not exchange.standing.up
+        down = exchange.trunk.registering or (exchange.standing is not None and not exchange.standing.up)
         if down or not self._means.dialler.able:
             return None
         due = await self._first_due()

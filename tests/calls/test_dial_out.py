@@ -26,6 +26,7 @@ from server.meetings.service import calling, telephone
 from server.store import Store
 from server.telephony.sip.call import Call
 from server.telephony.sip.incoming import IncomingCall
+from server.telephony.sip.registration import Standing
 from tests.calls.making import HOST, Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_in import live, pin_of, seats
@@ -174,6 +175,25 @@ async def test_who_was_cut_off_does_not_wait_for_all_who_are_missing(desk: Desk)
         call.refuse(603, desk.line.handsets.endpoint.now)
     await desk.done()
     assert [one.purpose for one in desk.logged()][::-1][2:4] == [Purpose.BACK, Purpose.TEST]
+
+
+class Registering:
+    """At a trunk that has not answered yet."""
+
+    def stop(self, now: float) -> None:
+        """Nothing is to be taken back."""
+
+
+async def test_nobody_is_called_before_the_trunk_has_taken_our_registration(desk: Desk) -> None:
+    """After a restart: it refuses calls of whom it does not know (403), which is for good."""
+    trunk = desk.line.exchange.trunk
+    trunk._registration = Registering()  # type: ignore[assignment]
+    desk.line.handsets.answers = refuse(603)
+    desk.dialler.call([msgspec.structs.replace(desk.job, purpose=Purpose.BACK)])
+    await asyncio.sleep(0.3)
+    assert desk.rang == []
+    trunk._stands(Standing(True, 200, "OK"), 0.0)
+    assert await desk.done() == [Outcome.REFUSED]
 
 
 async def test_who_sits_in_the_meeting_keeps_nobody_waiting(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Channel, Reason
 from server.telephony.sip.registration import Standing
 from tests.calls.directives.desk import NUMBER, POLICY, Desk
-from tests.calls.test_dial_out import broken
+from tests.calls.test_dial_out import Registering, broken
 from tests.directives.helpers import WEEK, draft
 from tests.telephony.sip.making import SDP
 from tests.waiting import until
@@ -220,6 +220,16 @@ async def test_confirmed_elsewhere_while_it_is_read(at: Desk, hurried: None, mon
     assert at.delivery(done.id).registered_through is None
     at.clock.advance(hours=2)
     assert not at.store.read_now(reach.something_due, Channel.PHONE)
+
+
+async def test_nobody_is_called_before_the_trunk_has_taken_our_registration(at: Desk) -> None:
+    trunk = at.line.exchange.trunk
+    trunk._registration = Registering()  # type: ignore[assignment]
+    at.issue()
+    await asyncio.sleep(0.2)
+    assert at.rang == []
+    trunk._stands(Standing(True, 200, "OK"), 0.0)
+    await at.up()
 
 
 async def test_confirmed_elsewhere_before_it_rings(at: Desk) -> None:
