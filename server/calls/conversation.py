@@ -42,7 +42,7 @@ class Conversation:
         """Until it is over. Raises HungUpError, UnavailableError."""
         line = self._line
         line.outcome = Outcome.NO_KEY
-        await line.say(*greeting(self._letter.notice.kind, self._reading))
+        await line.say(*greeting(self._reading.kind, self._reading))
         line.cut = await self._look() is not self._standing  # it may have rung for a minute
         watch = asyncio.get_running_loop().create_task(self._watch())
         try:

@@ -14,9 +14,9 @@ import msgspec
 from server.accounts import service as accounts
 from server.calls import in_meeting, numbers
 from server.calls import log as call_log
-from server.calls.line import NODE_SECONDS, Line
+from server.calls.line import NODE_SECONDS, HungUpError, Line
 from server.calls.patience import patiently
-from server.calls.places import Precedence
+from server.calls.places import Places, Precedence
 from server.calls.restart import Cut
 from server.calls.rules import Direction, Outcome, Purpose, again_after
 from server.errors import UnavailableError
@@ -57,12 +57,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dialler:
-    """Makes calls, so many at once as the settings allow; the others wait for their turn."""
+    """Makes calls, so many at once as the settings allow; the others wait for their turn, who is only missing last."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         settings = exchange.settings.telephone
-        self._turns = asyncio.Semaphore(settings.most_calls_out)
+        self._turns = Places(settings.most_calls_out)
         self._most_tries = settings.tries
         self._running: set[tuple[object, ...]] = set()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -110,12 +110,14 @@ class Dialler:
         self.call([Job(number=number, purpose=Purpose.BACK, meeting=meeting, unit=cut.unit, account=cut.account)])
 
     async def _reach(self, job: Job) -> None:
+        order = Precedence.MEETING if job.purpose is Purpose.MEETING else Precedence.AWAITED
         try:
             tries = 0
+            await self._exchange.trunk.answered()
             while True:
                 async with AsyncExitStack() as turn:
-                    await turn.enter_async_context(self._turns)
-                    async with self._exchange.places.taken(Precedence.MEETING):
+                    await turn.enter_async_context(self._turns.taken(order))
+                    async with self._exchange.places.taken(order):
                         if not await patiently(lambda: self._exchange.store.read(_is_wanted, job)):
                             await self._exchange.owed.do(lambda: self._exchange.store.write(_forget, job))
                             return
@@ -143,8 +145,12 @@ class Dialler:
         async with exchange.ending(line):
             await exchange.begin(line, Direction.OUT, job.purpose, **known)
             await self.ring(line, job.meeting)
-            if not await exchange.through_nodes(line, lambda: _confirmed(line, job.purpose)):
-                return line.outcome or Outcome.NO_KEY
+            try:
+                if not await exchange.through_nodes(line, lambda: _confirmed(line, job.purpose)):
+                    return line.outcome or Outcome.NO_KEY
+            except HungUpError:
+                line.outcome = line.outcome or Outcome.NO_KEY
+                raise
             await turn.aclose()  # who sits in the meeting keeps nobody waiting
             found = await line.patient(lambda: exchange.store.read(_found, job))
             if found is not None:

@@ -75,9 +75,12 @@ class Errands:
                 self._means.exchange.spawn(self._errand(letter))
 
     async def _next(self) -> Letter | None:
-        """A call that is due, with a place for it; none while the trunk is down, so that this uses up no tries."""
+        """A call that is due, with a place for it; none while the trunk is down, so that this uses up no tries.
+
+        Nor before it has taken our registration.
+        """
         exchange = self._means.exchange
-        down = exchange.standing is not None and not exchange.standing.up
+        down = exchange.trunk.registering or (exchange.standing is not None and not exchange.standing.up)
         if down or not self._means.dialler.able:
             return None
         due = await self._first_due()
@@ -155,12 +158,12 @@ class Errands:
 
     async def _call(self, letter: Letter) -> Outcome:
         exchange, store = self._means.exchange, self._means.exchange.store
-        units = await store.read(reach.about_units, letter)
+        units, clock = await store.read(reach.about_units, letter), await store.read(reach.clock_of, letter)
         number = (await store.read(numbers.of, [letter.account])).get(letter.account)
         if number is None:  # taken away since the message was written; one that was changed counts
             return Outcome.WRONG_NUMBER
         policy = self._means.policy
-        reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units)
+        reading = await store.read(service.reading_of, policy, letter.account, letter.notice, units, clock)
         line = exchange.new_line(number)
         line.account = letter.account
         line.unit = unit = reading.own[0].unit_id if reading.own else reading.issuer

@@ -47,7 +47,8 @@ class CallMessages:
         """Call people into the meeting; the answer counts them, and names units without a number."""
         jobs, without = await self._store.read(_jobs, caller.who, data)
         dialler = self._able()
-        queued = [job.unit for job in jobs if job.unit is not None and not dialler.is_calling(job)]
+        fresh = {job.key: job for job in reversed(jobs) if not dialler.is_calling(job)}  # one telephone rings once
+        queued = [job.unit for job in fresh.values() if job.unit is not None]
         await self._store.write(calling.note, data.meeting, queued, without)
         return {"calling": dialler.call(jobs), "without_number": without}
 

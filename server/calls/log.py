@@ -170,6 +170,17 @@ def _are_in(wanted: list[str], name: list[str]) -> bool:
     return bool(begun) and all(begun)
 
 
+def heard(tx: Transaction, directive_id: int) -> dict[int, set[int]]:
+    """Who took a call about a directive, by unit, unless no key was pressed: they may have heard what it says."""
+    c = phone_call.c
+    taken = sa.and_(c.directive_id == directive_id, c.purpose == Purpose.DIRECTIVE, c.answered_at.is_not(None))
+    known = sa.and_(taken, c.unit_id.is_not(None), c.account_id.is_not(None), c.outcome != Outcome.NO_KEY)
+    found: dict[int, set[int]] = {}
+    for row in tx.all(sa.select(c.unit_id, c.account_id).where(known)):
+        found.setdefault(row.unit_id, set()).add(row.account_id)
+    return found
+
+
 def about(tx: Transaction, directive_id: int) -> list[About]:
     """All calls about a directive, in their order."""
     rows = tx.all(sa.select(phone_call).where(phone_call.c.directive_id == directive_id).order_by(phone_call.c.id))

@@ -15,8 +15,9 @@ class Precedence(IntEnum):
 
     CLERK = 0  # somebody waits on the line
     ALARM = 1  # escalations, and directives that are urgent
-    MEETING = 2
-    USUAL = 3
+    AWAITED = 2  # by who was cut off from a meeting, has asked for the own call, or tries the trunk
+    MEETING = 3
+    USUAL = 4
 
 
 class Places:

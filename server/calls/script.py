@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from server.calls.prompts import NUMBERS
 from server.calls.spelling import pieces, spoken
 from server.directives.documents import Urgency
+from server.directives.running import ClockName
 from server.directives.service import Reading
 from server.reach.notice import NoticeKind, Tie
 
@@ -25,6 +26,16 @@ _URGENCY = {
     Urgency.FLASH: "flash",
     Urgency.FLASH_TIMED: "flash",  # its hour is the deadline, which is read
 }
+
+_TIMES = {
+    ClockName.REGISTER: "received_by",
+    ClockName.ASSIGN: "assign_by",
+    ClockName.RESPOND: "deadline_is",
+    ClockName.REVIEW: "review_by",
+    ClockName.EXTENSION: "decide_by",
+    ClockName.RECALL: "recall_by",
+}
+"""What the time is for that is read after it. Who may confirm is asked to (`register_by`)."""
 
 
 class Text(str):
@@ -55,7 +66,7 @@ def script(reading: Reading, zone: ZoneInfo, *, speaks: bool) -> list[str]:
         return [*parts, *_tied(reading, speaks=False), *_deadline(reading, zone), *rest]
     parts += ["number_is", *_said(reading.number), "issued_by", *_said(reading.sender)]
     if not reading.own:
-        parts += _said(", ".join(reading.unit_names))
+        parts += ["about_units", *_said(", ".join(reading.unit_names))]
     parts += ["subject_is", *_said(reading.subject), *_tied(reading, speaks=True), *_deadline(reading, zone)]
     if reading.body.strip() and reading.own:
         parts += ["body_is", *_said(reading.body[:MOST_OF_BODY])]
@@ -89,7 +100,8 @@ def _number(number: str, *, speaks: bool) -> list[str]:
 def _deadline(reading: Reading, zone: ZoneInfo) -> list[str]:
     if reading.due is None:
         return []
-    return ["deadline_is" if reading.to_answer else "register_by", *moment(reading.due.astimezone(zone))]
+    asked = reading.clock is ClockName.REGISTER and reading.may_confirm
+    return ["register_by" if asked else _TIMES[reading.clock], *moment(reading.due.astimezone(zone))]
 
 
 def moment(at: datetime) -> list[str]:

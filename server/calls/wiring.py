@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Callable
@@ -69,6 +70,7 @@ class Trunk:
         self._settings, self._endpoint, self._clock = settings, through, clock
         self.standing: Standing | None = None
         self.since: datetime | None = None
+        self._said = asyncio.Event()
         self._keep_alive: KeepAlive | None = None
         self._registration: Registration | None = None
 
@@ -117,6 +119,16 @@ class Trunk:
         if self._registration is not None:
             self._registration.stop(now)
 
+    @property
+    def registering(self) -> bool:
+        """Whether it has not answered our registration yet: it may refuse calls of whom it does not know, for good."""
+        return self._registration is not None and self.standing is None
+
+    async def answered(self) -> None:
+        """When that is over, which takes SIP's 32 s at most; at once where nothing is registered."""
+        if self.registering:
+            await self._said.wait()
+
     def _stands(self, standing: Standing, now: float) -> None:
         before = self.standing
         if before is None or before.up != standing.up:
@@ -130,3 +142,4 @@ class Trunk:
             )
             self.since = self._clock()
         self.standing = standing
+        self._said.set()

@@ -209,24 +209,26 @@ class Phones:
         self.beeps: list[list[float]] = [[] for _ in BEEPS]
         self.late = self.pause = 0.0
         self._tone_at: float | None = None
-        self._nobody = Phone(Says.NOTHING)
-        self._ports: list[int] = []
 
     async def connect(self, node: NodeProcess, room: str) -> None:
         """Calls that sit in a room of the node; who says something may."""
         for number, phone in enumerate(self.phones):
             call, who = f"c{number}", f"p{number}"
-            self._ports.append((await node.control.call(c.OpenCall(call=call), c.CallOpened)).port)
+            phone.to = (HOST, (await node.control.call(c.OpenCall(call=call), c.CallOpened)).port)
             await node.control.do(c.SetTerms(call=call, terms=phone.terms()))
             await node.control.do(c.SeatCall(call=call, room=room, participant=who))
             speaks = phone.says is not Says.NOTHING
             await node.control.do(p.SetPublish(room=room, participant=who, microphone=speaks))
-        self.turn_to(True)
 
-    def turn_to(self, node: bool) -> None:
-        """Whether packets go to the node; else to a socket of ours that nobody reads."""
-        for phone, port in zip(self.phones, self._ports, strict=True):
-            phone.to = (HOST, port) if node else self._nobody.socket.getsockname()
+    async def leave(self, node: NodeProcess) -> None:
+        """All hang up: the node has nothing of them any more."""
+        for number in range(len(self.phones)):
+            await node.control.do(c.CloseCall(call=f"c{number}"))
+
+    def turn_to_each_other(self) -> None:
+        """Each says its packets to the next one, without a node: the same load on our side."""
+        for phone, other in zip(self.phones, [*self.phones[1:], self.phones[0]], strict=True):
+            phone.to = other.socket.getsockname()
 
     def listen(self) -> None:
         """From now on, with new ears."""
@@ -292,5 +294,5 @@ class Phones:
 
     def close(self) -> None:
         """Put them away."""
-        for phone in (*self.phones, self._nobody):
+        for phone in self.phones:
             phone.socket.close()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from server.media.phone.g711 import ALAW
-from tests.bench.telephone_load import BEEPS, TONE, Ear
+from tests.bench.telephone_load import BEEPS, FRAME, TONE, Ear, Phones
 from tests.sounds import tone
 
 
@@ -31,3 +31,11 @@ def test_a_beep_begins_where_its_first_sample_is_and_is_no_other(begins: float, 
 def test_the_longest_hole_in_the_tone_is_found(turn: int) -> None:
     assert heard(tone(TONE, 4), turn).gap == 0
     assert heard(tone(TONE, 4), turn, range(98, 101)).gap == pytest.approx(60, abs=5)
+
+
+def test_telephones_that_talk_to_each_other_are_the_same_load_and_need_no_node() -> None:
+    phones = Phones(3, 2)
+    phones.turn_to_each_other()
+    phones.talk(0.5)
+    assert all(phone.heard >= 0.8 * 0.5 / FRAME for phone in phones.phones)
+    phones.close()

@@ -15,6 +15,7 @@ from server.calls import dial_out, log, numbers
 from server.calls.dial_out import Dialler, Job
 from server.calls.events import CallMessages, Whom
 from server.calls.exchange import EXCHANGE
+from server.calls.places import Places
 from server.calls.rules import Outcome, Purpose
 from server.channel.messages import Caller
 from server.config import Settings
@@ -25,6 +26,7 @@ from server.meetings.service import calling, telephone
 from server.store import Store
 from server.telephony.sip.call import Call
 from server.telephony.sip.incoming import IncomingCall
+from server.telephony.sip.registration import Standing
 from tests.calls.making import HOST, Village, village
 from tests.calls.making import telephone as with_telephone
 from tests.calls.test_dial_in import live, pin_of, seats
@@ -110,6 +112,17 @@ async def test_voice_mail_is_no_human(desk: Desk, monkeypatch: pytest.MonkeyPatc
     assert len(seats(desk.line, desk.meeting)) == 1
 
 
+async def test_who_takes_the_call_and_hangs_up_is_called_once_more(desk: Desk) -> None:
+    desk.line.pool.lasting = {"invitation"}
+    desk.dialler.call([desk.job])
+    for time in range(2):
+        await until(lambda time=time: desk.line.pool.heard().count("invitation") == time + 1)
+        desk.rang[time].hang_up(desk.line.handsets.endpoint.now)
+        await until(lambda: not desk.line.exchange.lines)
+    assert await desk.done() == [Outcome.NO_KEY, Outcome.NO_KEY]
+    assert desk.pauses == [180.0]
+
+
 @pytest.mark.parametrize(
     ("status", "outcome", "pauses"),
     [
@@ -161,8 +174,40 @@ async def test_at_most_so_many_at_once(desk: Desk) -> None:
     assert await desk.done() == [Outcome.REFUSED] * 5
 
 
+async def test_who_was_cut_off_does_not_wait_for_all_who_are_missing(desk: Desk) -> None:
+    desk.line.handsets.answers = lambda call, now: None  # it rings
+    desk.dialler.call([msgspec.structs.replace(desk.job, number=f"091200000{n}") for n in range(5)])
+    await until(lambda: len(desk.rang) == 2)
+    for n, purpose in enumerate((Purpose.BACK, Purpose.TEST)):
+        desk.dialler.call([msgspec.structs.replace(desk.job, number=f"090900000{n}", purpose=purpose)])
+    desk.line.handsets.answers = refuse(603)
+    for call in desk.rang[:2]:
+        call.refuse(603, desk.line.handsets.endpoint.now)
+    await desk.done()
+    assert [one.purpose for one in desk.logged()][::-1][2:4] == [Purpose.BACK, Purpose.TEST]
+
+
+class Registering:
+    """At a trunk that has not answered yet."""
+
+    def stop(self, now: float) -> None:
+        """Nothing is to be taken back."""
+
+
+async def test_nobody_is_called_before_the_trunk_has_taken_our_registration(desk: Desk) -> None:
+    """After a restart: it refuses calls of whom it does not know (403), which is for good."""
+    trunk = desk.line.exchange.trunk
+    trunk._registration = Registering()  # type: ignore[assignment]
+    desk.line.handsets.answers = refuse(603)
+    desk.dialler.call([msgspec.structs.replace(desk.job, purpose=Purpose.BACK)])
+    await asyncio.sleep(0.3)
+    assert desk.rang == []
+    trunk._stands(Standing(True, 200, "OK"), 0.0)
+    assert await desk.done() == [Outcome.REFUSED]
+
+
 async def test_who_sits_in_the_meeting_keeps_nobody_waiting(desk: Desk) -> None:
-    desk.dialler._turns = asyncio.Semaphore(1)
+    desk.dialler._turns = Places(1)
     second = desk.district.who("thon2.camthuy").account_id
     units = desk.village, desk.district.unit("19606.02")
     jobs = [
@@ -333,6 +378,19 @@ async def test_the_chair_s_page_calls_one_unit_or_all_that_are_missing(desk: Des
         await messages.dial(Caller(chair, "sid"), Whom(meeting=desk.meeting, unit=desk.district.unit("19603")))
     with pytest.raises(NotAllowedError):
         await messages.dial(Caller(desk.head, "sid"), Whom(meeting=desk.meeting))
+
+
+async def test_of_two_units_that_one_telephone_reaches_one_waits_for_its_call(desk: Desk) -> None:
+    store, chair = desk.line.store, desk.district.who("chutich")
+    for name in ("thon1.camthuy", "camthuy"):
+        store.write_now(numbers.give, desk.district.who(name).account_id, NUMBER)
+    desk.line.handsets.answers = refuse(603)
+    answer = await CallMessages(store, desk.dialler).dial(Caller(chair, "sid"), Whom(meeting=desk.meeting))
+    assert answer["calling"] == 1
+    assert await desk.done() == [Outcome.REFUSED]
+    c = meeting_unit.c
+    marks = store.read_now(lambda tx: tx.all(sa.select(c.call).where(c.meeting_id == desk.meeting)))
+    assert calling.QUEUED not in {row.call for row in marks}
 
 
 async def test_without_a_trunk_nobody_is_called(settings: Settings, store: Store, district: DistrictIds) -> None:

@@ -11,6 +11,7 @@ import pytest
 from server.calls.prompts import FOLDER, NUMBERS
 from server.calls.script import MOST_OF_BODY, Text, greeting, lasting, moment, recorded, replaced_by, script
 from server.directives.documents import Urgency
+from server.directives.running import ClockName
 from server.directives.service import Reading, Standing
 from server.reach.notice import NoticeKind, Tie
 
@@ -27,7 +28,7 @@ def reading(**changes: Any) -> Reading:
         "urgency": Urgency.FLASH,
         "exercise": False,
         "due": datetime(2026, 11, 15, 7, 30, tzinfo=UTC),
-        "to_answer": True,
+        "clock": ClockName.RESPOND,
         "unit_names": ["Thôn 1"],
         "own": ["the head"],
         "may_confirm": True,
@@ -60,9 +61,28 @@ def test_all_of_it_in_words() -> None:
 
 
 def test_without_a_synthesiser_number_and_deadline_are_said() -> None:
-    assert script(reading(to_answer=False), ZONE, speaks=False) == [
+    assert script(reading(clock=ClockName.REGISTER), ZONE, speaks=False) == [
         "number_is", "n12", "register_by", *DUE, "ask_the_clerk"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [
+        (ClockName.REGISTER, "received_by"),
+        (ClockName.ASSIGN, "assign_by"),
+        (ClockName.RESPOND, "deadline_is"),
+        (ClockName.REVIEW, "review_by"),
+        (ClockName.EXTENSION, "decide_by"),
+        (ClockName.RECALL, "recall_by"),
+    ],
+)
+def test_who_hears_of_other_units_is_told_which_and_what_the_time_was_for(clock: ClockName, words: str) -> None:
+    of_others = reading(clock=clock, own=[], may_confirm=False, unit_names=["Thôn 1", "Thôn 2"])
+    parts = plain(script(of_others, ZONE, speaks=True))
+    assert parts[parts.index("about_units") + 1] == "“Thôn một, Thôn hai”"
+    assert parts[parts.index(words) + 1 :][: len(DUE)] == DUE
+    assert "body_is" not in parts
 
 
 def test_without_deadline_body_or_number() -> None:

@@ -19,12 +19,13 @@ from server.directives import service
 from server.directives.documents import Urgency
 from server.directives.policy import Policy, load_policy
 from server.directives.rules import RecipientRole, Relation, Through
-from server.directives.shapes import AssignInput, RecallInput, Recipient, ReturnInput
+from server.directives.running import ClockName
+from server.directives.shapes import AssignInput, RecallInput, Recipient, ReportInput, ReturnInput
 from server.errors import ConflictError, NotFoundError, UnavailableError, UserError
 from server.reach import service as reach
 from server.reach.model import message_table
 from server.reach.notice import Notice, NoticeKind, Tie
-from server.reach.rules import Backoff, Channel, Sent
+from server.reach.rules import Backoff, Channel, Never, Reason, Sent
 from server.store import Store
 from tests.conftest import START, Clock, DistrictIds
 from tests.directives.helpers import POLICY as WITHOUT
@@ -154,6 +155,25 @@ def test_the_clerk_s_button_calls_at_once(district: DistrictIds, store: Store, c
     store.write_now(reach.settle, letter, Sent("confirmed"), _BACKOFF, _RNG)
     store.write_now(service.call_unit, clerk, POLICY, delivery)
     assert [state for _n, _at, state in calls(store)] == ["sent", "waiting"]
+
+
+def test_the_button_calls_the_unit_and_not_who_waits_to_hear_that_it_is_late(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    leader, head = district.who("chutich.camthuy"), district.who("thon1.camthuy").account_id
+    store.write_now(numbers.give, leader.account_id, "0900000001")
+    done = issue(district, [village])
+    clock.advance(hours=2)
+    (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+    store.write_now(reach.settle, letter, Never(Reason.NO_ANSWER), _BACKOFF, _RNG)
+    notice = msgspec.structs.replace(letter.notice, kind=NoticeKind.ESCALATION)
+    plan, known = [(Channel.PHONE, clock() + timedelta(minutes=30))], {leader.account_id: "0900000001"}
+    telling = reach.Telling(notice, {leader.account_id}, plan, "register", [village], known)
+    store.write_now(reach.put, [telling])
+    called = store.write_now(service.call_unit, leader, POLICY, delivery_of(district, done))
+    assert called.number == "0912000111"
+    due = store.write_now(reach.claim, Channel.PHONE, "another", 9)
+    assert [(one.account, one.address) for one in due] == [(head, "0912000111")]
 
 
 def test_a_lease_is_renewed_until_it_is_another_s_or_needless(
@@ -335,7 +355,72 @@ def test_a_call_asks_those_who_are_only_informed_for_no_answer(
     only = [Recipient(unit=village, role=RecipientRole.INFO)]
     issue(district, [], recipients=only, urgency=Urgency.FLASH)
     found = reading()
-    assert (found.due, found.to_answer) == (POLICY.register_due(store.clock(), Urgency.FLASH), False)
+    assert (found.due, found.clock) == (POLICY.register_due(store.clock(), Urgency.FLASH), ClockName.REGISTER)
     issue(district, [village], urgency=Urgency.FLASH)
     found = reading()
-    assert (found.due, found.to_answer) == (store.clock() + WEEK, True)
+    assert (found.due, found.clock) == (store.clock() + WEEK, ClockName.RESPOND)
+
+
+def escalated(store: Store, account: int, clock: str) -> service.Reading:
+    """What the one call reads that a person gets because a time has passed."""
+    letters = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+    (letter,) = [one for one in letters if one.account == account and one.notice.kind is NoticeKind.ESCALATION]
+    assert store.read_now(reach.clock_of, letter) == clock
+    units = store.read_now(reach.about_units, letter)
+    return store.read_now(service.reading_of, POLICY, account, letter.notice, units, clock)
+
+
+def test_who_hears_that_nobody_has_registered_is_told_no_time_for_the_answer(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    """To the chair, who cannot register, the missed time sounded like that of the answer."""
+    chair = district.who("chutich.camthuy").account_id
+    store.write_now(numbers.give, chair, "0900000001")
+    issue(district, [village], urgency=Urgency.FLASH)
+    registered_by = POLICY.register_due(clock(), Urgency.FLASH)
+    clock.advance(minutes=31)
+    store.write_now(service.sweep, POLICY)
+    found = escalated(store, chair, "register")
+    assert (found.due, found.clock) == (registered_by, ClockName.REGISTER)
+
+
+def test_who_has_not_judged_an_answer_hears_that_and_not_that_the_unit_has_not_answered(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    clerk, head = district.who("vanthu.camthuy").account_id, district.who("thon1.camthuy")
+    store.write_now(numbers.give, clerk, "0900000003")
+    done = issue(district, [village], urgency=Urgency.FLASH)
+    store.write_now(service.register, head, POLICY, done)
+    store.write_now(service.report, head, POLICY, done, ReportInput(text="Đã sơ tán 12 hộ."))
+    judged_by = POLICY.review_due(clock(), Urgency.FLASH)
+    clock.advance(minutes=61)
+    store.write_now(service.sweep, POLICY)
+    found = escalated(store, clerk, "review")
+    assert (found.due, found.clock) == (judged_by, ClockName.REVIEW)
+
+
+def test_a_recall_that_nobody_answers_is_called_as_a_recall(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    """And not as work that is late, with the text of what is not to be followed."""
+    head, leader = district.who("thon1.camthuy"), district.who("chutich.camthuy")
+    done = issue(district, [village], urgency=Urgency.FLASH, body="Mở cửa xả lũ lúc 14 giờ.")
+    store.write_now(service.register, head, POLICY, done)
+    store.write_now(service.recall, leader, POLICY, done, RecallInput(note="Nhầm", units=[]))
+    clock.advance(minutes=21)
+    store.write_now(service.sweep, POLICY)
+    found = escalated(store, head.account_id, "recall")
+    assert (found.kind, found.clock, found.body) == (NoticeKind.RECALL, ClockName.RECALL, "")
+
+
+def test_a_unit_at_work_that_has_no_deadline_is_told_none(
+    district: DistrictIds, store: Store, clock: Clock, village: int
+) -> None:
+    head = district.who("thon1.camthuy")
+    made = draft([village], deadline=None)
+    done = store.write_now(service.create_and_issue, district.who("chutich.camthuy"), POLICY, made).id
+    store.write_now(service.register, head, POLICY, done)
+    clock.advance(days=3)
+    store.write_now(service.call_unit, district.who("vanthu.camthuy"), POLICY, delivery_of(district, done))
+    (letter,) = store.write_now(reach.claim, Channel.PHONE, "lease", 9)
+    assert letter.notice.due is None

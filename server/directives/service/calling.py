@@ -39,6 +39,7 @@ from server.store import Transaction
 from server.units import service as units
 
 _NOT_ITS_TEXT = frozenset({NoticeKind.RECALL, NoticeKind.REPLACED})
+_ALARMS = frozenset({NoticeKind.REMINDER, NoticeKind.ESCALATION})
 _WITHDRAWN = frozenset(
     {State.RETURNED, State.RECALL_PENDING, State.RECALLED, State.SUPERSEDED, State.WAIVED},
 )
@@ -55,9 +56,9 @@ class Standing(StrEnum):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a call reads. `own` is the person in each unit that it is about; nobody: it is about other units.
 
-    `due` is until when it is to be answered, or without `to_answer` confirmed; `other` is the number of the document
-    that it has a `tie` to; `clerks` are numbers of people on duty at the unit `issuer`, in the order in which they are
-    tried. `standing` is how it stood when this was read.
+    `kind` is what has happened; `due` is until when the duty of `clock` is, or was, to be done. `other` is the number
+    of the document that it has a `tie` to; `clerks` are numbers of people on duty at the unit `issuer`, in the order in
+    which they are tried. `standing` is how it stood when this was read.
     """
 
     directive: int
@@ -68,7 +69,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency
     exercise: bool
     due: datetime | None
-    to_answer: bool
+    clock: ClockName
     unit_names: list[str]
     own: list[Principal]
     may_confirm: bool
@@ -76,6 +77,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     clerks: list[str]
     issuer: int
     standing: Standing
+    kind: NoticeKind = NoticeKind.ISSUED
     tie: Tie | None = None
     other: str = ""
 
@@ -98,18 +100,18 @@ def call_unit(tx: Transaction, who: Principal, policy: Policy, delivery_id: int)
         raise UnavailableError("no_telephone", _("Máy chủ này chưa nối đường điện thoại để gọi ra."))
     if State(row.state) not in HOLDS[ClockName.RESPOND]:
         raise ConflictError("nothing_to_call", _("Đơn vị không còn việc gì phải làm với văn bản này."))
-    hurried = reach.hurry(tx, row.directive_id, row.unit_id, Channel.PHONE)
-    if hurried is Hurried.RUNNING:
-        raise ConflictError("already_calling", _("Đang gọi đơn vị này rồi."))
     to = numbers.reach(tx, [row.unit_id], CALLED).get(row.unit_id)
     if to is None:
         raise UserError("no_number", _("Chưa có số điện thoại của đơn vị này. Xin báo quản trị ghi số."), field="unit")
+    hurried = reach.hurry(tx, row.directive_id, row.unit_id, Channel.PHONE, to.account)
+    if hurried is Hurried.RUNNING:
+        raise ConflictError("already_calling", _("Đang gọi đơn vị này rồi."))
     if hurried is Hurried.NOTHING:
         clock = ClockName.REGISTER if State(row.state) in UNREGISTERED else ClockName.RESPOND
         directive: Any = tx.one(sa.select(directive_table).where(d.id == row.directive_id))
         sender = units.unit(tx, row.issuer_id).name
-        due = row.deadline or policy.register_due(row.sent_at, Urgency(row.urgency))
-        notice = notice_of(NoticeKind.ISSUED, directive, sender, due=due)
+        register_by = policy.register_due(row.sent_at, Urgency(row.urgency)) if clock is ClockName.REGISTER else None
+        notice = notice_of(NoticeKind.ISSUED, directive, sender, due=row.deadline or register_by)
         reach.put(tx, [call_about(notice, to, tx.now, clock)])
     return CallDone(delivery=delivery_id, person=to.name, number=to.number)
 
@@ -117,8 +119,10 @@ def call_unit(tx: Transaction, who: Principal, policy: Policy, delivery_id: int)
 # ---- for a call that is made
 
 
-def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, unit_ids: Collection[int]) -> Reading:
-    """What is read to a person about a directive that concerns these units."""
+def reading_of(
+    tx: Transaction, policy: Policy, account: int, notice: Notice, unit_ids: Collection[int], clock: str = ""
+) -> Reading:
+    """What is read to a person about a directive that concerns these units, because of a clock of theirs."""
     directive: Any = tx.one(sa.select(directive_table).where(d.id == notice.directive))
     about = {row.unit_id: row for row in tx.all(BOTH.where(v.directive_id == directive.id, v.unit_id.in_(unit_ids)))}
     own = [who for who in accounts.principals(tx, account) if who.unit_id in about]
@@ -132,19 +136,19 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         for who, state in zip(own, states, strict=True)
         for working in [people.get(about[who.unit_id].id, [])]
     )
-    informed = bool(own) and all(about[who.unit_id].role == RecipientRole.INFO for who in own)
+    kind = NoticeKind.RECALL if clock == ClockName.RECALL else notice.kind  # nobody is to follow what is asked back
     names = units.units_by_ids(tx, [directive.unit_id, *about])
-    tie, other = (notice.tie, notice.other) if notice.kind is NoticeKind.REPLACED else tie_of(tx, directive)
+    tie, other = (notice.tie, notice.other) if kind is NoticeKind.REPLACED else tie_of(tx, directive)
     return Reading(
         directive=directive.id,
         number=directive.number_text,
         subject=directive.subject,
-        body=directive.body if notice.kind not in _NOT_ITS_TEXT and State.RECALLED not in states else "",
+        body=directive.body if kind not in _NOT_ITS_TEXT and State.RECALLED not in states else "",
         sender=names[directive.unit_id].name,
         urgency=Urgency(directive.urgency),
         exercise=directive.exercise,
         due=notice.due,
-        to_answer=not informed and (notice.due == directive.deadline or not registers),
+        clock=_clock_of(kind, notice, clock, [row.deadline for row in about.values()]),
         unit_names=[names[unit].name for unit in about],
         own=own,
         may_confirm=registers,
@@ -152,9 +156,19 @@ def reading_of(tx: Transaction, policy: Policy, account: int, notice: Notice, un
         clerks=_clerks(tx, directive.unit_id),
         issuer=directive.unit_id,
         standing=standing_of(tx, directive.id, unit_ids),
+        kind=kind,
         tie=tie,
         other=other,
     )
+
+
+def _clock_of(kind: NoticeKind, notice: Notice, clock: str, deadlines: Sequence[datetime | None]) -> ClockName:
+    """Whose time `due` is: of alarms that of their clock; a new directive names the deadline, if there is one."""
+    if kind is NoticeKind.RECALL:
+        return ClockName.RECALL
+    if kind in _ALARMS and clock:
+        return ClockName(clock)
+    return ClockName.RESPOND if notice.due is not None and notice.due in deadlines else ClockName.REGISTER
 
 
 def _on_duty(tx: Transaction, unit_id: int) -> list[int]:

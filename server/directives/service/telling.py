@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from server.accounts import service as accounts
-from server.calls import numbers
+from server.calls import log, numbers
 from server.directives.documents import Urgency
 from server.directives.model import directive_table
 from server.directives.policy import Policy
@@ -149,8 +149,14 @@ def notice_of(
 def _tell_again(
     tx: Transaction, policy: Policy, notice: Notice, units: Sequence[int], clock: str, but: Collection[int] = ()
 ) -> None:
-    """Tell people of these units whom messages about the directive have left for; the issuer's know by themselves."""
+    """Tell people of these units whom messages about the directive have left for; the issuer's know by themselves.
+
+    Also who has heard it by telephone and confirmed nothing: to them no message has left yet.
+    """
     told = reach.told(tx, notice.directive, units)
+    for unit, people in log.heard(tx, notice.directive).items():
+        for account in people if unit in units else ():
+            told.setdefault(unit, {}).setdefault(account, set()).add(Channel.PHONE)
     known = numbers.of(tx, {account for people in told.values() for account in people})
     at = policy.after_quiet_hours(tx.now, Urgency(notice.urgency))
     tellings = []

@@ -178,14 +178,18 @@ class Hurried(StrEnum):
     RUNNING = "running"  # it is being told at this moment
 
 
-def hurry(tx: Transaction, directive: int, unit: int, channel: Channel) -> Hurried:
-    """Send now what waits about a delivery by a channel, with all its tries."""
+def hurry(tx: Transaction, directive: int, unit: int, channel: Channel, account: int) -> Hurried:
+    """Send now what waits for a person about a delivery by a channel, with all its tries.
+
+    Others, such as the issuer's deputy, may be told of the same delivery for another reason.
+    """
     mine = sa.select(about.message_id).where(
         about.directive_id == directive, about.unit_id == unit, about.stopped_at.is_(None)
     )
     open_ = [MessageState.WAITING.value, MessageState.SENDING.value]
     ours = sa.and_(m.id.in_(mine), m.channel == channel.value, m.state.in_(open_), m.stopped_at.is_(None))
-    rows = tx.all(sa.select(m.id, m.state).where(ours).order_by(m.id).with_for_update())
+    theirs = sa.and_(ours, m.account_id == account)
+    rows = tx.all(sa.select(m.id, m.state).where(theirs).order_by(m.id).with_for_update())
     if not rows:
         return Hurried.NOTHING
     if any(row.state == MessageState.SENDING for row in rows):

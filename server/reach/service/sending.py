@@ -219,6 +219,12 @@ def about_units(tx: Transaction, letter: Letter) -> list[int]:
     return [row.unit_id for row in tx.all(mine.order_by(about_table.c.unit_id))]
 
 
+def clock_of(tx: Transaction, letter: Letter) -> str:
+    """The clock because of which a message is written; empty for one that is about no unit."""
+    row = tx.one(sa.select(about_table.c.clock).where(about_table.c.message_id == letter.id).limit(1))
+    return str(row.clock) if row is not None else ""
+
+
 def renew(tx: Transaction, letter: Letter) -> bool:
     """Keep the lease of a try that takes long; False when nobody needs it any more, or it is another's by now."""
     mine = sa.and_(m.id == letter.id, m.lease == letter.lease, m.state == MessageState.SENDING.value)

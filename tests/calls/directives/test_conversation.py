@@ -19,7 +19,7 @@ from server.reach.notice import Notice, NoticeKind
 from server.reach.rules import Channel, Reason
 from server.telephony.sip.registration import Standing
 from tests.calls.directives.desk import NUMBER, POLICY, Desk
-from tests.calls.test_dial_out import broken
+from tests.calls.test_dial_out import Registering, broken
 from tests.directives.helpers import WEEK, draft
 from tests.telephony.sip.making import SDP
 from tests.waiting import until
@@ -158,6 +158,29 @@ async def test_who_confirms_nothing_is_told_that_we_call_again(at: Desk, hurried
     assert (at.logged(), at.delivery(done.id).state) == ([Outcome.UNCONFIRMED], State.SENT)
 
 
+async def test_who_has_heard_it_and_not_confirmed_is_called_when_it_is_recalled(at: Desk) -> None:
+    done = at.issue()
+    name = await at.up()
+    await at.line.press(name, "1")
+    await at.line.hears(name, "directive_menu")
+    at.rang[0].hang_up(at.line.handsets.endpoint.now)
+    await at.idle()
+    assert at.logged() == [Outcome.UNCONFIRMED]
+    at.store.write_now(service.recall, at.leader, POLICY, done.id, RecallInput(note="Nhầm", units=[]))
+    name = await at.up()
+    assert at.pool.heard(name)[:2] == ["directive_recall", "press_to_hear"]
+
+
+async def test_who_has_heard_nothing_of_it_is_not_called_when_it_is_recalled(at: Desk) -> None:
+    at.line.handsets.answers = lambda call, now: call.refuse(486, now)
+    done = at.issue()
+    await until(lambda: at.logged() == [Outcome.BUSY])
+    await at.idle()
+    at.store.write_now(service.recall, at.leader, POLICY, done.id, RecallInput(note="Nhầm", units=[]))
+    at.clock.advance(minutes=30)
+    assert not at.store.read_now(reach.something_due, Channel.PHONE)
+
+
 async def test_keys_outside_the_menu_and_a_key_before_anything_was_heard(at: Desk) -> None:
     done = at.issue()
     name = await at.up()
@@ -197,6 +220,16 @@ async def test_confirmed_elsewhere_while_it_is_read(at: Desk, hurried: None, mon
     assert at.delivery(done.id).registered_through is None
     at.clock.advance(hours=2)
     assert not at.store.read_now(reach.something_due, Channel.PHONE)
+
+
+async def test_nobody_is_called_before_the_trunk_has_taken_our_registration(at: Desk) -> None:
+    trunk = at.line.exchange.trunk
+    trunk._registration = Registering()  # type: ignore[assignment]
+    at.issue()
+    await asyncio.sleep(0.2)
+    assert at.rang == []
+    trunk._stands(Standing(True, 200, "OK"), 0.0)
+    await at.up()
 
 
 async def test_confirmed_elsewhere_before_it_rings(at: Desk) -> None:
