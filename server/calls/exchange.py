@@ -67,6 +67,7 @@ class Exchange:
         self.phones.on_key = self._pressed
         self.phones.on_played = self._played
         self.phones.on_lost = self._lost
+        self.phones.on_silent = self._fell_silent
         store.listeners.append(self._committed)
 
     # ---- beginning and end
@@ -320,6 +321,11 @@ class Exchange:
     def _played(self, call: str, number: int) -> None:
         if call in self.lines:
             self.lines[call].played(number)
+
+    def _fell_silent(self, calls: list[str]) -> None:
+        for line in [self.lines[call] for call in calls if call in self.lines]:
+            if line.call is not None:
+                line.call.watch.doubt(self.now())
 
     def _lost(self, calls: list[str]) -> None:
         for line in [self.lines[call] for call in calls if call in self.lines]:

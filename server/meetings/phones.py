@@ -6,14 +6,14 @@ A call is given to the node of its meeting where that is known, else to any; who
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from server.errors import UnavailableError
 from server.media import protocol_calls as c
 from server.media.protocol import Done
-from server.media.protocol_calls import CallTerms, Codec, Dictated
+from server.media.protocol_calls import CallStats, CallTerms, Codec, Dictated
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.names import name_of, room_of
 from server.meetings.pool import MediaPool
@@ -22,17 +22,25 @@ log = logging.getLogger("giaoban.calls")
 __all__ = ["CallTerms", "Codec", "Dictated", "Phones"]
 T = TypeVar("T")
 
+SILENT = 30.0  # s without a packet: nearly all telephones send sound whether anybody speaks or not
+
 
 class Phones:
-    """The `on_...` are set by whoever handles calls: keys, sounds that have ended, calls that no node has any more."""
+    """The `on_...` are set by whoever handles calls: keys, sounds that have ended, calls that no node has any more.
+
+    `on_silent` names calls from which nothing has come for `SILENT`, once each time: they may be gone without a word.
+    """
 
     def __init__(self, pool: MediaPool) -> None:
         self.on_key: Callable[[str, str], None] = lambda call, key: None
         self.on_played: Callable[[str, int], None] = lambda call, number: None
         self.on_lost: Callable[[list[str]], None] = lambda calls: None
+        self.on_silent: Callable[[list[str]], None] = lambda calls: None
         self._pool = pool
         self._nodes: dict[str, int] = {}
+        self._silent: dict[int, set[str]] = {}  # by node
         pool.on_call_event = self._hear
+        pool.on_call_stats = self._counted
         pool.on_lost = self._lost
 
     def _hear(self, event: c.CallEvent) -> None:
@@ -42,6 +50,13 @@ class Phones:
             self.on_played(event.call, event.number)
         elif self._nodes.pop(event.call, None) is not None:
             self.on_lost([event.call])
+
+    def _counted(self, number: int, calls: Sequence[CallStats]) -> None:
+        silent = {one.call for one in calls if one.silent_for is not None and one.silent_for >= SILENT}
+        fresh = silent - self._silent.get(number, set())
+        self._silent[number] = silent
+        if fresh:
+            self.on_silent(sorted(fresh))
 
     def _lost(self, number: int) -> None:
         calls = [call for call, node in self._nodes.items() if node == number]

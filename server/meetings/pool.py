@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from server.config import Settings
 from server.errors import UnavailableError
 from server.media.protocol import Command, Done, Event, GetStats, Stats, Welcome
-from server.media.protocol_calls import CallEvent
+from server.media.protocol_calls import CallEvent, CallStats
 from server.meetings import placing
 from server.meetings.line import MediaRefusedError, away
 from server.meetings.link import MediaLink
@@ -45,6 +45,7 @@ class MediaPool:
         self.on_event: Callable[[Event], None] | None = None
         self.on_change: Callable[[], None] | None = None
         self.on_stats: Callable[[int, Stats], None] | None = None
+        self.on_call_stats: Callable[[int, Sequence[CallStats]], None] | None = None
         self.on_call_event: Callable[[CallEvent], None] | None = None
         self.on_lost: Callable[[int], None] | None = None  # a node is gone, with all that it carried
         self.settled = asyncio.Event()
@@ -249,6 +250,8 @@ class MediaPool:
     def _counted(self, link: MediaLink, stats: Stats) -> None:
         if self.on_stats is not None:
             self.on_stats(link.number, stats)
+        if self.on_call_stats is not None:
+            self.on_call_stats(link.number, stats.calls)
 
     def _note_change(self) -> None:
         self._changed.set()

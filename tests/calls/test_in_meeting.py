@@ -214,6 +214,25 @@ async def test_a_call_whose_sound_broke_off_in_its_node_gets_a_new_port_and_goes
     await seated.press("*6", "microphone_on")
 
 
+async def test_a_call_that_falls_silent_is_asked_once_whether_it_is_there(seated: Seated) -> None:
+    """A telephone without power says nothing; who listens may say nothing either, and stays."""
+    asked: list[float] = []
+    call = seated.line.exchange.lines[seated.name].call
+    assert call is not None
+    call.watch.doubt = asked.append  # type: ignore[method-assign]
+
+    def told(silent_for: float | None, name: str = seated.name) -> int:
+        counts = dict.fromkeys(("packets_in", "packets_out", "late", "concealed", "malformed", "strangers"), 0)
+        one = c.CallStats(call=name, silent_for=silent_for, delay_ms=0, **counts)
+        seated.line.exchange.phones._counted(0, [one])
+        return len(asked)
+
+    assert [told(None), told(1.0), told(29.0)] == [0, 0, 0]
+    assert [told(31.0), told(34.0), told(0.5), told(40.0)] == [1, 1, 1, 2]
+    assert told(40.0, "no such call") == 2
+    assert seated.row.left_at is None
+
+
 async def test_hold_and_resume(seated: Seated) -> None:
     held = (
         b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"

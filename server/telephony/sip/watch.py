@@ -1,7 +1,7 @@
 """Whether the other side of a call is still there: by the session timer that was agreed on (RFC 4028), else by asking.
 
 Sound that does not come says nothing: who listens may send none for hours. So no call ends because somebody is silent,
-but because a question has no answer, or one that knows of no call (RFC 3261 §12.2.1.2).
+but because a question has no answer, or one that knows of no call (RFC 3261 §12.2.1.2). But it is a reason to ask.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class Watch:
         """They have said something within the call; a session timer wants more than that."""
         if self.session is None:
             self._wait(ASKED_EVERY, now)
+
+    def doubt(self, now: float) -> None:
+        """Their sound has stopped, as it does on hold or where the power went: ask whether they are still there."""
+        self._ask(now)
 
     def stop(self) -> None:
         """The call is over."""

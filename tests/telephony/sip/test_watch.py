@@ -131,6 +131,21 @@ def test_who_knows_of_no_call_has_none(answers: dict[str, int | None]) -> None:
     assert telephone.idle
 
 
+@pytest.mark.parametrize("session", [None, "1800;refresher=uas"])
+def test_whose_sound_has_stopped_is_asked_at_once(session: str | None) -> None:
+    headers = {"Session-Expires": session, "Supported": "timer"} if session else {}
+    wire, telephone, theirs = begun({"OPTIONS": 200}, **headers)
+    wire.run(10)
+    telephone.calls[0].watch.doubt(wire.now)
+    wire.run(70)
+    assert telephone.calls[0].state is CallState.UP
+    assert theirs.methods() == ["OPTIONS"]
+    wire._ends.pop(THEIRS)
+    telephone.calls[0].watch.doubt(wire.now)
+    wire.run(65)
+    assert telephone.ended[telephone.calls[0].id].status == 408
+
+
 def test_who_speaks_is_not_asked() -> None:
     wire, telephone, raw = desk()
     success = up(raw)
