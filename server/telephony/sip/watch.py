@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from server.errors import ProtocolError
 from server.telephony.sip import session as sessions
+from server.telephony.sip.client_transactions import OnResponse
 from server.telephony.sip.content import SDP
 from server.telephony.sip.message import Message, Response
 from server.telephony.sip.session import Session
@@ -57,8 +58,11 @@ class Watch:
             self._wait(ASKED_EVERY, now)
 
     def doubt(self, now: float) -> None:
-        """Their sound has stopped, as it does on hold or where the power went: ask whether they are still there."""
-        self._ask(now)
+        """Their sound has stopped, as it does on hold or where the power went: ask whether they are still there.
+
+        A telephone that has begun anew answers OPTIONS as if there had never been a call; an INVITE it does not take.
+        """
+        self._ask(now, self._answered_in_doubt)
 
     def stop(self) -> None:
         """The call is over."""
@@ -122,7 +126,7 @@ class Watch:
 
     # ---- without one
 
-    def _ask(self, now: float) -> None:
+    def _ask(self, now: float, answered: OnResponse | None = None) -> None:
         """By OPTIONS, as it changes nothing; by INVITE where that is not taken."""
         call = self._call
         if not call.up or call.dialog is None:
@@ -133,7 +137,7 @@ class Watch:
         options = call.dialog.request("OPTIONS")
         call.agent.introduce(options, call.dialog.peer)
         options.add("Accept", SDP)
-        call.ask(options, self._answered, now)
+        call.ask(options, answered or self._answered, now)
 
     def _answered(self, response: Response | None, now: float) -> None:
         """Any answer is a sign of life; what may only mean that OPTIONS find nobody is asked again by INVITE."""
@@ -144,3 +148,9 @@ class Watch:
         elif response is None or response.status in (405, 408, 501):
             self._takes_options = response is None or response.status == 408
             self._call.offer_again(now)
+
+    def _answered_in_doubt(self, response: Response | None, now: float) -> None:
+        if response is not None and response.status >= 300 and response.status != 481:
+            self._call.offer_again(now)
+        else:
+            self._answered(response, now)

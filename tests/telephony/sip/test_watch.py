@@ -140,10 +140,23 @@ def test_whose_sound_has_stopped_is_asked_at_once(session: str | None) -> None:
     wire.run(70)
     assert telephone.calls[0].state is CallState.UP
     assert theirs.methods() == ["OPTIONS"]
+    theirs.answers = {"OPTIONS": 404, "INVITE": 200}
+    telephone.calls[0].watch.doubt(wire.now)
+    wire.run(70)
+    assert telephone.calls[0].state is CallState.UP
+    assert theirs.methods() == ["OPTIONS", "OPTIONS", "INVITE"]
     wire._ends.pop(THEIRS)
     telephone.calls[0].watch.doubt(wire.now)
     wire.run(65)
     assert telephone.ended[telephone.calls[0].id].status == 408
+
+
+def test_a_telephone_that_has_begun_anew_knows_of_no_call() -> None:
+    wire, telephone, _theirs = begun({"OPTIONS": 404, "INVITE": 481, "BYE": 481})
+    wire.run(10)
+    telephone.calls[0].watch.doubt(wire.now)
+    wire.run(1)
+    assert telephone.ended[telephone.calls[0].id].reason == "Lost"
 
 
 def test_who_speaks_is_not_asked() -> None:
