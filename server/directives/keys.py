@@ -6,8 +6,10 @@ from aiohttp import web
 
 from server.directives.policy import Policy
 from server.directives.previews import Previews
+from server.directives.workshop import Workshop
 from server.store.files import FileStore
 
 POLICY = web.AppKey("directive_policy", Policy)
 PREVIEWS = web.AppKey("directive_previews", Previews)
 FILES = web.AppKey("directive_files", FileStore)
+WORKSHOP = web.AppKey("directive_workshop", Workshop)
