@@ -97,7 +97,7 @@ class PageClient:
 
     @property
     def csrf(self) -> str:
-        return csrf_token(self.who.session_id)
+        return csrf_token(self.who.session_id, self.who.unit_id)
 
     def _request(self, method: str, path: str, **options: Any) -> Awaitable[ClientResponse]:
         headers = {"Accept": "text/html", "Cookie": f"{COOKIE}={self.secret}"} | options.pop("headers", {})
@@ -155,8 +155,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _PAGES_ALONE = {
-    *("test_board_tree", "test_directive", "test_front", "test_hearing", "test_offline", "test_push_offer"),
-    *("test_two_processes", "test_whole_way"),
+    *("test_board_tree", "test_dead_lines", "test_directive", "test_front", "test_hearing"),
+    *("test_offline", "test_push_offer", "test_two_processes", "test_whole_way"),
 }
 """In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
 _RULES_OF_PAGES = {"test_hearing_chromium", "test_playout_chromium", "test_sdp_chromium", "test_thrift_chromium"}

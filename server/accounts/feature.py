@@ -20,9 +20,9 @@ from server.http.routes import add_routes
 LOOK_EVERY = 60  # seconds
 
 
-async def _end_hashing(app: web.Application) -> AsyncIterator[None]:
+async def _end_sign_ins(app: web.Application) -> AsyncIterator[None]:
     yield
-    app[SIGN_INS].passwords.close()
+    await app[SIGN_INS].close()
 
 
 def _watch_over(channel: Channel) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -55,7 +55,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     app[IDENTIFY] = app[SIGN_INS].identify_request
     app[pages.ACCOUNT_PARTS] = []
     channel.on_end.append(app[SIGN_INS].ended)
-    app.cleanup_ctx.append(_end_hashing)
+    app.cleanup_ctx.append(_end_sign_ins)
     app.cleanup_ctx.append(_watch_over(channel))
     app[RENDERER].nav.append(NavItem("/people", _("Danh bạ"), "users-round", Permission.READ_PEOPLE, 80))
     add_routes(app, [*api.ROUTES, *pages.ROUTES, *people_pages.ROUTES])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -14,14 +16,16 @@ from server.accounts.passwords import Passwords, needs_rehash
 from server.accounts.principal import Principal
 from server.accounts.tokens import load_key, make_token, read_token, secret_hash
 from server.config import Settings
-from server.errors import NotSignedInError, UserError
+from server.errors import NotSignedInError, UnavailableError, UserError
 from server.http.i18n import _
 from server.http.keys import BY_COOKIE
 from server.store import Store
 
+log = logging.getLogger("giaoban.accounts")
 COOKIE = "session"
 REMEMBERED = timedelta(seconds=5)
 SEEN_EVERY = timedelta(minutes=5)
+GATHER_SECONDS = 0.5
 MOST_REMEMBERED = 5000
 
 
@@ -40,6 +44,8 @@ class SignIns:
         self.passwords = Passwords()
         self._key = load_key(settings.path(settings.storage.data) / "secret.key")
         self._found: OrderedDict[str, _Found] = OrderedDict()
+        self._seen: set[str] = set()
+        self._noting: asyncio.Task[None] | None = None
 
     async def identify(self, cookie: str | None, bearer: str | None) -> Principal | None:
         """Who holds a session's secret (cookie) or a token (bearer, which goes first); None if it is not valid."""
@@ -60,11 +66,35 @@ class SignIns:
             self._found.pop(mark, None)
             return None
         if now - live.seen_at >= SEEN_EVERY:
-            await self.store.write(sessions.touch, live.who.session_id)
+            self._note_seen(live.who.session_id)
         self._found[mark] = _Found(live.who, now, live.expires_at)
         if len(self._found) > MOST_REMEMBERED:
             self._found.popitem(last=False)
         return live.who
+
+    def _note_seen(self, session_id: str) -> None:
+        """Soon, together with others: nobody waits for it, though a thousand are back at once or the disk is full."""
+        self._seen.add(session_id)
+        if self._noting is None:
+            self._noting = asyncio.get_running_loop().create_task(self._note_all())
+
+    async def _note_all(self) -> None:
+        try:
+            while self._seen:
+                await asyncio.sleep(GATHER_SECONDS)
+                seen, self._seen = self._seen, set()
+                await self.store.write(sessions.touch, seen)
+        except UnavailableError as error:
+            log.warning("who is here could not be noted: %s", error)  # it is when they come again
+        finally:
+            self._noting = None
+
+    async def close(self) -> None:
+        """End the threads, and what is about to be noted."""
+        if self._noting is not None:
+            self._noting.cancel()
+            await asyncio.gather(self._noting, return_exceptions=True)
+        self.passwords.close()
 
     async def identify_request(self, request: web.Request) -> Principal | None:
         """The same for a request; notes whether the cookie decided, because then forms need their token."""

@@ -197,9 +197,9 @@ def memberships_of(tx: Transaction, account_id: int) -> tuple[Membership, ...]:
     )
 
 
-def touch(tx: Transaction, session_id: str) -> None:
-    """Note that the session is in use."""
-    tx.execute(sa.update(session).where(session.c.secret_hash == session_id).values(seen_at=tx.now))
+def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
+    """Note that the sessions are in use."""
+    tx.execute(sa.update(session).where(session.c.secret_hash.in_(sorted(session_ids))).values(seen_at=tx.now))
 
 
 def still_valid(tx: Transaction, session_ids: Iterable[str]) -> set[str]:

@@ -211,6 +211,9 @@ class Channel:
             raise socketio.exceptions.ConnectionRefusedError(error.code) from error
         if who is None:
             raise socketio.exceptions.ConnectionRefusedError("not_signed_in")
+        shown = auth.get("unit") if isinstance(auth, dict) else None
+        if isinstance(shown, int) and shown != who.unit_id:  # a page's numbers are those of the unit that it shows
+            raise socketio.exceptions.ConnectionRefusedError("other_unit")
         caller = Caller(who, sid)
         self._callers[sid] = caller
         self._connections[sid] = connection = self.sio.manager.eio_sid_from_sid(sid, "/")

@@ -111,7 +111,8 @@ _LABEL = r"(?:(?:độ|mức\s+độ|dấu(?:\s+độ)?)(?:\s+bảo)?\s+mật|m�
 _KIND = r"(?:tài\s+liệu|văn\s+bản|công\s+văn|hồ\s+sơ)"
 _MARKED_LINE = re.compile(rf"^{_GAP}*(?:{_LABEL}{_GAP}*|{_KIND}{_GAP}+)?{_MARK}{_GAP}*$", re.IGNORECASE | re.MULTILINE)
 _MARKED_PART = re.compile(rf"[\[(]\s*{_MARK}\s*[\])]|\b{_LABEL}\s*{_MARK}\b{_COMPOUND}", re.IGNORECASE)
-_SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b")
+_SHOUTED = re.compile(r"\b(?:TUYỆT|TỐI)\s+MẬT\b|^[^\w\n]*MẬT[^\S\n]*[:.–—-]|[:.–—-][^\S\n]*MẬT[^\w\n]*$", re.MULTILINE)
+"""In capitals, the lowest degree also at the beginning or the end of a line, set apart: “MẬT: Kế hoạch …”."""
 _NAME_PARTS = re.compile(r"\s[-–—]\s|[.,;]\s")
 _WORDS_BEFORE = "bảo|bí|giải|cơ|mua|lấy|làm|hút|ong|mía|ống|túi|nội|thân"
 _STAMPED = re.compile(
@@ -142,7 +143,8 @@ def without_hidden_marks(text: str) -> str:
 
 
 def bears_secrecy_mark(text: str) -> bool:
-    """Whether a text is marked as a state secret: the mark on a line of its own, in brackets, or as “Độ mật: …”.
+    """Whether a text is marked as a state secret: the mark on a line of its own, in brackets, or as “Độ mật: …”; in
+    capitals also before or behind what stands on its line.
 
     Urgency may stand beside the mark. “bí mật”, “mật độ” or “mật khẩu” in a sentence are ordinary words.
     """

@@ -5,8 +5,8 @@ What makes them (reportlab, openpyxl) is imported when somebody asks for the fir
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from server.accounts.permissions import Permission
 from server.directives import service
-from server.directives.keys import POLICY
+from server.directives.keys import POLICY, WORKSHOP
 from server.directives.registering import title_of
 from server.directives.service.numbers import OUT
 from server.directives.shapes import Gap
@@ -22,6 +22,7 @@ from server.directives.shapes.registers import RegisterLine, RegisterQuery
 from server.errors import NotFoundError
 from server.http import STORE, Route, principal, read_query
 from server.http.i18n import _, translate
+from server.http.keys import LANGUAGE
 from server.http.pages import now_of
 from server.http.reading import path_id
 from server.store import Transaction
@@ -36,6 +37,11 @@ def _file(content: bytes, content_type: str, name: str) -> web.Response:
     return web.Response(body=content, content_type=content_type, headers=headers)
 
 
+async def _made(request: web.Request, work: Callable[..., bytes], *what: Any, **more: Any) -> bytes:
+    """The file that a function of ours makes in the reader's language."""
+    return await request.app[WORKSHOP].make(work, request[LANGUAGE], *what, **more)
+
+
 async def get_answers(request: web.Request) -> web.Response:
     """The newest answers of all units to the questions of a directive of ours."""
     opened = await request.app[STORE].read(
@@ -48,7 +54,7 @@ async def get_answers(request: web.Request) -> web.Response:
         title = f"[{translate(request, _('DIỄN TẬP'))}] {title}"
     from server.directives.spreadsheet import answers_workbook
 
-    content = await asyncio.to_thread(answers_workbook, title, opened.answers, lambda text: translate(request, text))
+    content = await _made(request, answers_workbook, title, opened.answers)
     return _file(content, EXCEL, f"tra-loi-{opened.directive.id}.xlsx")
 
 
@@ -60,9 +66,7 @@ async def print_directive(request: web.Request) -> web.Response:
         raise NotFoundError("not_issued", _("Bản nháp chưa ban hành nên chưa in được."))
     from server.directives.paper import directive_pdf
 
-    content = await asyncio.to_thread(
-        directive_pdf, opened, now_of(request), policy.zone, lambda text: translate(request, text)
-    )
+    content = await _made(request, directive_pdf, opened, now_of(request), policy.zone)
     return _file(content, PDF, f"van-ban-{opened.directive.id}.pdf")
 
 
@@ -71,16 +75,8 @@ async def export_register(request: web.Request) -> web.Response:
     from server.directives.spreadsheet import workbook
 
     found = await _whole(request)
-    content = await asyncio.to_thread(
-        workbook,
-        found.register,
-        f"{found.title} {found.years} · {found.unit}",
-        found.lines,
-        found.gaps,
-        found.zone,
-        found.say,
-        found.cut,
-    )
+    title = f"{found.title} {found.years} · {found.unit}"
+    content = await _made(request, workbook, found.register, title, found.lines, found.gaps, found.zone, cut=found.cut)
     return _file(content, EXCEL, f"{found.file}.xlsx")
 
 
@@ -90,14 +86,12 @@ async def print_register(request: web.Request) -> web.Response:
 
     found = await _whole(request)
     heading = Heading(unit=found.unit, above=found.above, title=found.title, years=found.years, cut=found.cut)
-    content = await asyncio.to_thread(
-        register_pdf, found.register, heading, found.lines, found.gaps, found.zone, found.say
-    )
+    content = await _made(request, register_pdf, found.register, heading, found.lines, found.gaps, found.zone)
     return _file(content, PDF, f"{found.file}.pdf")
 
 
 class _Whole(msgspec.Struct, frozen=True):
-    """All that a file of a register holds; `say` translates. `cut` says how much is left out, if anything is."""
+    """All that a file of a register holds. `cut` says how much is left out, if anything is."""
 
     register: str
     unit: str
@@ -108,7 +102,6 @@ class _Whole(msgspec.Struct, frozen=True):
     lines: list[RegisterLine]
     gaps: list[Gap]
     zone: ZoneInfo
-    say: Callable[[str], str]
     cut: str = ""
 
 
@@ -128,7 +121,6 @@ async def _whole(request: web.Request) -> _Whole:
         lines=await request.app[STORE].read(service.register_lines, who, policy, query),
         gaps=[] if query.words else page.gaps,
         zone=policy.zone,
-        say=lambda text: translate(request, text),
         cut=cut.format(shown=page.most_exported, total=page.total) if page.total > page.most_exported else "",
     )
 

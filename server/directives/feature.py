@@ -36,10 +36,11 @@ from server.directives import (
 )
 from server.directives.documents import Urgency
 from server.directives.events import ANNOUNCEMENTS, Receipts, board_watch
-from server.directives.keys import FILES, HELD_KEY, POLICY, PREVIEWS
+from server.directives.keys import FILES, HELD_KEY, POLICY, PREVIEWS, WORKSHOP
 from server.directives.policy import load_policy
 from server.directives.previews import Previews
 from server.directives.sweeper import Sweeper
+from server.directives.workshop import Workshop
 from server.home.cards import HOME_CARDS
 from server.http.i18n import _
 from server.http.keys import SETTINGS, STORE
@@ -84,6 +85,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     app[FILES] = FileStore(data / "files")
     app[HELD_KEY] = load_key(data / "secret.key")
     app[PREVIEWS] = Previews(data / "previews", app[FILES])
+    app[WORKSHOP] = Workshop()
     receipts = Receipts(store)
 
     async def end_receipts(_app: web.Application) -> AsyncIterator[None]:

@@ -12,10 +12,17 @@ from server.http.i18n import _
 from server.http.reading import read_form
 from server.http.routes import principal
 
+_OF_THE_PERSON = frozenset({"/sign-out", "/membership", "/language"})
+"""Forms that mean the same whichever unit the person acts in: they serve on a page of any of theirs."""
 
-def csrf_token(session_id: str) -> str:
-    """The form token of a session: it changes with each sign-in and cannot be guessed without the session's id."""
-    return sha256(b"csrf:" + session_id.encode()).hexdigest()[:40]
+
+def csrf_token(session_id: str, unit_id: int) -> str:
+    """The form token of a session in one unit.
+
+    It changes with each sign-in and cannot be guessed without the session's id. Whoever has switched to another unit
+    beside a page does nothing there by that page: what it shows and asks is of the first.
+    """
+    return sha256(f"csrf:{unit_id}:{session_id}".encode()).hexdigest()[:40]
 
 
 def check_origin(request: web.Request) -> None:
@@ -31,6 +38,7 @@ async def check_csrf(request: web.Request) -> None:
     if sent is None and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         field = (await read_form(request)).get("csrf")
         sent = field if isinstance(field, str) else None
-    expected = csrf_token(principal(request).session_id).encode()
-    if not sent or not hmac.compare_digest(sent.encode(errors="surrogateescape"), expected):
+    who, given = principal(request), (sent or "").encode(errors="surrogateescape")
+    units = {one.unit_id for one in who.memberships} if request.path in _OF_THE_PERSON else {who.unit_id}
+    if not any(hmac.compare_digest(given, csrf_token(who.session_id, unit).encode()) for unit in units):
         raise NotAllowedError("csrf", _("Trang này đã cũ. Xin tải lại trang rồi làm lại."))

@@ -128,7 +128,7 @@ class Renderer:
                     badges.update(await count(request))
         return {
             "me": self._person(who, language) if who else None,
-            "csrf": csrf_token(who.session_id) if who else "",
+            "csrf": csrf_token(who.session_id, who.unit_id) if who else "",
             "nav": self._nav(request, who, language, badges) if who else [],
             "request_path": request.path,
             "answers_form": request.method == "POST",  # loading such a page again would send the form again

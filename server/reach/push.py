@@ -23,6 +23,8 @@ KEPT = timedelta(days=2)
 """How long a push service keeps a message for a browser that is off."""
 
 _SIGNED = timedelta(hours=12)
+_LEFT_ALONE = timedelta(seconds=30)
+"""How long nothing is posted to a push service that was silent: browsers of others do not wait for it again."""
 
 
 class PushSender:
@@ -44,13 +46,23 @@ class PushSender:
         self._words = words
         self._clock = clock
         self._client = HttpClient(settings.timeout_seconds)
+        self._away: dict[str, datetime] = {}
 
     async def send(self, letter: Letter) -> Outcome:
         """One POST; 404 and 410 mean that the browser has left."""
         if letter.push is None or not self._settings.allows(letter.address):
             return Gone()
+        service, now = urlsplit(letter.address).netloc, self._clock()
+        if (until := self._away.get(service, now)) > now:
+            return Later(Reason.TIMEOUT, f"{service} has just been silent", until - now)
+        outcome = await self._post(letter, letter.push)
+        if isinstance(outcome, Later) and outcome.reason is Reason.TIMEOUT:
+            self._away[service] = self._clock() + _LEFT_ALONE
+        return outcome
+
+    async def _post(self, letter: Letter, keys: PushKeys) -> Outcome:
         try:
-            headers, body = self._sealed(letter, letter.push)
+            headers, body = self._sealed(letter, keys)
         except ValueError as error:  # no point of the curve: nobody could read it
             log.info("message %d: the browser's keys are none: %s", letter.id, error)
             return Gone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -20,6 +21,7 @@ from server.accounts.passwords import HASHER, hash_password
 from server.accounts.tokens import load_key
 from server.channel import CHANNEL
 from server.config import ConfigError, Settings
+from server.errors import UnavailableError
 from server.http.csrf import csrf_token
 from server.store import Store
 from tests.conftest import PASSWORD, As, Clock, DistrictIds, PageAs
@@ -243,9 +245,29 @@ async def test_seen_at_is_kept_roughly(as_: As, store: Store, clock: Clock) -> N
     assert client.who is not None
     clock.advance(minutes=10)
     await client.get("/api/v1/session")
-    (listed,) = store.read_now(sessions.list_sessions, client.who)
-    assert listed.seen_at == clock()
+    async with asyncio.timeout(10):
+        while store.read_now(sessions.list_sessions, client.who)[0].seen_at != clock():
+            await asyncio.sleep(0.05)
 
 
-def test_form_tokens_differ_by_session() -> None:
-    assert csrf_token("a") != csrf_token("b")
+async def test_who_cannot_be_noted_is_let_in_all_the_same(
+    as_: As, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a full disk people can still read."""
+
+    def touch(*_arguments: Any) -> None:
+        raise UnavailableError("database_away", "Đĩa đầy.")
+
+    client = await as_("chutich")
+    monkeypatch.setattr(sessions, "touch", touch)
+    clock.advance(minutes=10)
+    assert (await client.get("/api/v1/session")).status == 200
+    async with asyncio.timeout(10):
+        while "could not be noted" not in caplog.text:
+            await asyncio.sleep(0.05)
+    clock.advance(minutes=10)
+    assert (await client.get("/api/v1/session")).status == 200
+
+
+def test_form_tokens_differ_by_session_and_unit() -> None:
+    assert len({csrf_token("a", 1), csrf_token("b", 1), csrf_token("a", 2)}) == 3

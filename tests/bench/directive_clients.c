@@ -1,4 +1,5 @@
-/* Many Socket.IO clients in one process: each connects by WebSocket as `bench:<unit>`, and acknowledges what it gets.
+/* Many Socket.IO clients in one process: each connects by WebSocket with the cookie of a
+ * sign-in, `session=bench-<unit>`, and acknowledges what it gets.
  *   directive_clients PORT CLIENTS FIRST_UNIT [MISSED]
  * Prints "open" when all are connected, and after each message that reached all: "last <ns> <ns of the median client>"
  * by CLOCK_MONOTONIC. Ends when its standard input does. With MISSED they come all at once and ask for what they have
@@ -54,10 +55,12 @@ static void connect_client(int i) {
 }
 
 static void upgrade(int i) {
-  static const char *request =
-      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-      "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  char request[320];
   struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+  snprintf(request, sizeof request,
+      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade\r\nCookie: session=bench-%d\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+      "Sec-WebSocket-Version: 13\r\n\r\n", first_unit + i);
   if (send(clients[i].fd, request, strlen(request), MSG_NOSIGNAL) < 0) fail("send");
   epoll_ctl(poller, EPOLL_CTL_MOD, clients[i].fd, &event);
   clients[i].phase = UPGRADING;
@@ -95,10 +98,8 @@ static void take_missed(int i, const char *text, size_t length) {
 
 static void take_text(int i, const char *text, size_t length) {
   struct client *c = &clients[i];
-  char hello[96];
   if (c->phase == OPENING && text[0] == '0') {
-    snprintf(hello, sizeof hello, "40{\"token\":\"bench:%d\"}", first_unit + i);
-    send_text(c, hello);
+    send_text(c, "40");
     c->phase = JOINING;
   } else if (c->phase == JOINING && length > 1 && text[0] == '4' && text[1] == '0') {
     c->phase = OPEN;

@@ -11,7 +11,7 @@ const units = [];
 let seq = 0;
 
 io.on("connection", (socket) => {
-  const unit = Number(socket.handshake.auth.token.split(":")[1]);
+  const unit = Number(socket.handshake.headers.cookie.split("-")[1]);
   units.push(unit);
   socket.join(`unit:${unit}`);
   socket.on("channel.ack", () => {});

@@ -1,6 +1,6 @@
 """The application for the `directive` bench: `python -m tests.bench.directive_server FOLDER`.
 
-It is the whole control process on the database in FOLDER, but who connects as `bench:<unit>` is believed. Prints
+It is the whole control process on the database in FOLDER; `bench-<unit>` is the secret of a sign-in there. Prints
 "port N"; each line on standard input issues one directive to all units and prints "committed <ns>" (CLOCK_MONOTONIC).
 """
 
@@ -10,32 +10,35 @@ import asyncio
 import gc
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from aiohttp import web
 
-from server.accounts.model import account_table, session_table
+from server.accounts.model import account_table, membership_table, session_table
 from server.accounts.permissions import Role
 from server.accounts.principal import Membership, Principal
+from server.accounts.tokens import secret_hash
 from server.app import make_app
-from server.channel import CHANNEL
 from server.config import ROOT, Access, Database, Media, Settings, Storage
 from server.directives import service
 from server.directives.documents import DocumentType, Urgency
 from server.directives.policy import load_policy
 from server.directives.shapes import DraftInput, Recipient
-from server.store import Store, schema
+from server.store import Store, Transaction, schema
 from server.units.import_ import District, UnitEntry, import_tree
 from server.units.rules import Level
 
-SESSION = "s"
+OPEN_FOR = timedelta(hours=1)
+"""How long all have been signed in, and no page of theirs has asked for anything."""
 
 
 def seed(folder: Path, units: int) -> None:
-    """A database with one commune over `units` villages, and one account with a sign-in; ids count from 1."""
+    """A database with one commune over `units` villages, and somebody signed in in each; ids count from 1."""
     store = Store(f"sqlite:///{folder}/giaoban.db")
     schema.metadata.create_all(store.engine)
     commune = UnitEntry(
@@ -46,25 +49,30 @@ def seed(folder: Path, units: int) -> None:
         villages=[f"Thôn {n}" for n in range(1, units + 1)],
     )
     store.write_now(import_tree, District(name="Thử", valid_from=datetime(2020, 1, 1).date(), units=[commune]))
-    now = datetime.now(UTC)
-    values: dict[str, Any] = {"username": "b", "name": "B", "password_hash": "-", "created_at": now}
-    store.write_now(lambda tx: tx.insert(account_table, **values))
-    values = {"public_id": SESSION, "secret_hash": SESSION, "account_id": 1, "user_agent": "", "address": ""}
-    values |= {"created_at": now, "seen_at": now, "expires_at": now + timedelta(days=1)}
-    store.write_now(lambda tx: tx.insert(session_table, **values))  # connections without one are ended each minute
+    store.write_now(_sign_in, range(1, units + 2))
     store.close()
 
 
-def person(unit: int, role: Role) -> Principal:
-    """Somebody of a unit."""
-    acting = Membership(id=1, unit_id=unit, unit_name="", level="village", bloc="GOVERNMENT", role=role)
+def _sign_in(tx: Transaction, units: Sequence[int]) -> None:
+    begun = datetime.now(UTC) - OPEN_FOR
+    people = [{"id": n, "username": f"p{n}", "name": f"P{n}", "password_hash": "-", "created_at": begun} for n in units]
+    roles = [{"account_id": n, "unit_id": n, "role": Role.VILLAGE_HEAD.value, "valid_from": begun} for n in units]
+    moments = {"created_at": begun, "seen_at": begun, "expires_at": begun + timedelta(days=1)}
+    device: dict[str, Any] = {"user_agent": "", "address": "", **moments}
+    sign_ins = [
+        {"account_id": n, "public_id": str(n), "secret_hash": secret_hash(f"bench-{n}"), **device} for n in units
+    ]
+    for table, rows in ((account_table, people), (membership_table, roles), (session_table, sign_ins)):
+        tx.execute(sa.insert(table), rows)
+
+
+def leader() -> Principal:
+    """Who issues."""
+    role = Role.LEADER
+    acting = Membership(id=1, unit_id=1, unit_name="", level="commune", bloc="GOVERNMENT", role=role)
     return Principal(
-        account_id=1, username="b", name="B", session_id=SESSION, language="vi", acting=acting, memberships=(acting,)
+        account_id=1, username="b", name="B", session_id="", language="vi", acting=acting, memberships=(acting,)
     )
-
-
-async def _identify(_cookie: str | None, token: str | None) -> Principal | None:
-    return person(int(token.removeprefix("bench:")), Role.VILLAGE_HEAD) if token else None
 
 
 async def serve(folder: Path) -> None:
@@ -77,7 +85,6 @@ async def serve(folder: Path) -> None:
     )
     store = Store(settings.database_url())
     app = make_app(settings, store)
-    app[CHANNEL].identify = _identify
     committed: list[int] = []
     store.listeners.insert(0, lambda events, _notes: committed.append(time.monotonic_ns()) if len(events) > 1 else None)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -100,7 +107,7 @@ async def serve(folder: Path) -> None:
             deadline=datetime.now(UTC) + timedelta(days=7),
             recipients=recipients,
         )
-        await store.write(service.create_and_issue, person(1, Role.LEADER), policy, draft)
+        await store.write(service.create_and_issue, leader(), policy, draft)
         print("committed", committed.pop(), flush=True)
     await runner.cleanup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,20 @@ async def test_only_the_signed_in_connect(harness: Harness) -> None:
         await harness.connect("nobody")
     client = await harness.connect("cadre.1")
     assert client.connected
+
+
+async def test_a_page_of_another_unit_hears_nothing_and_acknowledges_nothing(harness: Harness) -> None:
+    """It is from before its person switched to this unit: its numbers are those of the other one."""
+    address = str(harness.server.make_url("/"))
+    for unit, may in ((1, True), (2, False)):
+        client = socketio.AsyncClient(reconnection=False)
+        harness.clients.append(client)
+        why: list[Any] = []
+        client.on("connect_error", why.append)
+        with contextlib.nullcontext() if may else pytest.raises(socketio.exceptions.ConnectionError):
+            await client.connect(address, auth={"token": "cadre.1", "unit": unit}, transports=["websocket"])
+        assert why == ([] if may else [{"message": "other_unit"}])
+    assert [caller.who.unit_id for caller in harness.channel.callers()] == [1]
 
 
 async def test_a_message_needs_its_permission_and_its_fields(harness: Harness) -> None:

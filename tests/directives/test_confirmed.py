@@ -11,6 +11,7 @@ from server.accounts.people import add_membership
 from server.accounts.permissions import Role
 from server.directives import service
 from server.directives.documents import Urgency
+from server.directives.rules import State
 from server.store import Store
 from tests.conftest import As, Clock, DistrictIds, PageAs
 from tests.directives.helpers import POLICY, issue
@@ -122,6 +123,28 @@ async def test_a_confirmation_for_one_unit_never_registers_in_another(
     await client.post("/api/v1/session/acting", {"membership_id": there.id})
     assert (await client.post(path, body)).status == 200, "the refusal has used up no command"
     assert registered(store, district, number) == {first: False, second: True}
+
+
+async def test_a_page_of_one_unit_does_nothing_in_another(
+    page_as: PageAs, store: Store, district: DistrictIds, two_units: tuple[int, int]
+) -> None:
+    """Two windows: the person switches in one, and answers a directive in the other, which shows the first unit."""
+    first, second = two_units
+    number = issue(store, district.who("chutich"), [first, second]).id
+    page = await page_as("vanthu.camthuy")
+    there = next(held for held in page.who.memberships if held.unit_id == second)
+    assert (await page.post("/membership", {"membership": str(there.id), "next": "/"})).status == 303
+    form = {"reason": "duplicate", "note": "Trùng", "command_id": "c1"}
+    refused = await page.post(f"/directives/{number}/return", form)
+    assert (refused.status, "Trang này đã cũ" in await refused.text()) == (403, True)
+    opened = store.read_now(service.open_directive, district.who("chutich"), POLICY, number)
+    assert {one.state for one in opened.board or ()} == {State.SENT}
+    assert (await page.post("/language", {"language": "en"})).status == 303
+    back = {"membership": str(page.who.acting.id), "next": "/"}
+    assert (await page.post("/membership", back)).status == 303, "whoever is surprised can go back from there"
+    assert (await page.post(f"/directives/{number}/return", form)).status == 303
+    await page.post("/membership", {"membership": str(there.id), "next": "/"})
+    assert (await page.post("/sign-out")).status == 303, "and sign out wherever"
 
 
 async def test_a_confirmation_without_a_unit_is_for_the_one_that_the_person_acts_in(

@@ -125,6 +125,9 @@ def test_notations_of_organs(notation: str) -> None:
         "Tài liệu tối mật",
         "* Văn bản mật *",
         "Độ mật: Mật thường vụ",
+        "MẬT: Kế hoạch phòng thủ",
+        "MẬT - Kế hoạch diễn tập",
+        "Kế hoạch diễn tập – MẬT",
     ],
 )
 def test_secrecy_marks(text: str) -> None:
@@ -148,6 +151,8 @@ def test_secrecy_marks(text: str) -> None:
         "Rà soát việc quản lý tài liệu tối mật",
         "Dấu hiệu: mật độ muỗi tăng",
         "Khẩn: đổi mật khẩu",
+        "BẢO MẬT: QUY CHẾ MỚI",
+        "MẬT ONG - GIÁ THU MUA",
         "HỎA TỐC",
         "",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -21,6 +22,7 @@ from server.directives.rules import RecipientRole, State
 from server.directives.shapes import Gap, ReportInput
 from server.directives.shapes.registers import RegisterLine
 from server.directives.spreadsheet import answers_workbook
+from server.directives.workshop import Workshop
 from server.http.i18n import translator
 from server.store import Store
 from tests.conftest import START, DistrictIds, PageAs
@@ -229,3 +231,21 @@ async def test_a_draft_is_not_printed(store: Store, district: DistrictIds, page_
 def test_every_state_has_a_word_on_paper() -> None:
     assert set(paper.STATES) == set(State)
     assert set(paper.ROLES) == set(RecipientRole)
+
+
+def pid_of_who_makes(say: Any) -> bytes:
+    return f"{os.getpid()} {say('Trả lời')}".encode()
+
+
+def fails(say: Any) -> bytes:
+    raise ValueError(say("Trả lời"))
+
+
+async def test_files_are_made_in_a_process_of_their_own() -> None:
+    """It takes seconds of computing, in which a directive would come late to everybody."""
+    workshop = Workshop()
+    pid, word = (await workshop.make(pid_of_who_makes, "en")).decode().split(" ", 1)
+    assert int(pid) != os.getpid()
+    assert word == translator("en")("Trả lời") != "Trả lời"
+    with pytest.raises(RuntimeError, match="ValueError"):
+        await workshop.make(fails, "vi")

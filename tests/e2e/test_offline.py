@@ -222,6 +222,24 @@ def test_a_confirmation_for_one_unit_waits_until_one_acts_there(app: App, browse
     page.context.close()
 
 
+def test_a_window_of_another_unit_says_so_and_follows_nothing(app: App, browser: Browser) -> None:
+    _first, second = clerk_of_two(app)
+    left = app.page(browser, "vanthu.camthuy", "/directives/in")
+    other = left.context.new_page()
+    other.goto(f"{app.url}/")
+    other.locator("summary.top-tool").click()
+    with other.expect_navigation():
+        other.get_by_role("button", name="Cam Hiếu").click()
+    expect(left.locator("#connection")).to_contain_text("chuyển sang đơn vị khác", timeout=SECONDS)
+    issue(app, app.token("chutich"), [second], SUBJECT)
+    expect(other.locator("#toasts")).to_contain_text(SUBJECT, timeout=SECONDS)
+    expect(left.locator("#toasts")).not_to_contain_text(SUBJECT)
+    left.reload()
+    expect(left.locator("main")).to_contain_text(SUBJECT, timeout=SECONDS)
+    expect(left.locator("#connection")).to_be_hidden(timeout=SECONDS)
+    left.context.close()
+
+
 def test_a_confirmation_from_before_units_were_named(app: App, browser: Browser) -> None:
     first, second = clerk_of_two(app)
     chair = app.token("chutich")

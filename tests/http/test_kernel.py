@@ -97,12 +97,12 @@ async def test_a_cookie_needs_the_form_token(client: TestClient[Any, Any]) -> No
     cookies = {"role": "leader"}
     form = {"title": "x", "copies": "3", "tags": ["a"]}
     assert (await client.post("/api/v1/notes", data=form, cookies=cookies)).status == 403
-    wrong = form | {"csrf": csrf_token("other")}
+    wrong = form | {"csrf": csrf_token("other", 1)}
     assert (await client.post("/api/v1/notes", data=wrong, cookies=cookies)).status == 403
-    right = form | {"csrf": csrf_token("s1")}
+    right = form | {"csrf": csrf_token("s1", 1)}
     answer = await client.post("/api/v1/notes", data=right, cookies=cookies)
     assert (await answer.json())["copies"] == 3
-    header = {"X-CSRF-Token": csrf_token("s1")}
+    header = {"X-CSRF-Token": csrf_token("s1", 1)}
     assert (await client.post("/api/v1/notes", json={"title": "x"}, cookies=cookies, headers=header)).status == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -110,6 +111,24 @@ async def test_a_service_that_is_away(tmp_path: Path) -> None:
         outcome = await sender.send(to(service, Browser()))
     assert isinstance(outcome, Later)
     assert outcome.reason is Reason.NO_CONNECTION
+
+
+async def test_those_of_one_service_do_not_wait_for_another_that_is_silent(tmp_path: Path) -> None:
+    """Its connections hang until the timeout; one of them finds that out for all."""
+    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    async with silent, push_service(PushService()) as service:
+        hangs = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        user = Browser()
+        letters = [letter(Channel.PUSH, f"{hangs}/push/x", push=PushKeys("", **user.keys)) for _ in range(3)]
+        async with sending(tmp_path, service.origin, timeout_seconds=1) as sender:
+            sender._settings = Push(services=[service.origin, hangs], timeout_seconds=1)
+            assert await sender.send(letters[0]) == Later(Reason.TIMEOUT)
+            async with asyncio.timeout(0.5):
+                for one in letters[1:]:
+                    outcome = await sender.send(one)
+                    assert isinstance(outcome, Later)
+                    assert (outcome.reason, outcome.after) == (Reason.TIMEOUT, timedelta(seconds=30))
+                assert await sender.send(to(service, user)) == Sent("/m/1")
 
 
 async def test_keys_that_are_none_are_a_browser_that_is_not_there(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
@@ -109,6 +110,9 @@ REACHED: dict[StatusCode, frozenset[State]] = {
 PRIORITIES = (Urgency.NORMAL, Urgency.URGENT, Urgency.VERY_URGENT, Urgency.FLASH, Urgency.FLASH_TIMED)
 """Urgency by `Priority`: 3 is hỏa tốc, 4 hỏa tốc hẹn giờ. The hour itself has no place there: deadlines are days."""
 
+_OF_THE_PARTY = re.compile(r"[^\W\d_]+/")
+_NUMBERED = re.compile(r"(\d+)[/-](.+)")
+
 _TYPES = (
     *("Nghị quyết", "Quyết định", "Chỉ thị", "Quy chế", "Quy định", "Thông cáo", "Thông báo", "Hướng dẫn"),
     *("Chương trình", "Kế hoạch", "Phương án", "Đề án", "Dự án", "Báo cáo", "Biên bản", "Tờ trình", "Hợp đồng"),
@@ -179,8 +183,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def number_text(self) -> str:
-        """As people write it: 123/UBND-VP."""
-        return f"{self.number}/{self.notation}" if self.notation else self.number
+        """As people write it: 123/UBND-VP, or 05-KH/HU in the Party, whose notations have the organ behind a stroke."""
+        joint = "-" if _OF_THE_PARTY.match(self.notation) else "/"
+        return f"{self.number}{joint}{self.notation}" if self.notation else self.number
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +203,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Message = Document | Status
+
+
+def written(code: str) -> frozenset[str]:
+    """The ways to put number and notation together: other systems write 05/KH/HU for the Party's 05-KH/HU."""
+    found = _NUMBERED.fullmatch(code)
+    return frozenset(f"{found[1]}{joint}{found[2]}" for joint in "/-") if found else frozenset({code})
 
 
 def make_document_id(organ_id: str, promulgated_on: date, number_text: str) -> str:

@@ -16,7 +16,16 @@ import sqlalchemy as sa
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
 from server.directives.documents import Problem, Urgency, bears_secrecy_mark, check_deadline, name_bears_secrecy_mark
-from server.directives.edxml.message import PRIORITIES, Business, Document, Message, Status, StatusCode, document_type
+from server.directives.edxml.message import (
+    PRIORITIES,
+    Business,
+    Document,
+    Message,
+    Status,
+    StatusCode,
+    document_type,
+    written,
+)
 from server.directives.model import edxml_table
 from server.directives.policy import Policy
 from server.directives.service.drafts import create_draft
@@ -154,7 +163,7 @@ def _take_back(tx: Transaction, who: Principal, status: Status) -> EdxmlDone:
     if status.sender.id != status.organ_id:
         text = _("Mã trạng thái {status} là của nơi gửi văn bản.")
         raise ConflictError("wrong_state", text, status=status.status.value)
-    named = sa.and_(e.number_text == status.code, e.promulgated_on == status.promulgated_on)
+    named = sa.and_(e.number_text.in_(written(status.code)), e.promulgated_on == status.promulgated_on)
     known = sa.and_(e.organ_id == status.organ_id, sa.or_(e.document_id == (status.document_id or None), named))
     return _recalled(tx, who, known, status.code, status.description, status.at)
 

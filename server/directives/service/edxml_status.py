@@ -24,6 +24,7 @@ from server.directives.edxml.message import (
     described,
     make_document_id,
     refusal,
+    written,
 )
 from server.directives.model import change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
@@ -145,7 +146,7 @@ def _delivery_meant(tx: Transaction, who: Principal, policy: Policy, status: Sta
     issued = sa.and_(
         d.unit_id == who.unit_id,
         d.state == DirectiveState.ISSUED.value,
-        d.number_text == status.code,
+        d.number_text.in_(written(status.code)),
         d.year == status.promulgated_on.year,
         d.exercise.is_(False),
     )

@@ -13,7 +13,7 @@ from server.directives.rules import ReturnReason
 from server.directives.shapes import RecallAnswer, RecallInput, ReturnInput
 from server.store import Store
 from tests.conftest import As, DistrictIds
-from tests.directives.edxml.test_exchange import HANOI, code_of
+from tests.directives.edxml.test_exchange import HANOI, YOUTH, changed, code_of, send
 from tests.directives.helpers import POLICY, issue
 
 ASKED = [
@@ -88,3 +88,18 @@ async def test_what_other_systems_would_not_take_does_not_go_out(
     assert await code_of(answer) == (413, "content_too_long")
     store.write_now(service.recall, people["chutich"], POLICY, made, RecallInput(note="Sai"))
     assert (await (await as_("vanthu")).get(f"/api/v1/directives/{made}/edxml?recall=true")).status == 200
+
+
+@pytest.mark.parametrize("code", ["01-KH/HU", "01/KH/HU"])
+async def test_a_number_of_the_party_is_the_same_both_ways(
+    as_: As, store: Store, district: DistrictIds, code: str
+) -> None:
+    """The format has number and notation apart; what other systems put between them is not what the Party writes."""
+    secretary, youth = district.who("bithu"), district.unit("468.DTN")
+    made = issue(store, secretary, [youth], notation="KH/HU").id
+    client = await as_("bithu")
+    read = read_message(await (await client.get(f"/api/v1/directives/{made}/edxml")).read(), HANOI, 1 << 20)
+    assert isinstance(read, Document)
+    assert (read.number, read.notation, read.number_text) == ("01", "KH/HU", "01-KH/HU")
+    status = changed(YOUTH, organ_id="468.HU", code=code)
+    assert (await (await send(client, status)).json())["state"] == "REGISTERED"

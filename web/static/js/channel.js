@@ -3,6 +3,7 @@
 //   document event `giaoban:<kind>`   detail = the event's body (numbered events and live notes alike)
 
 import { io } from "/vendor/socket.io.esm.min.js";
+import { unitId } from "./page.js";
 
 const ACK_PAUSE_MS = 20;
 const ANSWER_MS = 10000;
@@ -17,6 +18,8 @@ const socket = io({
   reconnectionDelayMax: 3000,
   randomizationFactor: 0.5,
   timeout: 5000,
+  // Whose page this is: who has switched to another unit beside it is refused. A meeting goes on with whom it has.
+  auth: "media" in document.documentElement.dataset ? {} : { unit: unitId },
   // A front server with several processes behind it brings pages with sound and picture to the one that has media nodes.
   query: "media" in document.documentElement.dataset ? { media: 1 } : {},
 });
@@ -93,8 +96,8 @@ socket.on("disconnect", (reason) => {
   // Socket.IO comes back by itself, but not when the server said goodbye.
   if (reason === "io server disconnect") comeBack(RETURN_MS + Math.random() * RETURN_MS);
 });
-socket.on("connect_error", () => {
-  setState("lost");
+socket.on("connect_error", ({ message }) => {
+  setState(message === "other_unit" ? "elsewhere" : "lost");
   if (!socket.active) comeBack(REFUSED_RETRY_MS); // refused: not signed in, or the server is still starting
 });
 socket.onAny((kind, body = {}) => {
@@ -126,7 +129,8 @@ export async function watch(names) {
   if (socket.connected) await send("channel.watch", { rooms: names });
 }
 
-/** Calls back with "connecting", "connected" or "lost": now, and at each change. */
+/** Calls back with "connecting", "connected", "lost" or "elsewhere" (the person acts in another unit by now): now, and at each
+ *  change. */
 export function onState(listener) {
   listeners.add(listener);
   listener(state);

@@ -14,14 +14,15 @@ let timer = 0;
 let leaving = false; // the server has said that it stops: no patience is needed
 const line = document.getElementById("connection");
 
-function show() {
-  line.querySelector("span").textContent = word(leaving ? "leaving" : "lost");
+function show(text = leaving ? "leaving" : "lost") {
+  line.querySelector("span").textContent = word(text);
   line.hidden = false;
 }
 
 onState((state) => {
   clearTimeout(timer);
   if (state === "lost") timer = setTimeout(show, PATIENCE_MS);
+  else if (state === "elsewhere") show("elsewhere");
   else if (state === "connected") {
     leaving = false;
     line.hidden = true;

@@ -70,8 +70,8 @@ function forgetRecalled(worker) {
 
 // The page is from before: the new one says hello, and what waits is sent. Not again and again where only pages fail.
 function renew() {
-  const last = Number(sessionStorage.getItem("renewed"));
-  if (Date.now() - last < RENEW_MS) return;
+  const left = RENEW_MS - (Date.now() - Number(sessionStorage.getItem("renewed")));
+  if (left > 0) return void setTimeout(renew, left);
   sessionStorage.setItem("renewed", Date.now());
   location.reload();
 }
@@ -89,8 +89,10 @@ async function start() {
   }
   onState((state) => {
     if (state !== "connected") return;
-    if (keptAt) renew();
-    else worker.postMessage({ type: "flush" });
+    if (keptAt) {
+      worker.postMessage({ type: "alive" });
+      renew();
+    } else worker.postMessage({ type: "flush" });
   });
 }
 

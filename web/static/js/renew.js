@@ -1,5 +1,7 @@
 // Fetches the page, or a part of it, anew and puts it in place; the focus stays where it was.
 
+const unit = document.documentElement.dataset.unitId;
+
 /** Replaces the first match of `selector` by what `url` now shows there, `settle(old, made)` having seen both.
     Gives false if it could not. */
 export async function renew(selector, url = location.href, settle = () => {}) {
@@ -13,8 +15,9 @@ export async function renew(selector, url = location.href, settle = () => {}) {
     return false;
   }
   const old = document.querySelector(selector);
-  const made = new DOMParser().parseFromString(text, "text/html").querySelector(selector);
-  if (!old || !made) return false;
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const made = page.querySelector(selector);
+  if (!old || !made || (page.documentElement.dataset.unitId ?? unit) !== unit) return false; // or what it shows is another unit's
   for (const details of old.querySelectorAll("details[id]")) { // whoever opened or closed it meanwhile wins
     made.querySelector(`#${CSS.escape(details.id)}`)?.toggleAttribute("open", details.open);
   }

@@ -5,7 +5,7 @@
 // Both belong to an account in one of its units: pages are shown, and confirmations sent, only while it acts there. What the
 // unit has given up at a recall is kept no longer.
 //   push      {title, body, href, tag, urgent}, see server/reach/words.py
-// Pages speak to it by messages: hello, queue, flush, forget; it answers "sent" to all of them.
+// Pages speak to it by messages: hello, queue, flush, forget, alive; it answers "sent" to all of them.
 
 const PAGES = "pages";
 const FILES = "files";
@@ -18,6 +18,9 @@ const FILE = /^\/(?:static|vendor)\//;
 const CONFIRM = /^\/directives\/(\d+)\/register$/;
 const LIVE = /^\/(meetings|check)(\/|$)/; // nothing without a network; and Firefox finds no way for sound from a page that came through here
 const OFFLINE = "/offline";
+const PATIENCE_MS = 10000; // until the head of an answer is there: a line that is dead looks like one that is slow, for minutes
+const DEAD_MS = 30000; // so long, or until anything comes, it counts as dead after that
+const DEAD_PATIENCE_MS = 1000;
 const LATER = new Set([401, 408, 425, 429]); // signed out, or too much at once: the same can be taken another time
 const HELD = new Set(["csrf", "other_unit"]); // it can, too, once a page says hello again
 
@@ -117,10 +120,27 @@ async function kept(url) {
   return new Response(text.replace("<html ", `<html data-kept-at="${headers.get("X-Kept-At")}" `), { headers });
 }
 
+let deadUntil = 0;
+
+// The reply, or null when none has come in time.
+async function answered(asked) {
+  const patience = Date.now() < deadUntil ? DEAD_PATIENCE_MS : PATIENCE_MS;
+  const reply = await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, patience, null))]);
+  if (reply) deadUntil = 0;
+  else {
+    asked.catch(() => {});
+    if (Date.now() >= deadUntil) deadUntil = Date.now() + DEAD_MS; // not longer: a slow line has its chance again
+  }
+  return reply;
+}
+
 async function page(event, url) {
   const address = url.origin + url.pathname + url.search;
   try {
-    const reply = await fetch(event.request);
+    const asked = fetch(event.request);
+    const found = !(await answered(asked)) && KEPT.test(url.pathname) && (await kept(address));
+    if (found) return found;
+    const reply = await asked;
     if (reply.ok && url.pathname === "/sign-in") event.waitUntil(caches.delete(PAGES));
     else if (reply.ok && KEPT.test(url.pathname)) event.waitUntil(keep(address, reply.clone()));
     return reply;
@@ -145,7 +165,10 @@ async function file(event, url) {
     if (found) return found;
   }
   try {
-    const reply = await fetch(request);
+    const asked = fetch(request);
+    const old = Date.now() < deadUntil && (await cache.match(request, { ignoreSearch: true }));
+    if (old && !(await answered(asked))) return old;
+    const reply = await asked;
     if (reply.ok) event.waitUntil(keepFile(request, url, reply.clone()));
     return reply;
   } catch (error) {
@@ -157,20 +180,30 @@ async function file(event, url) {
 
 // ---- confirmations
 
+// It waits on this device from the press until the server has answered, whatever becomes of the line or of the browser.
 async function confirm(event, url) {
-  const copy = event.request.clone();
+  const noted = note(event.request.clone(), url).catch(() => null);
   try {
-    return await fetch(event.request);
-  } catch {
-    const [form, { account, offset = 0 }] = [await copy.formData(), await facts()];
-    const [command, directive] = [form.get("command_id"), Number(CONFIRM.exec(url.pathname)[1])];
-    const unit = Number(form.get("unit")) || (await unitOf(command));
-    const item = { command, directive, account, unit, made: Date.now() + offset };
-    await stored("queue", "readwrite", (store) => store.add(item)).catch(() => {}); // pressed twice: the first time counts
+    const reply = await answered(fetch(event.request));
+    if (!reply) throw new Error("no answer");
+    const command = await noted;
+    if (command) await stored("queue", "readwrite", (store) => store.delete(command)).catch(() => {});
+    return reply;
+  } catch (error) {
+    if (!(await noted)) throw error;
     await self.registration.sync?.register("send").catch(() => {});
     const from = event.request.referrer ? new URL(event.request.referrer).pathname : "/";
     return Response.redirect(KEPT.test(from) ? from : "/", 303);
   }
+}
+
+async function note(request, url) {
+  const [form, { account, offset = 0 }] = [await request.formData(), await facts()];
+  const [command, directive] = [form.get("command_id"), Number(CONFIRM.exec(url.pathname)[1])];
+  const unit = Number(form.get("unit")) || (await unitOf(command));
+  const item = { command, directive, account, unit, made: Date.now() + offset };
+  await stored("queue", "readwrite", (store) => store.add(item)).catch(() => {}); // pressed twice: the first time counts
+  return command;
 }
 
 // The unit of a button whose form names none, as pages did before: that of the kept page on which it stands.
@@ -205,9 +238,11 @@ async function register({ command, directive, made, unit }, csrf) {
 
 const refused = ({ status, code }) => status >= 400 && status < 500 && !LATER.has(status) && !HELD.has(code);
 
-// `from` is a page, which says who is signed in and hears what was refused; without one a refusal is asked for again.
+// `from` is a page, which says who is signed in and hears what was refused; without one a refusal is asked for again. Gives
+// whether something is left for another time.
 async function send(from) {
   const { account, unit, units, csrf } = await facts();
+  let left = false;
   const sent = { type: "sent", done: [], refused: [] };
   const over = async (list, item) => {
     if (list === sent.refused && !from) return;
@@ -222,10 +257,15 @@ async function send(from) {
     const { status, code, title } = await register(item, csrf);
     if (status === 200) await over(sent.done, item);
     else if (refused({ status, code })) await over(sent.refused, { ...item, title });
-    else if (code !== "other_unit") break; // none of the others would be taken now
+    else if (code !== "other_unit") {
+      left = true; // none of the others would be taken now
+      break;
+    }
   }
-  if (!sent.done.length && !sent.refused.length) return;
-  for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
+  if (sent.done.length || sent.refused.length) {
+    for (const client of await self.clients.matchAll({ type: "window" })) client.postMessage(sent);
+  }
+  return left;
 }
 
 // The page that says hello: it was loaded before we came.
@@ -283,12 +323,16 @@ self.addEventListener("fetch", (event) => {
 });
 
 self.addEventListener("sync", (event) => {
-  if (event.tag === "send") event.waitUntil(flush());
+  if (event.tag !== "send") return;
+  event.waitUntil(flush().then((left) => {
+    if (left) throw new Error("to be sent another time"); // or the browser would not ask again while all pages are closed
+  }));
 });
 
 self.addEventListener("message", (event) => {
   const { data, ports, source } = event;
-  if (data.type === "hello") event.waitUntil(hello(data, source.url));
+  if (data.type === "alive") deadUntil = 0;
+  else if (data.type === "hello") event.waitUntil(hello(data, source.url));
   else if (data.type === "flush") event.waitUntil(flush(source.url));
   else if (data.type === "forget") event.waitUntil(forget(`${location.origin}/directives/${data.directive}`));
   else if (data.type === "queue") event.waitUntil(queueOf(data.account).then((items) => ports[0].postMessage(items)));
