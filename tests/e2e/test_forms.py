@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from tests.directives.files import pdf
 from tests.e2e.harness import App, chromium, running
 from tests.e2e.issuing import unit_of
-from tests.e2e.test_directive import issue
+from tests.e2e.test_directive import connected, issue
 
 TEXT = "Đã vận động 32 hộ dân ven sông đến nơi an toàn."
 LATER = "Soạn dở: kế hoạch diễn tập quý I"
@@ -173,3 +173,43 @@ def test_enter_in_a_field_issues_nothing(app: App, browser: Browser) -> None:
     assert outbox(app) == before
     send(page, "Lưu nháp")
     expect(page.locator("h1")).to_have_text("Kế hoạch chưa viết xong")
+
+
+AT_ONCE = """([before, after]) => {
+  const at = (id) => document.querySelector(`main form[action="/directives/${id}/issue"] button`);
+  const { x, y } = at(before).getBoundingClientRect();
+  new MutationObserver(() => {
+    if (!at(after) || window.pressed) return;
+    const under = document.elementFromPoint(x + 5, y + 5)?.closest('button');
+    window.pressed = under?.closest('form')?.getAttribute('action') ?? 'nothing';
+    setTimeout(() => under?.click(), 50);
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+"""Presses whatever stands where the button of the draft `before` stood, in the moment in which `after` comes."""
+
+
+def test_a_button_that_has_just_come_under_the_finger_does_nothing(app: App, browser: Browser) -> None:
+    clerk, unit = app.token("vanthu"), unit_of(app, "19606")
+
+    def waiting(subject: str) -> int:
+        body = {"kind": "Thông báo", "subject": subject, "recipients": [{"unit": unit}]}
+        draft = int(app.call(clerk, "POST", "/api/v1/directives", body)["id"])
+        app.call(clerk, "POST", f"/api/v1/directives/{draft}/submit")
+        return draft
+
+    def state(draft: int) -> str:
+        return str(app.call(clerk, "GET", f"/api/v1/directives/{draft}")["directive"]["state"])
+
+    first = waiting("Nghỉ lễ Quốc khánh")
+    page = app.page(browser, "chutich", "/", width=1366, height=900)
+    connected(page)
+    page.locator(f"form[action='/directives/{first}/issue']").wait_for()
+    page.evaluate(AT_ONCE, [first, first + 1])
+    second = waiting("Sơ tán dân vùng ngập lụt")
+    page.wait_for_function("() => window.pressed")
+    assert page.evaluate("window.pressed") == f"/directives/{second}/issue"  # what was pressed is not what was meant
+    page.wait_for_timeout(1_000)
+    assert (state(first), state(second)) == ("WAITING", "WAITING")
+    page.locator(f"form[action='/directives/{first}/issue'] button").click()
+    page.wait_for_url(f"**/directives/{first}")
+    assert (state(first), state(second)) == ("ISSUED", "WAITING")
