@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,32 @@ def test_enter_in_a_field_issues_nothing(app: App, browser: Browser) -> None:
     assert outbox(app) == before
     send(page, "Lưu nháp")
     expect(page.locator("h1")).to_have_text("Kế hoạch chưa viết xong")
+
+
+def test_enter_in_a_date_or_a_tick_decides_nothing(app: App, browser: Browser) -> None:
+    """Whoever corrects the date that was asked for, or ticks an answer that was read, has not decided yet."""
+    clerk, cadre = app.token("vanthu"), app.token("camthuy")
+    asked, answered = registered(app, "Xin thêm ngày"), registered(app, "Báo cáo nhanh")
+    until = (datetime.now(UTC) + timedelta(days=20)).isoformat()
+    app.call(cadre, "POST", f"/api/v1/directives/{asked}/extension", {"reason": "Nước chưa rút", "until": until})
+    app.call(cadre, "POST", f"/api/v1/directives/{answered}/responses", {"text": "Xong"})
+
+    def delivery(directive: int) -> dict[str, Any]:
+        (found,) = app.call(clerk, "GET", f"/api/v1/directives/{directive}")["board"]
+        return dict(found)
+
+    before = delivery(asked)
+    page = app.page(browser, "vanthu", f"/deliveries/{before['id']}", width=1366, height=900)
+    page.locator("#f-until").press("Enter")
+    page.goto(f"{app.url}/directives/{answered}?show=review")
+    tick = page.locator("input[name=answers]")
+    tick.check()
+    tick.press("Enter")
+    page.wait_for_timeout(500)
+    assert delivery(asked)["deadline"] == before["deadline"] and delivery(asked)["asking"]
+    assert delivery(answered)["state"] == "REPORTED"
+    send(page, "Chấp nhận các báo cáo đã chọn")
+    assert delivery(answered)["state"] == "COMPLETED"
 
 
 AT_ONCE = """([before, after]) => {

@@ -125,7 +125,7 @@ export function startForms() {
   }
   document.addEventListener("submit", onSubmit);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches("form[data-no-enter] input:not([type=file])")) event.preventDefault();
+    if (event.key === "Enter" && event.target.matches("input:not([type=file])") && "noEnter" in (event.target.form?.dataset ?? {})) event.preventDefault();
   });
   addEventListener("pageshow", () => document.querySelectorAll("form[data-sending]").forEach(idle));
   document.querySelector("[data-focus]")?.focus();
