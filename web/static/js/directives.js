@@ -15,7 +15,7 @@ const refresh = calmly(async () => {
   let before = "";
   if (!(await renew("main", location.href, () => { before = buttons(); }))) return;
   tick(document.querySelector("main"));
-  if (buttons() !== before) moved = performance.now();
+  if (before && buttons() !== before) moved = performance.now(); // where there was none nobody was aiming
 }, 400);
 
 document.addEventListener("click", (event) => {
