@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,3 +195,41 @@ async def test_over_the_api_and_on_pages(
         f"/api/v1/deliveries/{delivery}/extension", {"grant": False, "note": "Không"}
     )
     assert refused.status == 200
+
+
+ANSWER_BY = re.compile(r"<dt>Hạn trả lời</dt>\s*<dd>(.*?)</dd>", re.DOTALL)
+
+
+async def answer_by(page_as: PageAs, who: str, directive: int) -> str:
+    """What the page says of the time for the answer."""
+    found = ANSWER_BY.search(await (await (await page_as(who)).get(f"/directives/{directive}")).text())
+    assert found is not None
+    return found[1]
+
+
+async def test_the_document_on_the_page_is_due_when_the_unit_s_own_answer_is(
+    page_as: PageAs, as_: As, people: dict[str, Principal], clock: Clock
+) -> None:
+    leader, cadre, clerk = await as_("chutich"), await as_("camthuy"), await as_("vanthu")
+    commune = people["camthuy"].unit_id
+    asked = {"kind": "Kế hoạch", "subject": "Phòng, chống lụt bão", "deadline": DUE.isoformat()}
+    made = await leader.post("/api/v1/directives?issue=true", {**asked, "recipients": [{"unit": commune}]})
+    directive = (await made.json())["id"]
+    delivery = (await (await cadre.post(f"/api/v1/directives/{directive}/register")).json())["id"]
+    wish = {"reason": "Nước chưa rút", "until": LATER.isoformat()}
+    assert (await cadre.post(f"/api/v1/directives/{directive}/extension", wish)).status == 200
+    assert "27/11/2026" in await answer_by(page_as, "camthuy", directive)
+    assert (await clerk.post(f"/api/v1/deliveries/{delivery}/extension", {"grant": True})).status == 200
+    said = await answer_by(page_as, "camthuy", directive)
+    assert "02/12/2026" in said and "27/11/2026" not in said
+    assert "27/11/2026" in await answer_by(page_as, "vanthu", directive)  # the issuer's is that of all
+
+
+async def test_who_is_only_informed_is_asked_for_no_answer(
+    page_as: PageAs, as_: As, people: dict[str, Principal]
+) -> None:
+    leader = await as_("chutich")
+    told = [{"unit": people["camthuy"].unit_id, "role": "info"}]
+    asked = {"kind": "Kế hoạch", "subject": "Phòng, chống lụt bão", "deadline": DUE.isoformat()}
+    made = await leader.post("/api/v1/directives?issue=true", {**asked, "recipients": told})
+    assert "Không yêu cầu" in await answer_by(page_as, "camthuy", (await made.json())["id"])

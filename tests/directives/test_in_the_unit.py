@@ -250,3 +250,15 @@ async def test_pages_in_the_unit(
     assert "ĐÃ LÀM XONG" in await (await head.get(child_path)).text()
     assert (await head.post(f"{child_path}/report", {"text": "Thôn đã thực hiện xong."})).status == 303
     assert "Đã triển khai xuống thôn" in await (await cadre.get(path)).text()
+
+
+async def test_a_village_says_by_one_button_that_it_is_done_also_without_a_time(
+    page_as: PageAs, as_: As, people: dict[str, Principal]
+) -> None:
+    chair, head = await as_("chutich.camthuy"), await page_as("thon1.camthuy")
+    told = [{"unit": people["thon1.camthuy"].unit_id}]
+    body = {"kind": "Thông báo", "subject": "Dọn vệ sinh", "recipients": told}
+    path = f"/directives/{(await (await chair.post('/api/v1/directives?issue=true', body)).json())['id']}"
+    assert (await head.post(f"{path}/register")).status == 303
+    assert "XEM VÀ BÁO XONG" in await (await head.get("/")).text()
+    assert "ĐÃ LÀM XONG" in await (await head.get(path)).text()

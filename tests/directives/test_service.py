@@ -172,7 +172,7 @@ def test_a_repeated_command_gets_the_first_answer(
         )
     register = (service.register, people["camthuy"], POLICY, first.id, "r1")
     assert store.write_now(*register) == store.write_now(*register)
-    with pytest.raises(ConflictError, match="wrong_state"):
+    with pytest.raises(ConflictError, match="wrong_state: Đơn vị đã tiếp nhận văn bản này rồi"):
         store.write_now(service.register, people["camthuy"], POLICY, first.id, "r2")
 
 

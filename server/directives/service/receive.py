@@ -16,7 +16,7 @@ from server.directives.documents import BODY_LENGTH, check_text, clean_text
 from server.directives.model import attachment_table, change_table, delivery_table, directive_table, response_table
 from server.directives.policy import Policy
 from server.directives.questions import Answer, Question, check_answers, clean_answers
-from server.directives.rules import Event, RecipientRole, ReturnReason, State, Through, advance, registering
+from server.directives.rules import FINAL, Event, RecipientRole, ReturnReason, State, Through, advance, registering
 from server.directives.service.access import delivery_to_us
 from server.directives.service.assemble import questions_in
 from server.directives.service.assigned import require_may_answer
@@ -28,7 +28,7 @@ from server.directives.service.numbers import IN, series, take_number
 from server.directives.service.problems import DraftError
 from server.directives.service.steps import places, position_of, step, tell, wake
 from server.directives.shapes import DeliveryDone, ReportInput, ReturnInput, Upload
-from server.errors import UserError
+from server.errors import ConflictError, UserError
 from server.http.i18n import _
 from server.store import Transaction, many
 
@@ -138,6 +138,9 @@ def register(
 
     def work() -> DeliveryDone:
         row = delivery_to_us(tx, who, directive_id, lock=True)
+        if row.registered_at is not None and State(row.state) not in FINAL | {State.RECALL_PENDING}:
+            text = _("Đơn vị đã tiếp nhận văn bản này rồi, đồng chí không cần làm lại.")
+            raise ConflictError("wrong_state", text)
         times: dict[str, Any] = {
             "registered_at": tx.now,
             "registered_by": who.account_id,

@@ -2,20 +2,20 @@
 
 const PREFIX = "giaoban:";
 
-/** The text kept under `key`, or null. */
-export function recall(key) {
+/** The text kept under `key`, or null; in "sessionStorage" it is this tab's alone. */
+export function recall(key, place = "localStorage") {
   try {
-    return localStorage.getItem(PREFIX + key);
+    return window[place].getItem(PREFIX + key);
   } catch {
     return null;
   }
 }
 
 /** Keeps `text` under `key`; null forgets it. True when it was kept. */
-export function remember(key, text) {
+export function remember(key, text, place = "localStorage") {
   try {
-    if (text === null) localStorage.removeItem(PREFIX + key);
-    else localStorage.setItem(PREFIX + key, text);
+    if (text === null) window[place].removeItem(PREFIX + key);
+    else window[place].setItem(PREFIX + key, text);
     return true;
   } catch {
     return false;
