@@ -48,7 +48,8 @@ function restore(form) {
   if (revision && !isAnswer) revisionOf(form).value = revision;
   form.dispatchEvent(new Event("input", { bubbles: true }));
   form.dispatchEvent(new Event("change", { bubbles: true }));
-  if (kept.some(([name]) => name === FILES)) toast(word("restoredFiles"), { iconName: "circle-alert", stay: Infinity });
+  const held = form.querySelector("[name$=_held]");  // a refused form has its files from the server
+  if (!held && kept.some(([name]) => name === FILES)) toast(word("restoredFiles"), { iconName: "circle-alert", stay: Infinity });
   else toast(word("restored"));
 }
 
