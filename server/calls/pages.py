@@ -69,6 +69,12 @@ class NumberForm(msgspec.Struct, frozen=True, kw_only=True):
     number: Annotated[str, msgspec.Meta(max_length=40)] = ""
 
 
+class PinsForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose sheets are wanted: those of village heads without a PIN, or with `again` of all, whose old ones end."""
+
+    again: bool = False
+
+
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A person who may take part by telephone."""
 
@@ -258,10 +264,10 @@ async def post_take_back(request: web.Request) -> web.Response:
 
 
 async def post_pins(request: web.Request) -> web.Response:
-    """PINs for all village heads who have none."""
-    found = await request.app[STORE].read(people)
-    without = [person for person in found if person.role is Role.VILLAGE_HEAD and not person.has_pin]
-    return await _sheets(request, without)
+    """PINs for village heads; for all of them where the sheets were lost before they had been printed."""
+    form, found = await read_body(request, PinsForm), await request.app[STORE].read(people)
+    heads = [person for person in found if person.role is Role.VILLAGE_HEAD]
+    return await _sheets(request, heads if form.again else [person for person in heads if not person.has_pin])
 
 
 async def _sheets(request: web.Request, wanted: list[Listed]) -> web.Response:
@@ -303,7 +309,7 @@ ROUTES = [
     Route("GET", "/telephone", get_telephone, _MAY, query=LogQuery),
     Route("POST", "/telephone/test", post_test, _MAY, body=NumberForm),
     Route("GET", "/telephone/people", get_people, _MAY, query=PeopleQuery),
-    Route("POST", "/telephone/pins", post_pins, _MAY),
+    Route("POST", "/telephone/pins", post_pins, _MAY, body=PinsForm),
     Route("GET", _ONE_PERSON, get_person, _MAY),
     Route("POST", _ONE_PERSON + "/number", post_number, _MAY, body=NumberForm),
     Route("POST", _ONE_PERSON + "/pin", post_pin, _MAY),

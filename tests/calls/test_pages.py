@@ -180,7 +180,11 @@ async def test_all_village_heads_without_a_pin_get_one(store: Store, page_as: Pa
     assert len(codes) == len(set(codes)) > 20
     assert len(store.read_now(pins.those_with)) == len(codes)
     again = await (await page.post("/telephone/pins")).text()
-    assert "Mọi trưởng thôn đã có mã" in again
+    assert "Mọi trưởng thôn đã có mã" in again and 'name="again" value="true"' in again
+    lost = await (await page.post("/telephone/pins", {"again": "true"})).text()
+    anew = re.findall(r'class="sheet-pin">([\d ]+)<', lost)
+    assert len(anew) == len(codes) and not set(anew) & set(codes)
+    assert len(store.read_now(pins.those_with)) == len(codes)
 
 
 async def test_hosts_make_a_code_and_allow_calling_back(store: Store, page_as: PageAs, district: DistrictIds) -> None:
