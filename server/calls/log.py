@@ -13,7 +13,7 @@ from server.calls.model import phone_call
 from server.calls.numbers import BETWEEN
 from server.calls.rules import Direction, Outcome, Purpose
 from server.store import Transaction, search
-from server.telephony.numbers import international, national
+from server.telephony.numbers import forms
 from server.units import service as units
 
 KEPT = timedelta(days=400)
@@ -125,7 +125,9 @@ def ended(
 def was_called_back(tx: Transaction, meeting_id: int, number: str) -> bool:
     """Whether this number was called back into the meeting, successfully or not: once is enough."""
     c = phone_call.c
-    query = sa.select(c.id).where(c.meeting_id == meeting_id, c.number == number, c.purpose == Purpose.BACK)
+    query = sa.select(c.id).where(
+        c.meeting_id == meeting_id, c.number.in_(sorted(forms(number))), c.purpose == Purpose.BACK
+    )
     return tx.one(query.limit(1)) is not None
 
 
@@ -156,9 +158,10 @@ def latest(
 def _about(tx: Transaction, words: str) -> sa.ColumnElement[bool]:
     digits = BETWEEN.sub("", words.strip())
     if digits.removeprefix("+").isdecimal() and len(digits) >= LEAST_DIGITS:
-        beginning = [form(digits) for form in (national, international)]
         number = phone_call.c.number
-        return sa.or_(number.contains(digits, autoescape=True), *(number.startswith(one) for one in beginning))
+        return sa.or_(
+            number.contains(digits, autoescape=True), *(number.startswith(one) for one in sorted(forms(digits)))
+        )
     tree = units.tree(tx)
     names = {unit: search.words(" ".join(one.short_name for one in tree.path(unit)[-2:])) for unit in tree.units}
     return phone_call.c.unit_id.in_([unit for unit, name in names.items() if _are_in(search.words(words), name)])
