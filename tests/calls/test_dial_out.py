@@ -184,7 +184,8 @@ async def test_who_was_cut_off_does_not_wait_for_all_who_are_missing(desk: Desk)
     for call in desk.rang[:2]:
         call.refuse(603, desk.line.handsets.endpoint.now)
     await desk.done()
-    assert [one.purpose for one in desk.logged()][::-1][2:4] == [Purpose.BACK, Purpose.TEST]
+    third_and_fourth = {one.purpose for one in desk.logged()[::-1][2:4]}  # as these two began at the same time
+    assert third_and_fourth == {Purpose.BACK, Purpose.TEST}
 
 
 class Registering:
