@@ -155,7 +155,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _PAGES_ALONE = {
-    *("test_board_tree", "test_dead_lines", "test_directive", "test_front", "test_hearing"),
+    *("test_board_tree", "test_dead_lines", "test_directive", "test_forms", "test_front", "test_hearing"),
     *("test_offline", "test_push_offer", "test_two_processes", "test_whole_way"),
 }
 """In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
