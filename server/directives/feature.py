@@ -53,6 +53,27 @@ from server.store.files import FileStore
 
 INBOX, OUTBOX = "/directives/in", "/directives/out"
 
+_PARTS = (
+    api,
+    downloads,
+    outgoing,
+    pages,
+    accepting,
+    withdrawing,
+    timing,
+    posting,
+    working,
+    pressing,
+    registering,
+    exporting,
+    exchange,
+    exchange_answers,
+    scheduling,
+    signing,
+    voicing,
+    wall,
+)
+
 
 async def _badges(request: web.Request) -> Mapping[str, int]:
     who, store = principal(request), request.app[STORE]
@@ -105,27 +126,7 @@ def set_up(app: web.Application, channel: Channel) -> None:
     channel.may_watch["board"] = board_watch(store)
     channel.may_watch["presence"] = wall.may_watch_presence
     channel.announce(*ANNOUNCEMENTS)
-    parts = (
-        api,
-        downloads,
-        outgoing,
-        pages,
-        accepting,
-        withdrawing,
-        timing,
-        posting,
-        working,
-        pressing,
-        registering,
-        exporting,
-        exchange,
-        exchange_answers,
-        scheduling,
-        signing,
-        voicing,
-        wall,
-    )
-    for part in parts:
+    for part in _PARTS:
         add_routes(app, part.ROUTES)
     app[RENDERER].nav.extend(
         [
