@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from server.media.bandwidth.rate import RateControl
 from tests.media.bandwidth.link import Link, Source, Subscriber, run
 
 LAYERS = (150e3, 500e3, 1.5e6)
@@ -94,6 +95,37 @@ def test_a_capacity_that_falls_and_rises(interval: float) -> None:
     assert queue(subscriber, 26, 28) < 150  # two seconds' worth of queue is drained
     assert 0.8 * 300e3 < subscriber.mean(28, 45) < 1.05 * 300e3
     assert subscriber.lowest(60, 65) > 1.6e6  # fifteen seconds after it rose
+
+
+@pytest.mark.parametrize("rate", [800e3, 300e3, 150e3])
+def test_a_calm_link_that_narrows_is_measured_by_what_comes_from_then_on(
+    rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its last calm feedbacks told of came before the queue: it is no part of what the queue lets through."""
+    link, measured = Link(5e6), []
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    decrease = RateControl._decrease
+    monkeypatch.setattr(
+        RateControl,
+        "_decrease",
+        lambda self, seen, queue, now: measured.append((seen, now)) or decrease(self, seen, queue, now),
+    )
+
+    def narrow() -> None:
+        link.rate, link.queue_bytes = rate, rate * 0.3 / 8
+
+    run([subscriber], 22, {20.4: narrow})
+    after = [(seen, now) for seen, now in measured if now > 20.4]
+    assert after and after[0][1] < 20.8
+    assert all(seen == pytest.approx(rate, rel=0.1) for seen, _ in after)
+
+
+@pytest.mark.parametrize("longer", [0.12, 0.15, 0.23])
+def test_a_way_that_becomes_longer_at_one_go_takes_no_layer(longer: float) -> None:
+    link = Link(5e6)
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    run([subscriber], 40, {20: lambda: setattr(link, "delay", link.delay + longer)})
+    assert switches(subscriber, 10, 40) == 0
 
 
 @pytest.mark.parametrize("rtt", [0.04, 0.6])
