@@ -126,6 +126,9 @@ class BandwidthEstimator:
             rate.restore()
             self._prober.hurry(now)
             self.returns += 1
+        if delay.others:
+            rate.capacity = None
+            self._prober.hurry(now)
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
             self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS, rate.estimate)
         groups, self._groups = self._groups, []
