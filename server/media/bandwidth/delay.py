@@ -140,8 +140,8 @@ class DelayDetector:
     for a while. A queue goes one way for longer.
 
     `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was. `mistaken`
-    is true when what looked like a queue has proved to be none: the way has become longer at one go; `others` when it has
-    proved not to be ours: another flow fills it, or the way has become longer bit by bit.
+    is true when what looked like a queue has proved to be none: the way has become longer at one go; `others` when the
+    queue is not ours: another flow fills it, or the way has become longer bit by bit.
     """
 
     __slots__ = (
