@@ -131,6 +131,25 @@ def test_other_wishes_are_served_at_once() -> None:
     assert named(allocation.decide([wider], 1_000_000, 0.2)) == {0: "f2"}
 
 
+@pytest.mark.parametrize(
+    ("budget", "before", "after"),
+    [
+        (30_000, {0: "q-1"}, {1: "q-1"}),
+        (90_000, {0: "q1"}, {1: "q1"}),
+        (150_000, {0: "q1", 1: "q0"}, {0: "q0", 1: "q1"}),
+        (520_000, {0: "h2", 1: "q2"}, {0: "q2", 1: "h2"}),
+        (900_000, {0: "h2", 1: "h2"}, {0: "h2", 1: "h2"}),
+    ],
+)
+def test_who_gets_the_floor_gets_the_picture(budget: int, before: dict[int, str], after: dict[int, str]) -> None:
+    """Nobody wishes for anything else. Where the floor goes to and fro, pictures do so every five seconds at most."""
+    allocation = Allocation()
+    assert named(allocation.decide([camera(0, rank=1), camera(1)], budget, 0.0)) == before
+    assert named(allocation.decide([camera(0), camera(1, rank=1)], budget, HOLD - 0.1)) == before
+    assert named(allocation.decide([camera(0), camera(1, rank=1)], budget, HOLD)) == after
+    assert named(allocation.decide([camera(0, rank=1), camera(1)], budget, HOLD + 1)) == after
+
+
 def test_a_link_that_is_back_is_served_at_once() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 500_000, 0.0)

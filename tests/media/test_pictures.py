@@ -151,8 +151,11 @@ def test_a_thin_link_gets_the_picture_of_who_has_the_floor(stage: Stage, link: L
     stage.room.set_floor(["b"], stage.now)
     look(stage, "a", "b")
     link.carries("v", VOICE + 70_000)
-    stage.run(2)
+    stage.run(8)
     assert shown(stage) == [None, "q"]
+    stage.room.set_floor(["a"], stage.now)
+    stage.run(1.5)
+    assert shown(stage) == ["q", None]
 
 
 def test_a_thinner_one_a_still_picture_every_few_seconds(stage: Stage, link: Link) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+
+import pytest
 
 from server.media.inward.strain import CALM, LASTS, MOST, MOST_CALM, RELIEF, STANDS, Strain
 
@@ -55,6 +58,37 @@ def test_restless_air_is_no_queue() -> None:
     for second in range(0, 60, 2):
         assert steps(strain, second, second + 0.1, lambda _: EMPTY) == []
         assert steps(strain, second + 0.1, second + 2, lambda _: FULL) == []
+
+
+def looked(strain: Strain, waits: list[float], dropped: float = 0.0) -> int:
+    """How many layers are left out in the end; a hundred packets are sent between two looks."""
+    for tick, waited in enumerate(waits):
+        strain.look(waited, tick / 10, 100 * tick, round(100 * (1 - dropped) * tick))
+    return strain.left_out
+
+
+QUICK = [EMPTY] * 50
+
+
+@pytest.mark.parametrize("longer", [0.16, 0.3, 0.6])
+@pytest.mark.parametrize("unrest", [0.0, 0.04])
+def test_a_way_that_has_become_longer_is_no_queue(longer: float, unrest: float) -> None:
+    chance = random.Random(1)
+    later = [EMPTY + longer + chance.uniform(-unrest, unrest) / 2 for _ in range(600)]
+    peak = [longer + 0.4, longer + 0.2, longer + 0.1]  # what was held up while it changed
+    strain = Strain()
+    assert looked(strain, QUICK + peak + later) == 0
+    strain = Strain()
+    assert looked(strain, QUICK + later + [longer + FULL] * 20 + QUICK + [EMPTY + longer] * 100) == 0, "and back"
+
+
+def test_what_is_dropped_or_grows_is_a_queue() -> None:
+    assert looked(Strain(), QUICK + [FULL] * 200, dropped=0.05) == MOST
+    growing = [EMPTY + 0.004 * tick for tick in range(300)]
+    assert looked(Strain(), QUICK + growing) == MOST
+    assert looked(Strain(), QUICK + [EMPTY + FULL * tick / 10 for tick in range(10)] + [FULL] * 200) == MOST
+    on_a_longer_way = [FULL] * 100 + [FULL + 0.004 * tick for tick in range(300)]
+    assert looked(Strain(), QUICK + on_a_longer_way) == MOST
 
 
 def test_who_sends_nothing_waits_for_nothing() -> None:

@@ -120,6 +120,7 @@ class Allocation:
         self.choice: Choice = {}
         self.wanted = 0
         self._wishes: dict[int, Wish] = {}
+        self._ranks: dict[int, int] = {}  # by which the present choice was made
         self._wished = self._changed = float("-inf")
         self._raised = float("-inf")
         self._failed = float("-inf")
@@ -135,9 +136,10 @@ class Allocation:
         self.wanted = sum(demand.options[-1].rate for demand in demands if demand.options)
         kept = self._kept(demands)
         wishes = {demand.slot: demand.wish for demand in demands if demand.options}
+        ranks = {demand.slot: demand.rank for demand in demands if demand.options}
         too_much = cost(kept) > budget * self._tolerance(demands, kept)
         if wishes != self._wishes:  # other wishes: the person waits for them
-            self._wishes, self._wished = wishes, now
+            self._wishes, self._ranks, self._wished = wishes, ranks, now
             self._set(fit(demands, budget), now)
         elif too_much or len(kept) < len(self.choice):
             if too_much and self._short is None and self._is_of_raise(budget, now):
@@ -147,6 +149,9 @@ class Allocation:
             self._budget = budget
             self._set(self._lowered(demands, kept, budget, now), now)
             return self.choice
+        elif ranks != self._ranks and now - self._changed >= HOLD:  # others come first: they get it at the same cost
+            self._ranks = ranks
+            self._set(fit(demands, cost(kept)), now)
         elif now - self._changed >= self._held(kept, budget, now):
             self.choice = kept
             better = fit(demands, self._bounded(budget * HEADROOM, now))

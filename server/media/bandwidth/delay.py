@@ -26,8 +26,13 @@ BASE_WINDOW = 20.0  # s in which the shortest delay is looked for
 STANDING = 60.0  # ms of queue that may not stand
 STANDING_TIME = 1.0  # s
 _SHRINKING = 0.95  # of the excess before
-_SHRUNK = 0.8  # of the queue before: it is being drained
+_SHRUNK = 0.6  # of the queue before: it is being drained
+_DRAINED = 15.0  # ms
 _NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+OTHERS_LAST = 60.0  # s for which such a queue may stand; it may grow to
+_BEYOND = 1.1  # times what it was
+_OTHERS_WINDOW = 5.0  # s in which the shortest delay is looked for meanwhile: the queue of a download goes up and down
+_NO_OTHERS = (0.0, float("inf"), 0.0)  # s: the delay with a queue of others, that with half of it, until when it counts
 _LEAP = 0.1  # s by which a delay must grow from one feedback to the next to be looked at as a longer way
 _AS_LATE = 0.15  # of the leap: how far the next delay may differ from it
 _MORE = 1.5  # times what a queue of that length would have let through
@@ -135,13 +140,14 @@ class DelayDetector:
     for a while. A queue goes one way for longer.
 
     `busy` is the rate in bit/s at which the link delivered while its queue was not empty, None while it was. `mistaken`
-    is true when what looked like a queue has proved to be none: the way has become longer at one go.
+    is true when what looked like a queue has proved to be none: the way has become longer at one go; `others` when the
+    queue is not ours: another flow fills it, or the way has become longer bit by bit.
     """
 
     __slots__ = (
-        "_arrival", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_over",
+        "_arrival", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_others", "_over",
         "_quickest", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy",
-        "heard", "jitter", "mistaken", "queue", "restless", "state",
+        "heard", "jitter", "mistaken", "others", "queue", "restless", "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -160,6 +166,8 @@ class DelayDetector:
         self._over = 0  # samples in a row that showed over-use
         self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
         self._standing_cuts = 0
+        self._others = _NO_OTHERS
+        self.others = False
         self._excess = 0.0  # ms
         self._begin: float | None = None  # of the busy period
         self._bytes = 0
@@ -186,7 +194,7 @@ class DelayDetector:
             self._shift(longer)
             shortest = max(shortest, self._base)
         base = self._shortest_of_window(shortest, newest)
-        self.mistaken = longer > 0
+        self.mistaken, self.others = longer > 0, False
         self.queue = (heard.quickest - base) * 1000
         self._measure(octets, first, newest)
         self._judge(max(heard.excess - base, 0.0) * 1000, newest)
@@ -217,7 +225,7 @@ class DelayDetector:
     def _shortest_of_window(self, shortest: float, arrival: float) -> float:
         if arrival >= self._base_end:
             self._base_before, self._base = self._base, shortest
-            self._base_end = arrival + BASE_WINDOW
+            self._base_end = arrival + (BASE_WINDOW if self._others is _NO_OTHERS else _OTHERS_WINDOW)
         elif shortest < self._base:
             self._base = shortest
         return min(self._base, self._base_before)
@@ -263,8 +271,9 @@ class DelayDetector:
         growth = self._trend.add(elapsed, excess) * MEMORY
         least = max(SMALLEST_THRESHOLD, _NOISE * 1000 * self.jitter, _WAVES * self.restless)
         over = growth > max(self._threshold, least) and not falling and self._trend.samples >= _LEAST_SAMPLES
-        self._over = self._over + 1 if over else 0
-        standing = self._stands(arrival, falling)
+        bearable = self._bearable(arrival)
+        self._over = self._over + 1 if over and (self._others is _NO_OTHERS or self.queue >= bearable) else 0
+        standing = self._stands(arrival, falling, bearable)
         if self._over >= 2 or standing:
             self.state = State.OVERUSE
         elif growth < -least:
@@ -273,22 +282,38 @@ class DelayDetector:
             self.state = State.NORMAL
         self._adapt(abs(growth), elapsed, least)
 
-    def _stands(self, arrival: float, falling: bool) -> bool:
+    def _stands(self, arrival: float, falling: bool, bearable: float) -> bool:
         """Whether a queue has stood for `STANDING_TIME` without shrinking: ours, until cuts prove otherwise."""
         since, before = self._standing
-        shrank = self.queue < _SHRUNK * before
-        if self.queue >= STANDING and (falling or arrival - since < STANDING_TIME + self.queue / 1000):
+        if self.queue >= bearable and (falling or arrival - since < STANDING_TIME + self.queue / 1000):
             return False  # not for long yet: a cut shows after the queue only
         self._standing = arrival, self.queue
-        if self.queue < STANDING or shrank:
+        if self.queue < (_DRAINED if self.queue < bearable else _SHRUNK * before):
             self._standing_cuts = 0
+            return False
+        if self.queue < bearable:
             return False
         self._standing_cuts += 1
-        if self._standing_cuts >= _NOT_OURS:
-            self._shift(self.queue / 1000)
-            self._standing_cuts = 0
-            return False
-        return True
+        if self._standing_cuts < _NOT_OURS:
+            return True
+        self._leave_to_others(max(before, self.queue) / 1000, arrival)
+        return False
+
+    def _leave_to_others(self, longest: float, arrival: float) -> None:
+        """So many seconds of queue are not ours, or none at all: what we send is judged by what exceeds them."""
+        base = self._quickest - self.queue / 1000
+        self._others = base + _BEYOND * longest, base + longest / 2, arrival + OTHERS_LAST
+        self._standing_cuts = 0
+        self.others = True
+        self._shift(self.queue / 1000)
+
+    def _bearable(self, arrival: float) -> float:
+        """ms of queue that may stand: as much as others have filled it with, until half of that is gone."""
+        longest, gone, until = self._others
+        if self._quickest < gone or arrival > until:
+            self._others = _NO_OTHERS
+            return STANDING
+        return max(STANDING, (longest - self._quickest) * 1000 + self.queue)
 
     def _adapt(self, growth: float, elapsed: float, least: float) -> None:
         """Get used to what jitter makes of the trend (§5.4), so that other flows do not starve us."""

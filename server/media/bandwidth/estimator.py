@@ -113,18 +113,22 @@ class BandwidthEstimator:
         if heard.first is None:
             return
         self._judged = now
-        octets, history.unheard = history.unheard + heard.octets, 0
+        octets, passed = history.unheard + heard.octets, history.passed
+        history.unheard = history.passed = 0
         newest_sent = heard.sent
         if not self._reported_rtt:  # from a packet to its feedback: a little more than a round trip
             rate.rtt += _RTT_SMOOTHING * (min(now - newest_sent, _LONGEST_RTT) - rate.rtt)
-        self._throughput.add(octets, heard.arrival)
-        delay.judge(octets)
-        loss.update(newest_sent, octets, history.received, history.lost, delay.waiting > QUEUED)
+        self._throughput.add(octets + passed, heard.arrival)
+        delay.judge(octets)  # what was passed over had come before anything waited: it tells nothing of a queue's pace
+        loss.update(newest_sent, octets + passed, history.received, history.lost, delay.waiting > QUEUED)
         lossy = loss.loss > loss.inherent + _UNUSUAL
         if delay.mistaken:
             rate.restore()
             self._prober.hurry(now)
             self.returns += 1
+        if delay.others:
+            rate.capacity = None
+            self._prober.hurry(now)
         if rate.update(delay, self._throughput.rate, loss.inherent, lossy, now):
             self._prober.wait(now, rate.is_near_capacity and delay.restless < _RESTLESS, rate.estimate)
         groups, self._groups = self._groups, []
@@ -175,7 +179,7 @@ class BandwidthEstimator:
         self._delay.reset()
         self._groups.clear()
         self._history.forget(now)
-        self._history.unheard = 0
+        self._history.unheard = self._history.passed = 0
         self._loss.restart(self._history.received, self._history.lost)
         self._prober.hurry(now)
 

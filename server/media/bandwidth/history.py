@@ -54,18 +54,18 @@ ALL_READ: Unread = _AllRead()
 class History:
     """`received` and `lost` count packets; `lost` falls again when one of them came after all.
 
-    `unheard` counts bytes of which no group tells: their feedback did not come, or was not looked at closely. Who wants
-    to know what arrived takes them for delivered.
+    Bytes of which no group tells count as delivered, too, for who wants to know what arrived: those `unheard`, whose
+    feedback did not come, and those `passed`, whose feedback was not looked at closely, since all was calm.
     """
 
-    __slots__ = ("_batches", "_cursor", "_open", "lost", "received", "record", "unheard")
+    __slots__ = ("_batches", "_cursor", "_open", "lost", "passed", "received", "record", "unheard")
 
     def __init__(self) -> None:
         self._batches: deque[tuple[int, int, int, float]] = deque(maxlen=RECORDS)
         self.record = self._batches.append  # the hot path: (first 16-bit number, packets, bytes, time)
         self._cursor = 0  # unwrapped number: all before it were reported or passed over
         self._open: dict[int, bool] = {}  # number -> whether it was told as missing (else no feedback spoke of it)
-        self.received = self.lost = self.unheard = 0
+        self.received = self.lost = self.unheard = self.passed = 0
 
     @property
     def in_flight(self) -> int:
@@ -127,7 +127,7 @@ class History:
         self._newest_number()  # it brings the cursor up to date
         self._cursor += told
         self.received += told
-        self.unheard += octets
+        self.passed += octets
         recorded = min(taken, len(self._batches))
         for _ in range(recorded):
             self._batches.popleft()

@@ -365,6 +365,11 @@ class Source:
         """
         if self.clock is None:
             return packet.arrival
+        return packet.arrival - min(max(self.held_up(packet), -HELD_UP), HELD_UP)
+
+    def held_up(self, packet: Packet) -> float:
+        """Seconds by which it came later than the quickest of late; 0 as long as its sender's clock is unknown."""
+        if self.clock is None:
+            return 0.0
         at, timestamp = self.clock
-        moment = at + unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
-        return min(max(moment, packet.arrival - HELD_UP), packet.arrival + HELD_UP)
+        return packet.arrival - at - unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate

@@ -274,7 +274,7 @@ class Uplink:
             sent, came = self.expected, self.expected - self.lost
         else:  # all that was sent, repairs too
             sent, came = self._arrivals.sent, self.packets
-        self._strain.look(self._waited(now), now)
+        self._strain.look(self._waited(now), now, sent, came)
         lower = self._crowding.look(sent, came, self.bytes, now)
         return self._bounds(now) if lower else []
 
@@ -282,9 +282,7 @@ class Uplink:
         """How long the quickest of the newest packets was held up on its way here, s; None when nothing is known."""
         newest = ((source, source.newest) for source in self.sources.values() if source.clock is not None)
         waited = (
-            packet.arrival - source.placed(packet)
-            for source, packet in newest
-            if packet is not None and now - packet.arrival < FRESH
+            source.held_up(packet) for source, packet in newest if packet is not None and now - packet.arrival < FRESH
         )
         return min(waited, default=None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -231,7 +231,52 @@ class Subscriber:
         return max(sample.estimate for sample in self.between(begin, end))
 
 
-def run(subscribers: list[Subscriber], seconds: float, events: dict[float, Callable[[], None]] | None = None) -> None:
+class Download:
+    """Somebody else's on the same link, as TCP does it: more until something is lost, then three tenths less."""
+
+    def __init__(self, link: Link, begin: float, end: float, back: float = 0.02) -> None:
+        self.link, self.begin, self.end, self.back = link, begin, end, back
+        self.received = 0  # bytes
+        self._window = 10.0  # packets
+        self._threshold = float("inf")
+        self._next = self._recovered = 0  # numbers
+        self._flying: dict[int, float] = {}
+        self._acknowledged: deque[tuple[float, int]] = deque()
+        self._heard = begin
+
+    def step(self, now: float) -> None:
+        while self._acknowledged and self._acknowledged[0][0] <= now:
+            self._hear(self._acknowledged.popleft()[1], now)
+        if self._flying and now - self._heard > 2.0:
+            self._flying.clear()
+            self._shrink(0.5)
+            self._window, self._heard = 2.0, now
+        while self.begin <= now < self.end and len(self._flying) < self._window:
+            number, self._next = self._next, self._next + 1
+            self._flying[number] = now
+            self.link.send(now, PACKET, lambda at, number=number: self._acknowledged.append((at + self.back, number)))
+
+    def _hear(self, number: int, now: float) -> None:
+        if self._flying.pop(number, None) is None:
+            return
+        self._heard = now
+        self.received += PACKET
+        self._window += 1 if self._window < self._threshold else 1 / self._window
+        for missing in [flying for flying in self._flying if flying < number - 3]:
+            del self._flying[missing]
+            if missing >= self._recovered:
+                self._shrink(0.7)
+
+    def _shrink(self, share: float) -> None:
+        self._window = self._threshold = max(2.0, share * self._window)
+        self._recovered = self._next
+
+
+def run(
+    subscribers: Sequence[Subscriber | Download],
+    seconds: float,
+    events: dict[float, Callable[[], None]] | None = None,
+) -> None:
     """Let virtual time pass from nought; `events` happen at their times."""
     todo = sorted((events or {}).items())
     links = list({id(subscriber.link): subscriber.link for subscriber in subscribers}.values())

@@ -131,7 +131,7 @@ def test_only_what_has_waited_longest_can_be_passed_over() -> None:
     assert history.whole(65_534, 7) is None  # speaks of what was not sent
     assert history.whole(0, 4) is None  # speaks of nothing before
     history.pass_over(2, 5000, 5)
-    assert (history.received, history.unheard, history.in_flight) == (5, 5000, 1000)
+    assert (history.received, history.passed, history.unheard, history.in_flight) == (5, 5000, 0, 1000)
     assert [group[3] for group in history.match(report(3, [60]))] == [1]
 
 

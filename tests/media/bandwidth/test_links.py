@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.media.bandwidth.link import Link, Source, Subscriber, run
+from server.media.bandwidth.rate import RateControl
+from tests.media.bandwidth.link import Download, Link, Source, Subscriber, run
 
 LAYERS = (150e3, 500e3, 1.5e6)
 Events = dict[float, Callable[[], None]]
@@ -94,6 +95,46 @@ def test_a_capacity_that_falls_and_rises(interval: float) -> None:
     assert queue(subscriber, 26, 28) < 150  # two seconds' worth of queue is drained
     assert 0.8 * 300e3 < subscriber.mean(28, 45) < 1.05 * 300e3
     assert subscriber.lowest(60, 65) > 1.6e6  # fifteen seconds after it rose
+
+
+@pytest.mark.parametrize("rate", [800e3, 300e3, 150e3])
+def test_a_calm_link_that_narrows_is_measured_by_what_comes_from_then_on(
+    rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its last calm feedbacks told of came before the queue: it is no part of what the queue lets through."""
+    link, measured = Link(5e6), []
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    decrease = RateControl._decrease
+    monkeypatch.setattr(
+        RateControl,
+        "_decrease",
+        lambda self, seen, queue, now: measured.append((seen, now)) or decrease(self, seen, queue, now),
+    )
+
+    def narrow() -> None:
+        link.rate, link.queue_bytes = rate, rate * 0.3 / 8
+
+    run([subscriber], 22, {20.4: narrow})
+    after = [(seen, now) for seen, now in measured if now > 20.4]
+    assert after and after[0][1] < 20.8
+    assert all(seen == pytest.approx(rate, rel=0.1) for seen, _ in after)
+
+
+@pytest.mark.parametrize("longer", [0.12, 0.15, 0.23])
+def test_a_way_that_becomes_longer_at_one_go_takes_no_layer(longer: float) -> None:
+    link = Link(5e6)
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    run([subscriber], 40, {20: lambda: setattr(link, "delay", link.delay + longer)})
+    assert switches(subscriber, 10, 40) == 0
+
+
+@pytest.mark.parametrize("longer", [0.065, 0.08, 0.095])
+def test_a_way_that_becomes_somewhat_longer_is_used_again_soon(longer: float) -> None:
+    """It looks like a queue, and only that nothing shortens it tells that it is none."""
+    link = Link(5e6)
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    run([subscriber], 40, {20: lambda: setattr(link, "delay", link.delay + longer)})
+    assert {sample.rate for sample in subscriber.between(26, 40)} == {1.2e6}
 
 
 @pytest.mark.parametrize("rtt", [0.04, 0.6])
@@ -272,3 +313,20 @@ def test_who_comes_later_gets_a_share() -> None:
     assert second.mean(40, 80) > 200e3
     assert first.mean(40, 80) > 200e3
     assert 0.85e6 <= first.mean(40, 80) + second.mean(40, 80) <= 1.1e6
+
+
+@pytest.mark.parametrize(
+    ("rate", "queue_ms", "least"),
+    [(5e6, 100, 1e6), (5e6, 300, 800e3), (2e6, 300, 200e3), (1e6, 300, 200e3), (5e6, 1000, 500e3)],
+)
+def test_a_download_on_the_same_link_leaves_us_a_picture(rate: float, queue_ms: float, least: float) -> None:
+    """It fills the queue as long as it lasts, whatever we do: to send ever less would help nobody."""
+    link = Link(rate, queue_ms=queue_ms)
+    subscriber = Subscriber(link, Source(wanted=1.3e6, layers=(150e3, 500e3, 1.2e6)))
+    download = Download(link, 20, 60)
+    run([subscriber, download], 75, {})
+    shown = [sample.rate for sample in subscriber.between(40, 60)]
+    assert sum(shown) / len(shown) >= least
+    assert switches(subscriber, 40, 60) <= 6
+    assert 8 * download.received / 40 > 0.4 * rate
+    assert subscriber.mean(70, 75) > 0.8 * min(rate, 1.3e6)
