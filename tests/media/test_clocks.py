@@ -85,6 +85,30 @@ def test_a_report_of_nonsense_moves_a_packet_by_a_quarter_of_a_second_at_most() 
         assert abs(sender.voice.placed(packet) - packet.arrival) <= HELD_UP
 
 
+def test_what_one_stream_tells_of_the_way_holds_for_the_other_at_once() -> None:
+    """They join through a queue of half a second, which is gone when the next report about the camera comes."""
+    sender = Sender()
+    for source in (sender.voice, sender.camera):
+        sender.media(source, 1.0, 0.5)
+        sender.report(source, 1.0, 0.5)
+    sender.media(sender.camera, 2.0)
+    sender.report(sender.camera, 2.0)
+    voice, picture = sender.media(sender.voice, 2.1), sender.media(sender.camera, 2.1)
+    assert sender.voice.placed(voice) == pytest.approx(sender.camera.placed(picture), abs=0.002)
+
+
+def test_a_clock_that_stood_while_its_machine_slept_is_read_anew() -> None:
+    """Nothing is held up afterwards: else its largest layers would be left out for minutes (`strain`)."""
+    sender = Sender()
+    for slept in (0.0, 40.0):
+        for second in range(10):
+            at = slept + second
+            for source in (sender.voice, sender.camera):
+                packet = sender.media(source, at, slept)
+                sender.report(source, at, slept)
+                assert source.placed(packet) == pytest.approx(packet.arrival, abs=0.002)
+
+
 def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
     """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
     it was in use until then: what comes next goes behind that.
