@@ -109,6 +109,19 @@ def test_a_clock_that_stood_while_its_machine_slept_is_read_anew() -> None:
                 assert source.placed(packet) == pytest.approx(packet.arrival, abs=0.002)
 
 
+@pytest.mark.parametrize("off", [0.4, 3.0, 20.0])
+def test_a_microphone_that_was_off_is_placed_anew(off: float) -> None:
+    """Its timestamps stood meanwhile; as long as no report says what they mean now, a packet is placed when it came."""
+    sender = Sender()
+    for tick in range(100):
+        sender.media(sender.voice, tick / 50)
+    sender.report(sender.voice, 2.0)
+    for tick in range(100, 120):
+        packet = sender.media(sender.voice, tick / 50, off)
+        sender.report(sender.camera, tick / 50 + off)  # says nothing of the voice
+        assert sender.voice.placed(packet) == packet.arrival
+
+
 def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
     """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
     it was in use until then: what comes next goes behind that.
