@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from server.media.inward.source import Packet, Source
 from server.media.outward.downlink import Downlink
-from server.media.outward.slots import Slot
+from server.media.outward.slots import Segment, Slot
 from server.media.protocol import Picture
 from server.media.sides import RoomSink
 from server.media.wire.rtp import VIDEO_CLOCK
@@ -63,6 +63,7 @@ class Screening:
         self._programme, self._sinks = programme, sinks
         self._best, self._ask = best, ask
         self._slot = Slot(0, 96, VIDEO_CLOCK, 0, Downlink(), codecs={"vp8": (96, None), "vp9": (98, None)})
+        self._begun: Segment | None = None  # of which sinks have got the beginning
         self._key_frame_at = 0.0
 
     def begin(self, sink: RoomSink, now: float) -> None:
@@ -110,6 +111,8 @@ class Screening:
         segment = self._slot.segment
         if segment is None or segment.source is not source:
             return
+        if segment is not self._begun:  # its key frame may have come late, when what follows had been passed on already
+            self._begun, packets = segment, source.since(segment.first)
         for packet in packets:
             if packet.index < segment.first or packet.padding:
                 continue

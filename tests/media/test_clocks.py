@@ -85,6 +85,43 @@ def test_a_report_of_nonsense_moves_a_packet_by_a_quarter_of_a_second_at_most() 
         assert abs(sender.voice.placed(packet) - packet.arrival) <= HELD_UP
 
 
+def test_what_one_stream_tells_of_the_way_holds_for_the_other_at_once() -> None:
+    """They join through a queue of half a second, which is gone when the next report about the camera comes."""
+    sender = Sender()
+    for source in (sender.voice, sender.camera):
+        sender.media(source, 1.0, 0.5)
+        sender.report(source, 1.0, 0.5)
+    sender.media(sender.camera, 2.0)
+    sender.report(sender.camera, 2.0)
+    voice, picture = sender.media(sender.voice, 2.1), sender.media(sender.camera, 2.1)
+    assert sender.voice.placed(voice) == pytest.approx(sender.camera.placed(picture), abs=0.002)
+
+
+def test_a_clock_that_stood_while_its_machine_slept_is_read_anew() -> None:
+    """Nothing is held up afterwards: else its largest layers would be left out for minutes (`strain`)."""
+    sender = Sender()
+    for slept in (0.0, 40.0):
+        for second in range(10):
+            at = slept + second
+            for source in (sender.voice, sender.camera):
+                packet = sender.media(source, at, slept)
+                sender.report(source, at, slept)
+                assert source.placed(packet) == pytest.approx(packet.arrival, abs=0.002)
+
+
+@pytest.mark.parametrize("off", [0.4, 3.0, 20.0])
+def test_a_microphone_that_was_off_is_placed_anew(off: float) -> None:
+    """Its timestamps stood meanwhile; as long as no report says what they mean now, a packet is placed when it came."""
+    sender = Sender()
+    for tick in range(100):
+        sender.media(sender.voice, tick / 50)
+    sender.report(sender.voice, 2.0)
+    for tick in range(100, 120):
+        packet = sender.media(sender.voice, tick / 50, off)
+        sender.report(sender.camera, tick / 50 + off)  # says nothing of the voice
+        assert sender.voice.placed(packet) == packet.arrival
+
+
 def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
     """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
     it was in use until then: what comes next goes behind that.

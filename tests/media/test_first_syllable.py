@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from server.media.inward.source import BLANK_HEADER, Packet, Source
+from server.media.outward.forward import Forwarder
+from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_room import Person, Stage
 
 HARD = [40, 95, 110, 110]  # levels of the first packets of a word after silence: "tôi"
@@ -84,3 +87,19 @@ def test_who_comes_into_the_room_hears_a_speaker_from_now_on() -> None:
     stage.room.arrange(late.participant, stage.now)
     stage.run(0.2)
     assert late.heard() == 10
+
+
+@pytest.mark.parametrize(("first_octet", "ticks"), [(0x08, 960), (0x10, 1920), (0x18, 2880)])
+def test_a_word_does_not_overlap_a_long_packet(first_octet: int, ticks: int) -> None:
+    """On thin links a packet has up to 60 ms of sound: what begins within it is thrown away by who plays it."""
+    port, subscriber = MemoryPort(), Subscriber()
+    forwarder = Forwarder(port)  # type: ignore[arg-type]
+    silent, speaker = (Source(name, "microphone", "", number) for number, name in enumerate("ab"))
+    for source, number in ((silent, 0), (silent, 1), (speaker, 1)):
+        payload = BLANK_HEADER + bytes([first_octet]) + b"voice"
+        source.accept(Packet(number + 70_000, number * ticks, 0, payload, number * ticks / 48_000 + 10))
+        subscriber.voice.show(source)
+        forwarder.forward(source, 10)
+    stream = subscriber.read(port)
+    assert len(stream) == 3
+    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(stream)} == {ticks}

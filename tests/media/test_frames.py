@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from server.media.recording.frames import Frame, FrameAssembler
+from server.media.recording.frames import PATIENCE, Frame, FrameAssembler
 from tests.media.material import BLUE, RED, Picture, pictures
 
 Packets = list[tuple[bytes, int, bool, int]]
@@ -46,8 +46,31 @@ def test_a_late_packet_within_the_patience_saves_its_picture() -> None:
     assert [frame.data for frame in _push(FrameAssembler(), packets)] == frames
 
 
-def test_after_a_loss_the_next_is_a_key_frame() -> None:
+def test_what_comes_again_over_a_long_way_saves_its_picture() -> None:
+    """600 ms there and back, and the first answer is lost, too."""
     frames, packets = _stream()
+    packets.insert(5 + 130, packets.pop(5))
+    assembler = FrameAssembler()
+    assert [frame.data for frame in _push(assembler, packets)] == frames
+    assert assembler.lost == 0
+
+
+def test_gaps_that_nothing_fills_do_not_add_up() -> None:
+    """Each counts from when what follows it came, not from when those before it were given up."""
+    _, packets = _stream(240)
+    kept = [packet for i, packet in enumerate(packets) if i % 10 or i > 200]
+    assembler, done = FrameAssembler(), -1
+    for i, packet in enumerate(kept):
+        if assembler.push(*packet, i * 0.01):
+            done = i
+        if assembler.lost == 20:
+            break
+    assert assembler.lost == 20
+    assert done * 0.01 < 2.0 + PATIENCE + 0.1
+
+
+def test_after_a_loss_the_next_is_a_key_frame() -> None:
+    frames, packets = _stream(120)
     lost = next(i for i, packet in enumerate(packets) if packet[0][0] == 0x10 and i > 12) + 1
     del packets[lost]
     assembler = FrameAssembler()

@@ -90,6 +90,30 @@ def test_a_new_beginning_of_the_numbers_goes_on_at_once() -> None:
     assert sound.loudness(1.4, 1.95) == 0
 
 
+@pytest.mark.parametrize("off", [0.4, 0.7, 1.0, 3.0, 4.9, 8.0])
+def test_a_microphone_that_was_off_is_heard_at_once(off: float) -> None:
+    """Its sender's timestamps stood meanwhile, as Chromium's do."""
+    before, after = _voice(440, 2, 0), _voice(440, 2, 2 + off, first=2 * RATE)
+    sound = _mix(Mixer(START), before + after, 4 + off)
+    loud = [sound.loudness(2 + off + n / 50, 2 + off + (n + 1) / 50) > 1000 for n in range(98)]
+    assert loud.count(False) <= 5, "words were lost"
+    assert loud.index(True) <= 5
+    assert sound.hertz(2.5 + off, 3.8 + off) == pytest.approx([440], abs=2)
+
+
+@pytest.mark.parametrize("queue", [0.5, 1.0, 1.5])
+def test_what_waits_in_a_queue_is_heard_later_and_comes_back_to_its_place_in_pauses(queue: float) -> None:
+    """A way that is full for three seconds, and then drains twice as fast as it is filled."""
+    words = 32  # of 0.3 s, one every half second
+    packets = [packet for word in range(words) for packet in _voice(440, 0.3, word / 2, first=word * RATE // 2)]
+    packets += [(n / 50, "440", QUIET, n * FRAME) for n in range(25 * words) if n % 25 >= 15]
+    waits = [(at + (queue if 4 <= at < 7 else max(0.0, queue + 7 - at) * (at >= 7)), *rest) for at, *rest in packets]
+    sound = _mix(Mixer(START), waits, words / 2)
+    loud = [sound.loudness(n / 50, (n + 1) / 50) > 1000 for n in range(25 * words - 10)]
+    assert sum(loud) >= 15 * words - 30, "no more than something of some words' edges"
+    assert all(loud[n] for n in range(25 * words - 25, 25 * words - 11)), "at its place again"
+
+
 @pytest.mark.parametrize("drift", [-200e-6, 200e-6])
 def test_a_drifting_clock_is_followed(drift: float) -> None:
     """A sender whose clock is off by 200 ppm is 24 ms off after two minutes; the voice stays within 60 ms."""

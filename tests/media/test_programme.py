@@ -7,6 +7,7 @@ from itertools import pairwise
 from server.media.programme import SEEK_EVERY, SHOWN_AT_LEAST, Programme
 from server.media.protocol import ProgrammeChanged
 from server.media.wire.vp8 import Vp8
+from tests.media.endpoint import picture
 from tests.media.test_room import Sink, Stage
 
 
@@ -83,3 +84,21 @@ def test_a_recorded_picture_has_a_key_frame_every_ten_seconds() -> None:
     stage.room.screening.begin(sink, stage.now)
     stage.run(3 * SEEK_EVERY + 1)
     assert sum(Vp8.parse(payload).key_frame for payload, _, _ in sink.pictures) in (4, 5)
+
+
+def test_a_key_frame_that_comes_late_is_followed_by_what_came_before_it() -> None:
+    """What follows had been passed on when nobody could be shown it; it does not come to sinks by itself again."""
+    stage, sink = Stage("a"), Sink()
+    sender = stage["a"].participant
+    stage.room.screening.begin(sink, stage.now)
+    for number in (0, 2, 3, 1, 4):
+        stage.now += 0.02
+        arrived = sender.uplink.receive(picture(2, number, number, key=number == 1), stage.now)
+        assert arrived is not None
+        stage.room.arrived(sender, arrived.source, arrived.packet, None, stage.now)
+        for source in stage.room.take_busy():
+            stage.room.pass_on(source, stage.now)
+        stage.room.tick(stage.now)
+    numbers = [sequence for _, _, sequence in sink.pictures]
+    assert len(numbers) == 4
+    assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(numbers))

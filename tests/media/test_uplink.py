@@ -113,8 +113,8 @@ def test_voices_and_pictures_share_one_clock() -> None:
     sound, sight = uplink.source("microphone"), uplink.source("camera", "f")
     assert sound is not None and sight is not None
     heard, seen = sound.timestamp_at(101.0), sight.timestamp_at(101.0)
-    assert heard == pytest.approx(96_000, abs=10)
-    assert seen == pytest.approx(180_000, abs=300)
+    assert heard == pytest.approx(96_000, abs=160)
+    assert seen / 90_000 == pytest.approx(heard / 48_000, abs=0.0001)
 
 
 def test_a_layer_that_the_browser_stopped_is_left_soon() -> None:

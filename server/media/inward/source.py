@@ -163,6 +163,8 @@ class Source:
         if newest is None or index > newest.index:
             if newest is not None and index > newest.index + 1 and self.is_video:
                 self.key_frames.wanted |= not self.losses.note(newest.index + 1, index, packet.arrival)
+            if self.clock is not None and newest is not None and self._stood_still(newest, packet):
+                self.clock = None
             self._place(packet)
             self.newest = packet
         else:
@@ -357,6 +359,13 @@ class Source:
         else:
             return None
         return timestamp + round((now - at) * self.clock_rate)
+
+    def _stood_still(self, before: Packet, packet: Packet) -> bool:
+        """Whether timestamps did not go on with the time: Chromium's do not while a microphone is off."""
+        if self.is_video:
+            return False
+        told = unwrap(packet.timestamp - before.timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
+        return packet.arrival - before.arrival - told > HELD_UP
 
     def placed(self, packet: Packet) -> float:
         """When a packet would have come had nothing held it up; when it came, as long as its sender's clock is unknown.

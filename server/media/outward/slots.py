@@ -22,9 +22,11 @@ from dataclasses import dataclass, field, replace
 from server.media.inward.source import PAYLOAD, TOP_LAYER, Packet, Source
 from server.media.outward.downlink import Downlink
 from server.media.terms import Codec
+from server.media.wire.opus import duration
 
 _PICTURE = struct.Struct("!HB")  # from byte 2 of the payload
 _REMEMBERED = 16  # segments whose packets may still be asked for
+_STEPS = 50  # in a second: the least between what was sent last and what comes of another source
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Slot:
     _next: int = field(default_factory=lambda: secrets.randbits(14))
     _last_timestamp: int = field(default_factory=lambda: secrets.randbits(31))
     _last_at: float = 0.0
+    _last_long: int = 0  # ticks that the last packet sounds, of a voice
     _last_picture: int = field(default_factory=lambda: secrets.randbits(14))
     _last_tl0: int = 0
     _past: deque[Segment] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
@@ -172,7 +175,7 @@ class Slot:
         self.leave()
         if source.is_video:
             self.payload_type, self.rtx_payload_type = self.codecs[source.codec]
-        elapsed = self.clock_rate // 50  # 20 ms: as long as what was sent last sounds
+        elapsed = max(self.clock_rate // _STEPS, self._last_long)
         if self._last_at:
             elapsed = max(elapsed, int((source.placed(packet) - self._last_at) * self.clock_rate))
         self.segment = Segment(
@@ -202,6 +205,7 @@ class Slot:
             self._next = newest.number(segment.cap) + segment.sequence + sent
             self._last_timestamp = newest.timestamp + segment.timestamp
             self._last_at = source.placed(newest)
+            self._last_long = 0 if source.is_video else duration(newest.template[PAYLOAD:])
             self._last_picture = newest.picture_number(segment.cap) + segment.picture - (not sent)
             if newest.has_tl0:
                 self._last_tl0 = newest.tl0 + segment.tl0

@@ -1,7 +1,8 @@
 """Pictures put together from RTP payloads (VP8: RFC 7741, VP9: RFC 9628): whole ones only, and after a loss none before
 a key frame.
 
-A packet that is missing may still come (it was asked for again): what follows waits for it for `PATIENCE`.
+A packet that is missing may still come (it was asked for again): what follows waits for it for `PATIENCE`. That costs
+nothing but time: a picture is placed by its timestamp, and a key frame would cost everybody who watches its sender.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from server.media.wire.rtp import distance
 from server.media.wire.vp8 import Vp8
 from server.media.wire.vp9 import Vp9
 
-PATIENCE = 0.25  # s that a gap may last before it counts as a loss
+PATIENCE = 1.5  # s that a gap may last before it counts as a loss: two tries on a way of 600 ms
 MOST_WAITING = 1000  # packets behind a gap
 LARGEST_FRAME = 4 << 20  # octets
 
@@ -66,7 +67,7 @@ class FrameAssembler:
             return []  # a copy, or too late
         self._waiting[number] = _Piece(codec, payload, timestamp, marker, arrival)
         frames = self._take_ready()
-        if self._given_up(arrival):
+        while self._given_up(arrival):
             self._skip_gap()
             frames += self._take_ready()
         return frames
@@ -84,7 +85,7 @@ class FrameAssembler:
         if not self._waiting:
             return False
         if self._gap_since is None:
-            self._gap_since = now
+            self._gap_since = self._waiting[min(self._waiting)].arrival
         return now - self._gap_since > PATIENCE or len(self._waiting) > MOST_WAITING
 
     def _skip_gap(self) -> None:

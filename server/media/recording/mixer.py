@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from server.media.recording.timeline import Timeline
+from server.media.recording.timeline import RESTART, Timeline
 from server.media.wire.opus import FRAME, RATE, Decoder, Samples, duration
 
 DELAY = 0.3  # s; a recording can wait for slow links, and must for what was held up as long as a clock is believed
 CONCEALED = 5  # frames in a row that a loss is papered over before it becomes silence
 FORGET_AFTER = 30.0  # s without a packet after which a voice's decoder is freed
-MOST_WAITING = 100  # packets a voice; a sender that floods loses the oldest
+MOST_WAITING = 200  # packets a voice; a sender that floods loses the oldest
+ALL_LATE = 3  # packets in a row that came too late to be mixed: it is not them, but the voice's place, that is wrong
 STRETCH = 38  # samples of a tick by which a voice that sounds is moved to its place: 4 %, hardly to be heard
 AUDIBLE = 180.0  # root mean square of 16-bit samples from which a voice counts as speaking (-45 dB)
 
@@ -103,16 +104,22 @@ class _Track:
         self._waiting: dict[int, tuple[bytes, int]] = {}
         self._ready = _NOTHING
         self._cursor: int | None = None
+        self._mixed = -1  # RTP timestamp at the end of what was taken
+        self._late = 0  # packets in a row that ended before that
         self._concealed = CONCEALED
         self.arrival = float("-inf")
 
     def push(self, payload: bytes, length: int, timestamp: int, now: float) -> None:
         before = self._timeline.offset
         at = self._timeline.note(timestamp, now)
-        if abs(self._timeline.offset - before) > 1.0:
+        if abs(self._timeline.offset - before) > RESTART:
             self._begin_anew()
         self.arrival = now
         self._waiting[at] = (payload, length)
+        self._late = self._late + 1 if at + length <= self._mixed else 0
+        if self._late >= ALL_LATE:
+            self._timeline.restart(at, now)
+            self._begin_later()
         if len(self._waiting) > MOST_WAITING:
             del self._waiting[min(self._waiting)]
 
@@ -120,10 +127,11 @@ class _Track:
         """The `FRAME` samples from media sample `position` on; None when there is nothing but silence."""
         place = round((self._timeline.offset - self._start) * RATE)
         if self._quiet:
-            self._place = place
+            idle = self._cursor is None or not (self._waiting or self._ready.size)
+            self._place = place if idle else max(place, self._place - FRAME)  # pauses are left out, not words
         begin = position - self._place
         self._place += max(-STRETCH, min(place - self._place, STRETCH))
-        end = position + FRAME - self._place
+        end = self._mixed = position + FRAME - self._place
         samples = self._between(begin, end)
         self._quiet = samples is None or _loudness(samples) < AUDIBLE
         if samples is None or samples.size == FRAME:
@@ -172,9 +180,14 @@ class _Track:
 
     def _begin_anew(self) -> None:
         self._waiting.clear()
+        self._begin_later()
+
+    def _begin_later(self) -> None:
+        """At another place, with what waits as far as it belongs there."""
         self._ready = _NOTHING
         self._cursor = None
         self._quiet = True
+        self._late, self._mixed = 0, -1
 
 
 def _loudness(samples: Samples) -> float:

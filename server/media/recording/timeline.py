@@ -33,14 +33,18 @@ class Timeline:
         unwrapped = self._last = self.unwrap(timestamp)
         offset = arrival - unwrapped / self._rate
         if first or abs(offset - self.offset) > RESTART or offset < self.offset - TOLERANCE:
-            self.offset = offset
-            self._begin_window(arrival)
+            self.restart(unwrapped, arrival)
         self._quickest = min(self._quickest, offset)
         if arrival >= self._window_end:
             if self._quickest > self.offset + TOLERANCE:
                 self.offset = self._quickest
             self._begin_window(arrival)
         return unwrapped
+
+    def restart(self, unwrapped: int, arrival: float) -> None:
+        """Believe this packet, whatever came before it."""
+        self.offset = arrival - unwrapped / self._rate
+        self._begin_window(arrival)
 
     def place(self, unwrapped: int) -> float:
         """Seconds on our clock of an unwrapped timestamp."""
