@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from server.accounts.principal import Principal
 from server.config import Settings
 from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
 from server.media.recording import journal
-from server.meetings.conductor import Conductor
+from server.meetings.conductor import JOINS_AT_ONCE, Conductor
 from server.meetings.line import MediaRefusedError
 from server.meetings.names import room_of, trial_room
 from server.meetings.pool import MediaPool
@@ -268,3 +269,31 @@ async def test_who_tries_a_place_is_in_no_meeting(server: Server, caplog: pytest
     assert server.link(meeting_id, seat) == "connected"
     assert server.carrier(meeting_id) is not None
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_node_is_asked_for_few_joins_at_once_however_many_come(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits longer than a node is given to answer would be done for nobody, and asked for again."""
+    meeting_id = server.begin("camthuy")
+    ask, waiting, most = MediaPool.ask, 0, 0
+
+    async def slowly(pool: MediaPool, room: str, command: Any, kind: type[Any], seconds: float | None = None) -> Any:
+        nonlocal waiting, most
+        if not isinstance(command, Join):
+            return await ask(pool, room, command, kind, seconds)
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0.3)
+        try:
+            return await ask(pool, room, command, kind, seconds)
+        finally:
+            waiting -= 1
+
+    monkeypatch.setattr(MediaPool, "ask", slowly)
+    endpoint = Endpoint(meeting(2))
+    server.endpoints.append(endpoint)
+    offer, who = endpoint.description(), server.who("camthuy")
+    joins = [server.conductor.join(who, meeting_id, offer, ON, hall=False) for _ in range(3 * JOINS_AT_ONCE)]
+    assert len({answer.session for answer in await asyncio.gather(*joins)}) == len(joins)
+    assert most == JOINS_AT_ONCE
