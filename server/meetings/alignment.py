@@ -75,16 +75,27 @@ class Alignment:
     async def run(self) -> None:
         """For ever: bring each bereft meeting to another node as soon as there is one."""
         await self.pool.settled.wait()
-        for meeting_id in await self.store.read(attend.live_meetings):
-            self._told.setdefault(meeting_id, _Told())  # nobody has said that he carries it: it may have been lost
+        looked = False
         while True:
             self._wake.clear()
+            looked = looked or await self._look_for_lost()
             if self.pool.ready:
                 bereft = [number for number in self._told if self.pool.carrier(room_of(number)) is None]
                 await asyncio.gather(*(self._bring_back(number) for number in bereft))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN_SECONDS):
                     await self._wake.wait()
+
+    async def _look_for_lost(self) -> bool:
+        """Running meetings of which no node has said that it carries them; False if the database is away."""
+        try:
+            live = await self.store.read(attend.live_meetings)
+        except UnavailableError as error:
+            log.warning("not known which meetings run: %s", error)
+            return False
+        for meeting_id in live:
+            self._told.setdefault(meeting_id, _Told())
+        return True
 
     async def adopt(self, number: int, welcome: Welcome) -> None:
         """A node was started or found: close what must not be open in it, take up what it carries."""

@@ -13,6 +13,7 @@ import pytest
 
 from server.accounts.principal import Principal
 from server.config import Settings
+from server.errors import UnavailableError
 from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
 from server.media.recording import journal
 from server.meetings.conductor import JOINS_AT_ONCE, Conductor
@@ -297,3 +298,26 @@ async def test_a_node_is_asked_for_few_joins_at_once_however_many_come(
     joins = [server.conductor.join(who, meeting_id, offer, ON, hall=False) for _ in range(3 * JOINS_AT_ONCE)]
     assert len({answer.session for answer in await asyncio.gather(*joins)}) == len(joins)
     assert most == JOINS_AT_ONCE
+
+
+async def test_a_database_that_is_away_for_a_moment_leaves_no_meeting_bereft(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL that is restarted with the server: who has lost a node is found all the same."""
+    first, seat, _second, _other = await two_meetings(server)
+    await server.leave()
+    server.kill(1)
+    read, failed = Store.read, 0
+
+    async def away_once(store: Store, work: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal failed
+        if work is attend.live_meetings and server.pool.settled.is_set() and not failed:
+            failed += 1
+            raise UnavailableError("database_away", "")
+        return await read(store, work, *args, **kwargs)
+
+    monkeypatch.setattr(Store, "read", away_once)
+    await server.start()
+    await until(lambda: server.pages.told)
+    assert failed
+    assert server.pages.told == [(f"meeting:{first}", "meeting.media_restarted", [seat])]
