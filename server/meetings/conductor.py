@@ -109,11 +109,14 @@ class Conductor:
         try:
             await self.alignment.ensure(meeting_id)
             async with self._doors[self.pool.carrier(room)]:
+                process = self.pool.process(room)
                 joined = await self.pool.ask(room, command, Joined)
+            await self.store.write(attend.seated, seated.participant, joined.session)
+            if self.pool.process(room) != process:  # gone with this session, perhaps before that was known to be there
+                raise away()
         except (MediaRefusedError, UnavailableError) as error:
             await self.store.write(attend.leave, who, meeting_id)
             raise _join_error(error) from error
-        await self.store.write(attend.seated, seated.participant, joined.session)
         await self.sync(meeting_id)
         return JoinAnswer(
             participant=seated.participant,

@@ -321,3 +321,29 @@ async def test_a_database_that_is_away_for_a_moment_leaves_no_meeting_bereft(
     await until(lambda: server.pages.told)
     assert failed
     assert server.pages.told == [(f"meeting:{first}", "meeting.media_restarted", [seat])]
+
+
+async def test_who_was_let_in_by_a_node_that_died_at_that_moment_is_asked_to_come_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page would believe in a connection that nobody has, for as long as its browser does."""
+    meeting_id = server.begin("camthuy")
+    await server.join(meeting_id, "camthuy")
+    assert server.carrier(meeting_id) == 1
+    ask = MediaPool.ask
+
+    async def dies_after(
+        pool: MediaPool, room: str, command: Any, kind: type[Any], seconds: float | None = None
+    ) -> Any:
+        answer = await ask(pool, room, command, kind, seconds)
+        if isinstance(command, Join):
+            monkeypatch.setattr(MediaPool, "ask", ask)
+            server.kill(1)
+            await until(lambda: server.carrier(meeting_id) == 2)
+            await until(lambda: server.pages.told)
+        return answer
+
+    monkeypatch.setattr(MediaPool, "ask", dies_after)
+    with pytest.raises(UnavailableError):
+        await server.join(meeting_id, "camthuy")
+    await server.join(meeting_id, "camthuy")
