@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 
 from server.channel import Channel
 from server.config import Settings
@@ -47,6 +48,7 @@ class Alignment:
         self._told: dict[int, _Told] = {}  # of meetings that a node carries, or carried until it was lost
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._wake = asyncio.Event()
+        self.on_bereft: Callable[[int], Awaitable[None]] | None = None
         pool.on_change = self._wake.set
 
     # ---- meetings
@@ -149,6 +151,8 @@ class Alignment:
             self.pool.place(room)
             if bereft:
                 await self.store.write(recording.paused, meeting_id)
+                if self.on_bereft is not None:
+                    await self.on_bereft(meeting_id)
             await self.pool.ask(room, protocol.OpenRoom(room=room), Done)
             await self._sync(meeting_id)
             if bereft:

@@ -108,6 +108,7 @@ class Conductor:
         command = protocol.Join(room=room, participant=name_of(seated.participant), offer=offer)
         try:
             await self.alignment.ensure(meeting_id)
+            self.hearing.begin_anew(seated.participant)
             async with self._doors[self.pool.carrier(room)]:
                 process = self.pool.process(room)
                 joined = await self.pool.ask(room, command, Joined)

@@ -14,11 +14,22 @@ import pytest
 from server.accounts.principal import Principal
 from server.config import Settings
 from server.errors import UnavailableError
-from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
+from server.media.protocol import (
+    Done,
+    Hello,
+    Join,
+    Joined,
+    Level,
+    LinkChanged,
+    OpenRoom,
+    SetFloor,
+    Speaking,
+    Welcome,
+)
 from server.media.recording import journal
 from server.meetings.conductor import JOINS_AT_ONCE, Conductor
 from server.meetings.line import MediaRefusedError
-from server.meetings.names import room_of, trial_room
+from server.meetings.names import name_of, room_of, trial_room
 from server.meetings.pool import MediaPool
 from server.meetings.rules import Recording
 from server.meetings.service import attend, floor, plan, view
@@ -38,8 +49,10 @@ class Pages:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, list[int]]] = []
+        self.sent: list[tuple[str, dict[str, Any]]] = []
 
     async def send(self, room: str, name: str, body: dict[str, Any]) -> None:
+        self.sent.append((name, body))
         if name == "meeting.media_restarted":
             self.told.append((room, name, body["participants"]))
 
@@ -347,3 +360,22 @@ async def test_who_was_let_in_by_a_node_that_died_at_that_moment_is_asked_to_com
     with pytest.raises(UnavailableError):
         await server.join(meeting_id, "camthuy")
     await server.join(meeting_id, "camthuy")
+
+
+async def test_what_a_node_said_of_a_connection_dies_with_it(server: Server) -> None:
+    """Else a page that asks for the room again would hear of the old link, and a node says only what changes."""
+    meeting_id = server.begin("camthuy")
+    seat = await server.join(meeting_id, "camthuy")
+    room, name = room_of(meeting_id), name_of(seat)
+    assert server.pool.on_event is not None
+    server.pool.on_event(LinkChanged(room=room, participant=name, quality="poor", rung="sound", paused=[0], still=[]))
+    server.pool.on_event(Speaking(room=room, loudest=[Level(participant=name, level=90)]))
+    await until(lambda: {"meeting.link", "meeting.speaking"} <= {told for told, _body in server.pages.sent})
+    server.kill(1)
+    await until(lambda: server.carrier(meeting_id) == 2)
+    await server.join(meeting_id, "camthuy")
+    await server.conductor.hearing.repeat(seat)
+    links = [body["quality"] for told, body in server.pages.sent if told == "meeting.link"]
+    assert links == ["poor"], "once, of the old one"
+    speaking = [body["loudest"] for told, body in server.pages.sent if told == "meeting.speaking"]
+    assert speaking == [[{"participant": seat}], []]
