@@ -73,6 +73,8 @@ FACTS = {
     "rtt": 0.05,
     "microphone": "",
     "camera": "",
+    "pictures": 60,
+    "sound": True,
 }
 VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({}, "good", []),
@@ -86,6 +88,11 @@ VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"lossUp": 0.31}, "tooWeak", ["moveCloser", "byTelephone"]),
     ({"media": "none", "up": 0, "down": 0}, "blocked", ["askNetwork", "byTelephone"]),
     ({"camera": "noCamera"}, "noPicture", ["noCamera"]),
+    ({"pictures": 0}, "noPicture", ["cameraDark"]),
+    ({"sound": False}, "unheard", ["speakUp"]),
+    ({"pictures": 0, "sound": False, "camera": "noCamera"}, "unheard", ["noCamera", "speakUp"]),
+    ({"pictures": 0, "sound": False, "microphone": "noMicrophone"}, "listen", ["noMicrophone", "cameraDark"]),
+    ({"pictures": 0, "sound": False, "up": 100}, "voiceOnly", ["moveCloser"]),
     ({"microphone": "noMicrophone"}, "listen", ["noMicrophone"]),
     ({"microphone": "denied", "camera": "denied"}, "listen", ["denied"]),
     ({"microphone": "denied", "up": 100}, "listenWeak", ["moveCloser", "denied"]),
@@ -148,3 +155,23 @@ def test_where_udp_is_blocked(line: Link, tmp_path: Path) -> None:
                 assert found["pictures"] > 10
     finally:
         app.stop()
+
+
+DARK = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  if (!wish.video) {
+    const context = new AudioContext();
+    return context.createMediaStreamDestination().stream;
+  }
+  return Object.assign(document.createElement('canvas'), { width: 640, height: 360 }).captureStream(0);
+};
+"""  # a camera whose cover is shut so that it gives no frame, and a microphone whose switch is off
+
+
+def test_devices_that_are_there_and_give_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=DARK)
+        found = tried(page)
+        assert (found["word"], found["todo"]) == ("unheard", ["cameraDark", "speakUp"]), found
+        assert found["says"] == "Mạng ở đây họp được, nhưng chưa nghe thấy tiếng đồng chí."
