@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.e2e.harness import CHROMIUM, App, chromium, running, until
 from tests.e2e.network import Link, link
@@ -167,6 +167,16 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
   return Object.assign(document.createElement('canvas'), { width: 640, height: 360 }).captureStream(0);
 };
 """  # a camera whose cover is shut so that it gives no frame, and a microphone whose switch is off
+LATE = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.late = [];
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  await new Promise((done) => { window.yes = done; });
+  const stream = await open(wish);
+  window.late.push(...stream.getTracks());
+  return stream;
+};
+"""
 
 
 def test_devices_that_are_there_and_give_nothing(tmp_path: Path) -> None:
@@ -175,3 +185,24 @@ def test_devices_that_are_there_and_give_nothing(tmp_path: Path) -> None:
         found = tried(page)
         assert (found["word"], found["todo"]) == ("unheard", ["cameraDark", "speakUp"]), found
         assert found["says"] == "Mạng ở đây họp được, nhưng chưa nghe thấy tiếng đồng chí."
+
+
+def test_a_yes_that_comes_too_late_and_a_trial_that_cannot_be(tmp_path: Path) -> None:
+    """No device is left on, and no step goes on turning."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=LATE)
+        page.route("**/check/main.js", _impatient)
+        page.reload()
+        begin(page)
+        until(lambda: page.get_attribute("[data-step=camera]", "data-state") == "bad", 10, "it was waited for enough")
+        app.kill_control()
+        page.evaluate("window.yes()")
+        until(lambda: page.evaluate("window.late.length") == 1, 10, "the person has said yes")
+        until(lambda: page.evaluate("window.late[0].readyState") == "ended", 5, "it is off again")
+        found_out(page)
+        assert page.locator("[data-step][data-state=now]").count() == 0
+
+
+def _impatient(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace("DEVICE_MS = 20000", "DEVICE_MS = 1000"))
