@@ -203,6 +203,25 @@ def test_a_yes_that_comes_too_late_and_a_trial_that_cannot_be(tmp_path: Path) ->
         assert page.locator("[data-step][data-state=now]").count() == 0
 
 
+HALF = """
+const take = RTCPeerConnection.prototype.setRemoteDescription;
+let taken = 0;
+RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
+  taken += 1;
+  const wrong = answer.sdp.replace(/a=ice-pwd:\\S+/g, `a=ice-pwd:${'0'.repeat(24)}`);
+  return take.call(this, taken === 2 ? { type: 'answer', sdp: wrong } : answer);
+};
+"""  # of the two connections of a trial the second does not come
+
+
+def test_a_network_that_carried_one_of_two_connections_is_not_called_blocked(tmp_path: Path) -> None:
+    """A machine that was too busy for the second within the time."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=HALF)
+        found = tried(page)
+        assert found["says"] == "Chưa thử xong. Xin thử lại.", found
+
+
 def _impatient(route: Route) -> None:
     answer = route.fetch()
     route.fulfill(response=answer, body=answer.text().replace("DEVICE_MS = 20000", "DEVICE_MS = 1000"))

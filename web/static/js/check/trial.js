@@ -34,7 +34,8 @@ const share = (lost, of) => (of > 0 ? Math.min(1, Math.max(0, lost / of)) : 0);
 export class Trial {
   #connections = [];
 
-  /** Connects both ways. Rejects like `send`; resolves to false when no packet comes through. */
+  /** Connects both ways. Rejects like `send`, and where one way came and the other did not: this machine is too busy to tell
+   *  anything; resolves to false when no packet comes through. */
   async connect({ microphone, camera }) {
     const ice = await iceServers();
     this.pattern = pattern();
@@ -42,7 +43,9 @@ export class Trial {
     await Promise.all([this.sender.put("microphone", microphone), this.sender.put("camera", camera), this.sender.put("screen", this.pattern.track)]);
     this.receiver = await this.#join("receiver", ice);
     this.returned = this.receiver.slots.get(0);
-    return (await Promise.all(this.#connections.map(({ up }) => up))).every(Boolean);
+    const came = await Promise.all(this.#connections.map(({ up }) => up));
+    if (came.some(Boolean) && !came.every(Boolean)) throw new Error("one of two connections did not come");
+    return came.every(Boolean);
   }
 
   async #join(side, ice) {
