@@ -37,7 +37,9 @@ START_SECONDS = 15.0
 GOODBYE_SECONDS = 10.0  # a node completes its recordings before it answers
 PING_SECONDS = 1.0
 PULSE_SECONDS = 1.2  # in which a node says something, whatever it is busy with
-PULSES = 2  # so often it may not: a first time it may be we who stood still
+PULSES = 2.0  # so often it may not
+LATE_SECONDS = 0.2  # that we ourselves are, so that the machine is at its limit and a node may well be as late:
+WHERE_LATE = 0.25  # of a time that it did not
 PINGS_A_COUNT = 3  # its counters are read with each third
 NOBODY = ""  # a room: of whom nothing is to be told
 PAUSES = (0.0, 0.2, 1.0, 3.0)  # before the first, second... start in a row; a node that lives resets it
@@ -237,15 +239,18 @@ class MediaLink:
     async def _pulse(self, line: MediaLine, command: GetStats) -> Stats | None:
         """The node's answer, however late it is as long as the node says anything; None when it is gone, or was ended.
 
-        Three hundred who come at once keep it busy for seconds, and it answers in the order in which it is asked.
+        Three hundred who come at once keep it busy for seconds, and it answers in the order in which it is asked. Where
+        this process does not come to its turn either, it is given more time.
         """
-        silent = 0
-        while silent < PULSES and not line.listening.done():
-            heard = line.heard
+        loop = asyncio.get_running_loop()
+        patience = PULSES
+        while patience > 0 and not line.listening.done():
+            heard, due = line.heard, loop.time() + PULSE_SECONDS
             try:
                 return await self.ask(command, Stats, PULSE_SECONDS)
             except UnavailableError:
-                silent = silent + 1 if line.heard == heard else 0
+                late = loop.time() - due > LATE_SECONDS
+                patience = PULSES if line.heard != heard else patience - (WHERE_LATE if late else 1)
         if not line.listening.done():
             self._kill()
         return None

@@ -19,7 +19,7 @@ from server.media import protocol
 from server.media.protocol import Done, Failed, OpenRoom, Reply, SetFloor, Speaking, Welcome
 from server.meetings.link import MediaLink, MediaRefusedError
 
-HANGS_SECONDS = 4.0  # from the last word of a node to the next node in its place
+HANGS_SECONDS = 5.0  # from the last word of a node to the next node in its place
 
 
 @pytest.fixture
@@ -144,6 +144,36 @@ async def test_a_node_that_answers_late_but_says_something_is_busy_and_not_ended
     await until(lambda: len(counted) >= 3, 10)
     assert link.ready
     assert not ended
+    await link.close(keep=True)
+    server.close()
+
+
+@pytest.mark.parametrize(("busy", "least", "most"), [(False, 2, 7), (True, 8, 8)])
+async def test_a_node_is_given_more_time_where_we_do_not_come_to_our_turn_either(
+    media_settings: Settings, monkeypatch: pytest.MonkeyPatch, busy: bool, least: int, most: int
+) -> None:
+    ended: list[int] = []
+    asked: list[int] = []
+    monkeypatch.setattr(MediaLink, "_kill", lambda link: ended.append(len(asked)))
+    monkeypatch.setattr("server.meetings.link.PULSE_SECONDS", 0.3)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            request = protocol.decode_request(line)
+            if isinstance(request.command, protocol.GetStats):
+                asked.append(request.id)
+                if busy:
+                    asyncio.get_running_loop().call_later(0.2, time.sleep, 0.4)
+            else:
+                welcome = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
+                writer.write(protocol.encode(Reply(id=request.id, answer=welcome)))
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
+    link = MediaLink(media_settings)
+    await link.start()
+    await until(lambda: ended, 20)
+    assert least <= ended[0] <= most
     await link.close(keep=True)
     server.close()
 
