@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "config" / "giaoban.toml"
 _PREFIX = "GIAOBAN_"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]{0,252}[A-Za-z0-9])?")
+_TURN_URL = re.compile(  # RFC 7065 §3.1
+    r"turns?:(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:\?transport=(?:udp|tcp))?"
+)
 _NOT_SETTINGS = {"GIAOBAN_CONFIG", "GIAOBAN_DEMO_PASSWORD", "GIAOBAN_FAULTS"}
 
 
@@ -75,8 +78,9 @@ class Turn(_Section, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what no browser would take: it would throw away the whole list, and with it every meeting."""
         for url in self.urls:
-            if not url.startswith(("turn:", "turns:")):
-                raise ValueError(f"turn.urls: {url} does not begin with turn: or turns:")
+            found = _TURN_URL.fullmatch(url)
+            if found is None or not 1 <= int(found["port"] or 1) <= 65_535:
+                raise ValueError(f"turn.urls: {url} is not as turn:turn.example.vn:3478?transport=tcp or turns:...")
         if self.urls and not self.secret:
             raise ValueError("turn.urls without turn.secret")
         if self.ttl_minutes < 1:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts coturn for networks that let no UDP out: a relay that reaches this server's media port and nothing else.
+# Starts coturn for networks that let no UDP out: a relay that reaches UDP ports of this server's media addresses and nobody
+# else. Among these ports is that of SIP, if there is one: never name such an address in telephone.trunks.
 # From the environment:
 #   TURN_SECRET       the same as GIAOBAN_TURN_SECRET of the server (letters and digits: openssl rand -hex 32)
 #   TURN_REALM        its name, such as turn.giaoban.example.vn

@@ -60,7 +60,7 @@ def participant_stats(participant: Participant, now: float, *, layers: bool) -> 
         estimate_bps=round(down.estimate),
         queue_ms=known.queueing_ms,
         lost_out=back.lost,
-        jitter_ms=up.jitter_ms,
+        jitter_ms=up.jitter_ms(now),
         jitter_out_ms=1000 * back.jitter,
         rtt_ms=None if back.rtt is None else 1000 * back.rtt,
         nacks_in=back.nacks,

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 
 from server.channel import Channel
 from server.config import Settings
@@ -47,6 +48,7 @@ class Alignment:
         self._told: dict[int, _Told] = {}  # of meetings that a node carries, or carried until it was lost
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._wake = asyncio.Event()
+        self.on_bereft: Callable[[int], Awaitable[None]] | None = None
         pool.on_change = self._wake.set
 
     # ---- meetings
@@ -75,16 +77,27 @@ class Alignment:
     async def run(self) -> None:
         """For ever: bring each bereft meeting to another node as soon as there is one."""
         await self.pool.settled.wait()
-        for meeting_id in await self.store.read(attend.live_meetings):
-            self._told.setdefault(meeting_id, _Told())  # nobody has said that he carries it: it may have been lost
+        looked = False
         while True:
             self._wake.clear()
+            looked = looked or await self._look_for_lost()
             if self.pool.ready:
                 bereft = [number for number in self._told if self.pool.carrier(room_of(number)) is None]
                 await asyncio.gather(*(self._bring_back(number) for number in bereft))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN_SECONDS):
                     await self._wake.wait()
+
+    async def _look_for_lost(self) -> bool:
+        """Running meetings of which no node has said that it carries them; False if the database is away."""
+        try:
+            live = await self.store.read(attend.live_meetings)
+        except UnavailableError as error:
+            log.warning("not known which meetings run: %s", error)
+            return False
+        for meeting_id in live:
+            self._told.setdefault(meeting_id, _Told())
+        return True
 
     async def adopt(self, number: int, welcome: Welcome) -> None:
         """A node was started or found: close what must not be open in it, take up what it carries."""
@@ -138,6 +151,8 @@ class Alignment:
             self.pool.place(room)
             if bereft:
                 await self.store.write(recording.paused, meeting_id)
+                if self.on_bereft is not None:
+                    await self.on_bereft(meeting_id)
             await self.pool.ask(room, protocol.OpenRoom(room=room), Done)
             await self._sync(meeting_id)
             if bereft:

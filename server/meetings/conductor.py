@@ -11,7 +11,9 @@ import contextlib
 import logging
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Awaitable
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -38,6 +40,7 @@ from server.store import Store, Transaction
 log = logging.getLogger("giaoban.meetings")
 JOINS_PER_MINUTE = 60  # of one account: a node reads each offer between two packets of others
 JOIN_SECONDS = 5.0  # that a person waits at the door for a node
+JOINS_AT_ONCE = 8  # that a node is asked for; of three hundred the last would be given up while the node works on them
 
 
 class JoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,7 @@ class Conductor:
     def __init__(self, settings: Settings, store: Store, channel: Channel, pool: MediaPool) -> None:
         self.settings, self.store, self.pool = settings, store, pool
         self.joins = Limiter(JOINS_PER_MINUTE)
+        self._doors: defaultdict[int | None, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, JOINS_AT_ONCE))
         self.alignment = Alignment(settings, store, channel, pool)
         self.hearing = Hearing(store, channel, pool, self.alignment)
         self.phones = Phones(pool)
@@ -104,11 +108,16 @@ class Conductor:
         command = protocol.Join(room=room, participant=name_of(seated.participant), offer=offer)
         try:
             await self.alignment.ensure(meeting_id)
-            joined = await self.pool.ask(room, command, Joined)
+            self.hearing.begin_anew(seated.participant)
+            async with self._doors[self.pool.carrier(room)]:
+                process = self.pool.process(room)
+                joined = await self.pool.ask(room, command, Joined)
+            await self.store.write(attend.seated, seated.participant, joined.session)
+            if self.pool.process(room) != process:  # gone with this session, perhaps before that was known to be there
+                raise away()
         except (MediaRefusedError, UnavailableError) as error:
             await self.store.write(attend.leave, who, meeting_id)
             raise _join_error(error) from error
-        await self.store.write(attend.seated, seated.participant, joined.session)
         await self.sync(meeting_id)
         return JoinAnswer(
             participant=seated.participant,

@@ -28,6 +28,7 @@ class Hearing:
         self.loudest: dict[int, list[int]] = {}  # by meeting: who is heard now
         self._news: asyncio.Queue[protocol.Event] = asyncio.Queue()
         pool.on_event = self._news.put_nowait
+        alignment.on_bereft = self._nobody_speaks
 
     async def run(self) -> None:
         """For ever: events that arrived together share one transaction."""
@@ -44,6 +45,13 @@ class Hearing:
         """What somebody's page wants to see; said again when its connection is there, if it was not yet."""
         self._wishes[participant_id] = wishes
         await self.pool.tell(wishes.room, wishes)
+
+    def begin_anew(self, participant_id: int) -> None:
+        """Somebody's page is about to connect: what a node said of an earlier connection holds no more.
+
+        A node that has died has not said that this is over, and another says only what changes.
+        """
+        self._told.pop(participant_id, None)
 
     async def repeat(self, participant_id: int) -> None:
         """Tell a page that has come back what it may have missed."""
@@ -107,6 +115,12 @@ class Hearing:
         before, now = self.loudest.get(meeting_id), [number_of(level.participant) for level in event.loudest]
         self.loudest[meeting_id] = now
         if now != before:
+            await self._say_who_speaks(rows.room_name(meeting_id), meeting_id)
+
+    async def _nobody_speaks(self, meeting_id: int) -> None:
+        """Its node is gone."""
+        if self.loudest.pop(meeting_id, None):
+            self.loudest[meeting_id] = []
             await self._say_who_speaks(rows.room_name(meeting_id), meeting_id)
 
     async def _say_who_speaks(self, room: str, meeting_id: int) -> None:

@@ -35,7 +35,10 @@ def away() -> UnavailableError:
 
 
 class MediaLine:
-    """An open connection. `listening` ends when the line is broken, with what broke it; `hear` gets the events."""
+    """An open connection. `listening` ends when the line is broken, with what broke it; `hear` gets the events.
+
+    `heard` counts all that the node has said: one that answers others is alive.
+    """
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Callable[[Event], None]
@@ -44,6 +47,7 @@ class MediaLine:
         self._hear = hear
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._ids = itertools.count(1)
+        self.heard = 0
         self.listening = asyncio.create_task(self._listen(reader), name="media listener")
 
     @classmethod
@@ -99,6 +103,7 @@ class MediaLine:
         """Hand on what the node says until the line ends, by EOF or reset; then nobody waits for answers any more."""
         try:
             while line := await reader.readline():
+                self.heard += 1
                 message = protocol.decode_from_node(line)
                 if isinstance(message, Reply):
                     waiting = self._waiting.get(message.id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -34,7 +35,13 @@ HELLO_SECONDS = 1.5  # a line to a process that is just dying is given up soon
 HELLO_TRIES = 3  # a node that was silent so often hangs: it is ended
 START_SECONDS = 15.0
 GOODBYE_SECONDS = 10.0  # a node completes its recordings before it answers
-PING_SECONDS = 3.0
+PING_SECONDS = 1.0
+PULSE_SECONDS = 1.2  # in which a node says something, whatever it is busy with
+PULSES = 2.0  # so often it may not
+LATE_SECONDS = 0.2  # that we ourselves are, so that the machine is at its limit and a node may well be as late:
+WHERE_LATE = 0.25  # of a time that it did not
+PINGS_A_COUNT = 3  # its counters are read with each third
+NOBODY = ""  # a room: of whom nothing is to be told
 PAUSES = (0.0, 0.2, 1.0, 3.0)  # before the first, second... start in a row; a node that lives resets it
 STEADY_SECONDS = 10.0
 T = TypeVar("T")
@@ -219,16 +226,34 @@ class MediaLink:
         return welcome
 
     async def _watch(self, line: MediaLine) -> None:
-        """Until the line breaks; a node that does not answer any more is ended, so that a new one can serve."""
-        while not line.listening.done():
-            try:
-                stats = await self.ask(GetStats(), Stats)
-            except UnavailableError:
-                if not line.listening.done():
-                    self._kill()
+        """Until the line breaks; a node that says nothing any more is ended, so that a new one can serve."""
+        for number in itertools.count():
+            counted = number % PINGS_A_COUNT == 0
+            stats = await self._pulse(line, GetStats(room=None if counted else NOBODY))
+            if stats is None:
                 return
-            self._measured(stats)
+            if counted:
+                self._measured(stats)
             await asyncio.wait([line.listening], timeout=PING_SECONDS)
+
+    async def _pulse(self, line: MediaLine, command: GetStats) -> Stats | None:
+        """The node's answer, however late it is as long as the node says anything; None when it is gone, or was ended.
+
+        Three hundred who come at once keep it busy for seconds, and it answers in the order in which it is asked. Where
+        this process does not come to its turn either, it is given more time.
+        """
+        loop = asyncio.get_running_loop()
+        patience = PULSES
+        while patience > 0 and not line.listening.done():
+            heard, due = line.heard, loop.time() + PULSE_SECONDS
+            try:
+                return await self.ask(command, Stats, PULSE_SECONDS)
+            except UnavailableError:
+                late = loop.time() - due > LATE_SECONDS
+                patience = PULSES if line.heard != heard else patience - (WHERE_LATE if late else 1)
+        if not line.listening.done():
+            self._kill()
+        return None
 
     def _measured(self, stats: Stats) -> None:
         """Say it once when the node begins to be too busy; `/readyz` and the figures say it all the time."""

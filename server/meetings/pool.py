@@ -84,6 +84,11 @@ class MediaPool:
         """The number of the node that carries the room."""
         return self._carriers.get(room)
 
+    def process(self, room: str) -> int | None:
+        """The process that carries the room; another one than before has nobody of those who came before."""
+        link = self._links.get(self._carriers.get(room, 0))
+        return link.pid if link is not None else None
+
     def best(self) -> int | None:
         """The number of the node for what belongs to no room yet: the least loaded."""
         return placing.choose(self.nodes())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.e2e.harness import CHROMIUM, App, chromium, running, until
 from tests.e2e.network import Link, link
@@ -73,6 +73,8 @@ FACTS = {
     "rtt": 0.05,
     "microphone": "",
     "camera": "",
+    "pictures": 60,
+    "sound": True,
 }
 VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({}, "good", []),
@@ -86,6 +88,11 @@ VERDICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"lossUp": 0.31}, "tooWeak", ["moveCloser", "byTelephone"]),
     ({"media": "none", "up": 0, "down": 0}, "blocked", ["askNetwork", "byTelephone"]),
     ({"camera": "noCamera"}, "noPicture", ["noCamera"]),
+    ({"pictures": 0}, "noPicture", ["cameraDark"]),
+    ({"sound": False}, "unheard", ["speakUp"]),
+    ({"pictures": 0, "sound": False, "camera": "noCamera"}, "unheard", ["noCamera", "speakUp"]),
+    ({"pictures": 0, "sound": False, "microphone": "noMicrophone"}, "listen", ["noMicrophone", "cameraDark"]),
+    ({"pictures": 0, "sound": False, "up": 100}, "voiceOnly", ["moveCloser"]),
     ({"microphone": "noMicrophone"}, "listen", ["noMicrophone"]),
     ({"microphone": "denied", "camera": "denied"}, "listen", ["denied"]),
     ({"microphone": "denied", "up": 100}, "listenWeak", ["moveCloser", "denied"]),
@@ -148,3 +155,73 @@ def test_where_udp_is_blocked(line: Link, tmp_path: Path) -> None:
                 assert found["pictures"] > 10
     finally:
         app.stop()
+
+
+DARK = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  if (!wish.video) {
+    const context = new AudioContext();
+    return context.createMediaStreamDestination().stream;
+  }
+  return Object.assign(document.createElement('canvas'), { width: 640, height: 360 }).captureStream(0);
+};
+"""  # a camera whose cover is shut so that it gives no frame, and a microphone whose switch is off
+LATE = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.late = [];
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  await new Promise((done) => { window.yes = done; });
+  const stream = await open(wish);
+  window.late.push(...stream.getTracks());
+  return stream;
+};
+"""
+
+
+def test_devices_that_are_there_and_give_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=DARK)
+        found = tried(page)
+        assert (found["word"], found["todo"]) == ("unheard", ["cameraDark", "speakUp"]), found
+        assert found["says"] == "Mạng ở đây họp được, nhưng chưa nghe thấy tiếng đồng chí."
+
+
+def test_a_yes_that_comes_too_late_and_a_trial_that_cannot_be(tmp_path: Path) -> None:
+    """No device is left on, and no step goes on turning."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=LATE)
+        page.route("**/check/main.js", _impatient)
+        page.reload()
+        begin(page)
+        until(lambda: page.get_attribute("[data-step=camera]", "data-state") == "bad", 10, "it was waited for enough")
+        app.kill_control()
+        page.evaluate("window.yes()")
+        until(lambda: page.evaluate("window.late.length") == 1, 10, "the person has said yes")
+        until(lambda: page.evaluate("window.late[0].readyState") == "ended", 5, "it is off again")
+        found_out(page)
+        assert page.locator("[data-step][data-state=now]").count() == 0
+
+
+HALF = """
+const take = RTCPeerConnection.prototype.setRemoteDescription;
+let taken = 0;
+RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
+  taken += 1;
+  const wrong = answer.sdp.replace(/a=ice-pwd:\\S+/g, `a=ice-pwd:${'0'.repeat(24)}`);
+  return take.call(this, taken === 2 ? { type: 'answer', sdp: wrong } : answer);
+};
+"""  # of the two connections of a trial the second does not come
+
+
+def test_a_network_that_carried_one_of_two_connections_is_not_called_blocked(tmp_path: Path) -> None:
+    """A machine that was too busy for the second within the time."""
+    with running(tmp_path) as app, chromium() as browser:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800, script=HALF)
+        found = tried(page)
+        assert found["says"] == "Chưa thử xong. Xin thử lại.", found
+
+
+def _impatient(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace("DEVICE_MS = 20000", "DEVICE_MS = 1000"))

@@ -118,3 +118,33 @@ def _record(server: App, meeting: int) -> dict[str, Any] | None:
     found = server.call(token, "GET", "/api/v1/records")["records"]
     line = next((r for r in found if r["meeting_id"] == meeting and r["state"] == "ready"), None)
     return server.call(token, "GET", f"/api/v1/records/{line['id']}") if line else None
+
+
+_LET_IN_BY_THE_DEAD = """(meeting) => {
+  const { state } = document.querySelector('[data-room]').room;
+  const restarted = () => document.dispatchEvent(new CustomEvent('giaoban:meeting.media_restarted', { detail: { meeting, participants: [state.me] } }));
+  const take = RTCPeerConnection.prototype.setRemoteDescription;
+  let dies = true;
+  RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
+    if (!dies) return take.call(this, answer);
+    dies = false;
+    restarted();
+    return take.call(this, { type: 'answer', sdp: answer.sdp.replace(/a=ice-pwd:\\S+/g, `a=ice-pwd:${'0'.repeat(24)}`) });
+  };
+  restarted();
+}"""  # noqa: E501 - a node whose password is unknown to anybody answers nobody
+FAILS_SECONDS = 12.0  # s; Chromium takes 15 and more to call a connection failed that never came
+
+
+def test_a_page_that_is_let_in_by_a_node_that_dies_at_that_moment_comes_again(app: tuple[App, Browser]) -> None:
+    server, browser = app
+    meeting = Meeting(server, browser, "chutich", "camthuy")
+    meeting.see_each_other()
+    page = meeting.pages["camthuy"]
+    begin = time.monotonic()
+    page.evaluate(_LET_IN_BY_THE_DEAD, meeting.id)
+    until(lambda: figures(page)["joined"] == 3 and figures(page)["media"] == "connected", 40, "a third connection")
+    took = time.monotonic() - begin
+    print(f"\nconnected again after {took:.1f} s")
+    assert took < FAILS_SECONDS
+    assert page.errors == []  # type: ignore[attr-defined]

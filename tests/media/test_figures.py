@@ -44,6 +44,20 @@ def test_a_session_tells_of_both_directions() -> None:
     assert participant_stats(stage["a"].participant, stage.now, layers=True).sent == [], "what has stopped is not sent"
 
 
+def test_what_has_stopped_is_not_restless_for_ever() -> None:
+    """A layer that nobody watches any more, or a screen no longer shared, may have stopped in a bad moment."""
+    stage = Stage("a", "b")
+    who = stage["a"].participant
+    stage["a"].camera = True
+    stage.run(1)
+    stage["a"].camera = False
+    source = next(iter(who.uplink.of_kind("camera")))
+    source.report.jitter = 0.4 * source.clock_rate
+    assert participant_stats(who, stage.now, layers=False).jitter_ms == pytest.approx(400)
+    stage.run(5)
+    assert participant_stats(who, stage.now, layers=False).jitter_ms < 50
+
+
 def test_where_a_session_stands_on_the_ladder() -> None:
     who = Stage("b")["b"].participant
     figures = participant_stats(who, 0.0, layers=False)

@@ -81,6 +81,22 @@ def test_a_path_that_is_dead_gives_way_without_nomination(stage: Stage, hand: Ha
     assert person.path.address == ELSEWHERE, "two paths that are both alive do not take turns"
 
 
+def test_a_path_that_carries_media_is_not_given_up_for_a_lost_check(stage: Stage, hand: Hand) -> None:
+    """Chromium asks every 2.5 s, so that one lost check makes 5 s; and it asks its other paths, too, a relay's."""
+    person = stage.people[0]
+    hand(check(person), ATTACKER)
+    for number in range(1, 36):
+        stage.now += 0.1
+        hand(voice(number, number), ATTACKER)
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.path.address == ATTACKER
+    for number in range(36, 70):
+        stage.now += 0.1
+        hand(voice(number, number), ELSEWHERE)
+    hand(check(person, nominate=False), ELSEWHERE)
+    assert person.path.address == ELSEWHERE, "which carries it now"
+
+
 def test_an_overheard_check_moves_nobody(stage: Stage, hand: Hand) -> None:
     """The seal of a check is good for ever; so a check that has come already opens no other address."""
     victim = stage.people[0]

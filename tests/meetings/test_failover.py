@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +13,23 @@ import pytest
 
 from server.accounts.principal import Principal
 from server.config import Settings
-from server.media.protocol import Done, Hello, Join, Joined, OpenRoom, SetFloor, Welcome
+from server.errors import UnavailableError
+from server.media.protocol import (
+    Done,
+    Hello,
+    Join,
+    Joined,
+    Level,
+    LinkChanged,
+    OpenRoom,
+    SetFloor,
+    Speaking,
+    Welcome,
+)
 from server.media.recording import journal
-from server.meetings.conductor import Conductor
+from server.meetings.conductor import JOINS_AT_ONCE, Conductor
 from server.meetings.line import MediaRefusedError
-from server.meetings.names import room_of, trial_room
+from server.meetings.names import name_of, room_of, trial_room
 from server.meetings.pool import MediaPool
 from server.meetings.rules import Recording
 from server.meetings.service import attend, floor, plan, view
@@ -36,8 +49,10 @@ class Pages:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, list[int]]] = []
+        self.sent: list[tuple[str, dict[str, Any]]] = []
 
     async def send(self, room: str, name: str, body: dict[str, Any]) -> None:
+        self.sent.append((name, body))
         if name == "meeting.media_restarted":
             self.told.append((room, name, body["participants"]))
 
@@ -268,3 +283,99 @@ async def test_who_tries_a_place_is_in_no_meeting(server: Server, caplog: pytest
     assert server.link(meeting_id, seat) == "connected"
     assert server.carrier(meeting_id) is not None
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_node_is_asked_for_few_joins_at_once_however_many_come(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits longer than a node is given to answer would be done for nobody, and asked for again."""
+    meeting_id = server.begin("camthuy")
+    ask, waiting, most = MediaPool.ask, 0, 0
+
+    async def slowly(pool: MediaPool, room: str, command: Any, kind: type[Any], seconds: float | None = None) -> Any:
+        nonlocal waiting, most
+        if not isinstance(command, Join):
+            return await ask(pool, room, command, kind, seconds)
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0.3)
+        try:
+            return await ask(pool, room, command, kind, seconds)
+        finally:
+            waiting -= 1
+
+    monkeypatch.setattr(MediaPool, "ask", slowly)
+    endpoint = Endpoint(meeting(2))
+    server.endpoints.append(endpoint)
+    offer, who = endpoint.description(), server.who("camthuy")
+    joins = [server.conductor.join(who, meeting_id, offer, ON, hall=False) for _ in range(3 * JOINS_AT_ONCE)]
+    assert len({answer.session for answer in await asyncio.gather(*joins)}) == len(joins)
+    assert most == JOINS_AT_ONCE
+
+
+async def test_a_database_that_is_away_for_a_moment_leaves_no_meeting_bereft(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL that is restarted with the server: who has lost a node is found all the same."""
+    first, seat, _second, _other = await two_meetings(server)
+    await server.leave()
+    server.kill(1)
+    read, failed = Store.read, 0
+
+    async def away_once(store: Store, work: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal failed
+        if work is attend.live_meetings and server.pool.settled.is_set() and not failed:
+            failed += 1
+            raise UnavailableError("database_away", "")
+        return await read(store, work, *args, **kwargs)
+
+    monkeypatch.setattr(Store, "read", away_once)
+    await server.start()
+    await until(lambda: server.pages.told)
+    assert failed
+    assert server.pages.told == [(f"meeting:{first}", "meeting.media_restarted", [seat])]
+
+
+async def test_who_was_let_in_by_a_node_that_died_at_that_moment_is_asked_to_come_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page would believe in a connection that nobody has, for as long as its browser does."""
+    meeting_id = server.begin("camthuy")
+    await server.join(meeting_id, "camthuy")
+    assert server.carrier(meeting_id) == 1
+    ask = MediaPool.ask
+
+    async def dies_after(
+        pool: MediaPool, room: str, command: Any, kind: type[Any], seconds: float | None = None
+    ) -> Any:
+        answer = await ask(pool, room, command, kind, seconds)
+        if isinstance(command, Join):
+            monkeypatch.setattr(MediaPool, "ask", ask)
+            server.kill(1)
+            await until(lambda: server.carrier(meeting_id) == 2)
+            await until(lambda: server.pages.told)
+        return answer
+
+    monkeypatch.setattr(MediaPool, "ask", dies_after)
+    with pytest.raises(UnavailableError):
+        await server.join(meeting_id, "camthuy")
+    await server.join(meeting_id, "camthuy")
+
+
+async def test_what_a_node_said_of_a_connection_dies_with_it(server: Server) -> None:
+    """Else a page that asks for the room again would hear of the old link, and a node says only what changes."""
+    meeting_id = server.begin("camthuy")
+    seat = await server.join(meeting_id, "camthuy")
+    room, name = room_of(meeting_id), name_of(seat)
+    assert server.pool.on_event is not None
+    server.pool.on_event(LinkChanged(room=room, participant=name, quality="poor", rung="sound", paused=[0], still=[]))
+    server.pool.on_event(Speaking(room=room, loudest=[Level(participant=name, level=90)]))
+    await until(lambda: {"meeting.link", "meeting.speaking"} <= {told for told, _body in server.pages.sent})
+    server.kill(1)
+    await until(lambda: server.carrier(meeting_id) == 2)
+    await server.join(meeting_id, "camthuy")
+    await server.conductor.hearing.repeat(seat)
+    links = [body["quality"] for told, body in server.pages.sent if told == "meeting.link"]
+    assert links == ["poor"], "once, of the old one"
+    speaking = [body["loudest"] for told, body in server.pages.sent if told == "meeting.speaking"]
+    assert speaking == [[{"participant": seat}], []]

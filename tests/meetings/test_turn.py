@@ -52,12 +52,25 @@ def test_without_relays_nothing_is_given(district: DistrictIds) -> None:
         {"urls": ["turn:a:1"]},
         {"urls": ["stun:a:1"], "secret": "s"},
         {"urls": ["https://a"], "secret": "s"},
+        {"urls": ["turn://turn.example.vn:3478"], "secret": "s"},
+        {"urls": ["turn:"], "secret": "s"},
+        {"urls": ["turn:a:99999"], "secret": "s"},
+        {"urls": ["turns:a:443?transport=tls"], "secret": "s"},
+        {"urls": ["turn:a:1?transport=tcp "], "secret": "s"},
         {"ttl_minutes": 0},
     ],
 )
 def test_settings_that_no_browser_would_take_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(values, Turn)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["turn:a", "turn:10.0.0.1:3478", "turns:turn.a-b.vn:443?transport=tcp", "turn:[2001:db8::1]:3478?transport=udp"],
+)
+def test_settings_that_every_browser_takes(url: str) -> None:
+    assert msgspec.convert({"urls": [url], "secret": "s"}, Turn).urls == [url]
 
 
 async def test_programs_ask_before_they_join(as_: As) -> None:

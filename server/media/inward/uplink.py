@@ -353,7 +353,7 @@ class Uplink:
         """Packets lost on the way here."""
         return sum(max(0, source.report.lost) for source in self.sources.values())
 
-    @property
-    def jitter_ms(self) -> float:
-        """The worst jitter of any source."""
-        return max((1000 * s.report.jitter / s.clock_rate for s in self.sources.values()), default=0.0)
+    def jitter_ms(self, now: float) -> float:
+        """The worst jitter of any source that arrives; that of one which has stopped would stay for ever."""
+        live = (source for source in self.sources.values() if source.live(now))
+        return max((1000 * source.report.jitter / source.clock_rate for source in live), default=0.0)

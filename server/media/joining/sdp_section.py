@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from server.errors import ProtocolError
 from server.media.terms import Codec
@@ -15,6 +16,11 @@ REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 EXTENSIONS = frozenset({MID, RID, REPAIRED_RID, AUDIO_LEVEL, TRANSPORT_CC})
+
+ALIKE = (
+    64  # sets of lines whose meaning is kept: a browser repeats its own in each section, and all alike browsers theirs
+)
+Lines = tuple[str, ...]
 
 _MOST_RIDS = 4
 _MOST_FORMATS = 128
@@ -116,10 +122,11 @@ def read_section(block: Block) -> Section:
     formats = tuple(rest.split())
     if len(formats) > _MOST_FORMATS:
         raise ProtocolError("an m-line has too many formats")
-    codecs = _codecs(block, formats)
+    codecs = _codecs(tuple(block.all("rtpmap")), tuple(block.all("fmtp")), formats)
     used = [codecs[name] for name in (("vp8", "vp9") if kind == "video" else ("opus",)) if name in codecs]
     direction = next((name for name in _DIRECTIONS if name in block.attributes), "sendrecv")
-    extensions, one_way = _extensions(block, direction)
+    extensions, one_way = _extensions(tuple(block.all("extmap")), direction)
+    told = tuple(block.all("rtcp-fb"))
     return Section(
         mid=mid,
         kind=kind,
@@ -133,7 +140,7 @@ def read_section(block: Block) -> Section:
         vp9_rtx=codecs.get("vp9_rtx"),
         opus=codecs.get("opus"),
         opus_red=codecs.get("red"),
-        feedback=frozenset.intersection(*(_feedback(block, number) for number in used)) if used else frozenset(),
+        feedback=frozenset.intersection(*(_feedback(told, number) for number in used)) if used else frozenset(),
         extensions=extensions,
         one_way=one_way,
         rids=_rids(block),
@@ -145,16 +152,17 @@ def read_section(block: Block) -> Section:
     )
 
 
-def _codecs(block: Block, formats: tuple[str, ...]) -> dict[str, int]:
+@lru_cache(ALIKE)
+def _codecs(rtpmaps: Lines, fmtps: Lines, formats: Lines) -> Mapping[str, int]:
     """Payload types of `vp8`, `vp9` (profile 0), `opus`, and of what repairs them: `vp8_rtx`, `vp9_rtx`, `red`; the
     first of each.
     """
     maps: dict[str, str] = {}
-    for value in block.all("rtpmap"):
+    for value in rtpmaps:
         match = _RTPMAP.fullmatch(value)
         if match and match[1] in formats and int(match[1]) < 128:
             maps[match[1]] = "/".join(part for part in match.groups()[1:] if part).lower()
-    parameters = dict(value.split(" ", 1) for value in block.all("fmtp") if " " in value)
+    parameters = dict(value.split(" ", 1) for value in fmtps if " " in value)
     codecs: dict[str, int] = {}
     names = {"vp8/90000": "vp8", "vp9/90000": "vp9", "opus/48000/2": "opus"}
     for number, offered in maps.items():
@@ -176,16 +184,18 @@ def _is_profile_0(parameters: str) -> bool:
     return told.get("profile-id", "0") == "0"
 
 
-def _feedback(block: Block, payload_type: int) -> frozenset[str]:
+@lru_cache(ALIKE)
+def _feedback(told: Lines, payload_type: int) -> frozenset[str]:
     mine = (f"{payload_type} ", "* ")
-    return frozenset(value.split(" ", 1)[1] for value in block.all("rtcp-fb") if value.startswith(mine))
+    return frozenset(value.split(" ", 1)[1] for value in told if value.startswith(mine))
 
 
-def _extensions(block: Block, direction: str) -> tuple[dict[str, int], frozenset[str]]:
+@lru_cache(ALIKE)
+def _extensions(extmaps: Lines, direction: str) -> tuple[Mapping[str, int], frozenset[str]]:
     wrong_way = "sendonly" if direction == "recvonly" else "recvonly"
     extensions: dict[str, int] = {}
     one_way: set[str] = set()
-    for value in block.all("extmap"):
+    for value in extmaps:
         match = _EXTMAP.fullmatch(value)
         if match is None or match[3] not in EXTENSIONS or match[2] in (wrong_way, "inactive"):
             continue

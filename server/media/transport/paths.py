@@ -19,7 +19,7 @@ from server.media.transport.ice import LOST_AFTER, Address, Consent, Credentials
 from server.media.transport.policing import Allowance
 from server.media.transport.udp import UdpPort
 
-ADDRESS_IS_DEAD = 3.0  # s without a check on the old path before a new one is believed without USE-CANDIDATE
+ADDRESS_IS_DEAD = 3.0  # s without a word on the old path before a new one is believed without USE-CANDIDATE
 
 LARGEST_DATAGRAM = 1_500  # bytes of a datagram; what the forwarder lays out for a packet rests on it
 KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interfaces
@@ -29,8 +29,8 @@ KNOWN_ADDRESSES = 6  # of one participant: a browser tries each of its interface
 class Path:
     """How one participant gets here: by what it proves who it is (`credentials`), and from where.
 
-    `address` is one of its `addresses`, which are all that proved to be its own, and `heard_at` when the last check
-    came from it.
+    `address` is one of its `addresses`, which are all that proved to be its own, and `heard_at` when it was
+    last heard from: by a check, or by media that was genuine.
     """
 
     credentials: Credentials
@@ -107,6 +107,8 @@ class Paths(Generic[P]):
                     self.refused["stranger_media"] += 1
                 elif not participant.allowance.refuses(data, now):
                     self._media(participant, data, now)
+                    if source == participant.path.address:
+                        participant.path.heard_at = now
             elif first < 4:
                 self._check(data, source, now)
             elif 20 <= first < 64:

@@ -57,10 +57,20 @@ async function tryServer() {
   return (performance.now() - begin) / 1000;
 }
 
+/** The track, unless the person takes too long to say yes; a yes that comes later starts nothing. */
+async function inTime(opening) {
+  try {
+    return await Promise.race([opening, late(DEVICE_MS)]);
+  } catch (error) {
+    opening.then((track) => track.stop(), () => {});
+    throw error;
+  }
+}
+
 async function open(name, kind, opener) {
   step(name, "now");
   try {
-    const track = await Promise.race([opener(), late(DEVICE_MS)]);
+    const track = await inTime(opener());
     step(name, "good", track.label);
     return { track, problem: "" };
   } catch (error) {
@@ -140,6 +150,7 @@ async function start() {
     await run();
   } catch (error) {
     console.info("the trial has failed:", error.code ?? error.message);
+    for (const line of page.querySelectorAll("[data-step][data-state=now]")) step(line.dataset.step, "ahead");
     say(error.code ? error.message : text("failed"), [], "bad");
   } finally {
     page.dataset.state = "done";

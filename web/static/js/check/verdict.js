@@ -9,7 +9,8 @@ const TOO_MUCH_LOSS = 0.3;
 const LONG_WAY = 1; // s
 
 /** Facts: {media: "udp" | "relay" | "none", up, down (kbit/s), lossUp, lossDown, rtt (s), camera, microphone: "" or the
- *  name of what is wrong}. Gives {word, todo}: names of texts. */
+ *  name of what is wrong, pictures: how many of the own came back, sound: whether the own voice did}. Gives {word, todo}:
+ *  names of texts. */
 export function verdict(facts) {
   if (facts.media === "none") return { word: "blocked", todo: ["askNetwork", "byTelephone"] };
   const todo = [];
@@ -19,8 +20,10 @@ export function verdict(facts) {
   const link = linkOf(facts);
   if (link === "none") return { word: "tooWeak", todo: ["moveCloser", "byTelephone"] };
   if (link === "voice") return { word: facts.microphone ? "listenWeak" : "voiceOnly", todo: ["moveCloser", ...todo] };
+  if (!facts.camera && !facts.pictures) todo.push("cameraDark"); // it is there and may be used, and shows nothing
   if (facts.microphone) return { word: "listen", todo };
-  return { word: facts.camera ? "noPicture" : "good", todo };
+  if (!facts.sound) return { word: "unheard", todo: [...todo, "speakUp"] };
+  return { word: facts.camera || !facts.pictures ? "noPicture" : "good", todo };
 }
 
 /** What the line carries: "picture", "voice" or "none". */

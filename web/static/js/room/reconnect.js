@@ -37,10 +37,12 @@ export class Session extends EventTarget {
   async join() {
     if (this.phase === "joining" || this.phase === "gone") return;
     this.phase = "joining";
+    this.shaken = false;
     clearTimeout(this.timer);
     try {
       await this.#connect();
       this.tries = 0;
+      if (this.shaken) this.#rejoinSoon(AFTER_RETURN_MS);
     } catch (error) {
       this.phase = "outside";
       if (FINAL.has(error.code)) return this.leaveFor(error.code, error.message);
@@ -97,7 +99,7 @@ export class Session extends EventTarget {
     on("meeting.said", (message) => this.state.said(message));
     on("meeting.removed", () => this.leaveFor("removed"));
     on("meeting.ended", () => this.leaveFor("ended"));
-    on("meeting.media_restarted", ({ participants }) => { if (participants.includes(this.state.me)) this.#rejoinSoon(Math.random() * 300); });
+    on("meeting.media_restarted", ({ participants }) => { if (participants.includes(this.state.me)) this.#restarted(); });
     addEventListener("online", () => { if (this.phase === "inside") this.#moved(); });
     navigator.connection?.addEventListener("change", () => this.connection?.findWay());
   }
@@ -107,6 +109,12 @@ export class Session extends EventTarget {
     const self = this.state.self;
     if (this.phase !== "inside" || !self?.present || !self.session || self.session === this.session) return;
     this.leaveFor(self.phone ? "phone" : "taken");
+  }
+
+  /** The node is gone, and perhaps it was the one that has just let us in: then this connection never comes. */
+  #restarted() {
+    if (this.phase === "joining") this.shaken = true;
+    else this.#rejoinSoon(Math.random() * 300);
   }
 
   #channelChanged(channel) {
