@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from itertools import pairwise
+
 import pytest
 
 from server.errors import ProtocolError
+from server.media.inward.source import Source
 from server.media.inward.strain import LASTS
-from server.media.inward.uplink import MOST_REPAIRS, Uplink, UplinkPlan
+from server.media.inward.uplink import BEGUN_AT_ONCE, BEGUN_PER_SECOND, MOST_REPAIRS, Uplink, UplinkPlan
 from server.media.wire import rtcp
 from server.media.wire.rtp import build_header
 from tests.media.building import build_extensions
@@ -176,12 +180,27 @@ def test_repairing_streams_without_end_take_no_memory() -> None:
     assert len(uplink._by_rtx_ssrc) == MOST_REPAIRS
 
 
-def test_a_thief_of_a_layer_s_name_costs_only_himself() -> None:
-    """Two streams that claim one layer in turn: the newest has it, and nothing of the other stays."""
+def test_two_streams_that_claim_one_layer_in_turn_cost_only_who_sends_them() -> None:
+    """The newest has it, and nothing of the other stays; but all who watch follow it only so often."""
     uplink = Uplink("a", PLAN)
-    for number in range(200):
-        assert uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50) is not None
+    had: list[Source | None] = []
+    for number in range(1000):
+        with contextlib.suppress(ProtocolError):
+            uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50)
+        had.append(uplink.source("camera", "f"))
     assert len(uplink.sources) == len(uplink._by_ssrc) == len(uplink._pictures) == 1
+    changes = sum(before is not after for before, after in pairwise(had))
+    assert BEGUN_AT_ONCE / 2 - 1 <= changes <= BEGUN_AT_ONCE + 20 * BEGUN_PER_SECOND
+
+
+def test_a_layer_that_comes_back_again_and_again_is_not_followed_each_time() -> None:
+    uplink = Uplink("a", PLAN)
+    begun = 0
+    for number in range(100):
+        arrived = uplink.receive(named(20, number, mid="1", rid="f"), 0.6 * number)
+        assert arrived is not None
+        begun += arrived.source.resumes
+    assert BEGUN_AT_ONCE <= begun <= BEGUN_AT_ONCE + 60 * BEGUN_PER_SECOND + 1
 
 
 def test_layers_are_left_out_when_all_that_comes_has_waited_for_long() -> None:
