@@ -24,7 +24,8 @@ from server.media.wire.rtp import is_rtcp
 
 log = logging.getLogger(__name__)
 
-REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond
+REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond,
+REPORTS_TURN = 0.001  # s after which it is looked at in any case
 PHASES = 10  # once-a-second work is spread over this many ticks
 
 
@@ -148,7 +149,10 @@ class Switch:
 
     def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
-        for _ in range(min(REPORTS_AT_ONCE, len(self._reports))):
+        end = self._clock() + REPORTS_TURN
+        for number in range(min(REPORTS_AT_ONCE, len(self._reports))):
+            if number and self._clock() > end:
+                break
             participant, data = self._reports.popleft()
             room = self.rooms.get(participant.room)
             if room is None or room.participants.get(participant.name) is not participant:

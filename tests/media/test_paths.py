@@ -10,17 +10,18 @@ from aioice import stun
 
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
+from server.media.inward.clocks import SenderClock
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
-from server.media.switch import REPORTS_AT_ONCE
+from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
 from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
 from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
-from server.media.wire import rtcp, rtcp_build
+from server.media.wire import rtcp_build
 from server.media.wire.rtp import RtpPacket, build_header
-from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
+from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VOICE, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
 PACKETS_PER_SECOND = UPLINK_MBIT * PACKETS_PER_MBIT
@@ -283,8 +284,58 @@ def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: 
             hand(nack, ("10.0.0.1", 2))
             stage.switch.paths.burst_ended(stage.now)
             stage.now += 1 / 300
-    assert len(located) <= 3 * policing.NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
+    assert len(located) <= 4 * policing.ASKED_PER_SECOND
     assert stage.switch.paths.refused["policed_feedback"] > 200
+
+
+def test_a_nack_ends_where_nothing_more_may_be_repeated(stage: Stage, hand: Hand) -> None:
+    for number in range(400):
+        hand(picture(number, number * 3000, key=number == 0) + bytes(900), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+        stage.now += 0.01
+    slot = stage.people[1].by_ssrc[PICTURE_SLOT]
+    newest, located, locate = slot.newest(300), [], slot.locate
+    assert len(newest) == 300
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(slot), "locate", lambda self, sequence: located.append(sequence) or locate(sequence))
+        for part in range(0, 300, 100):
+            hand(rtcp_build.build_nack(1, PICTURE_SLOT, newest[part : part + 100]), ("10.0.0.1", 2))
+        stage.switch.paths.burst_ended(stage.now)
+    repeated = stage.people[1].downlink.retransmitted
+    assert 0 < repeated < 100
+    assert len(located) <= repeated + 3
+
+
+def test_sender_reports_without_end_take_little_time(stage: Stage, hand: Hand) -> None:
+    for number in range(64):
+        hand(voice(number, number * 960), ATTACKER)
+    report = rtcp_build.build_sr(VOICE, 1 << 62, 64 * 960, 1, 1)
+    looked: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SenderClock, "report", lambda self, source, ntp, at, now: looked.append(at))
+        for _ in range(300):
+            hand(report * 50, ATTACKER)
+            stage.switch.paths.burst_ended(stage.now)
+            stage.now += 1 / 300
+    assert 0 < len(looked) <= 3 * policing.CLOCKS_PER_SECOND
+
+
+def test_reports_that_take_long_leave_a_turn_to_the_next_burst(stage: Stage, hand: Hand) -> None:
+    answered: list[int] = []
+
+    def slowly(self: Retransmission, slot: object, lost: list[int], now: float) -> None:
+        answered.extend(lost)
+        stage.now += REPORTS_TURN
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Retransmission, "answer", slowly)
+        for number in range(6):
+            hand(rtcp_build.build_nack(1, PICTURE_SLOT, [number]), ("10.0.0.1", 2))
+        assert stage.switch.paths.burst_ended(stage.now)
+        assert 1 <= len(answered) <= 2
+        while stage.switch.paths.burst_ended(stage.now):
+            pass
+    assert answered == list(range(6))
 
 
 def test_a_word_does_not_wait_for_reports(stage: Stage, hand: Hand) -> None:

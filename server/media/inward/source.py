@@ -230,8 +230,9 @@ class Source:
         """
         if self.newest is None:
             return None
-        index = min(self.newest.index, number + self.newest.skipped[cap][0])
-        beyond = 1
+        skipped = self.newest.skipped[cap][0]
+        index = min(self.newest.index, number + skipped)
+        beyond = 1 if skipped else index - number
         while beyond > 0 and index > self.newest.index - len(self._ring):
             beyond = index - self.skipped_before(index)[cap][0] - number
             index -= beyond
