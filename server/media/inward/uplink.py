@@ -18,7 +18,7 @@ from server.media.inward.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, P
 from server.media.inward.strain import Strain
 from server.media.protocol import Kind
 from server.media.terms import Codec
-from server.media.transport.policing import Bucket
+from server.media.transport.policing import BYTES_PER_MBIT, UPLINK_MBIT, Bucket
 from server.media.wire import rtcp
 from server.media.wire.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.wire.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
@@ -32,6 +32,8 @@ FRESH = 0.15  # s; what came before the last look but one tells nothing new of t
 LOSS_SMOOTHING = 0.4  # share of the newest second in `Uplink.loss`
 BEGUN_PER_SECOND = 1.0  # streams that take another's place and layers that come back, for each of which all who watch
 BEGUN_AT_ONCE = 12.0  # are arranged anew; three layers of a camera some times
+VOICE_SHARE = 0.02  # of what a participant may send: what its voice may take, with headers, of each link where it is
+VOICE_SECONDS = 2  # heard, for links never wait with voices: 160 kbit/s of 8 Mbit/s, and what so long a silence held up
 MOST_REPAIRS = 16  # RTX streams that are remembered; browsers have one a layer
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
 
@@ -74,7 +76,7 @@ class Arrived(NamedTuple):
 class Uplink:
     """Sources of one participant. `sources` by kind and rid; figures in `packets`, `bytes`, `nacks`, `plis`."""
 
-    def __init__(self, owner: str, plan: UplinkPlan) -> None:
+    def __init__(self, owner: str, plan: UplinkPlan, uplink_mbit: float = UPLINK_MBIT) -> None:
         self.owner = owner
         self.sources: dict[tuple[Kind, str], Source] = {}
         self.packets = self.bytes = 0
@@ -88,6 +90,8 @@ class Uplink:
         self._clock = SenderClock()
         self._crowding = Crowding()
         self._strain = Strain()
+        voice = VOICE_SHARE * uplink_mbit * BYTES_PER_MBIT
+        self._voice = Bucket(voice, VOICE_SECONDS * voice)
         self._begun = Bucket(BEGUN_PER_SECOND, BEGUN_AT_ONCE)
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
@@ -229,7 +233,8 @@ class Uplink:
         before = self.sources.get((kind, rid))
         if before is not None and not self._begun.take(1, now):
             raise ProtocolError("streams take each other's place too often")
-        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp) if kind == "screen" else "vp8")
+        allowed = self._voice if kind == "microphone" else None
+        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp) if kind == "screen" else "vp8", allowed)
         if before is not None:
             self._by_ssrc.pop(before.ssrc, None)
             self._pictures.pop(before.ssrc, None)
