@@ -139,4 +139,11 @@ def test_checks_are_remembered_for_hours_and_no_longer() -> None:
     assert seen.has((19_999).to_bytes(12, "little"))
     assert seen.has((20_000 - 4_096).to_bytes(12, "little"))
     assert not seen.has((0).to_bytes(12, "little"))
-    assert len(seen._ids) <= 65_536
+    assert sum(map(len, seen._rows.values())) <= 65_536
+
+
+def test_ids_that_are_chosen_to_be_alike_make_no_long_search() -> None:
+    seen = SeenChecks()
+    for number in range(8_192):
+        seen.add(bytes(6) + (number & 1).to_bytes(2, "big") + bytes(4))
+    assert sum(map(len, seen._rows.values())) <= 2 * 32 * 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from aioice import stun
@@ -169,17 +170,24 @@ def test_a_handshake_that_is_never_finished_ends(stage: Stage, hand: Hand) -> No
     assert isinstance(last, SessionChanged) and last.reason == "dtls_failed"
 
 
-def test_who_runs_to_and_fro_is_followed_and_does_not_fill_the_log(
+def test_who_runs_to_and_fro_is_followed_so_often_and_does_not_fill_the_log(
     stage: Stage, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     person = stage.people[0]
+    stood = [person.path.address]
     with caplog.at_level(logging.INFO):
-        for turn in range(200):
-            where = ELSEWHERE if turn % 2 == 0 else ATTACKER
-            hand(check(person), where)
-            assert person.path.address == where
+        for turn in range(2_000):
+            hand(check(person), ELSEWHERE if turn % 2 == 0 else ATTACKER)
+            stood.append(person.path.address)
             stage.now += 0.05
+    moves = [before != after for before, after in pairwise(stood)]
+    assert all(moves[: int(policing.MOVES_AT_ONCE)])
+    assert sum(moves) <= policing.MOVES_AT_ONCE + 100 * policing.MOVES_PER_SECOND + 1
     assert len(caplog.records) == participant.LOGGED_MOVES
+    stage.now += 1 / policing.MOVES_PER_SECOND
+    elsewhere = ATTACKER if person.path.address == ELSEWHERE else ELSEWHERE
+    hand(check(person), elsewhere)
+    assert person.path.address == elsewhere, "who stays is followed soon"
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])

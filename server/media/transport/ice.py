@@ -36,7 +36,7 @@ _MAPPED = struct.Struct("!HHBBHI")
 _CHECKSUM = struct.Struct("!HHI")
 
 _ID_BYTES = 8  # of the twelve random ones
-_MOST_IDS = 8_192  # 64 KB; five hours of a browser's checks
+_ROWS, _ROW_IDS = 256, 32  # 64 KB; five hours of a browser's checks
 
 
 @dataclass(frozen=True)
@@ -123,20 +123,24 @@ def _response(transaction: bytes, source: Address, key: bytes) -> bytes:
 
 
 class SeenChecks:
-    """Ids of the valid checks of some hours: one overheard and sent again from elsewhere moves nobody's path."""
+    """Ids of the valid checks of some hours: one overheard and sent again from elsewhere moves nobody's path.
+
+    They are in rows by their hash, so that nobody makes a search long, however many he sends and whatever their ids.
+    """
 
     def __init__(self) -> None:
-        self._ids = bytearray()
+        self._rows: dict[int, bytes] = {}
 
     def has(self, transaction: bytes) -> bool:
         """Whether a check with this id has come."""
-        return self._ids.find(transaction[:_ID_BYTES]) >= 0
+        number = transaction[:_ID_BYTES]
+        return number in self._rows.get(hash(number) % _ROWS, b"")
 
     def add(self, transaction: bytes) -> None:
-        """It has now; of too many the older half is forgotten."""
-        if len(self._ids) >= _MOST_IDS * _ID_BYTES:
-            del self._ids[: len(self._ids) // 2]
-        self._ids += transaction[:_ID_BYTES]
+        """It has now; of too many in its row the oldest is forgotten."""
+        number = transaction[:_ID_BYTES]
+        row = hash(number) % _ROWS
+        self._rows[row] = (self._rows.get(row, b"") + number)[-_ROW_IDS * _ID_BYTES :]
 
 
 class Presence(Enum):

@@ -18,6 +18,8 @@ BYTES_PER_MBIT = 125_000
 PACKETS_PER_MBIT = 150  # packets of 833 bytes; browsers' are larger, voices come beside 4 Mbit/s of pictures
 REPORTS_PER_SECOND = 300  # RTCP datagrams; fifteen slots and feedback every 50 ms make about 60
 CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a path, then one every 2.5 s
+MOVES_PER_SECOND = 0.5  # to another address; a browser that tries its interfaces goes some times to and fro. After each
+MOVES_AT_ONCE = 8.0  # the audiences of all that it gets are put together anew, which is much work in a large room
 NUMBERS_PER_SECOND = 8_000  # sequence numbers that feedback speaks of; twelve pictures make 2,500 packets
 ASKED_PER_SECOND = 2_000  # of them that NACKs ask for, each of which is looked for; Chromium asks for 1,000 at once
 CLOCKS_PER_SECOND = 50  # sender reports, each of which is held against the packets of late; browsers send one a stream
@@ -59,6 +61,7 @@ class Allowance:
         self._reports = float(REPORTS_PER_SECOND)
         self._streams: set[bytes] = set()
         self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
+        self._moves = Bucket(MOVES_PER_SECOND, MOVES_AT_ONCE)
         self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
         self._asked = Bucket(ASKED_PER_SECOND, ASKED_PER_SECOND)
         self._clocks = Bucket(CLOCKS_PER_SECOND, 2 * CLOCKS_PER_SECOND)
@@ -99,6 +102,10 @@ class Allowance:
     def answers(self, now: float) -> bool:
         """Whether one more connectivity check is answered."""
         return self._checks.take(1, now) or self._refuse("policed_stun")
+
+    def moves(self, now: float) -> bool:
+        """Whether its path may lead to another address once more."""
+        return self._moves.take(1, now) or self._refuse("policed_stun")
 
     def hears(self, message: rtcp.Message, now: float) -> bool:
         """Whether we do what an RTCP message asks for."""
