@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from aioice import stun
@@ -12,9 +13,11 @@ from aioice import stun
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from server.media.inward.clocks import SenderClock
+from server.media.inward.uplink import Uplink
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
+from server.media.room import Room
 from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
@@ -415,3 +418,33 @@ def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Ha
 def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
     assert paths.LARGEST_DATAGRAM >= 1_472, "an Ethernet frame's worth"
     assert RtpPacket.parse(voice(1, 1)).payload
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [(Uplink, "receive"), (SenderClock, "report"), (Room, "pass_on"), (Uplink, "look_at_way"), (Room, "look_after")],
+)
+def test_a_fault_of_ours_ends_the_session_that_meets_it_and_no_other(
+    stage: Stage, hand: Hand, monkeypatch: pytest.MonkeyPatch, what: type, where: str
+) -> None:
+    """Else it would come again with each packet, and the clock of all meetings would stand still."""
+    one, others = stage.people[0], stage.people[1:]
+    hand(voice(1, 960), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    works = getattr(what, where)
+
+    def fails(*arguments: Any) -> Any:
+        if any(argument is one or getattr(argument, "owner", "") == one.name for argument in arguments):
+            raise ZeroDivisionError
+        return works(*arguments)
+
+    monkeypatch.setattr(what, where, fails)
+    hand(voice(2, 1920), ATTACKER)
+    hand(rtcp_build.build_sr(VOICE, 1 << 62, 960, 1, 1), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    for _ in range(10):
+        stage.now += 0.1
+        stage.switch.tick(stage.now, stage.now)
+    assert one.state == "closed"
+    assert [person.state for person in others] == ["connected"] * 2
+    assert any(isinstance(event, SessionChanged) and event.reason == "failed" for event in stage.events)
