@@ -10,7 +10,6 @@ from server.media.wire.rtp import (
     distance,
     identifier,
     is_rtcp,
-    newer,
     restore,
     transport_sequence,
     unwrap,
@@ -109,10 +108,6 @@ def test_tells_rtcp_from_rtp() -> None:
 
 
 def test_sequence_numbers_go_round() -> None:
-    assert newer(0, 0xFFFF)
-    assert newer(5, 4)
-    assert not newer(4, 4)
-    assert not newer(0xFFFF, 0)
     assert (distance(2, 0xFFFE), distance(0xFFFE, 2), distance(7, 7)) == (4, -4, 0)
 
 

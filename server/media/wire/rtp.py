@@ -32,11 +32,6 @@ def distance(later: int, earlier: int) -> int:
     return ((later - earlier + 0x8000) & 0xFFFF) - 0x8000
 
 
-def newer(one: int, other: int) -> bool:
-    """Whether the 16-bit number `one` comes after `other`."""
-    return 0 < (one - other) & 0xFFFF < 0x8000
-
-
 def unwrap(number: int, near: int, bits: int = 16) -> int:
     """The integer nearest to `near` whose lowest `bits` are `number` (may be below zero near the beginning)."""
     half = 1 << (bits - 1)
