@@ -35,6 +35,7 @@ _ATTRIBUTE = struct.Struct("!HH")
 _MAPPED = struct.Struct("!HHBBHI")
 _CHECKSUM = struct.Struct("!HHI")
 
+_MOST_ATTRIBUTES = 24  # that are looked at; browsers send about ten, a datagram has room for 370
 _ID_BYTES = 8  # of the twelve random ones
 _ROWS, _ROW_IDS = 256, 32  # 64 KB; five hours of a browser's checks
 
@@ -59,7 +60,9 @@ def addressed_to(data: bytes) -> str:
     """
     _check_header(data)
     position = 20
-    while position + 4 <= len(data):
+    for _ in range(_MOST_ATTRIBUTES):
+        if position + 4 > len(data):
+            break
         attribute, size = _ATTRIBUTE.unpack_from(data, position)
         if attribute == _USERNAME:
             return data[position + 4 : position + 4 + size].partition(b":")[0].decode("latin-1")
@@ -102,7 +105,9 @@ def answer(data: bytes, source: Address, password: str) -> Binding:
 def _sealed(data: bytes) -> tuple[int, bool]:
     """Where MESSAGE-INTEGRITY stands, and whether USE-CANDIDATE does before it; what follows it proves nothing."""
     position, nominated = 20, False
-    while position + 4 <= len(data):
+    for _ in range(_MOST_ATTRIBUTES):
+        if position + 4 > len(data):
+            break
         attribute, size = _ATTRIBUTE.unpack_from(data, position)
         if attribute == _INTEGRITY:
             if size != 20 or position + _INTEGRITY_BYTES > len(data):
