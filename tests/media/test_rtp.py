@@ -4,6 +4,7 @@ import pytest
 
 from server.errors import ProtocolError
 from server.media.wire.rtp import (
+    LARGEST_EXTENSION,
     RtpPacket,
     audio_level,
     build_header,
@@ -82,6 +83,14 @@ def test_passes_over_extensions_of_other_profiles() -> None:
 def test_refuses_what_is_malformed(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         RtpPacket.parse(data)
+
+
+def test_refuses_extensions_that_fill_a_packet() -> None:
+    block = (LARGEST_EXTENSION // 2) * b"\x10a"
+    assert RtpPacket.parse(packet(0x90, b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block)).extensions
+    block += b"\x10a" * 2
+    with pytest.raises(ProtocolError, match="too long"):
+        RtpPacket.parse(packet(0x90, b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block))
 
 
 def test_builds_what_it_reads() -> None:

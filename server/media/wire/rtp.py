@@ -12,6 +12,7 @@ from struct import Struct
 from server.errors import ProtocolError
 
 HEADER_BYTES = 12
+LARGEST_EXTENSION = 256  # bytes; browsers need some tens, and a packet full of elements takes 270 µs to read
 IP_UDP = 28  # bytes of their headers, which a link carries beside each packet
 SRTP_TAG = 16  # bytes that SRTP adds at most (RFC 7714)
 BESIDE = IP_UDP + SRTP_TAG
@@ -79,6 +80,8 @@ class RtpPacket:
             start = extension + 4 * (data[start + 2] << 8 | data[start + 3])
             if start > size:
                 raise ProtocolError("RTP extension is truncated")
+            if start - extension > LARGEST_EXTENSION:
+                raise ProtocolError("RTP extension is too long")
             packet.extensions = _read_extensions(data, extension, start)
         else:
             packet.extensions = _NO_EXTENSIONS
