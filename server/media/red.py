@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_BLOCKS = 32  # of one packet; browsers send two, at most ten
+MOST_BLOCKS = 10  # copies in one packet; browsers send two, at most so many
 LARGEST_BLOCK = (1 << 10) - 1  # bytes of a copy
 LONGEST_BACK = (1 << 14) - 1  # 48 kHz ticks: a third of a second, less than a pause of DTX
 LARGEST_PAYLOAD = 1_200  # bytes with all copies, so that the datagram fits every path
@@ -81,14 +81,20 @@ def restore(
     Senders copy the packets directly before (RFC 2198 leaves the numbers to be guessed): a copy whose timestamp stands
     under another number near by is of a packet that is there.
     """
+    lacking = [
+        (lost, timestamp - block.back & 0xFFFF_FFFF, block)
+        for lost, block in enumerate(copies, index - len(copies))
+        if block.payload_type == payload_type and block.payload and block.back and source.recent(lost) is None
+    ]
+    if not lacking:
+        return []
+    near = (source.recent(number) for number in range(index - MOST_BLOCKS, index + 1))
+    known = {packet.timestamp for packet in near if packet is not None}
     found: list[Packet] = []
-    for lost, block in enumerate(copies, index - len(copies)):
-        if block.payload_type != payload_type or not block.payload or source.recent(lost) is not None:
+    for lost, at, block in lacking:
+        if at in known:
             continue
-        at = timestamp - block.back & 0xFFFF_FFFF
-        near = (source.recent(number) for number in range(index - MOST_BLOCKS, index + 1))
-        if block.back == 0 or any(packet is not None and packet.timestamp == at for packet in near):
-            continue
+        known.add(at)
         packet = Packet(lost, at, 0, BLANK_HEADER + block.payload, now)
         if source.accept(packet):
             found.append(packet)

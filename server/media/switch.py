@@ -24,7 +24,8 @@ from server.media.wire.rtp import is_rtcp
 
 log = logging.getLogger(__name__)
 
-REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond
+REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond,
+REPORTS_TURN = 0.001  # s after which it is looked at in any case
 PHASES = 10  # once-a-second work is spread over this many ticks
 
 
@@ -122,6 +123,14 @@ class Switch:
 
     def _media(self, participant: Participant, data: bytes, now: float) -> None:
         """A protected datagram of a participant. Raises ProtocolError when it is none or was tampered with."""
+        try:
+            self._take_in(participant, data, now)
+        except ProtocolError:
+            raise
+        except Exception:
+            self._fail(participant)
+
+    def _take_in(self, participant: Participant, data: bytes, now: float) -> None:
         room = self.rooms[participant.room]
         if is_rtcp(data):
             plain = participant.link.unprotect_rtcp(data)
@@ -148,7 +157,10 @@ class Switch:
 
     def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
-        for _ in range(min(REPORTS_AT_ONCE, len(self._reports))):
+        end = self._clock() + REPORTS_TURN
+        for number in range(min(REPORTS_AT_ONCE, len(self._reports))):
+            if number and self._clock() > end:
+                break
             participant, data = self._reports.popleft()
             room = self.rooms.get(participant.room)
             if room is None or room.participants.get(participant.name) is not participant:
@@ -157,6 +169,14 @@ class Switch:
                 feedback.received(participant, data, room, self.forwarder, now, self._unix_time + now)
             except ProtocolError as error:
                 self.paths.refuse(data[0], error)
+            except Exception:
+                self._fail(participant)
+
+    def _fail(self, participant: Participant | None) -> None:
+        """A fault of ours that this participant's packets have met: its session ends, and nobody else's."""
+        log.exception("%s meets a fault of the node", participant)
+        if participant is not None:
+            participant.close("failed")
 
     def _pass_on(self, now: float) -> None:
         """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
@@ -183,7 +203,11 @@ class Switch:
             if source.is_video and end is None:
                 end = self._clock() + TURN
             while source.fresh and (end is None or self._clock() < end):
-                room.pass_on(source, now)
+                try:
+                    room.pass_on(source, now)
+                except Exception:
+                    source.fresh.clear()
+                    self._fail(room.participants.get(source.owner))
             if not source.fresh:
                 del self._queue[source]
 
@@ -216,15 +240,21 @@ class Switch:
         self.forwarder.release(now)
         for room in self.rooms.values():
             room.tick(now)
-        for number, participant in enumerate(list(self.participants())):
-            if participant.uplink.packets:
-                uplink = participant.uplink
-                crowding = uplink.look_at_way(now)
-                participant.send_rtcp([*crowding, *uplink.requests(now), *uplink.transport_feedback(now)])
-            if (self._ticks + number) % 2:
-                self._probe(participant, now)
-            if (self._ticks + number) % PHASES == 0:
-                self._once_a_second(participant, now, wall)
+        for turn, participant in enumerate(list(self.participants()), self._ticks):
+            try:
+                self._look_after(participant, turn, now, wall)
+            except Exception:
+                self._fail(participant)
+
+    def _look_after(self, participant: Participant, turn: int, now: float, wall: float) -> None:
+        uplink = participant.uplink
+        if uplink.packets:
+            crowding = uplink.look_at_way(now)
+            participant.send_rtcp([*crowding, *uplink.requests(now), *uplink.transport_feedback(now)])
+        if turn % 2:
+            self._probe(participant, now)
+        if turn % PHASES == 0:
+            self._once_a_second(participant, now, wall)
 
     def _probe(self, participant: Participant, now: float) -> None:
         """Find out whether a link carries more, where its subscriber wishes for more than it is known to carry."""

@@ -19,7 +19,7 @@ from tests.media.endpoint import Endpoint, meeting
 
 SERVER_CORE, LOAD_CORE = "0", 1
 TOGETHER = 10  # endpoints that connect at a time
-UNBOUND = Bounds(uplink_mbit=100, downlink_mbit=100)  # forwarding is measured here, not what links carry
+UNBOUND = Bounds(uplink_mbit=400, downlink_mbit=100)  # forwarding is measured here, not what links carry
 SPEAKERS = 3  # of a room: as many as there are slots for voices
 
 

@@ -15,7 +15,7 @@ from server.media.inward.uplink import Uplink, UplinkPlan
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Slot
 from server.media.participant import Participant
-from server.media.protocol import Codec, Event, Want
+from server.media.protocol import Codec, Event, SessionChanged, Want
 from server.media.switch import Switch
 from server.media.transport.ice import Consent, Credentials
 from server.media.transport.paths import Path
@@ -161,6 +161,8 @@ class Stage:
             for start in range(0, len(batch), segment):
                 self._read(batch[start : start + segment], self._reading[to])
         self.port.batches.clear()
+        ended = [event.reason for event in self.events if isinstance(event, SessionChanged)]
+        assert "failed" not in ended, "a fault of the node was met, and logged"
 
     @staticmethod
     def _read(data: bytes, reading: Any) -> None:

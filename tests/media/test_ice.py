@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from aioice import stun
 from hypothesis import given
@@ -139,4 +141,25 @@ def test_checks_are_remembered_for_hours_and_no_longer() -> None:
     assert seen.has((19_999).to_bytes(12, "little"))
     assert seen.has((20_000 - 4_096).to_bytes(12, "little"))
     assert not seen.has((0).to_bytes(12, "little"))
-    assert len(seen._ids) <= 65_536
+    assert sum(map(len, seen._rows.values())) <= 65_536
+
+
+def test_ids_that_are_chosen_to_be_alike_make_no_long_search() -> None:
+    seen = SeenChecks()
+    for number in range(8_192):
+        seen.add(bytes(6) + (number & 1).to_bytes(2, "big") + bytes(4))
+    assert sum(map(len, seen._rows.values())) <= 2 * 32 * 8
+
+
+def test_of_a_check_with_hundreds_of_attributes_only_the_first_are_looked_at() -> None:
+    """Ten thousand of them a second would take more than a core; strangers need no name for that."""
+    many = b"\x80\x22\0\0" * 360
+    named = many + b"\0\x06\0\x04abcd"
+    for attributes in (many, named):
+        whole = struct.pack("!HHI", 1, len(attributes), 0x2112A442) + bytes(12) + attributes
+        with pytest.raises(ProtocolError, match="USERNAME"):
+            ice.addressed_to(whole)
+        with pytest.raises(ProtocolError, match="integrity"):
+            ice.answer(whole, ME, "p")
+    few = many[: 4 * 20] + b"\0\x06\0\x04abcd"
+    assert ice.addressed_to(struct.pack("!HHI", 1, len(few), 0x2112A442) + bytes(12) + few) == "abcd"

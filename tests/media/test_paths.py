@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from aioice import stun
 
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
+from server.media.inward.clocks import SenderClock
+from server.media.inward.uplink import Uplink
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
-from server.media.switch import REPORTS_AT_ONCE
+from server.media.room import Room
+from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
 from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
 from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
-from server.media.wire import rtcp, rtcp_build
+from server.media.wire import rtcp_build
 from server.media.wire.rtp import RtpPacket, build_header
-from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VP8, Stage
+from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VOICE, VP8, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
 PACKETS_PER_SECOND = UPLINK_MBIT * PACKETS_PER_MBIT
@@ -184,17 +189,24 @@ def test_a_handshake_that_is_never_finished_ends(stage: Stage, hand: Hand) -> No
     assert isinstance(last, SessionChanged) and last.reason == "dtls_failed"
 
 
-def test_who_runs_to_and_fro_is_followed_and_does_not_fill_the_log(
+def test_who_runs_to_and_fro_is_followed_so_often_and_does_not_fill_the_log(
     stage: Stage, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     person = stage.people[0]
+    stood = [person.path.address]
     with caplog.at_level(logging.INFO):
-        for turn in range(200):
-            where = ELSEWHERE if turn % 2 == 0 else ATTACKER
-            hand(check(person), where)
-            assert person.path.address == where
+        for turn in range(2_000):
+            hand(check(person), ELSEWHERE if turn % 2 == 0 else ATTACKER)
+            stood.append(person.path.address)
             stage.now += 0.05
+    moves = [before != after for before, after in pairwise(stood)]
+    assert all(moves[: int(policing.MOVES_AT_ONCE)])
+    assert sum(moves) <= policing.MOVES_AT_ONCE + 100 * policing.MOVES_PER_SECOND + 1
     assert len(caplog.records) == participant.LOGGED_MOVES
+    stage.now += 1 / policing.MOVES_PER_SECOND
+    elsewhere = ATTACKER if person.path.address == ELSEWHERE else ELSEWHERE
+    hand(check(person), elsewhere)
+    assert person.path.address == elsewhere, "who stays is followed soon"
 
 
 @pytest.mark.parametrize("first", [0, 1, 20, 63, 64, 128, 191, 192, 255])
@@ -299,8 +311,58 @@ def test_a_flood_of_nacks_is_bounded_in_work_and_in_answers(stage: Stage, hand: 
             hand(nack, ("10.0.0.1", 2))
             stage.switch.paths.burst_ended(stage.now)
             stage.now += 1 / 300
-    assert len(located) <= 3 * policing.NUMBERS_PER_SECOND + rtcp.LARGEST_NACK
+    assert len(located) <= 4 * policing.ASKED_PER_SECOND
     assert stage.switch.paths.refused["policed_feedback"] > 200
+
+
+def test_a_nack_ends_where_nothing_more_may_be_repeated(stage: Stage, hand: Hand) -> None:
+    for number in range(400):
+        hand(picture(number, number * 3000, key=number == 0) + bytes(900), ATTACKER)
+        stage.switch.paths.burst_ended(stage.now)
+        stage.now += 0.01
+    slot = stage.people[1].by_ssrc[PICTURE_SLOT]
+    newest, located, locate = slot.newest(300), [], slot.locate
+    assert len(newest) == 300
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(slot), "locate", lambda self, sequence: located.append(sequence) or locate(sequence))
+        for part in range(0, 300, 100):
+            hand(rtcp_build.build_nack(1, PICTURE_SLOT, newest[part : part + 100]), ("10.0.0.1", 2))
+        stage.switch.paths.burst_ended(stage.now)
+    repeated = stage.people[1].downlink.retransmitted
+    assert 0 < repeated < 100
+    assert len(located) <= repeated + 3
+
+
+def test_sender_reports_without_end_take_little_time(stage: Stage, hand: Hand) -> None:
+    for number in range(64):
+        hand(voice(number, number * 960), ATTACKER)
+    report = rtcp_build.build_sr(VOICE, 1 << 62, 64 * 960, 1, 1)
+    looked: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SenderClock, "report", lambda self, source, ntp, at, now: looked.append(at))
+        for _ in range(300):
+            hand(report * 50, ATTACKER)
+            stage.switch.paths.burst_ended(stage.now)
+            stage.now += 1 / 300
+    assert 0 < len(looked) <= 3 * policing.CLOCKS_PER_SECOND
+
+
+def test_reports_that_take_long_leave_a_turn_to_the_next_burst(stage: Stage, hand: Hand) -> None:
+    answered: list[int] = []
+
+    def slowly(self: Retransmission, slot: object, lost: list[int], now: float) -> None:
+        answered.extend(lost)
+        stage.now += REPORTS_TURN
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Retransmission, "answer", slowly)
+        for number in range(6):
+            hand(rtcp_build.build_nack(1, PICTURE_SLOT, [number]), ("10.0.0.1", 2))
+        assert stage.switch.paths.burst_ended(stage.now)
+        assert 1 <= len(answered) <= 2
+        while stage.switch.paths.burst_ended(stage.now):
+            pass
+    assert answered == list(range(6))
 
 
 def test_a_word_does_not_wait_for_reports(stage: Stage, hand: Hand) -> None:
@@ -372,3 +434,33 @@ def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Ha
 def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
     assert paths.LARGEST_DATAGRAM >= 1_472, "an Ethernet frame's worth"
     assert RtpPacket.parse(voice(1, 1)).payload
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [(Uplink, "receive"), (SenderClock, "report"), (Room, "pass_on"), (Uplink, "look_at_way"), (Room, "look_after")],
+)
+def test_a_fault_of_ours_ends_the_session_that_meets_it_and_no_other(
+    stage: Stage, hand: Hand, monkeypatch: pytest.MonkeyPatch, what: type, where: str
+) -> None:
+    """Else it would come again with each packet, and the clock of all meetings would stand still."""
+    one, others = stage.people[0], stage.people[1:]
+    hand(voice(1, 960), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    works = getattr(what, where)
+
+    def fails(*arguments: Any) -> Any:
+        if any(argument is one or getattr(argument, "owner", "") == one.name for argument in arguments):
+            raise ZeroDivisionError
+        return works(*arguments)
+
+    monkeypatch.setattr(what, where, fails)
+    hand(voice(2, 1920), ATTACKER)
+    hand(rtcp_build.build_sr(VOICE, 1 << 62, 960, 1, 1), ATTACKER)
+    stage.switch.paths.burst_ended(stage.now)
+    for _ in range(10):
+        stage.now += 0.1
+        stage.switch.tick(stage.now, stage.now)
+    assert one.state == "closed"
+    assert [person.state for person in others] == ["connected"] * 2
+    assert any(isinstance(event, SessionChanged) and event.reason == "failed" for event in stage.events)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from server.media.transport.policing import (
+    ASKED_PER_SECOND,
     BYTES_PER_MBIT,
     CHECKS_PER_SECOND,
+    CLOCKS_PER_SECOND,
     KEY_FRAMES_AT_ONCE,
     MOST_STREAMS,
     NUMBERS_PER_SECOND,
@@ -108,13 +110,21 @@ def test_numbers_of_feedback_are_bounded() -> None:
     allowance = Allowance(0.0)
     nack = rtcp.Nack(1, 2, list(range(17)))
     heard = sum(allowance.hears(nack, number / 5_000) for number in range(50_000))
-    assert heard * 17 <= 12 * NUMBERS_PER_SECOND
-    assert heard * 17 >= 9 * NUMBERS_PER_SECOND
+    assert heard * 17 <= 11 * ASKED_PER_SECOND
+    assert heard * 17 >= 9 * ASKED_PER_SECOND
     allowance = Allowance(0.0)
     feedback = rtcp.TransportFeedback(1, 2, bytes((0, 0, 2, 0)) + bytes(8))
     heard = sum(allowance.hears(feedback, number / 300) for number in range(3_000))
     assert heard * 512 <= 12 * NUMBERS_PER_SECOND
     assert allowance.refused["policed_feedback"] == 3_000 - heard
+
+
+def test_sender_reports_are_bounded() -> None:
+    allowance = Allowance(0.0)
+    report = rtcp.SenderReport(1, 2, 3, 4, 5)
+    heard = sum(allowance.hears(report, number / 5_000) for number in range(50_000))
+    assert 10 * CLOCKS_PER_SECOND <= heard <= 12 * CLOCKS_PER_SECOND
+    assert allowance.refused["policed_feedback"] == 50_000 - heard
 
 
 def test_a_viewer_of_a_busy_meeting_on_a_bad_line_is_heard_in_full() -> None:

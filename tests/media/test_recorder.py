@@ -149,6 +149,34 @@ async def test_where_nothing_can_be_written_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "cannot_write"
 
 
+async def test_pictures_that_take_too_long_are_left_out_and_hold_up_neither_sound_nor_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who shares a screen may send pictures of 9 megapixels that cost 70 ms each and 130 bytes, a thousand a second."""
+    monkeypatch.setattr(recorder, "TOO_LATE", 0.2)
+    told, seen = Told(), []
+    to = await Recorder.start(tmp_path, "r1", told.failed)
+    video, advance, turns = to._segment.video, to._segment.advance, []
+
+    def slowly(*packet: object) -> None:
+        seen.append(packet)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(to._segment, "video", slowly)
+    monkeypatch.setattr(to._segment, "advance", lambda *now: (turns.append(now), advance(*now)))
+    begin, fed = time.monotonic(), 0
+    while time.monotonic() - begin < 2:
+        to.on_video(b"\x10", fed, True, fed & 0xFFFF, time.monotonic())
+        fed += 1
+        await asyncio.sleep(0.002)
+    assert len(turns) >= 3
+    assert len(seen) < fed
+    assert len(to._queue) < fed / 2
+    assert not told.failures
+    monkeypatch.setattr(to._segment, "video", video)
+    await to.close()
+
+
 async def test_a_stalled_disk_ends_the_recording_and_not_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

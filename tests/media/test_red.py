@@ -13,7 +13,16 @@ from server.media import red
 from server.media.inward.source import PAYLOAD, Packet, Source
 from server.media.inward.uplink import Arrived, Uplink, UplinkPlan
 from server.media.outward.forward import Forwarder
-from server.media.red import LARGEST_BLOCK, LARGEST_PAYLOAD, ONE_LESS_AFTER, Block, Redundancy, build, parse
+from server.media.red import (
+    LARGEST_BLOCK,
+    LARGEST_PAYLOAD,
+    MOST_BLOCKS,
+    ONE_LESS_AFTER,
+    Block,
+    Redundancy,
+    build,
+    parse,
+)
 from server.media.wire.rtp import RtpPacket, build_header
 from tests.media.building import build_extensions
 from tests.media.endpoint import picture
@@ -139,6 +148,18 @@ def test_a_copy_of_a_packet_that_is_there_under_another_number_repairs_nothing()
     data = bytearray(speaker.say())
     data[2:4] = (5).to_bytes(2, "big")
     assert len(speaker.hear(bytes(data))) == 1
+
+
+def test_copies_of_what_never_was_cost_no_more_than_a_look_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them was looked for at every number near by: 700 µs a packet, of which 1,200 a second may come."""
+    source, looked, recent = Source("a", "microphone", "", 1), [], Source.recent
+    monkeypatch.setattr(Source, "recent", lambda self, index: looked.append(index) or recent(self, index))
+    copies = [Block(OPUS, 960 * back, b"\x78") for back in range(MOST_BLOCKS, 0, -1)]
+    found = red.restore(source, copies, OPUS, 1_000, 960_000, 1.0)
+    assert [packet.index for packet in found] == list(range(1_000 - MOST_BLOCKS, 1_000))
+    assert len(looked) <= 3 * MOST_BLOCKS
+    with pytest.raises(ProtocolError):
+        parse((b"\x80" + bytes(3)) * (MOST_BLOCKS + 1) + b"\0")
 
 
 def lossy(share: float, seed: int) -> frozenset[int]:

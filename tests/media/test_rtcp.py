@@ -194,6 +194,14 @@ def test_refuses_a_datagram_of_countless_packets() -> None:
         parse(build_pli(1, 2) * (MOST_PACKETS + 1))
 
 
+def test_refuses_a_packet_of_countless_demands() -> None:
+    fir = build_fir(1, 2, 3)
+    demands = fir[12:] * (MOST_PACKETS + 1)
+    whole = fir[:2] + (2 + len(demands) // 4).to_bytes(2, "big") + fir[4:12] + demands
+    with pytest.raises(ProtocolError, match="too many"):
+        parse(whole)
+
+
 def test_a_name_that_is_too_long_is_not_built() -> None:
     with pytest.raises(ValueError, match="255"):
         build_sdes(1, "x" * 256)

@@ -4,13 +4,13 @@ import pytest
 
 from server.errors import ProtocolError
 from server.media.wire.rtp import (
+    LARGEST_EXTENSION,
     RtpPacket,
     audio_level,
     build_header,
     distance,
     identifier,
     is_rtcp,
-    newer,
     restore,
     transport_sequence,
     unwrap,
@@ -85,6 +85,14 @@ def test_refuses_what_is_malformed(data: bytes) -> None:
         RtpPacket.parse(data)
 
 
+def test_refuses_extensions_that_fill_a_packet() -> None:
+    block = (LARGEST_EXTENSION // 2) * b"\x10a"
+    assert RtpPacket.parse(packet(0x90, b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block)).extensions
+    block += b"\x10a" * 2
+    with pytest.raises(ProtocolError, match="too long"):
+        RtpPacket.parse(packet(0x90, b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block))
+
+
 def test_builds_what_it_reads() -> None:
     elements = {1: b"\x85", 14: b"0123456789abcdef", 3: b"ab"}
     block = build_extensions(elements)
@@ -109,10 +117,6 @@ def test_tells_rtcp_from_rtp() -> None:
 
 
 def test_sequence_numbers_go_round() -> None:
-    assert newer(0, 0xFFFF)
-    assert newer(5, 4)
-    assert not newer(4, 4)
-    assert not newer(0xFFFF, 0)
     assert (distance(2, 0xFFFE), distance(0xFFFE, 2), distance(7, 7)) == (4, -4, 0)
 
 

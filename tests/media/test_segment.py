@@ -10,7 +10,7 @@ import pytest
 
 from server.media.recording import journal
 from server.media.recording.journal import Beat, Begun, Ended, Switched
-from server.media.recording.segment import Segment
+from server.media.recording.segment import LOGGED, Segment
 from tests.media.material import BLUE, RED, WALL, Picture, alike, hear, pictures, record, see, tone
 
 START = 100.0
@@ -141,3 +141,17 @@ def test_timestamps_from_the_future_do_not_move_what_comes_after(tmp_path: Path)
     assert files[0].media_ms < 2_200
     seen = see(tmp_path / "0001-video.webm")
     assert seen[40][0] == pytest.approx(1.6, abs=0.1)
+
+
+def test_pictures_that_cannot_be_decoded_do_not_fill_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody who shares a screen may send nothing else, a thousand a second."""
+    segment = Segment(tmp_path, "r1", START, WALL)
+    key_frame = bytes.fromhex("0c824983420027f01670") + bytes(60)
+    with caplog.at_level("INFO"):
+        for number in range(300):
+            segment.video(key_frame, number * 90, True, number, START + number / 1000, "vp9")
+    assert len(caplog.records) == LOGGED
+    segment.close(START + 1, WALL)
+    ended = journal.read(tmp_path / "0001.journal")[-1]
+    assert isinstance(ended, Ended)
+    assert ended.dropped_pictures >= 300

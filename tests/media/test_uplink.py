@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
 from server.errors import ProtocolError
+from server.media.inward.source import PAYLOAD, Source
 from server.media.inward.strain import LASTS
-from server.media.inward.uplink import MOST_REPAIRS, Uplink, UplinkPlan
+from server.media.inward.uplink import (
+    BEGUN_AT_ONCE,
+    BEGUN_PER_SECOND,
+    MOST_REPAIRS,
+    VOICE_SECONDS,
+    VOICE_SHARE,
+    Uplink,
+    UplinkPlan,
+)
+from server.media.transport.policing import BYTES_PER_MBIT, UPLINK_MBIT
+from server.media.voices import HEADERS
 from server.media.wire import rtcp
 from server.media.wire.rtp import build_header
 from tests.media.building import build_extensions
@@ -176,12 +192,66 @@ def test_repairing_streams_without_end_take_no_memory() -> None:
     assert len(uplink._by_rtx_ssrc) == MOST_REPAIRS
 
 
-def test_a_thief_of_a_layer_s_name_costs_only_himself() -> None:
-    """Two streams that claim one layer in turn: the newest has it, and nothing of the other stays."""
+def test_two_streams_that_claim_one_layer_in_turn_cost_only_who_sends_them() -> None:
+    """The newest has it, and nothing of the other stays; but all who watch follow it only so often."""
     uplink = Uplink("a", PLAN)
-    for number in range(200):
-        assert uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50) is not None
+    had: list[Source | None] = []
+    for number in range(1000):
+        with contextlib.suppress(ProtocolError):
+            uplink.receive(named(20 + number % 2, number, mid="1", rid="f"), number / 50)
+        had.append(uplink.source("camera", "f"))
     assert len(uplink.sources) == len(uplink._by_ssrc) == len(uplink._pictures) == 1
+    changes = sum(before is not after for before, after in pairwise(had))
+    assert BEGUN_AT_ONCE / 2 - 1 <= changes <= BEGUN_AT_ONCE + 20 * BEGUN_PER_SECOND
+
+
+def test_a_layer_that_comes_back_again_and_again_is_not_followed_each_time() -> None:
+    uplink = Uplink("a", PLAN)
+    begun = 0
+    for number in range(100):
+        arrived = uplink.receive(named(20, number, mid="1", rid="f"), 0.6 * number)
+        assert arrived is not None
+        begun += arrived.source.resumes
+    assert BEGUN_AT_ONCE <= begun <= BEGUN_AT_ONCE + 60 * BEGUN_PER_SECOND + 1
+
+
+def heard(uplink: Uplink, voices: Iterable[tuple[bytes, float]]) -> tuple[int, int]:
+    """Packets of a voice that are passed on, with what they repair, and their bytes on a link."""
+    packets = octets = 0
+    for data, now in voices:
+        arrived = uplink.receive(data, now)
+        for packet in (*arrived.repaired, arrived.packet) if arrived is not None else ():
+            packets, octets = packets + 1, octets + len(packet.template) - PAYLOAD + HEADERS
+    return packets, octets
+
+
+def test_a_voice_that_floods_is_passed_on_only_as_far_as_a_voice_goes() -> None:
+    """It leaves to everybody who hears it at once, whatever their links carry, before all pictures."""
+    most = (10 + VOICE_SECONDS) * VOICE_SHARE * UPLINK_MBIT * BYTES_PER_MBIT
+    for size in (1, 40, 800):
+        flood = [(voice(10, number & 0xFFFF, level=1) + bytes(size), number / 1000) for number in range(10_000)]
+        _, octets = heard(Uplink("a", PLAN), flood)
+        assert 0.9 * most - 1000 <= octets <= most
+
+
+def test_copies_that_a_voice_brings_along_count_too() -> None:
+    plan = replace(PLAN, payload_types=PLAN.payload_types | {63}, red={63: 111})
+    heads = b"".join(bytes((0x80 | 111,)) + (back * 300 << 10 | 3).to_bytes(3, "big") for back in range(10, 0, -1))
+    payload = heads + bytes((111,)) + b"\x78ab" * 11
+    flood = [
+        (build_header(63, 0, 40 * number & 0xFFFF, 40_000 * number, 10) + payload, number / 500)
+        for number in range(5_000)
+    ]
+    packets, octets = heard(Uplink("a", plan), flood)
+    assert packets > 1000
+    assert octets <= (10 + VOICE_SECONDS) * VOICE_SHARE * UPLINK_MBIT * BYTES_PER_MBIT
+
+
+def test_a_voice_of_good_quality_is_passed_on_whole_also_when_it_was_held_up() -> None:
+    """64 kbit/s in packets of 10 ms, of which those of two seconds come at once."""
+    voices = [(voice(10, number), number / 100) for number in range(2_000)]
+    voices = [(data, 12.0 if 10.0 < now < 12.0 else now) for data, now in voices]
+    assert heard(Uplink("a", PLAN), voices)[0] == 2_000
 
 
 def test_layers_are_left_out_when_all_that_comes_has_waited_for_long() -> None:

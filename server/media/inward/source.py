@@ -18,6 +18,8 @@ from server.media.inward.asking import KeyFrames, Losses
 from server.media.inward.reception import Reception
 from server.media.protocol import Kind
 from server.media.terms import Codec
+from server.media.transport.policing import Bucket
+from server.media.voices import HEADERS
 from server.media.wire.opus import RATE
 from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK, unwrap
 
@@ -108,10 +110,13 @@ class Source:
 
     `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
     bit/s that a slot costs with each cap (UDP payload; 0 until known) without key frames, which are rare, `frame_rate`
-    the pictures a second of all layers; both are of the last second in which packets came.
+    the pictures a second of all layers; both are of the last second in which packets came. What is `allowed` to come
+    is bytes on the links of those who get it.
     """
 
-    def __init__(self, owner: str, kind: Kind, rid: str, ssrc: int, codec: Codec = "vp8") -> None:
+    def __init__(
+        self, owner: str, kind: Kind, rid: str, ssrc: int, codec: Codec = "vp8", allowed: Bucket | None = None
+    ) -> None:
         self.owner = owner
         self.kind: Kind = kind
         self.rid = rid
@@ -120,6 +125,7 @@ class Source:
         self.codec: Codec = codec  # of pictures
         self.has_numbers = self.is_video and codec == "vp8"  # in its payload, which differ between slots
         self.clock_rate = VIDEO_CLOCK if self.is_video else RATE
+        self.allowed = allowed
         self.width = self.height = 0
         self.newest: Packet | None = None
         self.passed_on: Packet | None = None  # the newest that its slots have got
@@ -157,9 +163,14 @@ class Source:
         return newest + ((sequence - newest + 0x8000) & 0xFFFF) - 0x8000
 
     def accept(self, packet: Packet) -> bool:
-        """Remember a packet; false for a copy, or one so late that nobody waits for it."""
-        index, ring = packet.index, self._ring
-        newest = self.newest
+        """Remember a packet; false for a copy, one so late that nobody waits for it, or one that is not allowed."""
+        index, ring, newest = packet.index, self._ring, self.newest
+        held = ring[index % len(ring)]
+        if newest is not None and (index <= newest.index - len(ring) or (held is not None and held.index == index)):
+            return False
+        octets = len(packet.template) - PAYLOAD + HEADERS
+        if self.allowed is not None and not self.allowed.take(octets, packet.arrival):
+            return False
         if newest is None or index > newest.index:
             if newest is not None and index > newest.index + 1 and self.is_video:
                 self.key_frames.wanted |= not self.losses.note(newest.index + 1, index, packet.arrival)
@@ -168,9 +179,6 @@ class Source:
             self._place(packet)
             self.newest = packet
         else:
-            held = ring[index % len(ring)]
-            if index <= newest.index - len(ring) or (held is not None and held.index == index):
-                return False
             self.losses.found(index, packet.arrival)
             packet.late, packet.skipped = True, self.skipped_before(index)
         ring[index % len(ring)] = packet
@@ -232,8 +240,9 @@ class Source:
         """
         if self.newest is None:
             return None
-        index = min(self.newest.index, number + self.newest.skipped[cap][0])
-        beyond = 1
+        skipped = self.newest.skipped[cap][0]
+        index = min(self.newest.index, number + skipped)
+        beyond = 1 if skipped else index - number
         while beyond > 0 and index > self.newest.index - len(self._ring):
             beyond = index - self.skipped_before(index)[cap][0] - number
             index -= beyond

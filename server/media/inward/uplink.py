@@ -18,6 +18,7 @@ from server.media.inward.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, P
 from server.media.inward.strain import Strain
 from server.media.protocol import Kind
 from server.media.terms import Codec
+from server.media.transport.policing import BYTES_PER_MBIT, UPLINK_MBIT, Bucket
 from server.media.wire import rtcp
 from server.media.wire.rtcp_build import build_nack, build_pli, build_remb, build_rr
 from server.media.wire.rtp import RtpPacket, audio_level, identifier, restore, transport_sequence
@@ -29,6 +30,10 @@ OUR_SSRC = 1  # the sender of our feedback; it sends no media
 LAYER_STOPPED = 0.5  # s that an encoding may lag behind the others of its picture
 FRESH = 0.15  # s; what came before the last look but one tells nothing new of the way here
 LOSS_SMOOTHING = 0.4  # share of the newest second in `Uplink.loss`
+BEGUN_PER_SECOND = 1.0  # streams that take another's place and layers that come back, for each of which all who watch
+BEGUN_AT_ONCE = 12.0  # are arranged anew; three layers of a camera some times
+VOICE_SHARE = 0.02  # of what a participant may send: what its voice may take, with headers, of each link where it is
+VOICE_SECONDS = 2  # heard, for links never wait with voices: 160 kbit/s of 8 Mbit/s, and what so long a silence held up
 MOST_REPAIRS = 16  # RTX streams that are remembered; browsers have one a layer
 UPPER_BOUND = 4_000_000  # bit/s of one participant; transport-cc finds what the path carries below it
 
@@ -71,7 +76,7 @@ class Arrived(NamedTuple):
 class Uplink:
     """Sources of one participant. `sources` by kind and rid; figures in `packets`, `bytes`, `nacks`, `plis`."""
 
-    def __init__(self, owner: str, plan: UplinkPlan) -> None:
+    def __init__(self, owner: str, plan: UplinkPlan, uplink_mbit: float = UPLINK_MBIT) -> None:
         self.owner = owner
         self.sources: dict[tuple[Kind, str], Source] = {}
         self.packets = self.bytes = 0
@@ -85,6 +90,9 @@ class Uplink:
         self._clock = SenderClock()
         self._crowding = Crowding()
         self._strain = Strain()
+        voice = VOICE_SHARE * uplink_mbit * BYTES_PER_MBIT
+        self._voice = Bucket(voice, VOICE_SECONDS * voice)
+        self._begun = Bucket(BEGUN_PER_SECOND, BEGUN_AT_ONCE)
 
     def source(self, kind: Kind, rid: str = "") -> Source | None:
         """The source of this kind and layer, if it has sent."""
@@ -139,12 +147,12 @@ class Uplink:
         elif rtp.payload_type not in self._plan.payload_types:
             raise ProtocolError("payload type was not negotiated")
         else:
-            source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp)
+            source = self._by_ssrc.get(rtp.ssrc) or self._learn(rtp, now)
             index = source.index_of(rtp.sequence)
             if source.kind == "screen" and rtp.payload and self._codec(rtp) != source.codec:
                 if source.newest is not None and index < source.newest.index:
                     return None
-                source = self._begin(source.kind, source.rid, rtp)
+                source = self._begin(source.kind, source.rid, rtp, now)
                 index = source.index_of(rtp.sequence)
             source.report.packet(index, rtp.timestamp, len(data), now)
         copies = self._copies(source, rtp, index, now) if rtp.payload_type in self._plan.red else []
@@ -153,6 +161,8 @@ class Uplink:
             if not copies:
                 return None
             packet = copies.pop()
+        if source.resumes and source.kind == "camera" and not source.slots:
+            source.resumes = self._begun.take(1, now)
         value = rtp.extensions.get(self._plan.level_id or 0)
         level = 127 - audio_level(value)[1] if value and not source.is_video else None
         return Arrived(source, packet, level, copies)
@@ -206,7 +216,7 @@ class Uplink:
 
     # ---- whose stream ----------------------------------------------------------------------------------------------
 
-    def _learn(self, rtp: RtpPacket) -> Source:
+    def _learn(self, rtp: RtpPacket, now: float) -> Source:
         plan, extensions = self._plan, rtp.extensions
         named = extensions.get(plan.mid_id or 0)
         mid = identifier(named) if named else plan.ssrcs.get(rtp.ssrc)
@@ -216,12 +226,15 @@ class Uplink:
         rid = identifier(layer) if layer else ""
         if rid and rid not in plan.rids.get(mid, ()):
             raise ProtocolError("layer was not negotiated")
-        return self._begin(plan.kinds[mid], rid, rtp)
+        return self._begin(plan.kinds[mid], rid, rtp, now)
 
-    def _begin(self, kind: Kind, rid: str, rtp: RtpPacket) -> Source:
+    def _begin(self, kind: Kind, rid: str, rtp: RtpPacket, now: float) -> Source:
         """A source from this packet on, in the place of the one before: another stream, or another codec."""
-        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp) if kind == "screen" else "vp8")
-        before = self.sources.get((source.kind, rid))
+        before = self.sources.get((kind, rid))
+        if before is not None and not self._begun.take(1, now):
+            raise ProtocolError("streams take each other's place too often")
+        allowed = self._voice if kind == "microphone" else None
+        source = Source(self.owner, kind, rid, rtp.ssrc, self._codec(rtp) if kind == "screen" else "vp8", allowed)
         if before is not None:
             self._by_ssrc.pop(before.ssrc, None)
             self._pictures.pop(before.ssrc, None)
@@ -229,7 +242,7 @@ class Uplink:
             before.end()
             for slot in shown:
                 slot.show(source, slot.cap)
-        self.sources[source.kind, rid] = self._by_ssrc[rtp.ssrc] = source
+        self.sources[kind, rid] = self._by_ssrc[rtp.ssrc] = source
         self._pictures[rtp.ssrc] = PictureCount()
         return source
 

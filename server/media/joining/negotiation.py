@@ -77,7 +77,7 @@ class Negotiation:
             room,
             Path(credentials, Consent(now, self._bounds.lost_after, self._bounds.closed_after), now),
             DtlsLink(self._certificate, list(offer.fingerprints), lambda data: self._send_to(participant, data)),
-            Uplink(name, _plan(offer)),
+            Uplink(name, _plan(offer), self._bounds.uplink_mbit),
             downlink,
             (voices, pictures),
             self._send,

@@ -31,8 +31,11 @@ class Retransmission:
         count = 0
         for sequence in sequences:
             found = slot.locate(sequence)
-            if found is not None and to.may_retransmit(len(found[1].template), now):
-                count += self._sender.send_single(_again(slot, sequence, *found), to, now)
+            if found is None:
+                continue
+            if not to.may_retransmit(len(found[1].template), now):
+                break
+            count += self._sender.send_single(_again(slot, sequence, *found), to, now)
         to.retransmitted += count
         return count
 

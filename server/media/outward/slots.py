@@ -288,7 +288,7 @@ class Slot:
         if self.segment is None:
             return []
         highest = self._highest(self.segment)
-        return [number & 0xFFFF for number in range(highest, max(self.segment.start, highest - count) - 1, -1)]
+        return [number & 0xFFFF for number in range(highest, max(self.segment.start - 1, highest - count), -1)]
 
     @staticmethod
     def _highest(segment: Segment) -> int:

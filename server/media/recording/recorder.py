@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import math
 import shutil
 import threading
 import time
@@ -24,6 +25,7 @@ from server.media.recording.segment import Segment, error_code
 log = logging.getLogger(__name__)
 
 PERIOD = 0.1  # s between two turns of the thread
+TOO_LATE = 8.0  # s after which a picture is left out: somebody's take longer to translate than they last
 MOST_QUEUED = 16 << 20  # bytes; the disk has stalled for a minute or more
 LEAST_FREE = 1 << 20  # bytes without which a recording does not begin
 ASK_EVERY = 1.0  # s between two wishes for a key frame
@@ -58,7 +60,7 @@ class Recorder:
         self._on_failed = on_failed
         self._on_key_frame_wanted = on_key_frame_wanted
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[Callable[..., None], tuple[Any, ...], int]] = deque()
+        self._queue: deque[tuple[Callable[..., None], tuple[Any, ...], int, float]] = deque()
         self._put = self._taken = 0  # bytes; each is changed by one thread only
         self._key_frame_asked = float("-inf")
         self._reason = ""  # why writing ended by itself
@@ -90,7 +92,8 @@ class Recorder:
         self, payload: bytes, rtp_timestamp: int, marker: bool, sequence: int, arrival: float, codec: Codec = "vp8"
     ) -> None:
         """One RTP payload of the programme (with its descriptor, 90 kHz)."""
-        self._enqueue(self._segment.video, (payload, rtp_timestamp, marker, sequence, arrival, codec), len(payload))
+        packet = (payload, rtp_timestamp, marker, sequence, arrival, codec)
+        self._enqueue(self._segment.video, packet, len(payload), arrival + TOO_LATE)
 
     def on_programme(self, source: str | None, kind: str) -> None:
         """The programme shows this from now on."""
@@ -102,10 +105,12 @@ class Recorder:
         await asyncio.to_thread(self._thread.join)
         return self._files
 
-    def _enqueue(self, write: Callable[..., None], arguments: tuple[Any, ...], size: int) -> None:
+    def _enqueue(
+        self, write: Callable[..., None], arguments: tuple[Any, ...], size: int, until: float = math.inf
+    ) -> None:
         if self.failed or self._stop.is_set():
             return
-        self._queue.append((write, arguments, size))
+        self._queue.append((write, arguments, size, until))
         self._put += size
         if self._put - self._taken > MOST_QUEUED:
             self._reason = "cannot_write"
@@ -136,9 +141,10 @@ class Recorder:
             self._loop.call_soon_threadsafe(self._tell_failed, self._reason, problem)
 
     def _turn(self) -> None:
-        while self._queue:
-            write, arguments, size = self._queue.popleft()
-            write(*arguments)
+        for _ in range(len(self._queue)):  # what comes meanwhile waits until the sound was written
+            write, arguments, size, until = self._queue.popleft()
+            if time.monotonic() < until:
+                write(*arguments)
             self._taken += size
         now = time.monotonic()
         self._segment.advance(now, _utc_now())

@@ -33,6 +33,7 @@ FADE = 10  # silent ticks that are still encoded, so that a sound ends well
 SPEAKING_TICKS = 15  # of 50 in a beat, to be written down as speaking
 TICK_MS = 1000 * FRAME // RATE
 FRAME_MS = 33  # how long the last picture is taken to last
+LOGGED = 20  # pictures of a segment that cannot be decoded; who sends nothing else does not fill the disk
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -56,7 +57,7 @@ class Segment:
         self._translator: Translator | None = None
         self._video: WebmFile | None = None
         self._voices: Counter[str] = Counter()
-        self._beats = 0
+        self._beats = self._undecoded = 0
 
     @property
     def needs_key_frame(self) -> bool:
@@ -125,7 +126,9 @@ class Segment:
         try:
             self._write_translated(self._translator.take(frame, arrival))
         except av.FFmpegError as error:
-            log.info("%s: a picture in VP9 cannot be decoded: %s", self._stem, error)
+            self._undecoded += 1
+            level = logging.INFO if self._undecoded <= LOGGED else logging.DEBUG
+            log.log(level, "%s: a picture in VP9 cannot be decoded: %s", self._stem, error)
             self._frames.dropped += 1
             self._frames.needs_key_frame, self._translator = True, None
 

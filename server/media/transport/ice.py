@@ -35,8 +35,9 @@ _ATTRIBUTE = struct.Struct("!HH")
 _MAPPED = struct.Struct("!HHBBHI")
 _CHECKSUM = struct.Struct("!HHI")
 
+_MOST_ATTRIBUTES = 24  # that are looked at; browsers send about ten, a datagram has room for 370
 _ID_BYTES = 8  # of the twelve random ones
-_MOST_IDS = 8_192  # 64 KB; five hours of a browser's checks
+_ROWS, _ROW_IDS = 256, 32  # 64 KB; five hours of a browser's checks
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def addressed_to(data: bytes) -> str:
     """
     _check_header(data)
     position = 20
-    while position + 4 <= len(data):
+    for _ in range(_MOST_ATTRIBUTES):
+        if position + 4 > len(data):
+            break
         attribute, size = _ATTRIBUTE.unpack_from(data, position)
         if attribute == _USERNAME:
             return data[position + 4 : position + 4 + size].partition(b":")[0].decode("latin-1")
@@ -102,7 +105,9 @@ def answer(data: bytes, source: Address, password: str) -> Binding:
 def _sealed(data: bytes) -> tuple[int, bool]:
     """Where MESSAGE-INTEGRITY stands, and whether USE-CANDIDATE does before it; what follows it proves nothing."""
     position, nominated = 20, False
-    while position + 4 <= len(data):
+    for _ in range(_MOST_ATTRIBUTES):
+        if position + 4 > len(data):
+            break
         attribute, size = _ATTRIBUTE.unpack_from(data, position)
         if attribute == _INTEGRITY:
             if size != 20 or position + _INTEGRITY_BYTES > len(data):
@@ -123,20 +128,24 @@ def _response(transaction: bytes, source: Address, key: bytes) -> bytes:
 
 
 class SeenChecks:
-    """Ids of the valid checks of some hours: one overheard and sent again from elsewhere moves nobody's path."""
+    """Ids of the valid checks of some hours: one overheard and sent again from elsewhere moves nobody's path.
+
+    They are in rows by their hash, so that nobody makes a search long, however many he sends and whatever their ids.
+    """
 
     def __init__(self) -> None:
-        self._ids = bytearray()
+        self._rows: dict[int, bytes] = {}
 
     def has(self, transaction: bytes) -> bool:
         """Whether a check with this id has come."""
-        return self._ids.find(transaction[:_ID_BYTES]) >= 0
+        number = transaction[:_ID_BYTES]
+        return number in self._rows.get(hash(number) % _ROWS, b"")
 
     def add(self, transaction: bytes) -> None:
-        """It has now; of too many the older half is forgotten."""
-        if len(self._ids) >= _MOST_IDS * _ID_BYTES:
-            del self._ids[: len(self._ids) // 2]
-        self._ids += transaction[:_ID_BYTES]
+        """It has now; of too many in its row the oldest is forgotten."""
+        number = transaction[:_ID_BYTES]
+        row = hash(number) % _ROWS
+        self._rows[row] = (self._rows.get(row, b"") + number)[-_ROW_IDS * _ID_BYTES :]
 
 
 class Presence(Enum):

@@ -140,7 +140,8 @@ class Paths(Generic[P]):
             return
         if not seen:
             participant.path.seen_checks.add(binding.transaction)
-            if source != participant.path.address and self._believed(participant, binding, now):
+            believed = source != participant.path.address and self._believed(participant, binding, now)
+            if believed and participant.allowance.moves(now):
                 participant.move(source, now)
         if source == participant.path.address:
             participant.path.heard_at = now

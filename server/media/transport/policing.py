@@ -18,7 +18,11 @@ BYTES_PER_MBIT = 125_000
 PACKETS_PER_MBIT = 150  # packets of 833 bytes; browsers' are larger, voices come beside 4 Mbit/s of pictures
 REPORTS_PER_SECOND = 300  # RTCP datagrams; fifteen slots and feedback every 50 ms make about 60
 CHECKS_PER_SECOND = 50  # that we answer; Chromium sends 20 while it seeks a path, then one every 2.5 s
-NUMBERS_PER_SECOND = 8_000  # sequence numbers that NACKs and feedback speak of; twelve pictures make 2,500 packets
+MOVES_PER_SECOND = 0.5  # to another address; a browser that tries its interfaces goes some times to and fro. After each
+MOVES_AT_ONCE = 8.0  # the audiences of all that it gets are put together anew, which is much work in a large room
+NUMBERS_PER_SECOND = 8_000  # sequence numbers that feedback speaks of; twelve pictures make 2,500 packets
+ASKED_PER_SECOND = 2_000  # of them that NACKs ask for, each of which is looked for; Chromium asks for 1,000 at once
+CLOCKS_PER_SECOND = 50  # sender reports, each of which is held against the packets of late; browsers send one a stream
 KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
@@ -57,7 +61,10 @@ class Allowance:
         self._reports = float(REPORTS_PER_SECOND)
         self._streams: set[bytes] = set()
         self._checks = Bucket(CHECKS_PER_SECOND, 2 * CHECKS_PER_SECOND)
+        self._moves = Bucket(MOVES_PER_SECOND, MOVES_AT_ONCE)
         self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
+        self._asked = Bucket(ASKED_PER_SECOND, ASKED_PER_SECOND)
+        self._clocks = Bucket(CLOCKS_PER_SECOND, 2 * CLOCKS_PER_SECOND)
         self._key_frames = Bucket(KEY_FRAMES_PER_SECOND, KEY_FRAMES_AT_ONCE)
 
     def refuses(self, data: bytes, now: float) -> bool:
@@ -96,13 +103,19 @@ class Allowance:
         """Whether one more connectivity check is answered."""
         return self._checks.take(1, now) or self._refuse("policed_stun")
 
+    def moves(self, now: float) -> bool:
+        """Whether its path may lead to another address once more."""
+        return self._moves.take(1, now) or self._refuse("policed_stun")
+
     def hears(self, message: rtcp.Message, now: float) -> bool:
         """Whether we do what an RTCP message asks for."""
         match message:
             case rtcp.Nack(lost=lost):
-                allowed = self._numbers.take(len(lost), now)
+                allowed = self._asked.take(len(lost), now)
             case rtcp.TransportFeedback(fci=fci):
                 allowed = self._numbers.take(int.from_bytes(fci[2:4], "big"), now)
+            case rtcp.SenderReport():
+                allowed = self._clocks.take(1, now)
             case rtcp.Pli() | rtcp.Fir():
                 allowed = self._key_frames.take(1, now)
             case _:

@@ -17,7 +17,7 @@ NACK, TRANSPORT_CC = 1, 15  # formats of RTPFB
 PLI, FIR, APPLICATION = 1, 4, 15  # formats of PSFB
 REFERENCE_TIME, DLRR = 4, 5  # block types of XR
 
-MOST_PACKETS = 64  # in one datagram; browsers send a handful
+MOST_PACKETS = 64  # in one datagram, and messages, of which a packet may hold several; browsers send a handful
 LARGEST_NACK = 1024  # sequence numbers read from one NACK; the rest is not looked at
 _NTP_EPOCH = 2_208_988_800  # s from 1900 to 1970
 
@@ -173,6 +173,8 @@ def parse(data: bytes) -> list[Message]:
             raise ProtocolError("RTCP datagram has too many packets")
         packets += 1
         _read(packet_type, first & 0x1F, body, messages)
+        if len(messages) > MOST_PACKETS:
+            raise ProtocolError("RTCP datagram has too many messages")
         at = end
     return messages
 

@@ -14,6 +14,7 @@ from server.media.transport import ice
 PASSWORD = "p" * 24
 SOURCE = ("198.51.100.7", 50_000)
 COOKIE = 0x2112A442
+MOST_ATTRIBUTES = 24
 
 
 def one(data: bytes) -> None:
@@ -28,8 +29,8 @@ def one(data: bytes) -> None:
 
 
 def _answer(message: bytes) -> None:
-    """aioice also looks into attributes that we do not read, and refuses more; what it takes, we take."""
-    theirs = _by_aioice(message)
+    """aioice also looks into attributes that we do not read, and refuses more; what it takes, we take, in bounds."""
+    theirs = _by_aioice(message) if _attributes(message) <= MOST_ATTRIBUTES else None
     try:
         binding = ice.answer(message, SOURCE, PASSWORD)
     except ProtocolError:
@@ -40,6 +41,14 @@ def _answer(message: bytes) -> None:
     assert response.check_message_integrity(PASSWORD.encode())
     assert response.transaction_id == binding.transaction == message[8:20]
     assert response.attributes["XOR-MAPPED-ADDRESS"] == SOURCE
+
+
+def _attributes(message: bytes) -> int:
+    count, at = 0, 20
+    while at + 4 <= len(message):
+        size = int.from_bytes(message[at + 2 : at + 4], "big")
+        count, at = count + 1, at + 4 + size + (-size & 3)
+    return count
 
 
 def _by_aioice(message: bytes) -> stun.Message | None:
