@@ -151,3 +151,26 @@ def test_a_machine_with_neither_camera_nor_microphone(meeting: Meeting) -> None:
         page.locator(".toast").get_by_text("Không tìm thấy micro.").wait_for()
         assert not pressed(page, "microphone")
         assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_device_that_is_taken_away_is_off_for_everybody(meeting: Meeting, strict: Browser) -> None:
+    """As when a cable is pulled: the browser ends the track that was opened before the door."""
+    page = meeting.knock(strict)
+    switched(page, "camera", True)
+    switched(page, "microphone", True)
+    seat = meeting.join(page)
+    sees(meeting.commune, seat)
+    page.context.clear_permissions()
+    page.locator(".toast").get_by_text("Máy quay vừa bị rút hoặc bị ngắt.").wait_for()
+    page.locator(".toast").get_by_text("Micro vừa bị rút hoặc bị ngắt.").wait_for()
+    assert not pressed(page, "microphone") and not pressed(page, "camera")
+    says(page, "Micro đang tắt")
+    tile = meeting.commune.locator(f".tile[data-participant='{seat}']")
+    expect(tile).to_have_attribute("data-camera", "off")
+    expect(tile).to_have_attribute("data-mic", "off")
+    allow(page, meeting, "microphone", "camera")
+    action(page, "camera")
+    until(lambda: pressed(page, "camera"), what="the camera is on again")
+    sees(meeting.commune, seat)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

@@ -7,6 +7,8 @@ import * as devices from "./devices.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
+const LOST = { microphone: "lostMicrophone", camera: "lostCamera" };
+
 /** The person's own switches; `tracks` holds what is open: microphone, camera, screen. */
 export class Controls {
   constructor(room, state, tracks, session) {
@@ -15,6 +17,7 @@ export class Controls {
     this.busy = new Map(); // line → "on" or "off", whichever is under way
     this.again = new Set(); // lines to be switched on as soon as they are off
     this.wanted = {};
+    this.lost = ({ target }) => this.#lose(target);
     room.querySelector(".bar").addEventListener("click", (event) => {
       const action = event.target.closest("[data-action]")?.dataset.action;
       if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
@@ -30,7 +33,9 @@ export class Controls {
     if (!microphone) this.#closeTrack("microphone");
     for (const line of ["microphone", "camera", "screen"]) {
       this.wanted[line] = Boolean(this.tracks[line]);
+      this.tracks[line]?.addEventListener("ended", this.lost); // what was opened at the door, too; once
       await connection.put(line, this.tracks[line]);
+      if (this.tracks[line]?.readyState === "ended") this.#lose(this.tracks[line]); // before anybody listened
     }
     if (this.tracks.screen) await this.#tell("screen", true).catch(() => this.off("screen"));
     this.show();
@@ -69,7 +74,7 @@ export class Controls {
       throw error;
     }
     this.tracks[line] = track;
-    track.addEventListener("ended", () => { if (this.tracks[line] === track) this.off(line); });
+    track.addEventListener("ended", this.lost);
     await this.connection.put(line, track);
   }
 
@@ -79,6 +84,14 @@ export class Controls {
     await this.connection?.put(line, null);
     this.show();
     await this.#tellOff(line);
+  }
+
+  /** A device was pulled out or taken away, or the browser's own button ended the shared screen. */
+  #lose(track) {
+    const line = Object.keys(this.tracks).find((name) => this.tracks[name] === track);
+    if (!line) return;
+    this.off(line);
+    if (line in LOST) toast(text(LOST[line]), { iconName: "circle-alert" });
   }
 
   #closeTrack(line) {

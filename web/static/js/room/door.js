@@ -49,6 +49,7 @@ export class Door {
       } catch (error) {
         this.problems[line] = devices.reasonOfOne(error, line === "microphone" ? "audio" : "video");
       }
+        track.addEventListener("ended", () => { if (!this.closed && this.tracks[line] === track) this.set(line, true); });
     }
     if (!this.closed) this.#show(line);
   }
