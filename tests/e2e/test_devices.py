@@ -174,3 +174,30 @@ def test_a_device_that_is_taken_away_is_off_for_everybody(meeting: Meeting, stri
     sees(meeting.commune, seat)
     assert page.errors == []  # type: ignore[attr-defined]
     page.context.close()
+
+
+SLOW_CAMERA = """
+  const media = navigator.mediaDevices;
+  const open = media.getUserMedia.bind(media);
+  window.opened = [];
+  media.getUserMedia = async (wanted) => {
+    await new Promise((done) => { setTimeout(done, 700); });
+    const stream = await open(wanted);
+    window.opened.push(...stream.getVideoTracks());
+    return stream;
+  };
+"""
+
+
+def test_a_camera_that_is_off_at_the_door_is_closed_however_often_it_was_pressed(meeting: Meeting) -> None:
+    page = meeting.knock(meeting.browser, script=SLOW_CAMERA)
+    switched(page, "camera", True)
+    button = page.locator("[data-check] [data-action=camera]")
+    for _ in range(3):  # off, on, and once more while it is being opened
+        button.click()
+    switched(page, "camera", True)
+    button.click()
+    switched(page, "camera", False)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("() => window.opened.every((track) => track.readyState === 'ended')")
+    page.context.close()
