@@ -201,3 +201,24 @@ def test_a_camera_that_is_off_at_the_door_is_closed_however_often_it_was_pressed
     page.wait_for_timeout(1000)
     assert page.evaluate("() => window.opened.every((track) => track.readyState === 'ended')")
     page.context.close()
+
+
+def test_a_question_after_a_reload_holds_nobody_up(meeting: Meeting) -> None:
+    """Firefox asks again after each reload; the answer may come when the person is in the room, or never."""
+    asks = "if (performance.getEntriesByType('navigation')[0].type === 'reload') {"
+    asks += "const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+    asks += "const answered = new Promise((done) => { window.answer = done; });"
+    asks += "navigator.mediaDevices.getUserMedia = async (wanted) => { await answered; return open(wanted); };}"
+    page = meeting.knock(meeting.browser, script=asks)
+    switched(page, "camera", True)
+    seat = meeting.join(page)
+    page.reload()
+    wait_connected(page, 15)
+    sees(page, meeting.seat)
+    assert not pressed(page, "camera") and not pressed(page, "microphone")
+    page.evaluate("() => window.answer()")
+    for line in ("microphone", "camera"):
+        until(lambda line=line: pressed(page, line), what=f"{line} is on")  # type: ignore[misc]
+    sees(meeting.commune, seat)
+    hears(meeting.commune, 1)
+    page.context.close()

@@ -7,6 +7,7 @@ import * as devices from "./devices.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
+const OPENERS = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen };
 const LOST = { microphone: "lostMicrophone", camera: "lostCamera" };
 
 /** The person's own switches; `tracks` holds what is open: microphone, camera, screen. */
@@ -42,14 +43,14 @@ export class Controls {
   }
 
   /** Switches one line on or off. A second press while it goes on is impatience; while it goes off, it is a wish. */
-  async toggle(line) {
+  async toggle(line, open = OPENERS[line]) {
     if (!this.connection) return;
     if (this.busy.get(line) === "off") this.again.add(line);
     if (this.busy.has(line)) return;
     this.busy.set(line, this.tracks[line] ? "off" : "on");
     try {
       if (this.tracks[line]) await this.off(line);
-      else await this.#on(line);
+      else await this.#on(line, open);
     } catch (error) {
       if (line === "screen" && error.name === "NotAllowedError") return;
       const reason = error.code && typeof error.code === "string" ? error.message : text(devices.reasonOfOne(error, line === "microphone" ? "audio" : "video"));
@@ -61,8 +62,14 @@ export class Controls {
     }
   }
 
-  async #on(line) {
-    const open = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen }[line];
+  /** Switches a line on with a device that was opened only now: the browser's question was answered in the room. */
+  take(line, track) {
+    if (!this.connection) this.session.addEventListener("joined", () => this.take(line, track), { once: true });
+    else if (this.tracks[line] || this.busy.has(line)) track.stop();
+    else this.toggle(line, async () => track);
+  }
+
+  async #on(line, open) {
     let track;
     try {
       if (line === "microphone") await this.#tell(line, true); // may be refused: then the device stays closed
