@@ -23,7 +23,7 @@ export class Controls {
       const action = event.target.closest("[data-action]")?.dataset.action;
       if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
       if (action === "hand") this.#hand();
-      if (action === "leave") this.#leave();
+      if (action === "leave") this.session.leave();
     });
     state.addEventListener("change", () => this.#follow());
   }
@@ -143,11 +143,5 @@ export class Controls {
   #hand() {
     const up = Boolean(this.state.self?.hand);
     send(up ? "meeting.lower_hand" : "meeting.raise_hand", { meeting: this.session.meeting }).catch((error) => toast(error.message, { iconName: "circle-alert" }));
-  }
-
-  async #leave() {
-    for (const line of ["microphone", "camera", "screen"]) this.#closeTrack(line);
-    await send("meeting.leave", { meeting: this.session.meeting }).catch((error) => console.info("left anyway:", error.message));
-    this.session.leaveFor("left");
   }
 }

@@ -42,6 +42,7 @@ export class Session extends EventTarget {
       await this.#connect();
       this.tries = 0;
     } catch (error) {
+      if (this.phase === "gone") return;
       this.phase = "outside";
       if (FINAL.has(error.code)) return this.leaveFor(error.code, error.message);
       console.info("joining again:", error.code ?? error.message);
@@ -62,9 +63,11 @@ export class Session extends EventTarget {
     const answer = await send("meeting.join", {
       meeting: this.meeting, offer, microphone: Boolean(microphone), camera: Boolean(camera), hall: this.hall,
     });
+    if (this.phase === "gone") return this.#unseat(); // we left while the server was giving us the seat
     this.session = answer.session;
     this.state.me = answer.participant;
     await connection.accept(answer);
+    if (this.phase === "gone") return;
     this.phase = "inside";
     this.state.load(answer.snapshot);
     this.dispatchEvent(new CustomEvent("joined", { detail: { connection, microphone: answer.microphone } }));
@@ -75,6 +78,16 @@ export class Session extends EventTarget {
     const entrance = await send("meeting.snapshot", { meeting: this.meeting });
     this.state.load(entrance.snapshot);
     return entrance;
+  }
+
+  /** Goes out because the person wishes it: here at once, whether the server can be told now or not. */
+  leave() {
+    this.leaveFor("left");
+    return this.#unseat();
+  }
+
+  #unseat() {
+    return send("meeting.leave", { meeting: this.meeting }).catch((error) => console.info("left anyway:", error.message));
   }
 
   /** Goes out for good: "left", "removed", "ended", "taken", "phone" or the code of a refusal. */

@@ -1,0 +1,69 @@
+"""Who leaves is out at once, whatever the connection does just then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.harness import App, chromium, running, until
+from tests.e2e.rooms import action, enter, figures, sees, start_meeting
+
+pytestmark = pytest.mark.timeout(180)
+_JOIN_ANEW = "() => { document.querySelector('[data-room]').room.session.join(); }"
+_PHASE = "() => document.querySelector('[data-room]').room.session.phase"
+
+
+class Meeting:
+    """A running meeting in which the chair sits and looks."""
+
+    def __init__(self, app: App, browser: Browser) -> None:
+        self.app, self.browser = app, browser
+        self.id = start_meeting(app)
+        self.chair = enter(app, browser, self.id, "chutich")
+
+    def enter(self) -> tuple[Page, int]:
+        """A commune in the room, and its seat."""
+        page = enter(self.app, self.browser, self.id, "camthuy")
+        seat = int(figures(page)["me"])
+        sees(self.chair, seat)
+        return page, seat
+
+    def seen(self, seat: int) -> dict[str, Any]:
+        """What the chair is told of somebody."""
+        found: dict[str, Any] = self.chair.evaluate(
+            "(seat) => document.querySelector('[data-room]').room.state.people.get(seat)", seat
+        )
+        return found
+
+
+@pytest.fixture(scope="module")
+def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
+    folder: Path = tmp_path_factory.mktemp("leaving")
+    with running(folder) as app, chromium() as browser:
+        yield Meeting(app, browser)
+
+
+def test_who_leaves_while_the_seat_is_taken_anew_does_not_come_back(meeting: Meeting) -> None:
+    page, seat = meeting.enter()
+    page.evaluate(_JOIN_ANEW)
+    action(page, "leave")
+    expect(page.locator("[data-gone]")).to_be_visible()
+    page.wait_for_timeout(4000)  # longer than the pauses before a second try
+    assert page.evaluate(_PHASE) == "gone"
+    until(lambda: not meeting.seen(seat)["present"], what="the chair sees that the seat is empty")
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+def test_who_leaves_without_a_network_is_out_at_once(meeting: Meeting) -> None:
+    page, seat = meeting.enter()
+    page.context.set_offline(True)
+    action(page, "leave")
+    expect(page.locator("[data-gone]")).to_be_visible(timeout=2000)
+    page.context.set_offline(False)
+    until(lambda: not meeting.seen(seat)["present"], what="the chair sees that the seat is empty")
+    page.context.close()
