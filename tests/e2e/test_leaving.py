@@ -1,4 +1,4 @@
-"""Who leaves is out at once, whatever the connection does just then."""
+"""Who leaves is out at once, whatever the connection does just then; what is switched off meanwhile stays off."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.harness import App, chromium, running, until
 from tests.e2e.rooms import action, enter, figures, sees, start_meeting
 
+LINES = ("camera", "microphone")
 pytestmark = pytest.mark.timeout(180)
 _JOIN_ANEW = "() => { document.querySelector('[data-room]').room.session.join(); }"
+_SWITCH_MEANWHILE = """(moment) => {
+  const { session, tracks } = document.querySelector('[data-room]').room;
+  session.join();
+  setTimeout(() => {
+    for (const line of ['camera', 'microphone']) {
+      if (tracks[line]) document.querySelector(`.bar [data-action=${line}]`).click();
+    }
+  }, moment);
+}"""
 _PHASE = "() => document.querySelector('[data-room]').room.session.phase"
 
 
@@ -66,4 +76,18 @@ def test_who_leaves_without_a_network_is_out_at_once(meeting: Meeting) -> None:
     expect(page.locator("[data-gone]")).to_be_visible(timeout=2000)
     page.context.set_offline(False)
     until(lambda: not meeting.seen(seat)["present"], what="the chair sees that the seat is empty")
+    page.context.close()
+
+
+def test_what_is_switched_off_while_the_seat_is_taken_anew_is_off_for_everybody(meeting: Meeting) -> None:
+    page, seat = meeting.enter()
+    for moment in (0, 60, 200):  # the offer is made, on its way, perhaps answered
+        page.evaluate(_SWITCH_MEANWHILE, moment)
+        until(lambda: page.evaluate(_PHASE) == "inside", what="in the seat again")
+        until(lambda: not any(meeting.seen(seat)[line] for line in LINES), what=f"off, after {moment} ms")
+        assert page.locator(".toast").count() == 0, page.locator(".toast").all_inner_texts()
+        for line in LINES:
+            action(page, line)
+            expect(page.locator(f".bar [data-action={line}]")).to_have_attribute("aria-pressed", "true")
+        sees(meeting.chair, seat)
     page.context.close()

@@ -39,7 +39,15 @@ export class Controls {
       if (this.tracks[line]?.readyState === "ended") this.#lose(this.tracks[line]); // before anybody listened
     }
     if (this.tracks.screen) await this.#tell("screen", true).catch(() => this.off("screen"));
+    await this.#tellWhatDiffers();
     this.show();
+  }
+
+  /** What was switched while the seat was taken was not in the offer. */
+  async #tellWhatDiffers() {
+    const { self } = this.state;
+    const [differs] = ["camera", "microphone"].filter((line) => !this.busy.has(line) && self && self[line] !== Boolean(this.tracks[line]));
+    if (differs) await this.#tell(differs, Boolean(this.tracks[differs])).catch((error) => console.info("not told:", error.code));
   }
 
   /** Switches one line on or off. A second press while it goes on is impatience; while it goes off, it is a wish. */
