@@ -158,7 +158,9 @@ export class Session extends EventTarget {
       if (entrance.snapshot.head.state === "ended") return this.leaveFor("ended");
       if (entrance.me === null) return this.#rejoinSoon(0);
       this.#checkSeat();
-      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(patience);
+      if (this.connection.pc.connectionState === "connected") return;
+      if (patience > 0) this.connection.findWay(); // one that has failed looks for none by itself
+      this.#rejoinSoon(patience);
     } catch (error) {
       if (FINAL.has(error.code)) this.leaveFor(error.code, error.message);
       else {
