@@ -26,14 +26,21 @@ export class Notices {
   /** The connection is lost, or there again. */
   setLost(lost) {
     this.lost = lost;
+    this.#word();
     this.show();
+  }
+
+  /** The one word; a line that is gone is no good one, whatever the server said last. */
+  #word() {
+    const quality = this.lost ? "poor" : this.quality;
+    this.mark.dataset.link = quality;
+    this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
   }
 
   /** How well the link carries the meeting: `quality` in one word above the stage, `rung` in a sentence where it matters. */
   setLink({ quality, rung }) {
     Object.assign(this, { quality, rung });
-    this.mark.dataset.link = quality;
-    this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
+    this.#word();
     this.show();
   }
 

@@ -147,7 +147,10 @@ export class Session extends EventTarget {
     const before = this.flow;
     const still = before?.connection === connection && arrived === before.arrived;
     this.flow = { connection, arrived, still: still ? before.still + 1 : 0 };
-    if (this.flow.still === STILL_LOOKS && arrived > FLOWING) connection.findWay();
+    if (before?.still >= STILL_LOOKS && !still) this.dispatchEvent(new CustomEvent("back"));
+    if (this.flow.still !== STILL_LOOKS || arrived <= FLOWING) return;
+    this.dispatchEvent(new CustomEvent("lost")); // a browser says so seconds later
+    connection.findWay();
   }
 
   /** Goes on in the seat: with the same connection, if that comes back within `patience` ms, else with a new one. */
