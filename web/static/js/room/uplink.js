@@ -113,7 +113,9 @@ export class Uplink {
     if (sent === undefined || !missed || missed.timestamp === this.before?.at) return false;
     const { before } = this;
     this.before = { at: missed.timestamp, sent, lost: missed.packetsLost };
-    if (before && sent > before.sent) this.lost = (this.lost + Math.max(0, missed.packetsLost - before.lost) / (sent - before.sent)) / 2;
+    if (!before || sent <= before.sent) return true;
+    const share = (missed.packetsLost - before.lost) / (sent - before.sent); // above 1 where a report after an outage comes late
+    this.lost = (this.lost + Math.min(1, Math.max(0, share))) / 2;
     return true;
   }
 }
