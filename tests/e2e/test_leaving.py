@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.harness import App, chromium, running, until
-from tests.e2e.rooms import action, enter, figures, sees, start_meeting
+from tests.e2e.rooms import action, enter, figures, says, sees, start_meeting, wait_connected
 
 LINES = ("camera", "microphone")
 pytestmark = pytest.mark.timeout(180)
@@ -90,4 +90,16 @@ def test_what_is_switched_off_while_the_seat_is_taken_anew_is_off_for_everybody(
             action(page, line)
             expect(page.locator(f".bar [data-action={line}]")).to_have_attribute("aria-pressed", "true")
         sees(meeting.chair, seat)
+    page.context.close()
+
+
+def test_who_comes_without_a_network_is_told_to_be_on_the_way(meeting: Meeting) -> None:
+    page = meeting.app.page(meeting.browser, "thon1.camthuy", f"/meetings/{meeting.id}/check")
+    page.locator("[data-check] [data-action=camera][aria-pressed=true]").wait_for()
+    page.context.set_offline(True)
+    page.click("[data-action=join]")
+    says(page, "Đang vào phòng họp…")
+    page.context.set_offline(False)
+    wait_connected(page)
+    expect(page.locator("[data-own-state]")).not_to_contain_text("Đang vào phòng họp")
     page.context.close()

@@ -20,6 +20,8 @@ export class Notices {
     this.rests = false;
     this.hadFloor = false;
     this.toldRecording = null;
+    this.line.textContent = text("joining"); // until the room is known
+    this.line.hidden = false;
     state.addEventListener("change", () => this.show());
   }
 
