@@ -1,9 +1,9 @@
 """`python -m tests.everything`: all tests, in half an hour or so on two processors.
 
-Meetings go by the clock: what they assert is what people see and hear, and when. They run one at a time and leave half of
-the processors unused, so everything else runs beside them as SCHED_IDLE (sched(7)): whoever holds a meeting gets a
-processor at once. Real browsers, networks and clocks on a machine that others use, too: files in which a test fails are
-tried once more, by themselves, and both goes are in the output. What fails twice has failed.
+Meetings go by the clock: what they assert is what people see and hear, and when. They run one at a time and leave a
+good part of the processors unused, so everything else runs beside them as SCHED_IDLE (sched(7)): whoever holds a
+meeting gets a processor at once. Real browsers, networks and clocks on a machine that others use, too: files in which a
+test fails are tried once more, by themselves, and both goes are in the output. What fails twice has failed.
 """
 
 from __future__ import annotations

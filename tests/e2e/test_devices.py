@@ -151,3 +151,74 @@ def test_a_machine_with_neither_camera_nor_microphone(meeting: Meeting) -> None:
         page.locator(".toast").get_by_text("Không tìm thấy micro.").wait_for()
         assert not pressed(page, "microphone")
         assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_device_that_is_taken_away_is_off_for_everybody(meeting: Meeting, strict: Browser) -> None:
+    """As when a cable is pulled: the browser ends the track that was opened before the door."""
+    page = meeting.knock(strict)
+    switched(page, "camera", True)
+    switched(page, "microphone", True)
+    seat = meeting.join(page)
+    sees(meeting.commune, seat)
+    page.context.clear_permissions()
+    page.locator(".toast").get_by_text("Máy quay vừa bị rút hoặc bị ngắt.").wait_for()
+    page.locator(".toast").get_by_text("Micro vừa bị rút hoặc bị ngắt.").wait_for()
+    assert not pressed(page, "microphone") and not pressed(page, "camera")
+    says(page, "Micro đang tắt")
+    tile = meeting.commune.locator(f".tile[data-participant='{seat}']")
+    expect(tile).to_have_attribute("data-camera", "off")
+    expect(tile).to_have_attribute("data-mic", "off")
+    allow(page, meeting, "microphone", "camera")
+    action(page, "camera")
+    until(lambda: pressed(page, "camera"), what="the camera is on again")
+    sees(meeting.commune, seat)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+SLOW_CAMERA = """
+  const media = navigator.mediaDevices;
+  const open = media.getUserMedia.bind(media);
+  window.opened = [];
+  media.getUserMedia = async (wanted) => {
+    await new Promise((done) => { setTimeout(done, 700); });
+    const stream = await open(wanted);
+    window.opened.push(...stream.getVideoTracks());
+    return stream;
+  };
+"""
+
+
+def test_a_camera_that_is_off_at_the_door_is_closed_however_often_it_was_pressed(meeting: Meeting) -> None:
+    page = meeting.knock(meeting.browser, script=SLOW_CAMERA)
+    switched(page, "camera", True)
+    button = page.locator("[data-check] [data-action=camera]")
+    for _ in range(3):  # off, on, and once more while it is being opened
+        button.click()
+    switched(page, "camera", True)
+    button.click()
+    switched(page, "camera", False)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("() => window.opened.every((track) => track.readyState === 'ended')")
+    page.context.close()
+
+
+def test_a_question_after_a_reload_holds_nobody_up(meeting: Meeting) -> None:
+    """Firefox asks again after each reload; the answer may come when the person is in the room, or never."""
+    asks = "if (performance.getEntriesByType('navigation')[0].type === 'reload') {"
+    asks += "const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+    asks += "const answered = new Promise((done) => { window.answer = done; });"
+    asks += "navigator.mediaDevices.getUserMedia = async (wanted) => { await answered; return open(wanted); };}"
+    page = meeting.knock(meeting.browser, script=asks)
+    switched(page, "camera", True)
+    seat = meeting.join(page)
+    page.reload()
+    wait_connected(page, 15)
+    sees(page, meeting.seat)
+    assert not pressed(page, "camera") and not pressed(page, "microphone")
+    page.evaluate("() => window.answer()")
+    for line in ("microphone", "camera"):
+        until(lambda line=line: pressed(page, line), what=f"{line} is on")  # type: ignore[misc]
+    sees(meeting.commune, seat)
+    hears(meeting.commune, 1)
+    page.context.close()

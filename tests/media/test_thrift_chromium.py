@@ -18,12 +18,12 @@ SECOND = 1000.0
 _RUN = """async ({code, looks}) => {
   const { Thrift, fitting } = await import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
   const thrift = new Thrift();
-  return looks.map(([seconds, carries, lost, screen]) => {
-    thrift.step({ carries, lost, screen }, 1000 * seconds);
+  return looks.map(([seconds, carries, lost, screen, fresh]) => {
+    thrift.step({ carries, lost, screen, fresh }, 1000 * seconds);
     return [seconds, thrift.form.kbps, thrift.form.frameMs, thrift.rests];
   });
 }"""
-Look = tuple[float, float | None, float, bool]
+Look = tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, bool]
 Found = list[tuple[float, int, int, bool]]
 
 
@@ -32,7 +32,10 @@ Thrift = Callable[..., Found]
 
 @pytest.fixture
 def thrift(page: Page) -> Thrift:
-    """What a page makes of looks at (seconds, bit/s that the way carries, share lost, whether a screen is shared)."""
+    """What a page makes of looks at (seconds, bit/s that the way carries, share lost, whether a screen is shared).
+
+    And at last, unless it is so, whether that share was reported since the look before.
+    """
 
     def found(*looks: Look) -> Found:
         return [tuple(one) for one in page.evaluate(_RUN, {"code": SCRIPT.read_text(), "looks": looks})]
@@ -97,3 +100,42 @@ def test_where_the_browser_does_not_tell_a_voice_that_is_lost_costs_the_camera(t
     found = thrift(*every_half(0, 5, None, 0.1), *every_half(5, 7, None, 0.5))
     assert [rests for at, *_, rests in found if at < 5] == [False] * 10
     assert found[-1][3]
+
+
+def reports(begin: float, *shares: float) -> list[Look]:
+    """A report each second; every second look finds the one that is known."""
+    return [(begin + n + half, None, share, False, not half) for n, share in enumerate(shares) for half in (0, 0.5)]
+
+
+def test_an_outage_that_is_over_costs_no_camera(thrift: Thrift) -> None:
+    """As Firefox, which does not tell what the way carries, smooths the report of three seconds without a packet."""
+    assert not any(rests for *_, rests in thrift(*reports(0, 0, 0, 0.4, 0.2, 0.1, 0.05, 0, 0)))
+
+
+def test_two_reports_in_a_row_cost_the_camera(thrift: Thrift) -> None:
+    found = thrift(*reports(0, 0, 0, 0.3, 0.45, 0.5))
+    assert next(at for at, *_, rests in found if rests) == 3
+
+
+_REPORTS = """async ({code, reports}) => {
+  const { Uplink } = await import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+  let now = [];
+  const voice = { getStats: async () => new Map(now.map((one) => [one.type, one])) };
+  const pc = { connectionState: 'connected', getStats: async () => new Map() };
+  const rests = [];
+  const uplink = new Uplink({ pc, microphone: voice, screen: { track: null } }, (thrift) => rests.push(thrift.rests));
+  uplink.close();
+  for (const [timestamp, packetsSent, packetsLost] of reports) {
+    now = [{ type: 'outbound-rtp', packetsSent }, { type: 'remote-inbound-rtp', timestamp, packetsLost }];
+    await uplink.look();
+    await uplink.look();
+  }
+  return [uplink.lost, rests];
+}"""
+
+
+def test_a_late_report_of_an_outage_counts_for_no_more_than_all(page: Page) -> None:
+    """Firefox on a busy machine: 150 packets are told to be missed when only 90 left since the report before."""
+    reports = [(1, 100, 0), (2, 150, 0), (5, 240, 150), (6, 290, 150), (7, 340, 150)]
+    found = page.evaluate(_REPORTS, {"code": SCRIPT.read_text(), "reports": reports})
+    assert found == [0.125, []]

@@ -17,9 +17,7 @@ AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 EXTENSIONS = frozenset({MID, RID, REPAIRED_RID, AUDIO_LEVEL, TRANSPORT_CC})
 
-ALIKE = (
-    64  # sets of lines whose meaning is kept: a browser repeats its own in each section, and all alike browsers theirs
-)
+ALIKE = 64  # sets of lines whose meaning is kept: a browser repeats its own in each section, all alike browsers theirs
 Lines = tuple[str, ...]
 
 _MOST_RIDS = 4

@@ -11,17 +11,18 @@ const REFUSED_RETRY_MS = 3000;
 const RETURN_MS = 300;
 const HEAD_RETRY_MS = 500;
 
+const inMeeting = "media" in document.documentElement.dataset;
 const socket = io({
   transports: ["websocket", "polling"],
   tryAllTransports: true,
   reconnectionDelay: 300,
-  reconnectionDelayMax: 3000,
+  reconnectionDelayMax: inMeeting ? 1000 : 3000, // who sits in a meeting waits for each try
   randomizationFactor: 0.5,
   timeout: 5000,
   // Whose page this is: who has switched to another unit beside it is refused. A meeting goes on with whom it has.
-  auth: "media" in document.documentElement.dataset ? {} : { unit: unitId },
+  auth: inMeeting ? {} : { unit: unitId },
   // A front server with several processes behind it brings pages with sound and picture to the one that has media nodes.
-  query: "media" in document.documentElement.dataset ? { media: 1 } : {},
+  query: inMeeting ? { media: 1 } : {},
 });
 const rooms = new Set();
 const listeners = new Set();

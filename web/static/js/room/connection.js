@@ -75,6 +75,7 @@ export class Connection {
   /** Sends a track in a line ("microphone", "camera", "screen"), or with null nothing. */
   async put(line, track) {
     if (line === "screen" && track) await this.uplink.look(true);
+    if (this.pc.signalingState === "closed") return; // the next one is given what is open
     await this[line].replaceTrack(track);
     if (line === "camera" && track) await this.#inTurn("layers not set:", () => this.#activate(line)); // of another size
   }

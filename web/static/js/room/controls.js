@@ -7,6 +7,9 @@ import * as devices from "./devices.js";
 
 const text = (name, fields) => word(name, fields, "room-texts");
 
+const OPENERS = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen };
+const LOST = { microphone: "lostMicrophone", camera: "lostCamera" };
+
 /** The person's own switches; `tracks` holds what is open: microphone, camera, screen. */
 export class Controls {
   constructor(room, state, tracks, session) {
@@ -15,11 +18,12 @@ export class Controls {
     this.busy = new Map(); // line → "on" or "off", whichever is under way
     this.again = new Set(); // lines to be switched on as soon as they are off
     this.wanted = {};
+    this.lost = ({ target }) => this.#lose(target);
     room.querySelector(".bar").addEventListener("click", (event) => {
       const action = event.target.closest("[data-action]")?.dataset.action;
       if (["microphone", "camera", "screen"].includes(action)) this.toggle(action);
       if (action === "hand") this.#hand();
-      if (action === "leave") this.#leave();
+      if (action === "leave") this.session.leave();
     });
     state.addEventListener("change", () => this.#follow());
   }
@@ -30,21 +34,31 @@ export class Controls {
     if (!microphone) this.#closeTrack("microphone");
     for (const line of ["microphone", "camera", "screen"]) {
       this.wanted[line] = Boolean(this.tracks[line]);
+      this.tracks[line]?.addEventListener("ended", this.lost); // what was opened at the door, too; once
       await connection.put(line, this.tracks[line]);
+      if (this.tracks[line]?.readyState === "ended") this.#lose(this.tracks[line]); // before anybody listened
     }
     if (this.tracks.screen) await this.#tell("screen", true).catch(() => this.off("screen"));
+    await this.#tellWhatDiffers();
     this.show();
   }
 
+  /** What was switched while the seat was taken was not in the offer. */
+  async #tellWhatDiffers() {
+    const { self } = this.state;
+    const [differs] = ["camera", "microphone"].filter((line) => !this.busy.has(line) && self && self[line] !== Boolean(this.tracks[line]));
+    if (differs) await this.#tell(differs, Boolean(this.tracks[differs])).catch((error) => console.info("not told:", error.code));
+  }
+
   /** Switches one line on or off. A second press while it goes on is impatience; while it goes off, it is a wish. */
-  async toggle(line) {
+  async toggle(line, open = OPENERS[line]) {
     if (!this.connection) return;
     if (this.busy.get(line) === "off") this.again.add(line);
     if (this.busy.has(line)) return;
     this.busy.set(line, this.tracks[line] ? "off" : "on");
     try {
       if (this.tracks[line]) await this.off(line);
-      else await this.#on(line);
+      else await this.#on(line, open);
     } catch (error) {
       if (line === "screen" && error.name === "NotAllowedError") return;
       const reason = error.code && typeof error.code === "string" ? error.message : text(devices.reasonOfOne(error, line === "microphone" ? "audio" : "video"));
@@ -56,8 +70,14 @@ export class Controls {
     }
   }
 
-  async #on(line) {
-    const open = { microphone: devices.openMicrophone, camera: devices.openCamera, screen: devices.openScreen }[line];
+  /** Switches a line on with a device that was opened only now: the browser's question was answered in the room. */
+  take(line, track) {
+    if (!this.connection) this.session.addEventListener("joined", () => this.take(line, track), { once: true });
+    else if (this.tracks[line] || this.busy.has(line)) track.stop();
+    else this.toggle(line, async () => track);
+  }
+
+  async #on(line, open) {
     let track;
     try {
       if (line === "microphone") await this.#tell(line, true); // may be refused: then the device stays closed
@@ -69,7 +89,7 @@ export class Controls {
       throw error;
     }
     this.tracks[line] = track;
-    track.addEventListener("ended", () => { if (this.tracks[line] === track) this.off(line); });
+    track.addEventListener("ended", this.lost);
     await this.connection.put(line, track);
   }
 
@@ -79,6 +99,14 @@ export class Controls {
     await this.connection?.put(line, null);
     this.show();
     await this.#tellOff(line);
+  }
+
+  /** A device was pulled out or taken away, or the browser's own button ended the shared screen. */
+  #lose(track) {
+    const line = Object.keys(this.tracks).find((name) => this.tracks[name] === track);
+    if (!line) return;
+    this.off(line);
+    if (line in LOST) toast(text(LOST[line]), { iconName: "circle-alert" });
   }
 
   #closeTrack(line) {
@@ -123,11 +151,5 @@ export class Controls {
   #hand() {
     const up = Boolean(this.state.self?.hand);
     send(up ? "meeting.lower_hand" : "meeting.raise_hand", { meeting: this.session.meeting }).catch((error) => toast(error.message, { iconName: "circle-alert" }));
-  }
-
-  async #leave() {
-    for (const line of ["microphone", "camera", "screen"]) this.#closeTrack(line);
-    await send("meeting.leave", { meeting: this.session.meeting }).catch((error) => console.info("left anyway:", error.message));
-    this.session.leaveFor("left");
   }
 }

@@ -15,6 +15,7 @@ export class Door {
     this.meter = element.querySelector("[data-level]");
     this.stopMeter = null;
     this.problems = {};
+    this.turns = {}; // line → its opening that is under way
     this.closed = false;
     this.opening = Promise.resolve();
     element.addEventListener("change", (event) => this.#chosen(event.target));
@@ -36,20 +37,25 @@ export class Door {
     if (!this.closed) for (const line of Object.keys(this.problems)) this.set(line, true);
   }
 
-  /** Opens or closes one of the two. */
+  /** Opens or closes one of the two; what comes of an opening before is closed. */
   async set(line, on) {
+    const turn = this.turns[line] = {};
+    const stale = () => this.closed || this.turns[line] !== turn;
     this.tracks[line]?.stop();
     this.tracks[line] = null;
     delete this.problems[line];
     if (on) {
       try {
         const track = await (line === "microphone" ? devices.openMicrophone() : devices.openCamera());
-        if (this.closed) return track.stop();
+        if (stale()) return track.stop();
         this.tracks[line] = track;
+        track.addEventListener("ended", () => { if (!this.closed && this.tracks[line] === track) this.set(line, true); });
       } catch (error) {
+        if (stale()) return;
         this.problems[line] = devices.reasonOfOne(error, line === "microphone" ? "audio" : "video");
       }
     }
+    this.turns[line] = null;
     if (!this.closed) this.#show(line);
   }
 
@@ -111,7 +117,8 @@ export class Door {
   }
 
   #pressed(action) {
-    if (action === "microphone" || action === "camera") this.set(action, !this.tracks[action]);
+    const switches = action === "microphone" || action === "camera";
+    if (switches && !this.turns[action]) this.set(action, !this.tracks[action]);
     if (action === "test-speaker") this.#testTone();
   }
 

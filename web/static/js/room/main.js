@@ -23,6 +23,7 @@ const inside = document.querySelector("[data-inside]");
 const meeting = Number(room.dataset.room);
 const returning = `in-meeting:${meeting}`; // in this window's memory: a reload goes straight back in
 const tracks = { microphone: null, camera: null, screen: null };
+const OPENING_MS = 2000; // that devices usually take
 const joinButton = doorElement.querySelector("[data-action=join]");
 
 function start() {
@@ -81,11 +82,17 @@ function wireViews(grid) {
 
 document.querySelector("[data-action=come-back]").addEventListener("click", () => location.assign(`/meetings/${meeting}/check`));
 
-/** After a reload: the same devices as before, and straight in. */
+/** After a reload: the same devices as before, and straight in. Some browsers ask anew whether they may be used: who answers
+    later, or never, is in the room meanwhile. */
 async function comeBack(before) {
   doorElement.hidden = true;
-  const open = async (line, opener) => { if (before[line]) tracks[line] = await opener().catch(() => null); };
-  await Promise.all([open("microphone", openMicrophone), open("camera", openCamera)]);
+  const open = async (line, opener) => {
+    const track = before[line] && await opener().catch(() => null);
+    if (track && room.room) room.room.controls.take(line, track);
+    else if (track) tracks[line] = track;
+  };
+  const opened = Promise.all([open("microphone", openMicrophone), open("camera", openCamera)]);
+  await Promise.race([opened, new Promise((done) => { setTimeout(done, OPENING_MS); })]);
   await start();
 }
 

@@ -20,20 +20,29 @@ export class Notices {
     this.rests = false;
     this.hadFloor = false;
     this.toldRecording = null;
+    this.line.textContent = text("joining"); // until the room is known
+    this.line.hidden = false;
     state.addEventListener("change", () => this.show());
   }
 
   /** The connection is lost, or there again. */
   setLost(lost) {
     this.lost = lost;
+    this.#word();
     this.show();
+  }
+
+  /** The one word; a line that is gone is no good one, whatever the server said last. */
+  #word() {
+    const quality = this.lost ? "poor" : this.quality;
+    this.mark.dataset.link = quality;
+    this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
   }
 
   /** How well the link carries the meeting: `quality` in one word above the stage, `rung` in a sentence where it matters. */
   setLink({ quality, rung }) {
     Object.assign(this, { quality, rung });
-    this.mark.dataset.link = quality;
-    this.mark.querySelector("[data-link-word]").textContent = text(WORDS[quality]);
+    this.#word();
     this.show();
   }
 

@@ -44,6 +44,7 @@ export class Session extends EventTarget {
       this.tries = 0;
       if (this.shaken) this.#rejoinSoon(AFTER_RETURN_MS);
     } catch (error) {
+      if (this.phase === "gone") return;
       this.phase = "outside";
       if (FINAL.has(error.code)) return this.leaveFor(error.code, error.message);
       console.info("joining again:", error.code ?? error.message);
@@ -64,9 +65,11 @@ export class Session extends EventTarget {
     const answer = await send("meeting.join", {
       meeting: this.meeting, offer, microphone: Boolean(microphone), camera: Boolean(camera), hall: this.hall,
     });
+    if (this.phase === "gone") return this.#unseat(); // we left while the server was giving us the seat
     this.session = answer.session;
     this.state.me = answer.participant;
     await connection.accept(answer);
+    if (this.phase === "gone") return;
     this.phase = "inside";
     this.state.load(answer.snapshot);
     this.dispatchEvent(new CustomEvent("joined", { detail: { connection, microphone: answer.microphone } }));
@@ -77,6 +80,16 @@ export class Session extends EventTarget {
     const entrance = await send("meeting.snapshot", { meeting: this.meeting });
     this.state.load(entrance.snapshot);
     return entrance;
+  }
+
+  /** Goes out because the person wishes it: here at once, whether the server can be told now or not. */
+  leave() {
+    this.leaveFor("left");
+    return this.#unseat();
+  }
+
+  #unseat() {
+    return send("meeting.leave", { meeting: this.meeting }).catch((error) => console.info("left anyway:", error.message));
   }
 
   /** Goes out for good: "left", "removed", "ended", "taken", "phone" or the code of a refusal. */
@@ -142,7 +155,10 @@ export class Session extends EventTarget {
     const before = this.flow;
     const still = before?.connection === connection && arrived === before.arrived;
     this.flow = { connection, arrived, still: still ? before.still + 1 : 0 };
-    if (this.flow.still === STILL_LOOKS && arrived > FLOWING) connection.findWay();
+    if (before?.still >= STILL_LOOKS && !still) this.dispatchEvent(new CustomEvent("back"));
+    if (this.flow.still !== STILL_LOOKS || arrived <= FLOWING) return;
+    this.dispatchEvent(new CustomEvent("lost")); // a browser says so seconds later
+    connection.findWay();
   }
 
   /** Goes on in the seat: with the same connection, if that comes back within `patience` ms, else with a new one. */
@@ -153,7 +169,9 @@ export class Session extends EventTarget {
       if (entrance.snapshot.head.state === "ended") return this.leaveFor("ended");
       if (entrance.me === null) return this.#rejoinSoon(0);
       this.#checkSeat();
-      if (this.connection.pc.connectionState !== "connected") this.#rejoinSoon(patience);
+      if (this.connection.pc.connectionState === "connected") return;
+      if (patience > 0) this.connection.findWay(); // one that has failed looks for none by itself
+      this.#rejoinSoon(patience);
     } catch (error) {
       if (FINAL.has(error.code)) this.leaveFor(error.code, error.message);
       else {

@@ -40,16 +40,19 @@ export class Thrift {
     this.usual = 0; // share that is lost without the camera
   }
 
-  /** Takes note of what the way carries in bit/s, or null, the share of the voice that is lost, and whether a screen is shared. */
-  step({ carries, lost, screen }, now) {
+  /** Takes note of what the way carries in bit/s, or null, the share of the voice that is lost, and whether a screen is
+      shared; `fresh` is false where that share was known at the look before. */
+  step({ carries, lost, screen, fresh = true }, now) {
     this.#voice(fitting(carries), now);
     const bound = screen ? THIN_FOR_SCREEN : THIN;
     const fell = (screen && !this.shares) || (carries !== null && carries < FALL * this.carried);
     this.shares = screen;
     this.carried = carries ?? 0;
     if (this.rests) this.#try(carries, lost, screen ? ENOUGH * bound : 0, now);
-    else if (carries === null || (this.tries && now - this.since < GRACE_MS)) this.#weigh(lost > this.usual + LOST, fell, now);
-    else this.#weigh(carries < bound, fell, now);
+    else if (carries === null || (this.tries && now - this.since < GRACE_MS)) {
+      const told = fresh || fell || this.tries; // one report of an outage that is over must not count twice
+      if (told) this.#weigh(lost > this.usual + LOST, fell, now);
+    } else this.#weigh(carries < bound, fell, now);
     if (this.tries && now - this.since >= PROVEN_MS) this.tries = false;
   }
 
@@ -97,19 +100,22 @@ export class Uplink {
     const { thrift } = this;
     const { form, rests, tries } = thrift;
     const pair = all.find((item) => item.type === "candidate-pair" && item.nominated);
-    this.#count([...(await microphone.getStats()).values()]);
+    const fresh = this.#count([...(await microphone.getStats()).values()]);
     this.carries = pair?.availableOutgoingBitrate ?? this.carries; // Chromium leaves it out now and then
-    thrift.step({ carries: this.carries, lost: this.lost, screen: begins || screen.track !== null }, performance.now());
+    thrift.step({ carries: this.carries, lost: this.lost, fresh, screen: begins || screen.track !== null }, performance.now());
     if (thrift.form !== form || thrift.rests !== rests || thrift.tries !== tries) this.changed(thrift);
   }
 
-  /** The share of the voice that the server misses, at each of its reports. */
+  /** The share of the voice that the server misses, at each of its reports; whether there was one. */
   #count(voice) {
     const of = (type) => voice.find((item) => item.type === type);
     const [sent, missed] = [of("outbound-rtp")?.packetsSent, of("remote-inbound-rtp")];
-    if (sent === undefined || !missed || missed.timestamp === this.before?.at) return;
+    if (sent === undefined || !missed || missed.timestamp === this.before?.at) return false;
     const { before } = this;
     this.before = { at: missed.timestamp, sent, lost: missed.packetsLost };
-    if (before && sent > before.sent) this.lost = (this.lost + Math.max(0, missed.packetsLost - before.lost) / (sent - before.sent)) / 2;
+    if (!before || sent <= before.sent) return true;
+    const share = (missed.packetsLost - before.lost) / (sent - before.sent); // above 1 where a report after an outage comes late
+    this.lost = (this.lost + Math.min(1, Math.max(0, share))) / 2;
+    return true;
   }
 }
