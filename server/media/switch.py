@@ -40,10 +40,10 @@ class Switch:
         self.port = port
         self._clock = clock
         self._unix_time = 0.0  # when the clock showed 0, by the last tick
-        self.paths: Paths[Participant] = Paths(port, self._media, self._burst_ended)
+        self.forwarder = Forwarder(port)
+        self.paths: Paths[Participant] = Paths(port, self._media, self._burst_ended, self.forwarder.holding)
         self.rooms: dict[str, Room] = {}
         self.tell: Callable[[Event], None] = _nobody_listens
-        self.forwarder = Forwarder(port)
         self.past_bytes_in = self.past_bytes_out = self.past_retransmitted = 0  # of sessions that are over
         self.overload = Overload()
         self._busy: set[Room] = set()

@@ -102,9 +102,11 @@ def test_what_was_held_of_another_picture_is_forgotten() -> None:
 
 def test_a_link_that_closes_holds_nothing() -> None:
     scene, _ = held_up()
+    assert scene.forwarder.holding()
     scene.subscriber.downlink.close()
     assert not scene.subscriber.downlink.pacer.busy
     scene.forwarder.release(1.1)
+    assert not scene.forwarder.holding()
 
 
 def test_a_good_link_is_not_paced() -> None:

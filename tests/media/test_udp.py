@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,11 @@ from server.media.transport.udp import GATHERING, MOST_TAKEN, UdpPort
 class Collector:
     def __init__(self) -> None:
         self.got: list[tuple[bytes, Address]] = []
-        self.bursts = self.unfinished = 0
+        self.bursts = self.unfinished = self.held = 0
+
+    @property
+    def holding(self) -> bool:
+        return self.held > self.bursts
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         self.got.append((data, source))
@@ -114,6 +119,21 @@ async def test_what_has_arrived_together_is_one_burst(peer: socket.socket) -> No
         while len(collector.got) < 2:
             await asyncio.sleep(0.01)
     assert collector.bursts == 1
+    port.close()
+
+
+async def test_what_is_held_is_looked_at_though_nothing_comes(peer: socket.socket) -> None:
+    port, collector = UdpPort("127.0.0.1", 0), Collector()
+    collector.held = 50
+    port.start(collector)
+    began = time.monotonic()
+    peer.sendto(b"a", ("127.0.0.1", port.number))
+    async with asyncio.timeout(5):
+        while collector.bursts < 50:
+            await asyncio.sleep(0.01)
+    assert time.monotonic() - began > 40 * GATHERING, "it need not be looked at without a pause"
+    await asyncio.sleep(20 * GATHERING)
+    assert collector.bursts == 50 and len(collector.got) == 1
     port.close()
 
 

@@ -66,6 +66,10 @@ class Forwarder:
             slot.begin_again()
         source.key_frames.wanted = False
 
+    def holding(self) -> bool:
+        """Whether anything is held for thin links."""
+        return bool(self._held)
+
     def release(self, now: float) -> None:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
         self._sender.now = now

@@ -66,19 +66,23 @@ P = TypeVar("P", bound=Peer)
 
 
 class Paths(Generic[P]):
-    """The table of paths. `media` gets each protected datagram of a known participant, `ended` the end of a burst."""
+    """The table of paths. `media` gets each protected datagram of a known participant, `ended` the end of a burst, and
+    `held` says whether something waits for its time.
+    """
 
     def __init__(
         self,
         port: UdpPort,
         media: Callable[[P, bytes, float], None],
         ended: Callable[[float], bool],
+        held: Callable[[], bool],
     ) -> None:
         self.refused: Counter[str] = Counter()
         self.received = 0
         self._port = port
         self._media = media
         self._ended = ended
+        self._held = held
         self._by_ufrag: dict[str, P] = {}
         self._by_address: dict[Address, P] = {}
 
@@ -121,6 +125,11 @@ class Paths(Generic[P]):
     def refuse(self, first: int, error: ProtocolError) -> None:
         """Count a datagram that began with this byte and was found to be wrong."""
         self.refused[_reason(first, error)] += 1
+
+    @property
+    def holding(self) -> bool:
+        """Whether something waits for its time."""
+        return self._held()
 
     def burst_ended(self, now: float) -> bool:
         """All that had arrived was handed over; whether something was left for later."""

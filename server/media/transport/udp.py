@@ -41,6 +41,10 @@ _REFUSALS_BEFORE_PLAIN = 8
 class DatagramHandler(Protocol):
     """Who gets what arrives."""
 
+    @property
+    def holding(self) -> bool:
+        """Whether something waits for its time: then `burst_ended` is called each `GATHERING`, though nothing comes."""
+
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         """One datagram, at most `intake.MOST_BYTES` bytes, that waited at `now`; must not raise."""
 
@@ -101,7 +105,7 @@ class UdpPort:
                 for data, source in datagrams:
                     if data:
                         handler.datagram(data, source, began)
-            if came or self._unfinished:
+            if came or self._unfinished or handler.holding:
                 self._unfinished = handler.burst_ended(self._clock())
         finally:  # whatever went wrong with this burst, the next is read
             if self._socket.fileno() >= 0:
@@ -114,7 +118,7 @@ class UdpPort:
         second for 90, looking each millisecond took less CPU than each second one, and than being woken.
         """
         loop, number = asyncio.get_running_loop(), self._socket.fileno()
-        self._in_vain = 0 if came or self._unfinished else self._in_vain + 1
+        self._in_vain = 0 if came or self._unfinished or handler.holding else self._in_vain + 1
         if self._in_vain < IN_VAIN:
             if self._next_take is None:
                 loop.remove_reader(number)
