@@ -189,8 +189,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files:
 class _FailedFiles:
     """Writes down in which files a test failed: those of one may be one story, so they are tried again together."""
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
+    LIST = ROOT / "build" / "failed-tests"
+
+    def __init__(self) -> None:
         self._files: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -198,19 +199,15 @@ class _FailedFiles:
             self._files.add(report.nodeid.partition("::")[0])
 
     def pytest_sessionfinish(self) -> None:
-        self._target.write_text(" ".join(sorted(self._files)), "utf-8")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--failed-files", type=Path, help="where to write down the files in which a test failed")
+        self.LIST.parent.mkdir(exist_ok=True)
+        self.LIST.write_text(" ".join(sorted(self._files)), "utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     Renderer.compiled = Compiled()
     static.load = cache(static.load)
-    target = config.getoption("failed_files")
-    if target and not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
-        config.pluginmanager.register(_FailedFiles(target))
+    if not hasattr(config, "workerinput"):  # of processes that share the work, the one that hears of all
+        config.pluginmanager.register(_FailedFiles())
 
 
 def pytest_runtest_setup() -> None:
