@@ -40,27 +40,28 @@ def tried(page: Page) -> dict[str, Any]:
 
 
 def test_where_all_is_well(tmp_path: Path) -> None:
-    """On a phone, then on a desk: a browser on a busy machine gets less than its link has."""
+    """On a phone, and once more on the same page as wide as a desk's."""
     with running(tmp_path) as app, chromium() as browser:
-        people = (("camthuy", 360, 800), ("quantri", 1366, 768))
-        pages = [app.page(browser, name, "/check", width=width, height=height) for name, width, height in people]
-        for page in pages:
+        page = app.page(browser, "camthuy", "/check", width=360, height=800)
+        for width, height in ((360, 800), (1366, 768)):
+            page.set_viewport_size({"width": width, "height": height})
             found = tried(page)
             assert found["says"] == GOOD, found
             assert (found["media"], found["protocol"], found["ways"]) == ("udp", "udp", {"direct": True})
             assert found["pictures"] > 10, "the own picture came back"
             assert found["sound"], "the fake microphone beeps"
-            assert found["up"] >= 300 and found["down"] >= 500
+            assert found["up"] >= 300 and found["down"] >= 500, (
+                "a browser on a busy machine gets less than its link has"
+            )
             assert page.errors == []  # type: ignore[attr-defined]
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        without_devices = app.page(browser, "camthuy", "/check", script=NO_DEVICES)
-        assert tried(pages[1])["says"] == GOOD, "a second trial on the same page"
+        without_devices = app.page(browser, "quantri", "/check", script=NO_DEVICES)
         found = tried(without_devices)
         assert found["says"].startswith("Nơi này nghe và xem được, chưa nói được"), found
         assert "micro" in found["advice"]
         assert found["down"] >= 500, "the line is measured without devices, too"
         assert "no room" not in app.log()
-        for trial in ("t1", "t2", "t3", "t4"):
+        for trial in ("t1", "t2", "t3"):
             until(lambda trial=trial: app.media_log().count(f"{trial}: room closed") == 1, what=f"{trial} is closed")
 
 
