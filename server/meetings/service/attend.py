@@ -53,6 +53,9 @@ def enter(tx: Transaction, who: Principal, meeting_id: int, switches: Switches, 
     row = rows.find_live(tx, who, meeting_id)
     own = (participant.c.meeting_id == meeting_id) & (participant.c.account_id == who.account_id)
     old = tx.one(sa.select(participant).where(own))
+    if old is None:  # two pages of one person may come at once: the later one waits, and finds the seat of the first
+        tx.one(sa.select(meeting.c.id).where(meeting.c.id == meeting_id).with_for_update(key_share=True))
+        old = tx.one(sa.select(participant).where(own))
     if old is None:
         seat_id = _new_seat(tx, who, row, hall=hall)
         rows.write_log(tx, meeting_id, "joined", who, seat_id)
