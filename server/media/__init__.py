@@ -26,7 +26,7 @@ room       feedback (RTCP both ways), sides (with whom a room deals), programme 
            get), speakers (who is heard), voices (at which rate), red (with how many copies)
 allocation layers (ways to show a picture), allocator (which of them a link carries), ladder (in which word to say so),
            dynacast (what senders should send), view (all of that of one subscriber)
-inward     asking (for what was lost), reception and clocks (for reports), crowding and strain (too thin a way here)
+inward     packet, asking (for what was lost), reception, clocks (for reports), crowding, strain (too thin a way here)
 outward    runs (what leaves together), sender (one by one), audience and ledger (for many alike), retransmission,
            downlink (the way to one subscriber), pacing (where that is thin), overload (where the node is)
 bandwidth  what a link carries: estimator, of delay, loss and what arrives

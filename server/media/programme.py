@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from server.media.inward.source import Packet, Source
+from server.media.inward.packet import Packet
+from server.media.inward.source import Source
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Segment, Slot
 from server.media.protocol import Picture

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from server.errors import ProtocolError
-from server.media.inward.source import BLANK_HEADER, PAYLOAD, Packet, Source
+from server.media.inward.packet import BLANK_HEADER, PAYLOAD, Packet
+from server.media.inward.source import Source
 from server.media.voices import MOST_COPIES
 
 if TYPE_CHECKING:

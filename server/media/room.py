@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from server.media import protocol, telling
 from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
-from server.media.inward.source import PAYLOAD, Packet, Source
+from server.media.inward.packet import PAYLOAD, Packet
+from server.media.inward.source import Source
 from server.media.outward.downlink import UNTOLD
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger

@@ -21,7 +21,8 @@ from server.media.inward.asking import (
     KeyFrames,
     Losses,
 )
-from server.media.inward.source import Packet, Source
+from server.media.inward.packet import Packet
+from server.media.inward.source import Source
 
 
 def asked(losses: Losses, begin: float, seconds: float) -> list[tuple[float, list[int]]]:

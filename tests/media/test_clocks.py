@@ -7,7 +7,8 @@ import random
 import pytest
 
 from server.media.inward.clocks import SenderClock
-from server.media.inward.source import HELD_UP, PAYLOAD, Packet, Source
+from server.media.inward.packet import PAYLOAD, Packet
+from server.media.inward.source import HELD_UP, Source
 from server.media.outward.forward import Forwarder
 from server.media.protocol import Kind
 from server.media.wire.rtcp import ntp_time

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from server.media.inward.source import BLANK_HEADER, Packet, Source
+from server.media.inward.packet import BLANK_HEADER, Packet
+from server.media.inward.source import Source
 from server.media.outward.forward import Forwarder
 from tests.media.memory import MemoryPort, Subscriber
 from tests.media.test_room import Person, Stage

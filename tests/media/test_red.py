@@ -10,7 +10,8 @@ import pytest
 
 from server.errors import ProtocolError
 from server.media import red
-from server.media.inward.source import PAYLOAD, Packet, Source
+from server.media.inward.packet import PAYLOAD, Packet
+from server.media.inward.source import Source
 from server.media.inward.uplink import Arrived, Uplink, UplinkPlan
 from server.media.outward.forward import Forwarder
 from server.media.red import (

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.media.inward.source import TOP_LAYER, Source
+from server.media.inward.packet import TOP_LAYER
+from server.media.inward.source import Source
 from server.media.inward.uplink import Uplink
 from server.media.outward.forward import Forwarder
 from server.media.wire.rtp import RtpPacket, build_header

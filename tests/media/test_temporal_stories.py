@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from server.media.inward.source import TOP_LAYER, VIDEO_RING
+from server.media.inward.packet import TOP_LAYER
+from server.media.inward.source import VIDEO_RING
 from tests.media.test_temporal_layers import CHROMIUM, FIREFOX, PLAIN, Camera, Layer, Viewer
 
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a shorter story says no more, and takes minutes

@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 
 from server.errors import ProtocolError
-from server.media.inward.source import PAYLOAD, Source
+from server.media.inward.packet import PAYLOAD
+from server.media.inward.source import Source
 from server.media.inward.strain import LASTS
 from server.media.inward.uplink import (
     BEGUN_AT_ONCE,

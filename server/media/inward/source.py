@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from server.media.inward.asking import KeyFrames, Losses
+from server.media.inward.packet import NOTHING_SKIPPED, PAYLOAD, TOP_LAYER, Packet, Skipped
 from server.media.inward.reception import Reception
 from server.media.protocol import Kind
 from server.media.terms import Codec
@@ -27,82 +28,18 @@ if TYPE_CHECKING:
     from server.media.outward.audience import Audience
     from server.media.outward.slots import Slot
 
-PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
-EXTENSION = 0xBEDE0001  # RFC 8285 §4.2: elements of one octet's header, in one word
-_BLANK = bytes(11) + EXTENSION.to_bytes(4, "big") + bytes(4)
-BLANK_HEADER = b"\x90" + _BLANK
-BLANK_PADDING = b"\xb0" + _BLANK + bytes(7) + bytes([8])  # longer than what a video run writes
-
 VIDEO_RING = 512  # packets, about four seconds of 1 Mbit/s
 VOICE_RING = 64
 ONSET = 4800  # ticks of 48 kHz: how much of a voice from before the decision that it is heard is passed on
 _CONTINUOUS = 2880  # ticks between two packets of a voice; a longer step is a pause of DTX
 HELD_UP = 0.25  # s by which a packet's arrival may differ from what its sender's clock says, for that to count
 
-TOP_LAYER = 2  # highest temporal layer that is told apart, and the cap that lets everything through
-Skipped = tuple[tuple[int, int], ...]  # packets and pictures left out so far, for each cap
-_NOTHING_SKIPPED: Skipped = ((0, 0),) * (TOP_LAYER + 1)
 RATES_EVERY = 1.0  # s over which bit rates are counted
 FIRST_RATES = 0.25  # s until the first are known
 PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
 
 STOPPED = 0.5  # s
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
-
-
-class Packet:
-    """One packet of a source, made ready to be sent: `template` is RTP as `forward` sends it, numbers to be filled in.
-
-    `index` counts without wrapping; `picture` and `tl0` are those of a descriptor (0 for voices), `tid` its
-    temporal layer (at most `TOP_LAYER`). `starts` and `layer_sync` are true for the first packet of a picture, and of
-    one that depends on the base layer alone. `late` came after its place was counted as a gap.
-    """
-
-    __slots__ = (
-        "arrival",
-        "has_tl0",
-        "index",
-        "key_frame",
-        "late",
-        "layer_sync",
-        "marker",
-        "padding",
-        "picture",
-        "skipped",
-        "starts",
-        "template",
-        "tid",
-        "timestamp",
-        "tl0",
-    )
-
-    def __init__(self, index: int, timestamp: int, marker: int, template: bytes, arrival: float) -> None:
-        self.index = index
-        self.timestamp = timestamp
-        self.marker = marker  # 0x80 or 0, as it stands in the header
-        self.template = template
-        self.arrival = arrival
-        self.picture = self.tl0 = self.tid = 0
-        self.has_tl0 = self.key_frame = self.padding = self.starts = self.layer_sync = self.late = False
-        self.skipped = _NOTHING_SKIPPED
-
-    def passes(self, cap: int) -> bool:
-        """Whether it has a number of its own under this cap."""
-        return self.late or self.tid <= cap
-
-    def number(self, cap: int) -> int:
-        """Its index among the packets of layers up to `cap`."""
-        return self.index - self.skipped[cap][0]
-
-    def picture_number(self, cap: int) -> int:
-        """Its picture's number among the pictures of layers up to `cap`."""
-        return self.picture - self.skipped[cap][1]
-
-    def blank(self) -> Packet:
-        """Padding in its place: a late packet above the cap, whose number the receiver waits for."""
-        packet = Packet(self.index, self.timestamp, self.marker, BLANK_PADDING, self.arrival)
-        packet.padding, packet.skipped = True, self.skipped
-        return packet
 
 
 class Source:
@@ -143,7 +80,7 @@ class Source:
         self.key_frames = KeyFrames(kind == "screen")
         self._unheard_from = 0  # packets below this index were in a slot, or were to be heard by nobody
         self._ring: list[Packet | None] = [None] * (VIDEO_RING if self.is_video else VOICE_RING)
-        self._skipped = _NOTHING_SKIPPED
+        self._skipped = NOTHING_SKIPPED
         self._open = 0  # the layer of the picture that arrives now, if it is above the base
         self._key_frame = 0  # index of the last key frame's first packet
         self._key_picture = -1  # its picture

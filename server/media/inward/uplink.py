@@ -14,7 +14,8 @@ from server.errors import ProtocolError
 from server.media import red
 from server.media.inward.clocks import SenderClock
 from server.media.inward.crowding import Crowding
-from server.media.inward.source import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, Packet, Source
+from server.media.inward.packet import BLANK_HEADER, BLANK_PADDING, TOP_LAYER, Packet
+from server.media.inward.source import Source
 from server.media.inward.strain import Strain
 from server.media.protocol import Kind
 from server.media.terms import Codec

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.inward.source import EXTENSION
+from server.media.inward.packet import EXTENSION
 from server.media.outward.slots import Tally
 from server.media.transport.volley import MOST_MEMBERS, Names
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from server.media.inward.source import Packet, Source
+from server.media.inward.packet import Packet
+from server.media.inward.source import Source
 from server.media.outward.audience import audiences
 from server.media.outward.downlink import Downlink
 from server.media.outward.overload import PIECE

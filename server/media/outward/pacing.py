@@ -17,7 +17,7 @@ from server.media.protocol import Kind
 from server.media.wire.rtp import BESIDE
 
 if TYPE_CHECKING:
-    from server.media.inward.source import Packet
+    from server.media.inward.packet import Packet
     from server.media.outward.slots import Segment, Slot
 
 CAMERAS_BELOW = 500_000  # bit/s; a camera beside a turned page would take as much of them as the page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.media.inward.source import EXTENSION, PAYLOAD, Packet
+from server.media.inward.packet import EXTENSION, PAYLOAD, Packet
 from server.media.outward.sender import VOICE_HEAD, RunSender
 from server.media.outward.slots import Segment, Slot
 from server.media.wire.rtp import BESIDE

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.inward.source import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
+from server.media.inward.packet import BLANK_PADDING, PAYLOAD, TOP_LAYER, Packet
 from server.media.wire.rtp import SRTP_TAG
 
 BATCH_BYTES = 5_000  # UDP payload: 20 ms of 2 Mbit/s

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from server.media.inward.source import EXTENSION, Packet
+from server.media.inward.packet import EXTENSION, Packet
 from server.media.outward.audience import Audience, Part
 from server.media.outward.downlink import Downlink
 from server.media.outward.runs import BATCH_BYTES, RUN_BATCHES, RUN_BYTES, RUN_PACKETS, Run, cut

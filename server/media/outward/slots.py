@@ -19,7 +19,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from server.media.inward.source import PAYLOAD, TOP_LAYER, Packet, Source
+from server.media.inward.packet import PAYLOAD, TOP_LAYER, Packet
+from server.media.inward.source import Source
 from server.media.outward.downlink import Downlink
 from server.media.terms import Codec
 from server.media.wire.opus import duration

@@ -7,7 +7,8 @@ import secrets
 
 import numpy as np
 
-from server.media.inward.source import BLANK_HEADER, Packet, Source
+from server.media.inward.packet import BLANK_HEADER, Packet
+from server.media.inward.source import Source
 from server.media.phone.gain import Gain, soften
 from server.media.phone.resample import Floats
 from server.media.protocol import Kind

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from server.media.inward.source import PAYLOAD, Packet
+from server.media.inward.packet import PAYLOAD, Packet
 from server.media.phone.codecs import codec
 from server.media.phone.telephone import ALIVE_EVERY, HANGOVER, Telephone
 from server.media.speakers import SPEAKING
