@@ -151,7 +151,9 @@ def test_a_thin_link_gets_the_picture_of_who_has_the_floor(stage: Stage, link: L
     stage.room.set_floor(["b"], stage.now)
     look(stage, "a", "b")
     link.carries("v", VOICE + 70_000)
-    stage.run(8)
+    stage.run(2)
+    assert shown(stage) == [None, "q"]
+    stage.run(6)
     assert shown(stage) == [None, "q"]
     stage.room.set_floor(["a"], stage.now)
     stage.run(1.5)
