@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -115,6 +115,34 @@ async def test_a_node_that_hangs_is_replaced_before_long(links: Links) -> None:
     await until(lambda: len(links.welcomes) == 2 and link.ready, 10)
 
 
+STATS = protocol.Stats(participants=[], packets_in=0, packets_out=0, cpu_seconds=1.0, refused={})
+Counted = Callable[[protocol.GetStats, asyncio.StreamWriter], Awaitable[protocol.Stats | None]]
+
+
+@contextlib.asynccontextmanager
+async def standing_in(settings: Settings, counted: Counted) -> AsyncIterator[MediaLink]:
+    """A link to a node that tells its counters as `counted` does, or is silent where that gives nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            request = protocol.decode_request(line)
+            answer: protocol.Answer | None = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
+            if isinstance(request.command, protocol.GetStats):
+                answer = await counted(request.command, writer)
+            if answer is not None:
+                writer.write(protocol.encode(Reply(id=request.id, answer=answer)))
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, settings.media.socket)
+    link = MediaLink(settings)
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.close(keep=True)
+        server.close()
+
+
 async def test_a_node_that_answers_late_but_says_something_is_busy_and_not_ended(
     media_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,29 +151,19 @@ async def test_a_node_that_answers_late_but_says_something_is_busy_and_not_ended
     monkeypatch.setattr(MediaLink, "_kill", lambda link: ended.append(True))
     monkeypatch.setattr("server.meetings.link.PULSE_SECONDS", 0.1)
     monkeypatch.setattr("server.meetings.link.ANSWER_SECONDS", 0.2)  # of old
-    counted: list[int] = []
+    asked: list[protocol.GetStats] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            request = protocol.decode_request(line)
-            answer: protocol.Answer = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
-            if isinstance(request.command, protocol.GetStats):
-                for _joined in range(20 if not counted else 0):
-                    writer.write(protocol.encode(Speaking(room="m1", loudest=[])))
-                    await asyncio.sleep(0.03)
-                counted.append(request.id)
-                answer = protocol.Stats(participants=[], packets_in=0, packets_out=0, cpu_seconds=1.0, refused={})
-            writer.write(protocol.encode(Reply(id=request.id, answer=answer)))
-        writer.close()
+    async def counted(command: protocol.GetStats, writer: asyncio.StreamWriter) -> protocol.Stats:
+        for _joined in range(20 if not asked else 0):
+            writer.write(protocol.encode(Speaking(room="m1", loudest=[])))
+            await asyncio.sleep(0.03)
+        asked.append(command)
+        return STATS
 
-    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
-    link = MediaLink(media_settings)
-    await link.start()
-    await until(lambda: len(counted) >= 3, 10)
-    assert link.ready
-    assert not ended
-    await link.close(keep=True)
-    server.close()
+    async with standing_in(media_settings, counted) as link:
+        await until(lambda: len(asked) >= 3, 10)
+        assert link.ready
+        assert not ended
 
 
 @pytest.mark.parametrize(("busy", "least", "most"), [(False, 2, 7), (True, 8, 8)])
@@ -153,29 +171,18 @@ async def test_a_node_is_given_more_time_where_we_do_not_come_to_our_turn_either
     media_settings: Settings, monkeypatch: pytest.MonkeyPatch, busy: bool, least: int, most: int
 ) -> None:
     ended: list[int] = []
-    asked: list[int] = []
+    asked: list[protocol.GetStats] = []
     monkeypatch.setattr(MediaLink, "_kill", lambda link: ended.append(len(asked)))
     monkeypatch.setattr("server.meetings.link.PULSE_SECONDS", 0.3)
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            request = protocol.decode_request(line)
-            if isinstance(request.command, protocol.GetStats):
-                asked.append(request.id)
-                if busy:
-                    asyncio.get_running_loop().call_later(0.2, time.sleep, 0.4)
-            else:
-                welcome = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
-                writer.write(protocol.encode(Reply(id=request.id, answer=welcome)))
-        writer.close()
+    async def counted(command: protocol.GetStats, writer: asyncio.StreamWriter) -> None:
+        asked.append(command)
+        if busy:
+            asyncio.get_running_loop().call_later(0.2, time.sleep, 0.4)
 
-    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
-    link = MediaLink(media_settings)
-    await link.start()
-    await until(lambda: ended, 20)
-    assert least <= ended[0] <= most
-    await link.close(keep=True)
-    server.close()
+    async with standing_in(media_settings, counted):
+        await until(lambda: ended, 20)
+        assert least <= ended[0] <= most
 
 
 async def test_a_node_that_hangs_is_ended_by_whoever_finds_it(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,31 +226,17 @@ async def test_a_node_that_is_late_is_said_to_be_overloaded_once(
 ) -> None:
     monkeypatch.setattr("server.meetings.link.PING_SECONDS", 0.01)
     lags = iter([0.0, 5.0, 400.0, 300.0, 5.0, 0.0])
-    asked: list[float] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            request = protocol.decode_request(line)
-            answer: protocol.Answer = Welcome(version=protocol.VERSION, pid=0, udp_port=1, rooms=[])
-            if isinstance(request.command, protocol.GetStats):
-                lag = next(lags, 0.0) if request.command.room is None else 0.0  # else it is only to say something
-                asked.append(lag)
-                answer = protocol.Stats(
-                    participants=[], packets_in=0, packets_out=0, cpu_seconds=1.0, refused={}, lag_ms=lag
-                )
-            writer.write(protocol.encode(Reply(id=request.id, answer=answer)))
-        writer.close()
+    async def counted(command: protocol.GetStats, writer: asyncio.StreamWriter) -> protocol.Stats:
+        lag = next(lags, 0.0) if command.room is None else 0.0  # else it is only to say something
+        return msgspec.structs.replace(STATS, lag_ms=lag)
 
-    server = await asyncio.start_unix_server(serve, media_settings.media.socket)
-    link = MediaLink(media_settings)
-    await link.start()
-    await until(lambda: link.figures(0).lag == 0.3, 10)
-    assert link.figures(0).overloaded
-    await until(lambda: not link.figures(0).overloaded, 10)
-    assert caplog.text.count("is overloaded: 0 % of a core, 400 ms late, 0 sessions") == 1
-    assert caplog.text.count("overloaded") == 1
-    await link.close(keep=True)
-    server.close()
+    async with standing_in(media_settings, counted) as link:
+        await until(lambda: link.figures(0).lag == 0.3, 10)
+        assert link.figures(0).overloaded
+        await until(lambda: not link.figures(0).overloaded, 10)
+        assert caplog.text.count("is overloaded: 0 % of a core, 400 ms late, 0 sessions") == 1
+        assert caplog.text.count("overloaded") == 1
 
 
 async def test_a_node_of_another_version_is_told_to_end(media_settings: Settings) -> None:
