@@ -74,6 +74,7 @@ class Side:
             port=sound.port if named else 0,
             sends=sound.sends,
             receives=sound.receives,
+            reports=sound.reports,
             their_mki=sound.their_key.mki if sound.their_key is not None else 0,
             **keys,
         )

@@ -159,6 +159,7 @@ def _terms(told: c.CallTerms) -> Terms:
         keys,
         told.their_events,
         told.receives,
+        told.reports,
     )
 
 
@@ -180,6 +181,7 @@ def _stats(call: Call, now: float) -> c.CallStats:
 def _participant_stats(name: str, call: Call, now: float) -> p.ParticipantStats:
     leg, sound = call.leg, call.leg.sound(now)
     jitter = leg.tally.jitter if sound == "comes" else None
+    told = leg.reports.told(now)
     return p.ParticipantStats(
         participant=name,
         session=f"{call.listener.who} {leg.ssrc:08x}",
@@ -190,9 +192,10 @@ def _participant_stats(name: str, call: Call, now: float) -> p.ParticipantStats:
         bytes_out=leg.sent_bytes,
         expected_in=leg.tally.expected,
         lost_in=leg.tally.lost,
-        lost_out=None,
+        lost_out=told.lost if told is not None else None,
         jitter_ms=None if jitter is None else 1000 * jitter,
-        jitter_out_ms=None,
+        jitter_out_ms=1000 * told.jitter if told is not None else None,
+        rtt_ms=1000 * told.rtt if told is not None and told.rtt is not None else None,
         queue_ms=None,
         sound=sound,
     )

@@ -17,7 +17,7 @@ from server.accounts.tokens import load_key
 from server.calls import numbers, pins
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.wire.rtp import RtpPacket, build_header
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp
 from server.store import Store
 from server.telephony import agreement, sdp
 from server.telephony.agreement import Ours
@@ -166,9 +166,12 @@ class Telephone(Handsets):
     def _read(self) -> None:
         while True:
             try:
-                packet = RtpPacket.parse(self.rtp.recv(2_048))
+                data = self.rtp.recv(2_048)
             except BlockingIOError:
                 return
+            if is_rtcp(data):
+                continue
+            packet = RtpPacket.parse(data)
             samples = self._codec.decode(packet.payload)
             if samples is not None:
                 with self._lock:

@@ -16,6 +16,8 @@ from server.media.phone.codecs import codec
 from server.media.phone.leg import PAUSE, Leg
 from server.media.protocol import GetStats, Stats
 from server.media.protocol_calls import CallTerms
+from server.media.wire.rtcp import ReportBlock
+from server.media.wire.rtcp_build import build_rr
 from server.media.wire.rtp import build_header
 from server.meetings.board import Board
 from server.meetings.names import room_of
@@ -148,6 +150,21 @@ async def test_on_hold(desk: Desk) -> None:
     desk.agree(TERMS)
     desk.talk(3)
     assert (await desk.look()).loss_up == 0
+
+
+async def test_what_the_other_side_reports(desk: Desk) -> None:
+    desk.agree(msgspec.structs.replace(TERMS, reports=True))
+    desk.talk(3)
+    desk.leg().report(desk.now)
+    (asked,) = desk.leg().reports._sent
+    desk.now += 0.35
+    block = ReportBlock(desk.leg().ssrc, 26, 40, 9, 40, asked, 0)
+    desk.leg().receive(build_rr(7, [block]), NAMED, desk.now)
+    await desk.look()
+    desk.talk(3)
+    line = await desk.look()
+    assert (line.quality, line.rtt_ms, line.jitter_down_ms) == ("poor", 350, 5)
+    assert line.loss_down == pytest.approx(0.1, abs=0.005)
 
 
 async def test_a_call_that_another_replaces_counts_from_nought(desk: Desk) -> None:

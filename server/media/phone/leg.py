@@ -18,6 +18,7 @@ from server.media.phone.g711 import LAWS
 from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
+from server.media.phone.reports import Reports
 from server.media.phone.srtp import Inward, Keys, outward
 from server.media.phone.tally import Tally
 from server.media.terms import Sound
@@ -37,6 +38,7 @@ class Terms:
 
     `events` and `noise` None: the telephone has no such thing. `their_events`: another type under which keys may come.
     `named` None: it is found by its packets. `sends` and `receives`: whether we may, and whether any need come.
+    `reports`: whether RTCP comes and goes at the same ports.
     """
 
     codec: str
@@ -49,6 +51,7 @@ class Terms:
     keys: Keys | None = None
     their_events: int | None = None
     receives: bool = True
+    reports: bool = False
 
 
 class Leg:
@@ -62,10 +65,11 @@ class Leg:
         self.terms = terms
         self.talks = False
         self.heard_at: float | None = None
-        self.malformed = self.received = self.sent = self.sent_bytes = 0
+        self.malformed = self.received = self.sent = self.sent_bytes = self._octets = 0
         self._send, self._on_key = send, on_key
         self._latch = Latch(terms.named)
         self._ssrc = secrets.randbits(32)
+        self.reports = Reports(self._ssrc)
         self._sequence = secrets.randbits(15)
         self._timestamp = secrets.randbits(31)
         self._first = True
@@ -166,6 +170,7 @@ class Leg:
         if not self.talks and self._in is None and self._passes_by(data, source, now, overdue):
             return
         if is_rtcp(data):
+            self._reported(data, source, now)
             return
         terms, size = self.terms, len(data)
         try:
@@ -188,6 +193,18 @@ class Leg:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
+
+    def _reported(self, data: bytes, source: Address, now: float) -> None:
+        """RTCP came; only from where its sound comes, too."""
+        terms = self.terms
+        if not terms.reports or source != self._latch.address or not self.reports.due(now):
+            return
+        try:
+            if self._in is not None:
+                data = self._in.unprotect_rtcp(data, terms.keys.mki if terms.keys is not None else 0)
+            self.reports.hear(data, self._codec.clock, now)
+        except (Error, ProtocolError):
+            self.malformed += 1
 
     def _passes_by(self, data: bytes, source: Address, now: float, overdue: bool) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""
@@ -252,3 +269,12 @@ class Leg:
         self._send(data, address)
         self.sent += 1
         self.sent_bytes += len(data)
+        self._octets += len(payload)
+
+    def report(self, now: float) -> None:
+        """Tell it how its sound arrives and when ours was sent; to be called every few seconds."""
+        terms, address = self.terms, self._latch.address
+        if not terms.reports or not terms.sends or not self.sent or address is None:
+            return
+        data = self.reports.build(self.tally.newest, self._timestamp, self.sent, self._octets, now)
+        self._send(data if self._out is None else self._out.protect_rtcp(data), address)

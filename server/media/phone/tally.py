@@ -13,14 +13,13 @@ _DROPOUT, _MISORDER = 3_000, 100  # from the newest number; beyond, a number is 
 _RECENT = (1 << 128) - 1  # numbers of which it is known whether they came
 
 
-class _Stream(Reception):
+class Stream(Reception):
     """One SSRC's, which begins with the packet of this number."""
 
     def __init__(self, ssrc: int, sequence: int, clock_rate: int) -> None:
         super().__init__(clock_rate)
         self.ssrc = ssrc
-        self.number = sequence - 1 & 0xFFFF
-        self._index = 0  # of that number; one that begins anew goes on from here
+        self.number = self._index = sequence - 1 & 0xFFFF  # of the newest; one that begins anew goes on in its index
         self._came = _RECENT  # a bit for each of the newest; what is older than the first is not missed
         self._elsewhere = -1  # the number after one from far away
 
@@ -43,6 +42,11 @@ class _Stream(Reception):
         self._came |= bit
         return self._index + step
 
+    @property
+    def highest(self) -> int:
+        """Extended highest sequence number."""
+        return (self._index & ~0xFFFF | self.number) & 0xFFFF_FFFF
+
     def untimed(self, index: int, size: int) -> None:
         """A packet whose timestamp does not say when it was sent, as that of a pressed key (RFC 4733 §2.2)."""
         self.received += 1
@@ -57,10 +61,10 @@ class Tally:
 
     def __init__(self, clock_rate: int) -> None:
         self._clock_rate = clock_rate
-        self._streams: dict[int, _Stream] = {}  # by SSRC, the oldest first
+        self._streams: dict[int, Stream] = {}  # by SSRC, the oldest first
         self._past_expected = self._past_lost = 0
         self.bytes = 0
-        self.newest: _Stream | None = None
+        self.newest: Stream | None = None
 
     def begin(self, clock_rate: int) -> None:
         """What comes from now on has nothing to do with what came: another codec, or back from hold."""
@@ -83,10 +87,10 @@ class Tally:
         stream.packet(index, timestamp, size, now)
         self.newest = stream
 
-    def _begin(self, ssrc: int, sequence: int) -> _Stream:
+    def _begin(self, ssrc: int, sequence: int) -> Stream:
         if len(self._streams) == STREAMS:
             self._end(next(iter(self._streams)))
-        made = self._streams[ssrc] = _Stream(ssrc, sequence, self._clock_rate)
+        made = self._streams[ssrc] = Stream(ssrc, sequence, self._clock_rate)
         return made
 
     def _end(self, ssrc: int) -> None:
