@@ -10,7 +10,6 @@ from server.media.inward.reception import Reception
 STREAMS = 4  # of a call that are told apart: a PBX that transfers it begins another, or sends keys by one of its own
 SURE = 16  # packets of a stream by which its jitter is known: the filter of A.8 is as long
 _DROPOUT, _MISORDER = 3_000, 100  # from the newest number; beyond, a number is of another beginning (A.1)
-_RECENT = (1 << 128) - 1  # numbers of which it is known whether they came
 
 
 class Stream(Reception):
@@ -20,27 +19,36 @@ class Stream(Reception):
         super().__init__(clock_rate)
         self.ssrc = ssrc
         self.number = self._index = sequence - 1 & 0xFFFF  # of the newest; one that begins anew goes on in its index
-        self._came = _RECENT  # a bit for each of the newest; what is older than the first is not missed
+        self._missing: frozenset[int] = frozenset()  # of the newest numbers; what is older than the first is not missed
         self._elsewhere = -1  # the number after one from far away
 
     def index_of(self, sequence: int) -> int | None:
         """Of a packet that came the first time; None for a copy, and for a single number from far away (A.1)."""
         step = ((sequence - self.number + 0x8000) & 0xFFFF) - 0x8000
-        if not -_MISORDER <= step <= _DROPOUT:
-            expected, self._elsewhere = self._elsewhere, sequence + 1 & 0xFFFF
-            if sequence != expected:
-                return None
-            step, self._came, self._transit = 1, _RECENT, None
-        if step > 0:
-            self._came = (self._came << step | 1) & _RECENT
-            self._index += step
-            self.number = sequence
-            return self._index
-        bit = 1 << -step
-        if self._came & bit:
+        if step != 1:
+            if -_MISORDER <= step <= 0:
+                return self._late(self._index + step)
+            if not 0 < step <= _DROPOUT:
+                expected, self._elsewhere = self._elsewhere, sequence + 1 & 0xFFFF
+                if sequence != expected:
+                    return None
+                step, self._missing, self._transit = 1, frozenset(), None
+            self._miss(self._index + step)
+        self._index += step
+        self.number = sequence
+        return self._index
+
+    def _late(self, index: int) -> int | None:
+        if index not in self._missing:
             return None
-        self._came |= bit
-        return self._index + step
+        self._missing -= {index}
+        return index
+
+    def _miss(self, newest: int) -> None:
+        """A hole before this one. What is still missing of long ago does not come any more."""
+        oldest = newest - _MISORDER
+        kept = (index for index in self._missing if index >= oldest)
+        self._missing = frozenset((*kept, *range(max(self._index + 1, oldest), newest)))
 
     @property
     def highest(self) -> int:
