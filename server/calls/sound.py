@@ -73,6 +73,8 @@ class Side:
             host=sound.host if named else "",
             port=sound.port if named else 0,
             sends=sound.sends,
+            receives=sound.receives,
+            reports=sound.reports,
             their_mki=sound.their_key.mki if sound.their_key is not None else 0,
             **keys,
         )

@@ -125,6 +125,10 @@ class Calls:
         """Counters of every call."""
         return [_stats(call, now) for call in self.lines]
 
+    def telephones(self, room: str | None, now: float) -> list[p.ParticipantStats]:
+        """Counters of those who take part by telephone, in one room or in all."""
+        return [_participant_stats(name, call, now) for name, call in self.lines.seated(room)]
+
     def ticks(self) -> tuple[float, float]:
         """How long the slowest tick of the last minute took, and 99 of 100 at most; s, 0 before the first."""
         lengths = self.lines.ticks() or [0.0]
@@ -154,6 +158,8 @@ def _terms(told: c.CallTerms) -> Terms:
         told.sends,
         keys,
         told.their_events,
+        told.receives,
+        told.reports,
     )
 
 
@@ -169,4 +175,27 @@ def _stats(call: Call, now: float) -> c.CallStats:
         concealed=leg.playout.concealed,
         malformed=leg.malformed,
         strangers=leg.strangers,
+    )
+
+
+def _participant_stats(name: str, call: Call, now: float) -> p.ParticipantStats:
+    leg, sound = call.leg, call.leg.sound(now)
+    jitter = leg.tally.jitter if sound == "comes" else None
+    told = leg.reports.told(now)
+    return p.ParticipantStats(
+        participant=name,
+        session=f"{call.listener.who} {leg.ssrc:08x}",
+        state="lost" if sound == "missing" else "connected",
+        packets_in=leg.received,
+        bytes_in=leg.tally.bytes,
+        packets_out=leg.sent,
+        bytes_out=leg.sent_bytes,
+        expected_in=leg.tally.expected,
+        lost_in=leg.tally.lost,
+        lost_out=told.lost if told is not None else None,
+        jitter_ms=None if jitter is None else 1000 * jitter,
+        jitter_out_ms=1000 * told.jitter if told is not None else None,
+        rtt_ms=1000 * told.rtt if told is not None and told.rtt is not None else None,
+        queue_ms=None,
+        sound=sound,
     )

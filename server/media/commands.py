@@ -191,6 +191,7 @@ class Commands:
         return msgspec.structs.replace(
             stats,
             calls=self.calls.stats(now),
+            telephones=self.calls.telephones(command.room, now),
             calls_tick_ms=1000 * slowest,
             calls_tick_p99_ms=1000 * usual,
             calls_ticks=self.calls.tick_counts(),

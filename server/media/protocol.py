@@ -20,6 +20,7 @@ from server.media.statistics import ShownCount as ShownCount
 from server.media.statistics import Stats as Stats
 from server.media.terms import QUALITIES as QUALITIES
 from server.media.terms import RUNGS as RUNGS
+from server.media.terms import SOUNDS as SOUNDS
 from server.media.terms import Codec as Codec
 from server.media.terms import Kind as Kind
 from server.media.terms import Message
@@ -27,9 +28,10 @@ from server.media.terms import Picture as Picture
 from server.media.terms import Quality as Quality
 from server.media.terms import Rung as Rung
 from server.media.terms import SessionState as SessionState
+from server.media.terms import Sound as Sound
 from server.media.terms import worst as worst
 
-VERSION = 4
+VERSION = 5
 LINE_LIMIT = 1 << 20  # bytes; an offer is 30 to 74 KB
 AUDIO_SLOTS = 3
 VIDEO_SLOTS = 12

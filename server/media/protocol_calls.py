@@ -20,8 +20,9 @@ class CallTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `sending` and `receiving` are the codec's payload types, `events` (also `their_events`) and `noise` those of pressed
     keys and comfort noise. `host` is a numeric address, empty when it was named by a name: then theirs is found by its
-    packets. `sends` is whether we may. Keys are base64 of master key and salt, with `suite` as SDES names it; empty
-    without SRTP. `their_mki`: octets in each packet of theirs by which it says which key it is.
+    packets. `sends` is whether we may (they hold the call when not), `receives` whether any need come. Keys are base64
+    of master key and salt, with `suite` as SDES names it; empty without SRTP. `their_mki`: octets in each packet of
+    theirs by which it says which key it is. `reports` is whether RTCP comes and goes at the sound's ports (rtcp-mux).
     """
 
     codec: Codec
@@ -33,10 +34,12 @@ class CallTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     host: str = ""
     port: int = 0
     sends: bool = True
+    receives: bool = True
     suite: str = ""
     our_key: str = ""
     their_key: str = ""
     their_mki: int = 0
+    reports: bool = False
 
 
 class OpenCall(Message, frozen=True, tag="open_call"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from server.media.protocol_calls import CallStats
-from server.media.terms import Message, Picture, Quality, Rung, SessionState
+from server.media.terms import Message, Picture, Quality, Rung, SessionState, Sound
 
 
 class LayerStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,8 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     is the share that its last receiver report told, for a receiver without such feedback. Jitter and `rtt_ms` are as
     of the last report; NACKs and PLIs `in` are its own, `out` ours to it. `estimate_bps` is what its downlink carries,
     `queue_ms` how long packets wait on the way there. `rung` and `quality` say how well it takes part (`ladder`), as
-    its page was told.
+    its page was told. `sound` is of a telephone: whether its sound arrives. Of telephones `session` is one call at one
+    node, and what nobody tells or measures is None.
     `sent` and `shown` are told when a room is asked for; `shown` has the size and layer of each slot's picture.
     """
 
@@ -57,9 +58,9 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     lost_in: int = 0
     reported_out: int = 0
     missing_out: int = 0
-    lost_out: float = 0.0
-    jitter_ms: float = 0.0
-    jitter_out_ms: float = 0.0
+    lost_out: float | None = 0.0
+    jitter_ms: float | None = 0.0
+    jitter_out_ms: float | None = 0.0
     rtt_ms: float | None = None
     nacks_in: int = 0
     nacks_out: int = 0
@@ -68,9 +69,10 @@ class ParticipantStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     retransmitted: int = 0
     dropped: int = 0
     estimate_bps: int | None = None
-    queue_ms: float = 0.0
+    queue_ms: float | None = 0.0
     rung: Rung = "full"
     quality: Quality = "good"
+    sound: Sound | None = None
     sent: list[LayerStats] = []
     shown: list[LayerStats] = []
 
@@ -83,7 +85,7 @@ class Stats(Message, frozen=True, tag="stats"):
     room's telephones took in the last minute, `calls_tick_p99_ms` how much 99 of 100 took at most. `calls_ticks`
     counts the ticks of rooms that are there, ever, by how many whole twentieths of a millisecond each took.
     `retransmitted` are packets that were asked for again; `given_up` those of pictures that an overloaded node left
-    out, each for each slot.
+    out, each for each slot. `telephones` are participants, too, but no sessions: they count for no load.
     """
 
     participants: list[ParticipantStats]
@@ -101,6 +103,7 @@ class Stats(Message, frozen=True, tag="stats"):
     shown: list[ShownCount] = msgspec.field(default_factory=list)
     lag_ms: float = 0.0
     calls: list[CallStats] = msgspec.field(default_factory=list)
+    telephones: list[ParticipantStats] = msgspec.field(default_factory=list)
     calls_tick_ms: float = 0.0
     calls_tick_p99_ms: float = 0.0
     calls_ticks: dict[int, int] = msgspec.field(default_factory=dict)

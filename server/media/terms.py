@@ -12,9 +12,11 @@ Codec = Literal["vp8", "vp9"]  # of pictures
 SessionState = Literal["connecting", "connected", "lost", "closed"]
 Quality = Literal["good", "fair", "poor"]  # tốt, trung bình, yếu; the best first
 Rung = Literal["full", "reduced", "fewer", "one", "still", "sound", "telephone"]  # of `ladder`, from above
+Sound = Literal["comes", "pauses", "held", "missing"]  # whether a telephone's arrives; it pauses or is on hold by right
 ALL_KINDS: frozenset[Kind] = frozenset(get_args(Kind))
 PICTURES: tuple[Picture, ...] = get_args(Picture)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
+SOUNDS: tuple[Sound, ...] = get_args(Sound)
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 

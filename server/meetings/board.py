@@ -39,7 +39,7 @@ class Board:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def look(self, who: Principal, meeting_id: int) -> list[Line]:
-        """The lines of all who are connected, the weakest first.
+        """The lines of all who are connected, by telephone too, the weakest first.
 
         Raises NotFoundError, ConflictError (not running), NotAllowedError, UnavailableError.
         """
@@ -69,7 +69,7 @@ class Board:
             return kept
         room = room_of(meeting_id)
         stats = await self._pool.ask(room, GetStats(room=room), Stats)
-        found = [*kept[-1:], (now, {entry.participant: entry for entry in stats.participants})]
+        found = [*kept[-1:], (now, {entry.participant: entry for entry in (*stats.telephones, *stats.participants)})]
         self._readings[meeting_id] = found
         return found
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from server.media.protocol import RUNGS, ParticipantStats, Stats
+from server.media.protocol import RUNGS, SOUNDS, ParticipantStats, Stats
 from server.meetings.health import Report
 from server.meetings.placing import NodeFigures
 from server.meetings.quality import kbps, loss_down, loss_up
@@ -62,8 +62,8 @@ class MediaFigures(Collector):
         self._last[number] = (now, stats)
         if before is None or now <= before[0]:
             return
-        known = {entry.session: entry for entry in before[1].participants}
-        for entry in stats.participants:
+        known = {entry.session: entry for entry in _lines(before[1])}
+        for entry in _lines(stats):
             if entry.state == "connected" and entry.session in known:
                 self._observe(known[entry.session], entry, now - before[0])
 
@@ -78,11 +78,13 @@ class MediaFigures(Collector):
         for direction, share in (("up", loss_up(before, after)), ("down", loss_down(before, after))):
             if share is not None:
                 self._loss.labels(direction).observe(share)
-        self._jitter.labels("up").observe(after.jitter_ms / 1000)
-        self._jitter.labels("down").observe(after.jitter_out_ms / 1000)
+        for direction, jitter_ms in (("up", after.jitter_ms), ("down", after.jitter_out_ms)):
+            if jitter_ms is not None:
+                self._jitter.labels(direction).observe(jitter_ms / 1000)
         self._rate.labels("up").observe(kbps(before.bytes_in, after.bytes_in, seconds))
         self._rate.labels("down").observe(kbps(before.bytes_out, after.bytes_out, seconds))
-        self._queue.observe(after.queue_ms / 1000)
+        if after.queue_ms is not None:
+            self._queue.observe(after.queue_ms / 1000)
         if after.rtt_ms is not None:
             self._round_trip.observe(after.rtt_ms / 1000)
 
@@ -112,6 +114,11 @@ class MediaFigures(Collector):
         yield from _carried(here)
 
 
+def _lines(stats: Stats) -> Iterator[ParticipantStats]:
+    yield from stats.participants
+    yield from stats.telephones
+
+
 def _connected(stats: Stats) -> int:
     return sum(entry.state == "connected" for entry in stats.participants)
 
@@ -127,7 +134,18 @@ def _carried(here: dict[int, Stats]) -> Iterator[GaugeMetricFamily]:
         for entry in stats.shown:
             size, cap = ("still", "0") if entry.cap < 0 else (str(entry.lines), str(entry.cap))
             slots.add_metric([str(number), size, cap], entry.slots)
-    yield from (rungs, slots)
+    yield from (rungs, slots, _telephones(here))
+
+
+def _telephones(here: dict[int, Stats]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "giaoban_media_telephones", "Participants by telephone, by whether their sound comes", labels=["node", "sound"]
+    )
+    for number, stats in here.items():
+        counts = Counts(entry.sound for entry in stats.telephones)
+        for sound in SOUNDS:
+            family.add_metric([str(number), sound], counts[sound])
+    return family
 
 
 def _gauge(name: str, text: str, values: dict[str, float]) -> GaugeMetricFamily:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from server.media.protocol import QUALITIES, RUNGS, LayerStats, ParticipantStats, Quality, Rung, worst
+from server.media.protocol import QUALITIES, RUNGS, LayerStats, ParticipantStats, Quality, Rung, Sound, worst
 from server.meetings.health import Health
 
 LEAST_PACKETS = 20
@@ -24,6 +24,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     `quality` is "lost" for one that is not there; `rung` is what its link carries of the meeting (`media.ladder`).
     What stands between `freezes` and `cpu_short` the participant's page tells, of its last minute (`health.Health`).
+    `sound` is of a telephone: whether its sound arrives. What its line does not tell is None.
     """
 
     participant: int
@@ -32,12 +33,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     loss_up: float | None = None
     loss_down: float | None = None
     rtt_ms: int | None = None
-    jitter_up_ms: int = 0
-    jitter_down_ms: int = 0
+    jitter_up_ms: int | None = 0
+    jitter_down_ms: int | None = 0
     kbps_up: int | None = None
     kbps_down: int | None = None
     estimate_kbps: int | None = None
-    queue_ms: int = 0
+    queue_ms: int | None = 0
     nacks: int = 0
     plis: int = 0
     freezes: int | None = None
@@ -45,6 +46,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     concealed: float | None = None
     cpu: float | None = None
     cpu_short: float | None = None
+    sound: Sound | None = None
     sent: list[LayerStats] = []
     shown: list[LayerStats] = []
 
@@ -91,20 +93,21 @@ def line(
         before = None
     up = loss_up(before, after) if before else None
     down = loss_down(before, after) if before else None
-    word = quality(max(up or 0.0, down or 0.0), after.rtt_ms or 0.0, max(after.jitter_ms, after.jitter_out_ms))
+    jitter = max(after.jitter_ms or 0.0, after.jitter_out_ms or 0.0)
+    word = quality(max(up or 0.0, down or 0.0), after.rtt_ms or 0.0, jitter)
     return Line(
         participant=participant,
         quality=worst(word, after.quality) if after.state == "connected" else "lost",
         rung=after.rung,
         loss_up=up,
         loss_down=down,
-        rtt_ms=None if after.rtt_ms is None else round(after.rtt_ms),
-        jitter_up_ms=round(after.jitter_ms),
-        jitter_down_ms=round(after.jitter_out_ms),
+        rtt_ms=_whole(after.rtt_ms),
+        jitter_up_ms=_whole(after.jitter_ms),
+        jitter_down_ms=_whole(after.jitter_out_ms),
         kbps_up=kbps(before.bytes_in, after.bytes_in, seconds) if before else None,
         kbps_down=kbps(before.bytes_out, after.bytes_out, seconds) if before else None,
         estimate_kbps=None if after.estimate_bps is None else after.estimate_bps // 1000,
-        queue_ms=round(after.queue_ms),
+        queue_ms=_whole(after.queue_ms),
         nacks=after.nacks_in + after.nacks_out,
         plis=after.plis_in + after.plis_out,
         freezes=health.freezes if health else None,
@@ -112,6 +115,7 @@ def line(
         concealed=health.concealed if health else None,
         cpu=health.cpu if health else None,
         cpu_short=health.cpu_short if health else None,
+        sound=after.sound,
         sent=after.sent,
         shown=after.shown,
     )
@@ -124,6 +128,10 @@ def weakest_first(lines: Iterable[Line]) -> list[Line]:
         return len(QUALITIES) if one.quality == "lost" else QUALITIES.index(one.quality), RUNGS.index(one.rung)
 
     return sorted(lines, key=place, reverse=True)
+
+
+def _whole(ms: float | None) -> int | None:
+    return None if ms is None else round(ms)
 
 
 def _share(lost: int, of: int) -> float | None:

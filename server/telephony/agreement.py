@@ -45,6 +45,7 @@ class Sound:
     `sending` and `receiving` are the payload types of the codec each way, `events` and `noise` those under which we
     get pressed keys (RFC 4733) and comfort noise (RFC 3389), None without. `their_events`: where keys have another
     number in their answer, for some send them by that. `sends` and `receives`: whether we may, and want any.
+    `reports`: RTCP comes and goes at the same ports (rtcp-mux).
     """
 
     codec: str
@@ -61,6 +62,7 @@ class Sound:
     our_key: Key | None = None
     their_key: Key | None = None
     their_events: int | None = None
+    reports: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def _sound(
         ptime=theirs.ptime or 20,
         our_key=our_key,
         their_key=their_key,
+        reports=theirs.rtcp_mux,
     )
 
 

@@ -16,6 +16,7 @@ def test_an_offer_becomes_terms() -> None:
     terms, body = Side("192.0.2.9", 41_000).answer(SDP)
     assert (terms.codec, terms.sending, terms.receiving, terms.events) == ("PCMA", 8, 8, 101)
     assert (terms.host, terms.port, terms.sends, terms.suite) == ("192.0.2.1", 40_002, True, "")
+    assert terms.receives and not terms.reports
     assert b"m=audio 41000 RTP/AVP 8 101" in body and b"c=IN IP4 192.0.2.9" in body
 
 
@@ -27,6 +28,18 @@ def test_the_version_grows_with_what_is_said_anew_only() -> None:
     assert b"a=inactive" in held
     version = lambda body: int(body.split(b"o=- ")[1].split(b" ")[1])  # noqa: E731
     assert version(held) == version(first) + 1
+
+
+def test_who_only_listens_or_takes_reports_at_the_same_port_is_told_from_others() -> None:
+    listening = Side("192.0.2.9", 41_000).answer(SDP + b"a=recvonly\r\n")[0]
+    assert (listening.sends, listening.receives) == (True, False)
+    holding = Side("192.0.2.9", 41_000).answer(SDP + b"a=sendonly\r\n")[0]
+    assert (holding.sends, holding.receives) == (False, False)
+    assert Side("192.0.2.9", 41_000).answer(SDP + b"a=rtcp-mux\r\n")[0].reports
+    for line, agreed in ((b"", False), (b"a=rtcp-mux\r\n", True)):
+        side = Side("192.0.2.9", 41_000)
+        assert b"a=rtcp-mux" in side.offer()
+        assert side.accept(SDP + line).reports is agreed
 
 
 def test_names_of_hosts_are_not_looked_up() -> None:

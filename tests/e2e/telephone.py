@@ -17,7 +17,7 @@ from server.accounts.tokens import load_key
 from server.calls import numbers, pins
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.wire.rtp import RtpPacket, build_header
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp
 from server.store import Store
 from server.telephony import agreement, sdp
 from server.telephony.agreement import Ours
@@ -55,13 +55,14 @@ def seat(page: Page) -> dict[str, Any] | None:
 
 class Telephone(Handsets):
     """`say` is the tone in Hz that it makes, or several at once, 0 for silence. With `sounds_keys` it sends the tones
-    of a key, too, just before and while it tells of it, as some telephones do.
+    of a key, too, just before and while it tells of it, as some telephones do. One of `loses` packets does not come.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.say: float | tuple[float, ...] = 0.0
         self.sounds_keys = False
+        self.loses = 0
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind((HOST, 0))
         self.rtp.setblocking(False)
@@ -165,9 +166,12 @@ class Telephone(Handsets):
     def _read(self) -> None:
         while True:
             try:
-                packet = RtpPacket.parse(self.rtp.recv(2_048))
+                data = self.rtp.recv(2_048)
             except BlockingIOError:
                 return
+            if is_rtcp(data):
+                continue
+            packet = RtpPacket.parse(data)
             samples = self._codec.decode(packet.payload)
             if samples is not None:
                 with self._lock:
@@ -204,5 +208,7 @@ class Telephone(Handsets):
 
     def _send(self, kind: int, payload: bytes, timestamp: int, *, first: bool = False) -> None:
         self._sequence += 1
+        if self.loses and self._sequence % self.loses == 0:
+            return
         header = build_header(kind, 0x80 if first else 0, self._sequence & 0xFFFF, timestamp, 7)
         self.rtp.sendto(header + payload, self._to or (HOST, 9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,45 @@ def test_a_telephone_in_a_meeting_of_browsers(app: App, pin: str, telephone: Tel
 
         telephone.hang_up(call)
         until(lambda: not (seat(page) or {"present": True})["present"], 20, "it has left the roster")
+
+
+def test_the_chair_sees_how_good_the_telephone_s_line_is(
+    app: App, pin: str, telephone: Telephone, tmp_path: Path
+) -> None:
+    meeting = start_meeting(app)
+    telephone.say = TONE
+    with chromium() as browser:
+        page = enter(app, browser, meeting, "chutich", width=1366, height=768)
+        call = telephone.dial(app.telephone_port)
+        telephone.press(pin)
+        found = until(lambda: seat(page), 20, "the telephone sits in the roster")
+        action(page, "panel")
+        page.click("#tab-lines")
+        row = page.locator(f"[data-list=lines] [data-participant='{found['id']}']")
+        word = row.locator("[data-fill=word]")
+        expect(word).to_have_text("Tốt", timeout=30_000)
+        expect(row.locator("[data-fill=rung]")).to_have_text("Dự bằng điện thoại")
+        row.locator("summary").click()
+        expect(row.locator("[data-fill=up]")).to_have_text(re.compile(r"^\d+ kbit/s, mất 0 %$"), timeout=30_000)
+        expect(row.locator("[data-fill=down]")).to_have_text(re.compile(r"^\d+ kbit/s$"))
+        expect(row.locator("[data-fill=trip]")).to_have_text(re.compile(r"^chập chờn \d+ ms$"))
+        assert not row.locator(".of-browser").filter(visible=True).count(), "it has no pictures"
+        own = page.locator(f"[data-list=lines] [data-participant='{figures(page)['me']}']")
+        expect(own.locator("[data-fill=rung]")).to_contain_text("Nhận đủ hình")
+        telephone.loses = 8
+        expect(word).to_have_text("Yếu", timeout=30_000)
+        expect(page.locator("[data-list=lines] > li").first).to_have_attribute("data-participant", str(found["id"]))
+        for width, height in ((1366, 768), (360, 800)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.screenshot(path=tmp_path / f"lines-{width}.png")
+        telephone.loses = 1
+        expect(word).to_have_text("Không có tiếng", timeout=30_000)
+        page.screenshot(path=tmp_path / "lines-missing.png")
+        telephone.loses = 0
+        expect(word).to_have_text("Tốt", timeout=30_000)
+        assert page.errors == []  # type: ignore[attr-defined]
+        telephone.hang_up(call)
+        expect(row).to_have_count(0, timeout=30_000)
 
 
 def test_the_chair_calls_a_village_head_who_presses_a_key(app: App, pin: str, telephone: Telephone) -> None:

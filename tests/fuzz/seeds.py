@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from server.media.wire import rtcp, rtcp_build, rtp, twcc
-from tests.media.building import build_bye, build_extensions, build_fir, build_sdes
+from tests.media.building import build_bye, build_extensions, build_fir
 
 OFFERS = Path(__file__).parent.parent / "media" / "data"
 
@@ -45,7 +45,7 @@ def rtcp_seeds() -> list[bytes]:
     block = rtcp.ReportBlock(1, 2, -3, 4, 5, 6, 7)
     feedback = [rtcp_build.build_transport_feedback(1, 2, fci) for fci in twcc_seeds()]
     return [
-        rtcp_build.build_sr(1, 2, 3, 4, 5, [block] * 3) + build_sdes(1, "tên") + build_bye([1, 2]),
+        rtcp_build.build_sr(1, 2, 3, 4, 5, [block] * 3) + rtcp_build.build_sdes(1, "tên") + build_bye([1, 2]),
         rtcp_build.build_rr(1, [block]) + rtcp_build.build_remb(1, 10**6, [4, 5]) + rtcp_build.build_pli(1, 2),
         rtcp_build.build_nack(1, 2, [1, 2, 30, 65535]) + build_fir(1, 2, 3),
         bytes.fromhex("80cf0004 00000001 04000002 8102030405060708") + rtcp_build.build_dlrr(1, [(2, 3, 4)]),

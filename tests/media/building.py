@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from struct import Struct
 
-from server.media.wire.rtcp import BYE, COMMON, FIR, PSFB, SDES, TWO_SSRCS, U32
+from server.media.wire.rtcp import BYE, COMMON, FIR, PSFB, TWO_SSRCS, U32
 from server.media.wire.rtp import HEADER_BYTES, RtpPacket
 
 LARGEST_ONE_BYTE_ID = 14
@@ -43,15 +43,6 @@ def build_retransmission(original: bytes, payload_type: int, sequence: int, ssrc
 
 def _packet(packet_type: int, form: int, body: bytes) -> bytes:
     return COMMON.pack(0x80 | form, packet_type, len(body) // 4) + body
-
-
-def build_sdes(ssrc: int, cname: str) -> bytes:
-    """The canonical name (RFC 3550 §6.5.1), at most 255 bytes of UTF-8 (else ValueError)."""
-    name = cname.encode()
-    if len(name) > 255:
-        raise ValueError("a CNAME has at most 255 bytes")
-    chunk = U32.pack(ssrc) + bytes((1, len(name))) + name + b"\0"
-    return _packet(SDES, 1, chunk + bytes(-len(chunk) % 4))
 
 
 def build_bye(ssrcs: Sequence[int]) -> bytes:

@@ -104,6 +104,12 @@ async def test_a_seated_call_is_heard_when_it_may_be_and_keys_name_its_room(node
     figures = {call.call: call for call in stats.calls}
     assert figures["c1"].packets_in > 50 and figures["c2"].packets_out > 50
     assert figures["c1"].strangers == 0 and figures["c1"].silent_for is not None
+    line = {one.participant: one for one in stats.telephones}["p1"]
+    assert (line.sound, line.state) == ("comes", "connected")
+    assert 50 < line.expected_in < line.packets_in and line.lost_in == 0, "its key is numbered from elsewhere"
+    assert line.bytes_in == 172 * (line.packets_in - 1) + 16 and line.jitter_ms is not None, "a key is shorter"
+    for room, count in (("r", 2), ("other", 0), (None, 2)):
+        assert len((await node.control.call(p.GetStats(room=room), p.Stats)).telephones) == count
     assert stats.calls_tick_ms >= stats.calls_tick_p99_ms > 0
     assert max(stats.calls_ticks) == int(stats.calls_tick_ms / 0.05)
     one.socket.close()

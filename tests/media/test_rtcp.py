@@ -29,10 +29,11 @@ from server.media.wire.rtcp_build import (
     build_pli,
     build_remb,
     build_rr,
+    build_sdes,
     build_sr,
     build_transport_feedback,
 )
-from tests.media.building import build_bye, build_fir, build_sdes
+from tests.media.building import build_bye, build_fir
 
 BLOCK = ReportBlock(ssrc=7, fraction_lost=64, lost=-3, highest=0x1_0002, jitter=90, lsr=0xAABBCCDD, dlsr=65536)
 

@@ -7,6 +7,7 @@ import re
 from prometheus_client import CollectorRegistry, generate_latest
 
 from server.media.protocol import ParticipantStats, ShownCount, Stats
+from server.media.terms import Sound
 from server.meetings.health import Report
 from server.meetings.metrics import MediaFigures
 from server.meetings.placing import NodeFigures
@@ -90,3 +91,27 @@ def test_lines_become_histograms() -> None:
     assert scraped['line_kbps_sum{direction="up"}'] == 200
     assert scraped["line_round_trip_seconds_sum"] == 0.12
     assert scraped["line_queue_seconds_sum"] == 0.06
+
+
+def telephone(sound: Sound = "comes", **values: object) -> ParticipantStats:
+    state = "lost" if sound == "missing" else "connected"
+    unknown = {"lost_out": None, "jitter_out_ms": None, "queue_ms": None}
+    return person("call", state, sound=sound, **{**unknown, **values})
+
+
+def test_telephones_are_lines_like_others_and_no_sessions() -> None:
+    scraped = Scraped()
+    scraped.figures.take(1, stats(person(), telephones=[telephone()]), 100.0)
+    moved = {"expected_in": 150, "lost_in": 9, "bytes_in": 24_000, "packets_out": 150, "jitter_ms": 30.0}
+    scraped.figures.take(1, stats(person(), telephones=[telephone(**moved)]), 103.0)
+    assert scraped['line_loss_ratio_sum{direction="up"}'] == 0.06
+    assert scraped['line_loss_ratio_count{direction="down"}'] is None, "nobody has told"
+    assert scraped['line_jitter_seconds_sum{direction="up"}'] == 0.03
+    assert scraped['line_jitter_seconds_count{direction="down"}'] == 1, "the browser's"
+    assert scraped["line_queue_seconds_count"] == 1
+    assert scraped['line_kbps_sum{direction="up"}'] == 64
+    assert scraped['media_sessions{node="1"}'] == 1
+    scraped.figures.take(1, stats(telephones=[telephone("missing"), telephone("held"), telephone("held")]), 106.0)
+    assert scraped['line_loss_ratio_count{direction="up"}'] == 1
+    sounds = ("comes", "pauses", "held", "missing")
+    assert [scraped[f'media_telephones{{node="1",sound="{sound}"}}'] for sound in sounds] == [0, 0, 2, 1]

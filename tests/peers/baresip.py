@@ -27,6 +27,7 @@ _CONFIG = """
 poll_method epoll
 sip_listen {address}:5060
 rtp_ports 30000-30100
+rtcp_mux yes
 module_path {modules}
 module {codec}.so
 module srtp.so

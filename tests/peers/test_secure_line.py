@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from server.certificate import own_certificate
 from tests.e2e.harness import chromium, free_port, running, until
@@ -58,6 +58,15 @@ def received(log: str) -> int:
     return int(next(reversed(re.findall(r"audio=\d+/(\d+) \(bit/s\)", log)), 0))
 
 
+def _line(page: Page) -> Locator:
+    """The telephone's on the chair's board."""
+    action(page, "panel")
+    page.click("#tab-lines")
+    found = seat(page)
+    assert found is not None
+    return page.locator(f"[data-list=lines] [data-participant='{found['id']}']")
+
+
 def test_it_speaks_is_heard_held_and_helped(seated: tuple[Baresip, Page]) -> None:
     baresip, page = seated
     baresip.press("1")  # any key ends what is being said, and does nothing else
@@ -79,9 +88,16 @@ def test_it_speaks_is_heard_held_and_helped(seated: tuple[Baresip, Page]) -> Non
     baresip.do("hold")
     until(lambda: not hears_tone(page, TONE), 20, "who is held says nothing")
     told = len(baresip.log())
+    line = _line(page)
+    expect(line.locator("[data-fill=rung]")).to_have_text("Dự bằng điện thoại, đang giữ máy", timeout=20_000)
     baresip.do("resume")
     until(lambda: hears_tone(page, TONE), 20, "and goes on")
     until(lambda: received(baresip.log()[told:]) > 5_000, 20, "it gets sound again, of which it keeps no file now")
+    expect(line.locator("[data-fill=rung]")).to_have_text("Dự bằng điện thoại", timeout=20_000)
+    line.locator("summary").click()
+    expect(line.locator("[data-fill=trip]")).to_have_text(re.compile(r"^\d+ ms, chập chờn \d+ ms$"), timeout=30_000)
+    expect(line.locator("[data-fill=down]")).to_have_text(re.compile(r"kbit/s, mất \d"), timeout=20_000)
+    expect(line.locator("[data-fill=up]")).to_have_text(re.compile(r"kbit/s, mất 0 %"), timeout=20_000)
     assert "failed to decrypt" not in baresip.log(), "by the key that it knows"
     baresip.do("hangup")
     until(lambda: not (seat(page) or {"present": False})["present"], 20, "it has left")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ class Place:
     line: Link
     page: Page
     pins: dict[str, str]
+    meeting: int
 
     @property
     def number(self) -> str:
@@ -57,8 +59,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         chromium() as browser,
     ):
         pins = {HEAD: give_pin(app, HEAD, "0901 234 567"), OTHER: give_pin(app, OTHER, "0907 654 321")}
-        page = enter(app, browser, start_meeting(app), "chutich", width=1280, height=800)
-        yield Place(app, line, page, pins)
+        meeting = start_meeting(app)
+        page = enter(app, browser, meeting, "chutich", width=1280, height=800)
+        yield Place(app, line, page, pins, meeting)
 
 
 @pytest.fixture
@@ -110,6 +113,27 @@ def test_baresip_dials_in_and_speaks_when_it_has_the_floor(place: Place, baresip
 
     baresip.do("hangup")
     until(lambda: not sits(page), 20, "it has left")
+
+
+def test_baresip_reports_how_our_sound_arrives(place: Place, baresip: Baresip) -> None:
+    """RTCP at the sound's port: round trip and loss there, which nobody knows without it."""
+    baresip.do("dial", place.number)
+    baresip.told("CALL_ESTABLISHED")
+    baresip.press(place.pins[HEAD])
+    until(lambda: sits(place.page), 30, "it sits in the roster")
+    found = (seat(place.page) or {})["id"]
+    path = f"/api/v1/meetings/{place.meeting}/lines"
+
+    def line() -> dict[str, Any] | None:
+        lines = place.app.call(place.app.token("quantri"), "GET", path)["lines"]
+        own = next(one for one in lines if one["participant"] == found)
+        return own if own["rtt_ms"] is not None and own["loss_down"] is not None else None
+
+    told = until(line, 30, "its report, and two readings of ours")
+    assert told["rtt_ms"] < 200 and told["loss_down"] < 0.02 and told["loss_up"] < 0.02
+    assert told["sound"] == "comes" and 60 < told["kbps_up"] < 80
+    baresip.do("hangup")
+    until(lambda: not sits(place.page), 20, "it has left")
 
 
 def test_a_stranger_s_flood_of_calls_disturbs_neither_the_meeting_nor_its_telephones(

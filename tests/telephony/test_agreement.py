@@ -45,6 +45,7 @@ def test_static_types_alone() -> None:
 def test_the_best_sound_is_chosen_with_events_of_its_clock_and_the_rest_is_refused() -> None:
     sound, lines = answered("soft phone")
     assert (sound.codec, sound.sending, sound.events, sound.events_clock) == ("OPUS", 96, 101, 48_000)
+    assert sound.reports
     assert {"a=rtpmap:96 opus/48000/2", "a=rtcp-mux", "m=video 0 RTP/AVP 99", lines[-2]} <= set(lines)
     sound, _lines = answered("soft phone", Ours("198.51.100.9", 30_000, ("G722", "PCMU")))
     assert (sound.codec, sound.sending, sound.events, sound.events_clock) == ("G722", 9, 97, 8_000)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
+from server.media.phone import reports
 from server.media.phone.arrivals import Arrivals, note_times
-from server.media.phone.codecs import Codec, codec
+from server.media.phone.codecs import FRAME_TIME, Codec, codec
 from server.media.phone.dictation import Dictation
 from server.media.phone.leg import Leg, Terms
 from server.media.phone.metronome import Metronome, Turns
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 AT_ONCE = 16
 """Calls that are read or given their sound before the meeting's media get their turn: a fifth of a millisecond."""
+REPORTS = round(reports.EVERY / FRAME_TIME)
+"""Ticks from one report to a call to the next; some calls' turn is in each."""
 UNHEARD = 4
 """Ticks from one look at the port of a call that nobody may hear to the next. Its keys can wait for so long, when its
 packets came the kernel tells, and four packets cost a system call as one does."""
@@ -161,7 +164,7 @@ class Bridge:
         self._clock, self._ticking = clock, ticking
         self._calls: dict[str, Call] = {}
         self._talking: frozenset[str] = frozenset()
-        self._looks = 0
+        self._looks = self._ticks = 0
         self._mix = Mix()
 
     def __len__(self) -> int:
@@ -286,6 +289,15 @@ class Bridge:
                     self.broke(made.listener.who)
             if len(some) == AT_ONCE:
                 yield
+        self._report(calls)
+
+    def _report(self, calls: list[Call]) -> None:
+        self._ticks += 1
+        for made in calls[self._ticks % REPORTS :: REPORTS]:
+            try:
+                made.leg.report(self._clock())
+            except Exception:
+                self.broke(made.listener.who)
 
     def _said(self, now: float) -> Speakers:
         speakers: Speakers = {}

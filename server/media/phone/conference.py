@@ -7,6 +7,7 @@ lines do not add up to noise.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from server.media.phone.bridge import Bridge, Call, Clock, Hearing, Speakers
 from server.media.phone.codecs import OpusCodec
@@ -81,6 +82,12 @@ class Conference:
         """The name that a call has in the room."""
         telephone = self._by_call.get(call)
         return telephone.name if telephone is not None else ""
+
+    def seated(self) -> Iterator[tuple[str, Call]]:
+        """Who of the room is on a telephone, by name. A call whose place a browser has taken is not."""
+        for call, one in self._by_call.items():
+            if self.room.telephones.get(one.name) is one:
+                yield one.name, self.bridge[call]
 
     def announce(self, sound: Sound) -> None:
         """Mix a sound into what telephones hear, unless one is being played."""

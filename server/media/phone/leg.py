@@ -18,13 +18,17 @@ from server.media.phone.g711 import LAWS
 from server.media.phone.inband import Listening
 from server.media.phone.latch import Latch
 from server.media.phone.playout import Playout
+from server.media.phone.reports import Reports
 from server.media.phone.srtp import Inward, Keys, outward
+from server.media.phone.tally import Tally
+from server.media.terms import Sound
 from server.media.transport.ice import Address
 from server.media.wire.opus import Samples
 from server.media.wire.rtp import RtpPacket, build_header, is_rtcp, read_plain
 
 LARGEST = 1_500  # octets of a datagram; libsrtp's binding has room for no more, and sound needs far less
 KEY_HUSH = 0.1  # s after a packet of a pressed key in which no sound is heard: some telephones send the tone as well
+PAUSE = 5.0  # s without a packet after which its sound does not come: nearly all telephones send it all the time
 _KEYPADS = 4  # sources of a call whose pressed keys are remembered: a PBX that transfers it begins another
 
 
@@ -33,7 +37,8 @@ class Terms:
     """What was agreed on a call's sound: the codec's name, payload types each way, and where theirs comes from.
 
     `events` and `noise` None: the telephone has no such thing. `their_events`: another type under which keys may come.
-    `named` None: it is found by its packets.
+    `named` None: it is found by its packets. `sends` and `receives`: whether we may, and whether any need come.
+    `reports`: whether RTCP comes and goes at the same ports.
     """
 
     codec: str
@@ -45,6 +50,8 @@ class Terms:
     sends: bool = True
     keys: Keys | None = None
     their_events: int | None = None
+    receives: bool = True
+    reports: bool = False
 
 
 class Leg:
@@ -58,10 +65,11 @@ class Leg:
         self.terms = terms
         self.talks = False
         self.heard_at: float | None = None
-        self.malformed = self.received = self.sent = 0
+        self.malformed = self.received = self.sent = self.sent_bytes = self._octets = 0
         self._send, self._on_key = send, on_key
         self._latch = Latch(terms.named)
         self._ssrc = secrets.randbits(32)
+        self.reports = Reports(self._ssrc)
         self._sequence = secrets.randbits(15)
         self._timestamp = secrets.randbits(31)
         self._first = True
@@ -73,6 +81,7 @@ class Leg:
         self._codec: Codec = codec(terms.codec)
         self._step = round(self._codec.clock * FRAME_TIME)
         self._playout = Playout(self._codec)
+        self.tally = Tally(self._codec.clock)
         self._secure(terms.keys)
         self._listen(terms)
 
@@ -90,6 +99,21 @@ class Leg:
     def playout(self) -> Playout:
         """For figures."""
         return self._playout
+
+    @property
+    def ssrc(self) -> int:
+        """Of what it hears; no other leg has the same."""
+        return self._ssrc
+
+    def sound(self, now: float) -> Sound:
+        """Whether its sound arrives."""
+        terms = self.terms
+        if not terms.sends:
+            return "held"
+        if self.heard_at is not None and now - self.heard_at < PAUSE:
+            return "comes"
+        quiet = not terms.receives or (terms.noise is not None and self.heard_at is not None)
+        return "pauses" if quiet else "missing"
 
     @property
     def strangers(self) -> int:
@@ -126,6 +150,8 @@ class Leg:
             self._codec = codec(terms.codec)
             self._step = round(self._codec.clock * FRAME_TIME)
             self._playout = Playout(self._codec)
+        if (terms.codec, terms.sends) != (self.terms.codec, self.terms.sends):  # who was on hold may have played to us
+            self.tally.begin(self._codec.clock)
         self._listen(terms)
         self._latch.name(terms.named)
         self.terms = terms
@@ -141,11 +167,12 @@ class Leg:
         if len(data) > LARGEST:
             self.malformed += 1
             return
-        if not self.talks and self._in is None and self._passes_by(data, source, now):
+        if not self.talks and self._in is None and self._passes_by(data, source, now, overdue):
             return
         if is_rtcp(data):
+            self._reported(data, source, now)
             return
-        terms = self.terms
+        terms, size = self.terms, len(data)
         try:
             if self._in is not None:
                 data = self._in.unprotect(data, terms.keys.mki if terms.keys is not None else 0, now)
@@ -159,19 +186,36 @@ class Leg:
         elif self._latch.admits(source, packet.ssrc, packet.sequence, now):
             self.heard_at = now
             self.received += 1
-            if kind == terms.events or kind == terms.their_events:
+            is_key = kind == terms.events or kind == terms.their_events
+            timestamp = None if is_key or overdue else packet.timestamp
+            self.tally.packet(packet.ssrc, packet.sequence, timestamp, size, now)
+            if is_key:
                 self._key(packet, now)
             elif kind != terms.noise:
                 self._sound(packet, now, overdue)
 
-    def _passes_by(self, data: bytes, source: Address, now: float) -> bool:
+    def _reported(self, data: bytes, source: Address, now: float) -> None:
+        """RTCP came; only from where its sound comes, too."""
+        terms = self.terms
+        if not terms.reports or source != self._latch.address or not self.reports.due(now):
+            return
+        try:
+            if self._in is not None:
+                data = self._in.unprotect_rtcp(data, terms.keys.mki if terms.keys is not None else 0)
+            self.reports.hear(data, self._codec.clock, now)
+        except (Error, ProtocolError):
+            self.malformed += 1
+
+    def _passes_by(self, data: bytes, source: Address, now: float, overdue: bool) -> bool:
         """Nearly all packets are sound of those who may not be heard: no more of them is read than who it is."""
         plain = read_plain(data) if self._inband is None else None
         if plain is None or plain[0] != self.terms.receiving:
             return False
-        if self._latch.admits(source, plain[2], plain[1], now):
+        _kind, sequence, timestamp, ssrc = plain
+        if self._latch.admits(source, ssrc, sequence, now):
             self.heard_at = now
             self.received += 1
+            self.tally.packet(ssrc, sequence, None if overdue else timestamp, len(data), now)
         return True
 
     def _sound(self, packet: RtpPacket, now: float, overdue: bool) -> None:
@@ -221,5 +265,16 @@ class Leg:
         self._sequence += 1  # the header takes both modulo
         data = build_header(terms.sending, self._first, self._sequence, self._timestamp, self._ssrc) + payload
         self._first = False
-        self._send(data if self._out is None else self._out.protect(data), address)
+        data = data if self._out is None else self._out.protect(data)
+        self._send(data, address)
         self.sent += 1
+        self.sent_bytes += len(data)
+        self._octets += len(payload)
+
+    def report(self, now: float) -> None:
+        """Tell it how its sound arrives and when ours was sent; to be called every few seconds."""
+        terms, address = self.terms, self._latch.address
+        if not terms.reports or not terms.sends or not self.sent or address is None:
+            return
+        data = self.reports.build(self.tally.newest, self._timestamp, self.sent, self._octets, now)
+        self._send(data if self._out is None else self._out.protect_rtcp(data), address)

@@ -83,6 +83,12 @@ class Lines:
             for call, room in self._rooms.items()
         ]
 
+    def seated(self, room: str | None) -> Iterator[tuple[str, Call]]:
+        """Participants by telephone, of all rooms with None."""
+        for name, conference in self._conferences.items():
+            if room in (None, name):
+                yield from conference.seated()
+
     # ---- calls
 
     def open(self, call: str) -> int:

@@ -26,6 +26,7 @@ PROFILES = {
 BEHIND_MKI = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
 """Octets of the tag; with GCM nothing is behind the MKI (RFC 3711 §3.1, RFC 7714 §8.2)."""
 
+_RTCP_TAG = 10  # octets behind the MKI of SRTCP, whichever of those two it is (RFC 4568 §6.2)
 TURNS = 128  # of the 16 bits that are looked through: 46 hours of 50 packets a second
 TRIES = 4  # of them with each packet that is not proved, which anybody may send: 2 us each
 PACKETS = TURNS // TRIES  # in a row, so many, are tried with all; which with which goes by their numbers
@@ -75,6 +76,15 @@ class Inward:
             plain = self._session.unprotect(data)
         self._note(data[8:_HEADER], int.from_bytes(data[2:4], "big"))
         return plain
+
+    def unprotect_rtcp(self, data: bytes, mki: int) -> bytes:
+        """SRTCP to RTCP, of a source whose sound was proved. Raises Error."""
+        if data[4:8] not in self._newest:  # libsrtp would remember whoever it is
+            raise Error("SRTCP of an unknown source")
+        if mki:
+            end = len(data) - (0 if self._suite.startswith("AEAD") else _RTCP_TAG)
+            data = data[: max(end - mki, 0)] + data[end:]
+        return self._session.unprotect_rtcp(data)
 
     def _note(self, source: bytes, number: int) -> None:
         newest = self._newest.get(source)

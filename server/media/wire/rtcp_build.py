@@ -16,6 +16,7 @@ from server.media.wire.rtcp import (
     PSFB,
     RR,
     RTPFB,
+    SDES,
     SENDER,
     SR,
     TRANSPORT_CC,
@@ -64,6 +65,15 @@ def build_sr(
     first, rest = blocks[:_REPORTS], blocks[_REPORTS:]
     report = _packet(SR, len(first), U32.pack(ssrc) + info + _build_blocks(first))
     return report + build_rr(ssrc, rest) if rest else report
+
+
+def build_sdes(ssrc: int, cname: str) -> bytes:
+    """The canonical name (RFC 3550 §6.5.1), at most 255 bytes of UTF-8 (else ValueError)."""
+    name = cname.encode()
+    if len(name) > 255:
+        raise ValueError("a CNAME has at most 255 bytes")
+    chunk = U32.pack(ssrc) + bytes((1, len(name))) + name + b"\0"
+    return _packet(SDES, 1, chunk + bytes(-len(chunk) % 4))
 
 
 def build_nack(sender: int, ssrc: int, lost: Iterable[int]) -> bytes:

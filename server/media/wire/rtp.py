@@ -103,12 +103,12 @@ class RtpPacket:
         )
 
 
-def read_plain(data: bytes) -> tuple[int, int, int] | None:
-    """(payload type, sequence, ssrc) of a packet of a fixed header and its payload alone; None for any other."""
+def read_plain(data: bytes) -> tuple[int, int, int, int] | None:
+    """(payload type, sequence, timestamp, ssrc) of a packet of a fixed header and its payload alone, else None."""
     if len(data) < HEADER_BYTES or data[0] != _PLAIN:
         return None
-    _first, second, sequence, _timestamp, ssrc = _unpack_header(data)
-    return second & 0x7F, sequence, ssrc
+    _first, second, sequence, timestamp, ssrc = _unpack_header(data)
+    return second & 0x7F, sequence, timestamp, ssrc
 
 
 def is_rtcp(data: bytes) -> bool:

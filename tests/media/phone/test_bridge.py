@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from server.media.phone.arrivals import MOST, Arrival, Arrivals
-from server.media.phone.bridge import UNHEARD, Bridge, NoPortError, Ports
+from server.media.phone.bridge import REPORTS, UNHEARD, Bridge, NoPortError, Ports
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
 from server.media.phone.leg import Terms
 from server.media.phone.sounds import Player, Sound
 from server.media.phone.srtp import Keys
-from server.media.wire.rtp import RtpPacket, build_header
+from server.media.wire.rtp import RtpPacket, build_header, is_rtcp
 from tests.sounds import pitch, tone
 from tests.waiting import until
 
@@ -93,6 +93,36 @@ async def test_telephones_hear_each_other_and_their_keys_are_told() -> None:
     for handset in handsets.values():
         handset.socket.close()
     bridge.close_all()
+
+
+async def test_each_call_gets_a_report_every_five_seconds_and_not_all_at_once() -> None:
+    now = 1_000.0
+    bridge = Bridge(Ports(HOST, 41_100, 41_119), lambda call, key: None, clock=lambda: now, ticking=False)
+    handsets = [Handset(400.0) for _ in range(3)]
+    for number, handset in enumerate(handsets):
+        handset.port = bridge.open(str(number), replace(handset.terms, reports=number < 2))
+    reported: list[list[int]] = [[], [], []]
+    for tick in range(2 * REPORTS):
+        now += 0.02
+        bridge.step(now)
+        for handset, ticks in zip(handsets, reported, strict=True):
+            ticks += [tick for _ in range(_rtcp(handset))]
+    assert [len(ticks) for ticks in reported] == [2, 2, 0]
+    assert not set(reported[0]) & set(reported[1])
+    assert {ticks[1] - ticks[0] for ticks in reported[:2]} == {REPORTS}
+    for handset in handsets:
+        handset.socket.close()
+    bridge.close_all()
+
+
+def _rtcp(handset: Handset) -> int:
+    """How many reports have come; sound is thrown away."""
+    count = 0
+    while True:
+        try:
+            count += is_rtcp(handset.socket.recv(2_048))
+        except BlockingIOError:
+            return count
 
 
 async def test_a_flood_to_one_port_is_taken_in_parts_and_keeps_nobody_else_waiting() -> None:

@@ -9,7 +9,7 @@ from pylibsrtp import Policy, Session
 
 from server.media.phone.codecs import codec
 from server.media.phone.events import press
-from server.media.phone.leg import KEY_HUSH, Leg, Terms
+from server.media.phone.leg import KEY_HUSH, PAUSE, Leg, Terms
 from server.media.phone.srtp import Keys
 from server.media.transport.ice import Address
 from server.media.wire.rtp import RtpPacket, build_header
@@ -194,6 +194,87 @@ def test_on_hold_nothing_is_sent_and_afterwards_time_has_passed() -> None:
     line.leg.give(LOUD)
     first, second = (RtpPacket.parse(data) for data, _ in line.sent)
     assert second.timestamp - first.timestamp == 1_600
+
+
+def scripted(line: Line, numbers: range, begin: float, kept: str = "1", late: str = "0") -> None:
+    """Sound of which a pattern says, over and over, what arrives and how many ms late."""
+    for n in numbers:
+        data = line.packet(LOUD)
+        if kept[n % len(kept)] == "1":
+            line.leg.receive(data, NAMED, begin + n * 0.02 + int(late[n % len(late)]) / 1_000)
+
+
+@pytest.mark.parametrize("floor", [False, True])
+@pytest.mark.parametrize("events", [96, None])
+def test_its_line_is_measured_whether_it_is_heard_or_not(floor: bool, events: int | None) -> None:
+    line = Line(replace(TERMS, events=events))
+    line.leg.talk(floor)
+    scripted(line, range(1_000), 0.0, kept="1111011111", late="08")
+    tally = line.leg.tally
+    assert (tally.expected, tally.lost, tally.bytes) == (1_000, 100, 900 * 172)
+    assert tally.jitter == pytest.approx(0.008, rel=0.2)
+    for _ in range(3):
+        line.leg.receive(line.packet(LOUD), THIEF, 21.0)
+    assert tally.expected == 1_000, "nothing of a stranger is its line's"
+
+
+def test_srtp_counts_what_was_proved() -> None:
+    keys, out, _back = keyed("AES_CM_128_HMAC_SHA1_80", 30)
+    line = Line(replace(TERMS, keys=keys))
+    for n in range(100):
+        data = out.protect(line.packet(LOUD))
+        if n % 4:
+            line.leg.receive(data, NAMED, n * 0.02)
+            line.leg.receive(data, NAMED, n * 0.02)
+    assert (line.leg.tally.expected, line.leg.tally.lost, line.leg.tally.bytes) == (99, 24, 75 * 182)
+
+
+def test_keys_are_part_of_the_line() -> None:
+    """Five seconds of one key: the same timestamp all the time (RFC 4733 §2.2), which is no jitter."""
+    line = Line()
+    scripted(line, range(50), 0.0)
+    for n in range(250):
+        line.say(press("9", 160 * n, n == 249), 1.0 + n * 0.02, kind=96, at=line.number * 160 - n * 160)
+    scripted(line, range(50), 6.0)
+    assert (line.leg.tally.expected, line.leg.tally.lost) == (350, 0)
+    assert line.leg.tally.jitter == pytest.approx(0, abs=1e-6)
+
+
+def test_comfort_noise_and_the_pause_after_it_are_no_loss() -> None:
+    line = Line()
+    for n in range(40):
+        line.say(b"\x40", n * 3.0, kind=13, at=n * 24_000)
+    assert (line.leg.tally.expected, line.leg.tally.lost) == (40, 0)
+    assert line.leg.tally.jitter == pytest.approx(0, abs=1e-6)
+
+
+def test_a_hold_is_no_loss_whatever_its_numbers_do() -> None:
+    """Some PBXs number what they play elsewhere meanwhile."""
+    line = Line()
+    scripted(line, range(100), 0.0)
+    line.leg.change(replace(TERMS, sends=False, receives=False))
+    line.number += 900
+    line.leg.change(TERMS)
+    scripted(line, range(100), 20.0)
+    assert (line.leg.tally.expected, line.leg.tally.lost) == (200, 0)
+    line.leg.change(replace(TERMS, named=THIEF))
+    line.number += 10
+    line.say(LOUD, 22.0, source=THIEF)
+    assert (line.leg.tally.expected, line.leg.tally.lost) == (211, 10), "another address is the same line"
+
+
+def test_whether_its_sound_arrives() -> None:
+    line = Line(replace(TERMS, noise=None))
+    assert line.leg.sound(0.0) == "missing", "nothing yet"
+    line.say(LOUD, 1.0)
+    assert (line.leg.sound(1.0 + PAUSE - 0.01), line.leg.sound(1.0 + PAUSE)) == ("comes", "missing")
+    line.leg.change(TERMS)
+    assert line.leg.sound(100.0) == "pauses", "who has comfort noise may be silent"
+    line.leg.change(replace(TERMS, sends=False, receives=False))
+    assert line.leg.sound(100.0) == "held"
+    line.leg.change(replace(TERMS, noise=None, receives=False))
+    assert line.leg.sound(100.0) == "pauses", "it only listens"
+    assert Line().leg.sound(9.0) == "missing", "but some of it must come once"
 
 
 def test_another_codec_and_address() -> None:
