@@ -173,16 +173,13 @@ class Switch:
             except Exception:
                 self._fail(participant)
 
-    def _fail(self, participant: Participant | None) -> None:
-        """A fault of ours that this participant's packets have met: its session ends, and nobody else's."""
-        self._note_fault(participant)
-        if participant is not None:
-            participant.close("failed")
-
-    def _note_fault(self, where: object) -> None:
+    def _fail(self, where: object) -> None:
+        """A fault of ours. That which a participant's packets have met ends its session, and nobody else's."""
         self._faults += 1
         if self._faults <= LOGGED_FAULTS:
             log.exception("%s meets a fault of the node", where)
+        if isinstance(where, Participant):
+            where.close("failed")
 
     def _pass_on(self, now: float) -> None:
         """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
@@ -247,7 +244,7 @@ class Switch:
             try:
                 step(now)
             except Exception:
-                self._note_fault(step)
+                self._fail(step)
         for turn, participant in enumerate(list(self.participants()), self._ticks):
             try:
                 self._look_after(participant, turn, now, wall)

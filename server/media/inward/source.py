@@ -22,7 +22,7 @@ from server.media.terms import Codec
 from server.media.transport.policing import Bucket
 from server.media.voices import HEADERS
 from server.media.wire.opus import RATE
-from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK, unwrap
+from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK
 
 if TYPE_CHECKING:
     from server.media.outward.audience import Audience
@@ -309,14 +309,11 @@ class Source:
         return timestamp + round((now - at) * self.clock_rate)
 
     def _look_at_clock(self, before: Packet, packet: Packet) -> None:
-        """Where timestamps did not go on with the time nothing is known: Chromium's stand while a microphone is off. Or
-        packets were held up, until one is as early again as the clock says.
-        """
-        told = unwrap(packet.timestamp - before.timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
-        if packet.arrival - before.arrival - told > HELD_UP:
+        """Chromium's stands while a microphone is off; or packets were held up, until one is as early as it says."""
+        if packet.held_up((before.arrival, before.timestamp), self.clock_rate) > HELD_UP:
             self.goes_since = packet.index
             self._doubted, self.clock = self.clock or self._doubted, None
-        elif self._doubted is not None and abs(_held_up(packet, self._doubted, self.clock_rate)) <= HELD_UP:
+        elif self._doubted is not None and abs(packet.held_up(self._doubted, self.clock_rate)) <= HELD_UP:
             self._doubted, self.clock = None, self.clock or self._doubted
 
     def placed(self, packet: Packet) -> float:
@@ -324,15 +321,8 @@ class Source:
 
         Voice and pictures of a participant that are placed like this belong together.
         """
-        if self.clock is None:
-            return packet.arrival
         return packet.arrival - min(max(self.held_up(packet), -HELD_UP), HELD_UP)
 
     def held_up(self, packet: Packet) -> float:
         """Seconds by which it came later than the quickest of late; 0 as long as its sender's clock is unknown."""
-        return 0.0 if self.clock is None else _held_up(packet, self.clock, self.clock_rate)
-
-
-def _held_up(packet: Packet, clock: tuple[float, int], rate: int) -> float:
-    at, timestamp = clock
-    return packet.arrival - at - unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / rate
+        return 0.0 if self.clock is None else packet.held_up(self.clock, self.clock_rate)
