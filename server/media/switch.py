@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 REPORTS_AT_ONCE = 16  # after a burst, before the next is looked at: half a millisecond,
 REPORTS_TURN = 0.001  # s after which it is looked at in any case
 PHASES = 10  # once-a-second work is spread over this many ticks
+LOGGED_FAULTS = 50  # of ours; one that comes with every tick does not fill the disk
 
 
 def _nobody_listens(event: Event) -> None:
@@ -50,7 +51,7 @@ class Switch:
         self._queue: dict[Source, Room] = {}  # that have packets to pass on, in the order of their coming
         self._asking: set[Participant] = set()
         self._reports: deque[tuple[Participant, bytes]] = deque()  # genuine RTCP that is not yet heard
-        self._ticks = 0
+        self._ticks = self._faults = 0
 
     @property
     def sessions(self) -> int:
@@ -172,11 +173,13 @@ class Switch:
             except Exception:
                 self._fail(participant)
 
-    def _fail(self, participant: Participant | None) -> None:
-        """A fault of ours that this participant's packets have met: its session ends, and nobody else's."""
-        log.exception("%s meets a fault of the node", participant)
-        if participant is not None:
-            participant.close("failed")
+    def _fail(self, where: object) -> None:
+        """A fault of ours. That which a participant's packets have met ends its session, and nobody else's."""
+        self._faults += 1
+        if self._faults <= LOGGED_FAULTS:
+            log.exception("%s meets a fault of the node", where)
+        if isinstance(where, Participant):
+            where.close("failed")
 
     def _pass_on(self, now: float) -> None:
         """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
@@ -237,9 +240,11 @@ class Switch:
         """
         self._ticks += 1
         self._unix_time = wall - now
-        self.forwarder.release(now)
-        for room in self.rooms.values():
-            room.tick(now)
+        for step in (self.forwarder.release, *(room.tick for room in self.rooms.values())):
+            try:
+                step(now)
+            except Exception:
+                self._fail(step)
         for turn, participant in enumerate(list(self.participants()), self._ticks):
             try:
                 self._look_after(participant, turn, now, wall)

@@ -176,21 +176,21 @@ def test_a_device_that_is_taken_away_is_off_for_everybody(meeting: Meeting, stri
     page.context.close()
 
 
-SLOW_CAMERA = """
+HELD = """
   const media = navigator.mediaDevices;
   const open = media.getUserMedia.bind(media);
   window.opened = [];
   media.getUserMedia = async (wanted) => {
     await window.held;
     const stream = await open(wanted);
-    window.opened.push(...stream.getVideoTracks());
+    window.opened.push(...stream.getTracks());
     return stream;
   };
 """
 
 
 def test_a_camera_that_is_off_at_the_door_is_closed_however_often_it_was_pressed(meeting: Meeting) -> None:
-    page = meeting.knock(meeting.browser, script=SLOW_CAMERA)
+    page = meeting.knock(meeting.browser, script=HELD)
     switched(page, "camera", True)
     button = page.locator("[data-check] [data-action=camera]")
     button.click()
@@ -225,4 +225,56 @@ def test_a_question_after_a_reload_holds_nobody_up(meeting: Meeting) -> None:
         until(lambda line=line: pressed(page, line), what=f"{line} is on")  # type: ignore[misc]
     sees(meeting.commune, seat)
     hears(meeting.commune, 1)
+    page.context.close()
+
+
+ANSWERED_WHILE_JOINING = """
+  if (performance.getEntriesByType('navigation')[0].type === 'reload') {
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const joining = () => document.querySelector('[data-room]')?.room?.session.phase === 'joining';
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      while (wanted.audio && !joining()) await new Promise((again) => { setTimeout(again, 5); });
+      return open(wanted);
+    };
+    const told = WebSocket.prototype.send;
+    window.told = [];
+    WebSocket.prototype.send = function (data) {
+      if (String(data).includes('meeting.state')) window.told.push(String(data));
+      return told.call(this, data);
+    };
+  }
+"""
+
+
+def test_an_answer_while_the_seat_is_taken_switches_nothing_else_off(meeting: Meeting) -> None:
+    page = meeting.knock(meeting.browser, script=ANSWERED_WHILE_JOINING)
+    switched(page, "camera", True)
+    switched(page, "microphone", True)
+    seat = meeting.join(page)
+    page.reload()
+    wait_connected(page, 15)
+    until(lambda: pressed(page, "microphone"), what="the microphone is on")
+    told = page.evaluate("() => window.told")
+    assert told and all('"camera":true' in message and '"microphone":true' in message for message in told), told
+    sees(meeting.commune, seat)
+    hears(meeting.commune, 1)
+    page.context.close()
+
+
+@pytest.mark.parametrize("line", ["microphone", "camera"])
+def test_an_answer_after_leaving_opens_nothing(meeting: Meeting, line: str) -> None:
+    page = meeting.knock(meeting.browser, script=HELD)
+    switched(page, line, True)
+    meeting.join(page)
+    action(page, line)
+    until(lambda: not pressed(page, line), what="off")
+    page.evaluate("() => { window.held = new Promise((go) => { window.go = go; }); }")
+    action(page, line)
+    page.wait_for_timeout(500)
+    action(page, "leave")
+    expect(page.locator("[data-gone]")).to_be_visible()
+    page.evaluate("() => window.go()")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("() => window.opened.every((track) => track.readyState === 'ended')")
+    assert page.locator(".toast").count() == 0, page.locator(".toast").all_inner_texts()
     page.context.close()

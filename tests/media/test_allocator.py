@@ -150,6 +150,20 @@ def test_who_gets_the_floor_gets_the_picture(budget: int, before: dict[int, str]
     assert named(allocation.decide([camera(0, rank=1), camera(1)], budget, HOLD + 1)) == after
 
 
+@pytest.mark.parametrize("turn", [3, 6, 12])
+def test_people_who_speak_by_turns_make_at_most_one_switch_of_layers_in_five_seconds(turn: int) -> None:
+    """Where nobody has the floor, who speaks comes first; each exchange switches two pictures."""
+    allocation, switches, before = Allocation(), 0, dict[int, str]()
+    for second in range(120):
+        first = second // turn % 4
+        demands = [camera(n, 1 if n == first else 2) for n in range(4)]
+        choice = {n: option.rid for n, option in allocation.decide(demands, 900_000, float(second)).items()}
+        switches += sum(choice.get(n) != before.get(n) for n in range(4)) if second >= 20 else 0
+        before = choice
+    assert len(set(before.values())) > 1, "there is something to exchange"
+    assert 100 // turn // 4 <= switches <= 100 // 5
+
+
 def test_a_link_that_is_back_is_served_at_once() -> None:
     allocation = Allocation()
     allocation.decide([camera(0)], 500_000, 0.0)

@@ -123,6 +123,36 @@ def test_a_microphone_that_was_off_is_placed_anew(off: float) -> None:
         assert sender.voice.placed(packet) == packet.arrival
 
 
+@pytest.mark.parametrize("off", [0.3, 0.6, 0.9])
+def test_a_microphone_that_was_off_for_less_than_a_second_moves_nothing_else(off: float) -> None:
+    """What came before that is nothing that came quickly: else the camera would count as held up for a minute."""
+    sender = Sender()
+    for tick in range(100):
+        for source in (sender.voice, sender.camera):
+            sender.media(source, tick / 50)
+    for source in (sender.voice, sender.camera):
+        sender.report(source, 2.0)
+    for tick in range(100, 110):
+        sender.media(sender.voice, tick / 50, off)
+    at, stood = 2.2 + off, sender.timestamp(sender.voice, 2.2)
+    sender.clock.report(sender.voice, ntp_time(THEIRS + at), stood, at + WAY)
+    voice, picture = sender.media(sender.voice, 2.22, off), sender.media(sender.camera, at + 0.02)
+    assert sender.voice.placed(voice) == pytest.approx(voice.arrival, abs=0.002)
+    assert sender.camera.held_up(picture) == pytest.approx(0, abs=0.002)
+
+
+def test_a_clock_is_believed_again_when_what_was_held_up_has_come() -> None:
+    """Not only at the next report, five seconds later: until then the voice would not belong to the picture."""
+    sender = Sender()
+    for tick in range(100):
+        sender.media(sender.voice, tick / 50)
+    sender.report(sender.voice, 2.0)
+    for tick in range(100, 140):
+        at = tick / 50
+        packet = sender.media(sender.voice, at, max(2.4 - at, 0.2))
+    assert sender.voice.placed(packet) == pytest.approx(at + WAY, abs=0.002)
+
+
 def test_a_slot_keeps_one_clock_whatever_it_shows() -> None:
     """What its sender reports say (RFC 3550 §6.4.1) stays true when it goes over to somebody on a slower line, unless
     it was in use until then: what comes next goes behind that.

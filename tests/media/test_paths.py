@@ -14,11 +14,12 @@ from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from server.media.inward.clocks import SenderClock
 from server.media.inward.uplink import Uplink
+from server.media.outward.forward import Forwarder
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
 from server.media.room import Room
-from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
+from server.media.switch import LOGGED_FAULTS, REPORTS_AT_ONCE, REPORTS_TURN
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
 from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
@@ -464,3 +465,27 @@ def test_a_fault_of_ours_ends_the_session_that_meets_it_and_no_other(
     assert one.state == "closed"
     assert [person.state for person in others] == ["connected"] * 2
     assert any(isinstance(event, SessionChanged) and event.reason == "failed" for event in stage.events)
+
+
+@pytest.mark.parametrize(("what", "where"), [(Room, "tick"), (Forwarder, "release")])
+def test_a_fault_of_ours_that_is_nobodys_leaves_the_clock_going(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: type, where: str
+) -> None:
+    """Everybody is looked after all the same, and the disk is not filled with it."""
+    works, other, looked_after = getattr(what, where), stage.switch.open_room("other"), list[object]()
+
+    def fails(self: Any, now: float) -> None:
+        if self is not other:
+            raise ZeroDivisionError
+        works(self, now)
+        looked_after.append(self)
+
+    monkeypatch.setattr(what, where, fails)
+    monkeypatch.setattr(Room, "look_after", lambda self, person, now: looked_after.append(person))
+    for _ in range(60):
+        stage.now += 0.1
+        stage.switch.tick(stage.now, stage.now)
+    assert {looked_after.count(person) for person in stage.people} == {6}
+    assert looked_after.count(other) == (60 if what is Room else 0)
+    assert [person.state for person in stage.people] == ["connected"] * 3
+    assert len([record for record in caplog.records if record.exc_info]) == LOGGED_FAULTS

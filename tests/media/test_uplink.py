@@ -119,6 +119,19 @@ def test_reports_count_losses_and_feedback_tells_arrivals() -> None:
     assert uplink.transport_feedback(0.2) == []
 
 
+def test_what_has_stopped_loses_nothing_any_more() -> None:
+    """Whose camera and microphone are off is not called weak for what was lost before."""
+    uplink = Uplink("a", PLAN)
+    for second in range(5):
+        for number in range(0, 50, 2):
+            uplink.receive(voice(10, 50 * second + number), second + number / 50)
+        uplink.reports(second + 1.0)
+    assert uplink.loss > 0.4
+    for second in range(10, 20):
+        assert uplink.reports(float(second)) == []
+    assert uplink.loss < 0.01
+
+
 def test_voices_and_pictures_share_one_clock() -> None:
     """Two sender reports of one moment give timestamps of one moment, though one report was held up on the way."""
     uplink = Uplink("a", PLAN)

@@ -23,6 +23,7 @@ STILL_RATE = 25_000  # bit/s: a key frame of 320×180 every few seconds
 
 HOLD = 5.0  # s from any change to a raise
 LONGEST_HOLD = 10.0
+EXCHANGED_EVERY = 10.0  # s between two exchanges for another's rank, each of which switches two pictures at least
 NOTHING_HOLD = 2.5  # s from a change after which no picture moves
 SHORT_HOLD = 0.8
 YOUNG = 6.0  # s
@@ -122,7 +123,7 @@ class Allocation:
         self._wishes: dict[int, Wish] = {}
         self._ranks: dict[int, int] = {}  # by which the present choice was made
         self._wished = self._changed = float("-inf")
-        self._raised = float("-inf")
+        self._raised = self._exchanged = float("-inf")
         self._failed = float("-inf")
         self._hold = HOLD
         self._raised_with = 0.0  # the budget of the last raise
@@ -149,9 +150,8 @@ class Allocation:
             self._budget = budget
             self._set(self._lowered(demands, kept, budget, now), now)
             return self.choice
-        elif ranks != self._ranks and now - self._changed >= HOLD:  # others come first: they get it at the same cost
-            self._ranks = ranks
-            self._set(fit(demands, cost(kept)), now)
+        elif ranks != self._ranks and now - self._changed >= HOLD and now - self._exchanged >= EXCHANGED_EVERY:
+            self._exchange(demands, kept, ranks, now)
         elif now - self._changed >= self._held(kept, budget, now):
             self.choice = kept
             better = fit(demands, self._bounded(budget * HEADROOM, now))
@@ -165,6 +165,13 @@ class Allocation:
             self.choice = kept
         self._short = None
         return self.choice
+
+    def _exchange(self, demands: Sequence[Demand], kept: Choice, ranks: dict[int, int], now: float) -> None:
+        """Others come first, who has the floor or speaks: they get it at the same cost."""
+        self._ranks = ranks
+        self._set(fit(demands, cost(kept)), now)
+        if self._changed == now:
+            self._exchanged = now
 
     def _is_of_raise(self, budget: float, now: float) -> bool:
         """Whether the last raise is why there is too little: not where the link has become another."""

@@ -28,7 +28,9 @@ STANDING_TIME = 1.0  # s
 _SHRINKING = 0.95  # of the excess before
 _SHRUNK = 0.6  # of the queue before: it is being drained
 _DRAINED = 15.0  # ms
-_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue
+_NOT_OURS = 3  # cuts that did not shorten a standing queue: then it is not ours, or not a queue,
+_SHRINKS = 0.85  # unless it is shorter than at the last cut,
+_OURS = 10.0  # s or was shortened of late: others who are judged like us give way as well, and come back
 OTHERS_LAST = 60.0  # s for which such a queue may stand; it may grow to
 _BEYOND = 1.1  # times what it was
 _OTHERS_WINDOW = 5.0  # s in which the shortest delay is looked for meanwhile: the queue of a download goes up and down
@@ -146,7 +148,7 @@ class DelayDetector:
 
     __slots__ = (
         "_arrival", "_base", "_base_before", "_base_end", "_begin", "_bytes", "_excess", "_leap", "_others", "_over",
-        "_quickest", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy",
+        "_quickest", "_shrunk", "_standing", "_standing_cuts", "_step", "_threshold", "_trend", "busy",
         "heard", "jitter", "mistaken", "others", "queue", "restless", "state",
     )  # fmt: skip
 
@@ -164,8 +166,9 @@ class DelayDetector:
         self._arrival = float("-inf")  # of the newest packet that was judged
         self.heard = Heard()
         self._over = 0  # samples in a row that showed over-use
-        self._standing = float("-inf"), 0.0  # since when the queue has stood, and how long (ms) it was then
+        self._standing = float("-inf"), 0.0, 0.0  # when it was looked at; ms of queue then, and most since it stands
         self._standing_cuts = 0
+        self._shrunk = float("-inf")  # when cuts had shortened it
         self._others = _NO_OTHERS
         self.others = False
         self._excess = 0.0  # ms
@@ -284,19 +287,23 @@ class DelayDetector:
 
     def _stands(self, arrival: float, falling: bool, bearable: float) -> bool:
         """Whether a queue has stood for `STANDING_TIME` without shrinking: ours, until cuts prove otherwise."""
-        since, before = self._standing
+        since, before, longest = self._standing
         if self.queue >= bearable and (falling or arrival - since < STANDING_TIME + self.queue / 1000):
             return False  # not for long yet: a cut shows after the queue only
-        self._standing = arrival, self.queue
-        if self.queue < (_DRAINED if self.queue < bearable else _SHRUNK * before):
-            self._standing_cuts = 0
+        self._standing = arrival, self.queue, self.queue
+        if self.queue < (_DRAINED if self.queue < bearable else _SHRUNK * longest):
+            if self._standing_cuts:
+                self._standing_cuts, self._shrunk = 0, arrival
             return False
         if self.queue < bearable:
             return False
+        longest = max(longest, self.queue)
+        self._standing = arrival, self.queue, longest
         self._standing_cuts += 1
-        if self._standing_cuts < _NOT_OURS:
+        ours = self.queue < _SHRINKS * before or arrival - self._shrunk < _OURS
+        if ours or self._standing_cuts < _NOT_OURS:
             return True
-        self._leave_to_others(max(before, self.queue) / 1000, arrival)
+        self._leave_to_others(longest / 1000, arrival)
         return False
 
     def _leave_to_others(self, longest: float, arrival: float) -> None:

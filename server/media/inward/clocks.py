@@ -45,7 +45,7 @@ class SenderClock:
         own = now - theirs
         ways = [own]
         newest = source.newest.index if source.newest is not None else 0
-        for index in range(newest, newest - RECENT, -1):
+        for index in range(newest, max(newest - RECENT, source.goes_since - 1), -1):
             packet = source.recent(index)
             if packet is not None:
                 captured = theirs + unwrap(packet.timestamp - rtp_timestamp & 0xFFFF_FFFF, 0, 32) / source.clock_rate

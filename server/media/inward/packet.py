@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from server.media.wire.rtp import unwrap
+
 PAYLOAD = 20  # offset of the payload in a template; `forward` says what stands before it
 EXTENSION = 0xBEDE0001  # RFC 8285 §4.2: elements of one octet's header, in one word
 _BLANK = bytes(11) + EXTENSION.to_bytes(4, "big") + bytes(4)
@@ -60,6 +62,11 @@ class Packet:
     def picture_number(self, cap: int) -> int:
         """Its picture's number among the pictures of layers up to `cap`."""
         return self.picture - self.skipped[cap][1]
+
+    def held_up(self, clock: tuple[float, int], rate: int) -> float:
+        """Seconds by which it came later than it should, by the time and the timestamp of one instant."""
+        at, timestamp = clock
+        return self.arrival - at - unwrap(self.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / rate
 
     def blank(self) -> Packet:
         """Padding in its place: a late packet above the cap, whose number the receiver waits for."""

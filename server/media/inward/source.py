@@ -22,7 +22,7 @@ from server.media.terms import Codec
 from server.media.transport.policing import Bucket
 from server.media.voices import HEADERS
 from server.media.wire.opus import RATE
-from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK, unwrap
+from server.media.wire.rtp import SRTP_TAG, VIDEO_CLOCK
 
 if TYPE_CHECKING:
     from server.media.outward.audience import Audience
@@ -89,6 +89,8 @@ class Source:
         self._counted_since = 0.0
         self.report = Reception(self.clock_rate)
         self.clock: tuple[float, int] | None = None  # server time and RTP timestamp of one instant, from its SR
+        self.goes_since = 0  # index of a voice's first packet since its timestamps last stood, or seemed to
+        self._doubted: tuple[float, int] | None = None  # the clock until then
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 
@@ -111,8 +113,8 @@ class Source:
         if newest is None or index > newest.index:
             if newest is not None and index > newest.index + 1 and self.is_video:
                 self.key_frames.wanted |= not self.losses.note(newest.index + 1, index, packet.arrival)
-            if self.clock is not None and newest is not None and self._stood_still(newest, packet):
-                self.clock = None
+            if newest is not None and not self.is_video:
+                self._look_at_clock(newest, packet)
             self._place(packet)
             self.newest = packet
         else:
@@ -306,25 +308,21 @@ class Source:
             return None
         return timestamp + round((now - at) * self.clock_rate)
 
-    def _stood_still(self, before: Packet, packet: Packet) -> bool:
-        """Whether timestamps did not go on with the time: Chromium's do not while a microphone is off."""
-        if self.is_video:
-            return False
-        told = unwrap(packet.timestamp - before.timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
-        return packet.arrival - before.arrival - told > HELD_UP
+    def _look_at_clock(self, before: Packet, packet: Packet) -> None:
+        """Chromium's stands while a microphone is off; or packets were held up, until one is as early as it says."""
+        if packet.held_up((before.arrival, before.timestamp), self.clock_rate) > HELD_UP:
+            self.goes_since = packet.index
+            self._doubted, self.clock = self.clock or self._doubted, None
+        elif self._doubted is not None and abs(packet.held_up(self._doubted, self.clock_rate)) <= HELD_UP:
+            self._doubted, self.clock = None, self.clock or self._doubted
 
     def placed(self, packet: Packet) -> float:
         """When a packet would have come had nothing held it up; when it came, as long as its sender's clock is unknown.
 
         Voice and pictures of a participant that are placed like this belong together.
         """
-        if self.clock is None:
-            return packet.arrival
         return packet.arrival - min(max(self.held_up(packet), -HELD_UP), HELD_UP)
 
     def held_up(self, packet: Packet) -> float:
         """Seconds by which it came later than the quickest of late; 0 as long as its sender's clock is unknown."""
-        if self.clock is None:
-            return 0.0
-        at, timestamp = self.clock
-        return packet.arrival - at - unwrap(packet.timestamp - timestamp & 0xFFFF_FFFF, 0, 32) / self.clock_rate
+        return 0.0 if self.clock is None else packet.held_up(self.clock, self.clock_rate)

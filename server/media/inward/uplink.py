@@ -340,8 +340,6 @@ class Uplink:
     def reports(self, now: float) -> list[bytes]:
         """Once a second: how each source arrives, and the most that we take."""
         sources = [source for source in self.sources.values() if source.live(now)]
-        if not sources:
-            return []
         blocks = [
             rtcp.ReportBlock(
                 source.ssrc,
@@ -354,8 +352,9 @@ class Uplink:
             )
             for source in sources
         ]
-        self.loss += LOSS_SMOOTHING * (max(block.fraction_lost for block in blocks) / 256 - self.loss)
-        return [build_rr(OUR_SSRC, blocks), *self._bounds(now)]
+        worst = max((block.fraction_lost for block in blocks), default=0)  # what has stopped loses nothing any more
+        self.loss += LOSS_SMOOTHING * (worst / 256 - self.loss)
+        return [build_rr(OUR_SSRC, blocks), *self._bounds(now)] if blocks else []
 
     @property
     def expected(self) -> int:

@@ -330,3 +330,12 @@ def test_a_download_on_the_same_link_leaves_us_a_picture(rate: float, queue_ms: 
     assert switches(subscriber, 40, 60) <= 6
     assert 8 * download.received / 40 > 0.4 * rate
     assert subscriber.mean(70, 75) > 0.8 * min(rate, 1.3e6)
+
+
+@pytest.mark.parametrize(("rate", "queue_ms"), [(100e3, 100), (100e3, 300)])
+def test_two_of_ours_on_a_link_that_narrows_do_not_take_each_other_for_others(rate: float, queue_ms: float) -> None:
+    """Both give way, and come back; a queue that each leaves to the other would stand in the way of both voices."""
+    link = Link(1e6, queue_ms=queue_ms, jitter=0.01)
+    both = [Subscriber(link, Source(wanted=1.3e6), interval=interval) for interval in (0.1, 0.05)]
+    run(both, 70, {20.3: lambda: setattr(link, "rate", rate)})
+    assert queue(both[0], 30, 70) < 650

@@ -32,8 +32,9 @@ export class Controls {
   async attach(connection, microphone) {
     this.connection = connection;
     if (!microphone) this.#closeTrack("microphone");
-    for (const line of ["microphone", "camera", "screen"]) {
-      this.wanted[line] = Boolean(this.tracks[line]);
+    const lines = ["microphone", "camera", "screen"];
+    for (const line of lines.filter((name) => !this.busy.has(name))) this.wanted[line] = Boolean(this.tracks[line]);
+    for (const line of lines) {
       this.tracks[line]?.addEventListener("ended", this.lost); // what was opened at the door, too; once
       await connection.put(line, this.tracks[line]);
       if (this.tracks[line]?.readyState === "ended") this.#lose(this.tracks[line]); // before anybody listened
@@ -72,8 +73,10 @@ export class Controls {
 
   /** Switches a line on with a device that was opened only now: the browser's question was answered in the room. */
   take(line, track) {
-    if (!this.connection) this.session.addEventListener("joined", () => this.take(line, track), { once: true });
-    else if (this.tracks[line] || this.busy.has(line)) track.stop();
+    const { session } = this;
+    if (!this.connection && session.phase !== "gone") {
+      for (const event of ["joined", "gone"]) session.addEventListener(event, () => this.take(line, track), { once: true });
+    } else if (session.phase === "gone" || this.tracks[line] || this.busy.has(line)) track.stop();
     else this.toggle(line, async () => track);
   }
 
@@ -82,6 +85,7 @@ export class Controls {
     try {
       if (line === "microphone") await this.#tell(line, true); // may be refused: then the device stays closed
       track = await open();
+      if (this.session.phase === "gone") return track.stop(); // the browser's question was answered too late
       if (line !== "microphone") await this.#tell(line, true);
     } catch (error) {
       track?.stop();
