@@ -18,7 +18,9 @@ once_more = || { [ $$? -eq 1 ] && echo "UNSTEADY: once more, the files of what f
 
 test: $(VENV)/test.stamp web/node_modules/.stamp
 	@$(BIN)/python tests/setup_machine.py
-	$(BIN)/pytest -n 2 --no-loadscope-reorder -m "not meeting" $(call once_more,"not meeting")
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m "not (meeting or line)" $(call once_more,"not (meeting or line)")
+	@echo "Telephones and networks, two at a time ..."
+	$(BIN)/pytest -n 2 -m line $(call once_more,line)
 	@echo "Meetings, one at a time ..."
 	$(BIN)/pytest -m meeting $(call once_more,meeting)
 	@echo "Once more on PostgreSQL: everything that works with the database ..."

@@ -142,11 +142,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On PostgreSQL, only what works with the test's database: all else has run on SQLite in the same way.
 
     Meetings are marked, so that they can have the machine for themselves: what they assert is what people see and hear,
-    and when. What takes long comes first, so that processes that share the rest end together.
+    and when. Lines are marked, for two of them leave each other enough of it, but not twenty browsers. What takes long
+    comes first, so that processes that share the rest end together.
     """
     for item in items:
-        if _meets(Path(item.nodeid.partition("::")[0])):
-            item.add_marker("meeting")
+        file = Path(item.nodeid.partition("::")[0])
+        if _meets(file):
+            item.add_marker("line" if file.stem in _LINES else "meeting")
     if POSTGRES:
         others = [item for item in items if "store" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
@@ -159,6 +161,11 @@ _PAGES_ALONE = {
     *("test_offline", "test_push_offer", "test_two_processes", "test_whole_way"),
 }
 """In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
+_LINES = {
+    *("test_answering_machine", "test_directive_calls", "test_kamailio", "test_link", "test_registrar"),
+    *("test_secure_line", "test_sipp", "test_directive_call", "test_line_of_two", "test_red_chromium"),
+}
+"""Telephones, exchanges and networks: a quarter to three quarters of a core, where a meeting of browsers takes two."""
 _RULES_OF_PAGES = {"test_hearing_chromium", "test_playout_chromium", "test_sdp_chromium", "test_thrift_chromium"}
 """On made figures and by a clock that is passed in."""
 
