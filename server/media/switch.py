@@ -153,7 +153,8 @@ class Switch:
         """Media first: ninety reports that come at once would hold up a word by milliseconds."""
         self._pass_on(now)
         self._hear_reports(now)
-        return bool(self._reports or self._queue)
+        behind = [room for room in self.rooms.values() if room.catch_up(now)]
+        return bool(self._reports or self._queue or behind)
 
     def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
@@ -187,7 +188,7 @@ class Switch:
         if self.overload.level:
             self._leave_out(due)
         self._serve(due, now)
-        waiting = max((now - source.fresh[0].arrival for source in self._queue), default=0.0)
+        waiting = max((now - source.fresh[0].arrival for source in self._queue if source.fresh), default=0.0)
         if self.overload.note(waiting, now):
             self.overload.rise(self._steps(now), now)
         self.forwarder.release(now)
@@ -202,13 +203,14 @@ class Switch:
         for source, room in due:
             if source.is_video and end is None:
                 end = self._clock() + TURN
-            while source.fresh and (end is None or self._clock() < end):
+            while (source.fresh or source.joining) and (end is None or self._clock() < end):
                 try:
-                    room.pass_on(source, now)
+                    (room.pass_on if source.fresh else self.forwarder.join)(source, now)
                 except Exception:
                     source.fresh.clear()
+                    source.joining.clear()
                     self._fail(room.participants.get(source.owner))
-            if not source.fresh:
+            if not (source.fresh or source.joining):
                 del self._queue[source]
 
     def _steps(self, now: float) -> Iterator[int]:
