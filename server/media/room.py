@@ -16,7 +16,7 @@ from server.media.allocation.pictures import Pictures
 from server.media.allocation.supply import Supply
 from server.media.inward.packet import PAYLOAD, Packet
 from server.media.inward.source import Source
-from server.media.outward.downlink import UNTOLD
+from server.media.outward.downlink import UNTOLD, Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
@@ -64,6 +64,7 @@ class Room:
         self._tell = tell
         self._floor: frozenset[str] | None = None
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
+        self.at: Downlink | None = None  # of who is arranged now
         self._busy: dict[Source, None] = {}  # an ordered set
         self._due: dict[str, None] = {}  # the same: whose slots are to be arranged
         self._at_once = AT_ONCE  # of them before the next burst
@@ -217,12 +218,14 @@ class Room:
         supply, awaited = Supply(self.participants, now), list[Source | None]()
         for participant in participants:
             self._due.pop(participant.name, None)
+            self.at = participant.downlink
             self._arrange_voices(participant)
             participant.view.arranged_for, participant.view.arranged_at = participant.downlink.estimate, now
             participant.pace()
             self.pictures.arrange(participant, self._budget(participant, now), supply, now)
             awaited += [slot.awaiting for slot in participant.pictures]
             participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        self.at = None
         if self.pictures.urgent:
             self._switch_layers(now)
         self.ask_for_key_frames(awaited, now)

@@ -153,7 +153,7 @@ class Switch:
         """Media first: ninety reports that come at once would hold up a word by milliseconds."""
         self._pass_on(now)
         self._hear_reports(now)
-        behind = [room for room in self.rooms.values() if room.catch_up(now)]
+        behind = [room for room in self.rooms.values() if self._attempt(room, room.catch_up, now)]
         return bool(self._reports or self._queue or behind)
 
     def _hear_reports(self, now: float) -> None:
@@ -179,6 +179,15 @@ class Switch:
         if participant is not None:
             participant.close("failed")
 
+    def _attempt(self, part: Room | Forwarder, work: Callable[[float], bool | None], now: float) -> bool | None:
+        """Work for many one after the other; a fault is of the one that `part` is `at`, and the others' turn comes."""
+        try:
+            return work(now)
+        except Exception:
+            at, part.at = part.at, None
+            self._fail(next((one for one in self.participants() if one.downlink is at), None))
+            return True
+
     def _pass_on(self, now: float) -> None:
         """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
         for room in self._busy:
@@ -191,9 +200,12 @@ class Switch:
         waiting = max((now - source.fresh[0].arrival for source in self._queue if source.fresh), default=0.0)
         if self.overload.note(waiting, now):
             self.overload.rise(self._steps(now), now)
-        self.forwarder.release(now)
+        self._attempt(self.forwarder, self.forwarder.release, now)
         for participant in list(self._asking):
-            participant.send_requests(now)
+            try:
+                participant.send_requests(now)
+            except Exception:
+                self._fail(participant)
             if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
 
@@ -239,9 +251,9 @@ class Switch:
         """
         self._ticks += 1
         self._unix_time = wall - now
-        self.forwarder.release(now)
-        for room in self.rooms.values():
-            room.tick(now)
+        self._attempt(self.forwarder, self.forwarder.release, now)
+        for room in list(self.rooms.values()):
+            self._attempt(room, room.tick, now)
         for turn, participant in enumerate(list(self.participants()), self._ticks):
             try:
                 self._look_after(participant, turn, now, wall)

@@ -11,11 +11,14 @@ import pytest
 from aioice import stun
 
 from server.media import participant
+from server.media.allocation.pictures import Pictures
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from server.media.inward.clocks import SenderClock
 from server.media.inward.uplink import Uplink
+from server.media.outward.pacing import Pacer
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
+from server.media.programme import Programme
 from server.media.protocol import SessionChanged
 from server.media.room import Room
 from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
@@ -464,3 +467,36 @@ def test_a_fault_of_ours_ends_the_session_that_meets_it_and_no_other(
     assert one.state == "closed"
     assert [person.state for person in others] == ["connected"] * 2
     assert any(isinstance(event, SessionChanged) and event.reason == "failed" for event in stage.events)
+
+
+@pytest.mark.parametrize(
+    ("what", "where"), [(Pictures, "arrange"), (Pacer, "due"), (Uplink, "requests"), (Programme, "choose")]
+)
+def test_a_fault_in_what_is_done_for_many_ends_at_most_one_session_and_stops_no_clock(
+    stage: Stage, hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: type, where: str
+) -> None:
+    one, other = stage.people[1:]
+    works, failed = getattr(what, where), []
+
+    def fails(part: Any, *arguments: Any) -> Any:
+        if what is Programme or part in (one.uplink, one.downlink.pacer) or one in arguments:
+            failed.append(part)
+            raise ZeroDivisionError
+        return works(part, *arguments)
+
+    monkeypatch.setattr(what, where, fails)
+    stage.switch.forwarder._held = dict.fromkeys(person.downlink for person in (one, other))
+    stage.switch._asking = {one, other}
+    stage.room._due = dict.fromkeys((one.name, other.name))
+    looked_after = []
+    monkeypatch.setattr(stage.switch, "_look_after", lambda *given: looked_after.append(given[0]))
+    for _ in range(2):
+        stage.now += 0.1
+        stage.switch.paths.burst_ended(stage.now)
+        stage.switch.tick(stage.now, stage.now)
+    assert failed and "ZeroDivisionError" in caplog.text
+    ended = [event for event in stage.events if isinstance(event, SessionChanged) and event.state == "closed"]
+    assert [(event.participant, event.reason) for event in ended] == (
+        [] if what is Programme else [(one.name, "failed")]
+    )
+    assert other in looked_after and not stage.room._due and not stage.switch.forwarder.holding()

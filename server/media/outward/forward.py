@@ -36,6 +36,7 @@ class Forwarder:
 
     def __init__(self, port: UdpPort) -> None:
         self.given_up = 0
+        self.at: Downlink | None = None  # of which is let go what was held
         self._held: dict[Downlink, None] = {}  # an ordered set: of whom pictures are held
         self._sender = RunSender(port)
         self.rtx = Retransmission(self._sender)
@@ -84,6 +85,7 @@ class Forwarder:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
         self._sender.now = now
         for to in list(self._held):
+            self.at = to
             estimate = to.estimate
             for slot in to.pacer.overflow(estimate, now):
                 slot.begin_again()
@@ -92,6 +94,7 @@ class Forwarder:
                     self._sender.send(run, [(slot, segment)], True)
             if not to.pacer.busy:
                 del self._held[to]
+        self.at = None
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
         """Let waiting slots in at a voice, from where its word began; at a key frame some, behind which others join."""
