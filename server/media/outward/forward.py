@@ -86,14 +86,15 @@ class Forwarder:
         self._sender.now = now
         for to in list(self._held):
             self.at = to
+            del self._held[to]
             estimate = to.estimate
             for slot in to.pacer.overflow(estimate, now):
                 slot.begin_again()
             for slot, segment, packet in to.pacer.due(estimate, to.bytes, now):
                 for run in cut([packet], segment.cap):
                     self._sender.send(run, [(slot, segment)], True)
-            if not to.pacer.busy:
-                del self._held[to]
+            if to.pacer.busy:
+                self._held[to] = None
         self.at = None
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
