@@ -132,9 +132,9 @@ class Room:
             self._rearrange(name, now)
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
-        """The subscriber's whole wish for its video slots."""
-        participant.view.wants = {want.slot: want for want in wants}
-        self._arrange_soon([participant], now)
+        """The subscriber's whole wish for its video slots, of which many in a row are followed once a second."""
+        participant.view.wants, participant.view.arranged_at = {want.slot: want for want in wants}, float("-inf")
+        self._arrange_soon([participant] if participant.allowance.wishes(now) else (), now)
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 
