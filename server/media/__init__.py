@@ -24,8 +24,8 @@ phone      telephones: lines (their commands), conference (those of one room), b
 recording  recordings → recorder → segment → frames, translator (VP9 to VP8), webm, mixer, timeline, journal
 room       feedback (RTCP both ways), sides (with whom a room deals), programme (what one screen should show, and sinks
            get), speakers (who is heard), voices (at which rate), red (with how many copies)
-allocation layers (ways to show a picture), allocator (which of them a link carries), ladder (in which word to say so),
-           dynacast (what senders should send), view (all of that of one subscriber)
+allocation layers (ways to show a picture), supply (which of them there are), allocator (which of them a link carries),
+           ladder (in which word to say so), dynacast (what senders should send), view (all of that of one subscriber)
 inward     packet, asking (for what was lost), reception, clocks (for reports), crowding, strain (too thin a way here)
 outward    runs (what leaves together), sender (one by one), audience and ledger (for many alike), retransmission,
            downlink (the way to one subscriber), pacing (where that is thin), overload (where the node is)

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from server.media.allocation.dynacast import LayerSwitch
 from server.media.allocation.ladder import rung
 from server.media.allocation.view import View
-from server.media.bandwidth import QUEUED, BandwidthEstimator
 from server.media.inward.uplink import Uplink
 from server.media.outward.downlink import Downlink
 from server.media.outward.slots import Slot
 from server.media.protocol import Picture, Rung, SessionState
-from server.media.red import Redundancy
+from server.media.red import Copying
 from server.media.terms import ALL_KINDS, PICTURES
 from server.media.transport.dtls import DtlsLink
 from server.media.transport.ice import Address, Presence
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 
 RTCP_BYTES = 1_200  # of one datagram
 COPIES_JUDGED_EVERY = 0.2  # s
-NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 LOGGED_MOVES = 20  # of one session; who runs to and fro does not fill the disk
 NEVER_SECURED_AFTER = 30.0  # s from the answer to the end of the DTLS handshake
 Changed = Callable[["Participant", SessionState, str], None]
@@ -51,35 +49,6 @@ class HeardBack:
     rtt: float | None = None
     jitter: float = 0.0
     times: dict[int, tuple[int, float]] = field(default_factory=dict)
-
-
-class Copying:
-    """How many copies of voices the subscriber gets (`redundancy`), as its feedback comes in.
-
-    What a full queue drops tells nothing of that: there copies would only add to the queue.
-    """
-
-    def __init__(self) -> None:
-        self.redundancy = Redundancy()
-        self._came = self._missing = 0
-        self._queued_since: float | None = None
-
-    def judge(self, known: BandwidthEstimator, room_for: int, now: float) -> bool:
-        """Take note of what came of all that was sent, on a link with room for so many copies; whether that is new."""
-        came, missing = known.received - self._came, max(0, known.lost - self._missing)
-        self._came, self._missing = known.received, known.lost
-        if self._is_queued(known.queueing_ms, now):
-            came, missing = 0, 0
-        self.redundancy.most = room_for
-        return self.redundancy.note(came, missing, now)
-
-    def _is_queued(self, queue: float, now: float) -> bool:
-        """Whether packets wait in the link's queue, and have not done so for long: then it is not of our making."""
-        if queue < QUEUED:
-            self._queued_since = None
-        elif self._queued_since is None:
-            self._queued_since = now
-        return self._queued_since is not None and now - self._queued_since < NOT_OURS_AFTER
 
 
 class Participant:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from server.errors import ProtocolError
+from server.media.bandwidth import QUEUED, BandwidthEstimator
 from server.media.inward.packet import BLANK_HEADER, PAYLOAD, Packet
 from server.media.inward.source import Source
 from server.media.voices import MOST_COPIES
@@ -36,6 +37,7 @@ BEGIN = (0.02, 0.15)  # loss from which one copy, and two, are sent
 END = (0.01, 0.08)  # loss below which, for `ONE_LESS_AFTER`, there is one copy less
 ONE_LESS_AFTER = 10.0  # s
 MEMORY = 3.0  # s after which a loss counts half
+NOT_OURS_AFTER = 3.0  # s for which a queue has stood
 FEWEST = 50  # packets that say how much is lost
 
 
@@ -186,3 +188,32 @@ class Redundancy:
             self.copies, self._calm_since = before - 1, now
         self.copies = min(self.copies, self.most)
         return self.copies != before
+
+
+class Copying:
+    """How many copies of voices the subscriber gets (`redundancy`), as its feedback comes in.
+
+    What a full queue drops tells nothing of that: there copies would only add to the queue.
+    """
+
+    def __init__(self) -> None:
+        self.redundancy = Redundancy()
+        self._came = self._missing = 0
+        self._queued_since: float | None = None
+
+    def judge(self, known: BandwidthEstimator, room_for: int, now: float) -> bool:
+        """Take note of what came of all that was sent, on a link with room for so many copies; whether that is new."""
+        came, missing = known.received - self._came, max(0, known.lost - self._missing)
+        self._came, self._missing = known.received, known.lost
+        if self._is_queued(known.queueing_ms, now):
+            came, missing = 0, 0
+        self.redundancy.most = room_for
+        return self.redundancy.note(came, missing, now)
+
+    def _is_queued(self, queue: float, now: float) -> bool:
+        """Whether packets wait in the link's queue, and have not done so for long: then it is not of our making."""
+        if queue < QUEUED:
+            self._queued_since = None
+        elif self._queued_since is None:
+            self._queued_since = now
+        return self._queued_since is not None and now - self._queued_since < NOT_OURS_AFTER

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from server.media import protocol, telling
 from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
+from server.media.allocation.supply import Supply
 from server.media.inward.packet import PAYLOAD, Packet
 from server.media.inward.source import Source
-from server.media.outward.downlink import UNTOLD
+from server.media.outward.downlink import UNTOLD, Downlink
 from server.media.outward.forward import Forwarder
 from server.media.outward.ledger import Ledger
 from server.media.outward.overload import VOICE
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 FOLLOW_EVERY = 0.5  # s
 ARRANGED_EVERY = 5.0  # s, where nothing seems to have changed
+AT_ONCE = 8  # subscribers that are arranged before the next packets are read: two milliseconds of a slow machine
 
 
 class Room:
@@ -61,7 +64,10 @@ class Room:
         self._tell = tell
         self._floor: frozenset[str] | None = None
         self._allowed: dict[str, frozenset[Kind]] = {}  # of those whom the chair has restricted, here or not
+        self.at: Downlink | None = None  # of who is arranged now
         self._busy: dict[Source, None] = {}  # an ordered set
+        self._due: dict[str, None] = {}  # the same: whose slots are to be arranged
+        self._at_once = AT_ONCE  # of them before the next burst
         self._live: set[tuple[str, Kind]] = set()
         self._told: list[Level] = []
         self._followed_at = float("-inf")
@@ -81,6 +87,7 @@ class Room:
         """The session is over: its sources end, its slots are freed."""
         if self.participants.get(participant.name) is participant:
             del self.participants[participant.name]
+            self._due.pop(participant.name, None)
             self.speakers.forget(participant.name)
         participant.clear_slots()
         participant.downlink.part()
@@ -125,9 +132,9 @@ class Room:
             self._rearrange(name, now)
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
-        """The subscriber's whole wish for its video slots."""
-        participant.view.wants = {want.slot: want for want in wants}
-        self.arrange(participant, now)
+        """The subscriber's whole wish for its video slots, of which many in a row are followed once a second."""
+        participant.view.wants, participant.view.arranged_at = {want.slot: want for want in wants}, float("-inf")
+        self._arrange_soon([participant] if participant.allowance.wishes(now) else (), now)
 
     # ---- packets ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class Room:
         kind = source.kind
         if (sender.name, kind) not in self._live:
             self._set_live(sender.name, kind, True)
-            self._rearrange(sender.name, now)
+            self._rearrange(sender.name, now, kind)
         elif source.resumes and kind == "camera" and not source.slots:  # a layer that may have been waited for
             self._rearrange(sender.name, now)
         if kind == "microphone":
@@ -205,14 +212,37 @@ class Room:
 
     def arrange(self, participant: Participant, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with what its link carries."""
-        self._arrange_voices(participant)
-        participant.view.arranged_for, participant.view.arranged_at = participant.downlink.estimate, now
-        participant.pace()
-        self.pictures.arrange(participant, self._budget(participant, now), now)
+        self._arrange_all([participant], now)
+
+    def _arrange_all(self, participants: Iterable[Participant], now: float) -> None:
+        supply, awaited = Supply(self.participants, now), list[Source | None]()
+        for participant in participants:
+            self._due.pop(participant.name, None)
+            self.at = participant.downlink
+            self._arrange_voices(participant)
+            participant.view.arranged_for, participant.view.arranged_at = participant.downlink.estimate, now
+            participant.pace()
+            self.pictures.arrange(participant, self._budget(participant, now), supply, now)
+            awaited += [slot.awaiting for slot in participant.pictures]
+            participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        self.at = None
         if self.pictures.urgent:
             self._switch_layers(now)
-        self.ask_for_key_frames((slot.awaiting for slot in participant.pictures), now)
-        participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        self.ask_for_key_frames(awaited, now)
+
+    def _arrange_soon(self, participants: Iterable[Participant], now: float) -> None:
+        """Arrange these, some at once and the others with the next bursts: nobody's voice waits for all of a room."""
+        self._due.update((one.name, None) for one in participants)
+        if self._due:
+            turn = [self.participants[name] for name in islice(self._due, self._at_once)]
+            self._at_once -= len(turn)
+            self._arrange_all(turn, now)
+
+    def catch_up(self, now: float) -> bool:
+        """With every burst: arrange those whose turn it is; whether others wait."""
+        self._at_once = AT_ONCE
+        self._arrange_soon((), now)
+        return bool(self._due)
 
     def _budget(self, participant: Participant, now: float) -> float:
         """What is left for pictures after the voices: at least one may begin at any moment.
@@ -251,11 +281,12 @@ class Room:
         first = owner in self._floor if self._floor is not None else owner == self.programme.source
         return 1 if first else 2
 
-    def _rearrange(self, owner: str, now: float) -> None:
-        """What `owner` sends has changed: all who wish to see it are arranged anew."""
-        for participant in self.participants.values():
-            if any(want.source == owner for want in participant.view.wants.values()):
-                self.arrange(participant, now)
+    def _rearrange(self, owner: str, now: float, kind: Kind | None = None) -> None:
+        """What `owner` sends has changed: all who wish to see it are arranged anew; for a voice those without room."""
+        viewers = [one for one in self.participants.values() if one.view.wishes_for(owner)]
+        if kind == "microphone":
+            viewers = [one for one in viewers if one.downlink.estimate < self.needed(one)]
+        self._arrange_soon(viewers, now)
         self._choose_programme(now)
 
     def _switch_layers(self, now: float) -> None:
@@ -295,9 +326,8 @@ class Room:
         self._switch_layers(now)
         if now - self._followed_at >= FOLLOW_EVERY:
             self._follow_weakest(now)
-        for participant in self.participants.values():
-            if participant.view.stills:
-                self.arrange(participant, now)
+        self._due.update((name, None) for name, one in self.participants.items() if one.view.stills)
+        self.catch_up(now)
         loudest = [Level(participant=name, level=level) for name, level in self.speakers.levels(now)]
         if telling.differs(loudest, self._told):
             self._told = loudest
@@ -316,9 +346,9 @@ class Room:
             paused = kind in PICTURES and not participant.switches[kind].asked  # by us: nobody watches it
             if (participant.name, kind) in self._live and not paused and not participant.uplink.live(kind, now):
                 self._set_live(participant.name, kind, False)
-                self._rearrange(participant.name, now)
+                self._rearrange(participant.name, now, kind)
         if not self._stays(participant, now):
-            self.arrange(participant, now)
+            self._due[participant.name] = None
         self._tell_link(participant, now)
         if participant.state == "connected" and participant.told_form != self.voice_form.present:
             participant.told_form = self.voice_form.present
@@ -336,13 +366,9 @@ class Room:
         return self.pictures.settled(participant, now)
 
     def _tell_link(self, participant: Participant, now: float) -> None:
-        """Tell how well the participant takes part, when that or what it misses has changed."""
-        missing, told = participant.view.missing, participant.view.told_missing
-        stepped = participant.view.ladder.step(participant.rung(), participant.uplink.loss, now, seen=missing != told)
-        if participant.state != "connected" or not (stepped or missing != told):
-            return
-        participant.view.told_missing = missing
-        self._tell(telling.link_changed(participant))
+        news = telling.link_news(participant, now)
+        if news is not None:
+            self._tell(news)
 
     def live_tracks(self) -> list[tuple[str, Kind]]:
         """What arrives now, by participant and kind."""

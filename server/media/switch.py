@@ -154,7 +154,8 @@ class Switch:
         """Media first: ninety reports that come at once would hold up a word by milliseconds."""
         self._pass_on(now)
         self._hear_reports(now)
-        return bool(self._reports or self._queue)
+        behind = [room for room in self.rooms.values() if self._attempt(room, room.catch_up, now)]
+        return bool(self._reports or self._queue or behind)
 
     def _hear_reports(self, now: float) -> None:
         """The oldest of those that wait. The policing of each participant bounds how many can."""
@@ -181,6 +182,15 @@ class Switch:
         if isinstance(where, Participant):
             where.close("failed")
 
+    def _attempt(self, part: Room | Forwarder, work: Callable[[float], bool | None], now: float) -> bool | None:
+        """Work for many one after the other; a fault is of the one that `part` is `at`, and the others' turn comes."""
+        try:
+            return work(now)
+        except Exception:
+            at, part.at = part.at, None
+            self._fail(next((one for one in self.participants() if one.downlink is at), part))
+            return True
+
     def _pass_on(self, now: float) -> None:
         """Voices, and pictures for a turn, the important first; what is left waits until the next burst was read."""
         for room in self._busy:
@@ -190,12 +200,15 @@ class Switch:
         if self.overload.level:
             self._leave_out(due)
         self._serve(due, now)
-        waiting = max((now - source.fresh[0].arrival for source in self._queue), default=0.0)
+        waiting = max((now - source.fresh[0].arrival for source in self._queue if source.fresh), default=0.0)
         if self.overload.note(waiting, now):
             self.overload.rise(self._steps(now), now)
-        self.forwarder.release(now)
+        self._attempt(self.forwarder, self.forwarder.release, now)
         for participant in list(self._asking):
-            participant.send_requests(now)
+            try:
+                participant.send_requests(now)
+            except Exception:
+                self._fail(participant)
             if not any(source.losses.missing for source in participant.uplink.sources.values()):
                 self._asking.discard(participant)
 
@@ -205,13 +218,14 @@ class Switch:
         for source, room in due:
             if source.is_video and end is None:
                 end = self._clock() + TURN
-            while source.fresh and (end is None or self._clock() < end):
+            while (source.fresh or source.joining) and (end is None or self._clock() < end):
                 try:
-                    room.pass_on(source, now)
+                    (room.pass_on if source.fresh else self.forwarder.join)(source, now)
                 except Exception:
                     source.fresh.clear()
+                    source.joining.clear()
                     self._fail(room.participants.get(source.owner))
-            if not source.fresh:
+            if not (source.fresh or source.joining):
                 del self._queue[source]
 
     def _steps(self, now: float) -> Iterator[int]:
@@ -240,11 +254,9 @@ class Switch:
         """
         self._ticks += 1
         self._unix_time = wall - now
-        for step in (self.forwarder.release, *(room.tick for room in self.rooms.values())):
-            try:
-                step(now)
-            except Exception:
-                self._fail(step)
+        self._attempt(self.forwarder, self.forwarder.release, now)
+        for room in list(self.rooms.values()):
+            self._attempt(room, room.tick, now)
         for turn, participant in enumerate(list(self.participants()), self._ticks):
             try:
                 self._look_after(participant, turn, now, wall)

@@ -38,6 +38,18 @@ def link_changed(participant: Participant) -> LinkChanged:
     )
 
 
+def link_news(participant: Participant, now: float) -> LinkChanged | None:
+    """The same, if that or what it misses is other than was told last."""
+    view = participant.view
+    missing = view.missing
+    new = missing != view.told_missing
+    stepped = view.ladder.step(participant.rung(), participant.uplink.loss, now, seen=new)
+    if participant.state != "connected" or not (stepped or new):
+        return None
+    view.told_missing = missing
+    return link_changed(participant)
+
+
 def standing(participant: Participant) -> Iterator[Event]:
     """All of it, as it was last told."""
     for kind in PICTURES:

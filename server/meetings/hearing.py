@@ -47,10 +47,11 @@ class Hearing:
         await self.pool.tell(wishes.room, wishes)
 
     def begin_anew(self, participant_id: int) -> None:
-        """Somebody's page is about to connect: what a node said of an earlier connection holds no more.
+        """Somebody's page is about to connect: what it wished for and a node said before holds no more.
 
         A node that has died has not said that this is over, and another says only what changes.
         """
+        self._wishes.pop(participant_id, None)
         self._told.pop(participant_id, None)
 
     async def repeat(self, participant_id: int) -> None:
@@ -91,7 +92,8 @@ class Hearing:
         if wishes is not None and event.state == "connected":
             await self.pool.tell(event.room, wishes)
         elif event.state == "closed":
-            self._wishes.pop(seat, None)
+            if event.reason != "replaced":  # else this may be heard after what its successor wishes for
+                self._wishes.pop(seat, None)
             self._told.pop(seat, None)
         if event.state == "connected" and self.loudest.get(meeting_id):
             await self._say_who_speaks(rows.seat_name(seat), meeting_id)

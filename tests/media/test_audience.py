@@ -52,6 +52,8 @@ class Hall:
         for size in sizes:
             self.camera.feed(1, self.clock, key=key, size=size)
         self.forwarder.forward(self.camera.source, self.clock)
+        while self.camera.source.joining:
+            self.forwarder.join(self.camera.source, self.clock)
 
     def got(self) -> list[list[bytes]]:
         """What each subscriber was sent since the last call, decrypted."""

@@ -21,9 +21,9 @@ from tests.media.test_room import Person, Stage
 def test_a_session_tells_of_both_directions() -> None:
     stage = Stage("a", "b")
     stage["a"].camera = True
-    stage.run(0.1)  # its first key frame has passed
+    stage.run(0.2)  # its first key frame is past
     stage.room.show(stage["b"].participant, [Want(slot=1, source="a")], stage.now)
-    stage.run(0.9)
+    stage.run(0.8)
     figures = participant_stats(stage["a"].participant, stage.now, layers=True)
     assert figures.packets_in == figures.expected_in == 50 and figures.bytes_in > 50 * 900
     assert figures.lost_in == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from aioice import stun
@@ -13,13 +12,10 @@ from aioice import stun
 from server.media import participant
 from server.media.inward.asking import KEY_FRAME_EVERY, LARGEST_GAP, MOST_MISSING
 from server.media.inward.clocks import SenderClock
-from server.media.inward.uplink import Uplink
-from server.media.outward.forward import Forwarder
 from server.media.outward.retransmission import Retransmission
 from server.media.participant import NEVER_SECURED_AFTER, Participant
 from server.media.protocol import SessionChanged
-from server.media.room import Room
-from server.media.switch import LOGGED_FAULTS, REPORTS_AT_ONCE, REPORTS_TURN
+from server.media.switch import REPORTS_AT_ONCE, REPORTS_TURN
 from server.media.transport import paths, policing
 from server.media.transport.ice import LOST_AFTER, Address
 from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGEST_DATAGRAM
@@ -435,57 +431,3 @@ def test_malformed_packets_count_against_their_sender_too(stage: Stage, hand: Ha
 def test_the_bound_of_a_datagram_is_above_what_browsers_send() -> None:
     assert paths.LARGEST_DATAGRAM >= 1_472, "an Ethernet frame's worth"
     assert RtpPacket.parse(voice(1, 1)).payload
-
-
-@pytest.mark.parametrize(
-    ("what", "where"),
-    [(Uplink, "receive"), (SenderClock, "report"), (Room, "pass_on"), (Uplink, "look_at_way"), (Room, "look_after")],
-)
-def test_a_fault_of_ours_ends_the_session_that_meets_it_and_no_other(
-    stage: Stage, hand: Hand, monkeypatch: pytest.MonkeyPatch, what: type, where: str
-) -> None:
-    """Else it would come again with each packet, and the clock of all meetings would stand still."""
-    one, others = stage.people[0], stage.people[1:]
-    hand(voice(1, 960), ATTACKER)
-    stage.switch.paths.burst_ended(stage.now)
-    works = getattr(what, where)
-
-    def fails(*arguments: Any) -> Any:
-        if any(argument is one or getattr(argument, "owner", "") == one.name for argument in arguments):
-            raise ZeroDivisionError
-        return works(*arguments)
-
-    monkeypatch.setattr(what, where, fails)
-    hand(voice(2, 1920), ATTACKER)
-    hand(rtcp_build.build_sr(VOICE, 1 << 62, 960, 1, 1), ATTACKER)
-    stage.switch.paths.burst_ended(stage.now)
-    for _ in range(10):
-        stage.now += 0.1
-        stage.switch.tick(stage.now, stage.now)
-    assert one.state == "closed"
-    assert [person.state for person in others] == ["connected"] * 2
-    assert any(isinstance(event, SessionChanged) and event.reason == "failed" for event in stage.events)
-
-
-@pytest.mark.parametrize(("what", "where"), [(Room, "tick"), (Forwarder, "release")])
-def test_a_fault_of_ours_that_is_nobodys_leaves_the_clock_going(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: type, where: str
-) -> None:
-    """Everybody is looked after all the same, and the disk is not filled with it."""
-    works, other, looked_after = getattr(what, where), stage.switch.open_room("other"), list[object]()
-
-    def fails(self: Any, now: float) -> None:
-        if self is not other:
-            raise ZeroDivisionError
-        works(self, now)
-        looked_after.append(self)
-
-    monkeypatch.setattr(what, where, fails)
-    monkeypatch.setattr(Room, "look_after", lambda self, person, now: looked_after.append(person))
-    for _ in range(60):
-        stage.now += 0.1
-        stage.switch.tick(stage.now, stage.now)
-    assert {looked_after.count(person) for person in stage.people} == {6}
-    assert looked_after.count(other) == (60 if what is Room else 0)
-    assert [person.state for person in stage.people] == ["connected"] * 3
-    assert len([record for record in caplog.records if record.exc_info]) == LOGGED_FAULTS

@@ -168,6 +168,7 @@ class Stage:
             for source in self.room.take_busy():
                 self.room.pass_on(source, self.now)
             self.forwarder.release(self.now)
+            self.room.catch_up(self.now)
             if self._steps % 5 == 0:
                 self.room.tick(self.now)
             for person in self.people.values():

@@ -1,11 +1,13 @@
 """Offers that browsers made (captured from Chromium 156 and Firefox 153), offers bent by hand, and our answers."""
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from server.errors import ProtocolError
+from server.media.joining import sdp_section
 from server.media.joining.sdp import AUDIO_LEVEL, MID, REPAIRED_RID, RID, TRANSPORT_CC, Offer, parse_offer
 from server.media.joining.sdp_answer import SlotStream, build_answer
 
@@ -157,6 +159,35 @@ def test_refuses_too_much_of_a_thing() -> None:
         parse_offer(text.replace(last, last.replace(" 96", " 96" * 200, 1)))
     with pytest.raises(ProtocolError, match="nothing"):
         parse_offer(text.replace("a=recvonly", "a=inactive"))
+
+
+def of_each(lines: Callable[[int], Iterable[str]]) -> str:
+    """A viewer's offer with more lines in each of its sections."""
+    head, *sections = re.split(r"(?m)^(?=m=)", captured("firefox-viewer"))
+    more = ("".join(f"a={line}\r\n" for line in lines(number)) for number in range(len(sections)))
+    return head + "".join(section + extra for section, extra in zip(sections, more, strict=True))
+
+
+def test_refuses_what_takes_long_to_read() -> None:
+    """A node forwards nothing meanwhile: what a browser says in each section alike, others may not say in each anew."""
+    with pytest.raises(ProtocolError, match="sets of codecs"):
+        parse_offer(of_each(lambda section: [f"fmtp:99 profile-id=1;x={section}"]))
+    with pytest.raises(ProtocolError, match="formats"):
+        parse_offer(of_each(lambda _: (f"rtpmap:99 X{n}/90000" for n in range(100))))
+    with pytest.raises(ProtocolError, match="SSRCs"):
+        parse_offer(of_each(lambda _: (f"ssrc:7 x{n}" for n in range(150))))
+    with pytest.raises(ProtocolError, match="SSRC groups"):
+        parse_offer(of_each(lambda _: ["ssrc-group:FID 1 2"] * 50))
+    with pytest.raises(ProtocolError, match="layers"):
+        parse_offer(of_each(lambda _: (f"rid:r{n} send" for n in range(50))))
+
+
+@pytest.mark.parametrize(
+    ("told", "number"), [("profile-id=0", 98), ("a=1; profile-id=0 ", 98), ("profile-id=2", None), ("a=1;b=2", 98)]
+)
+def test_reads_the_profile_wherever_it_stands(told: str, number: int | None) -> None:
+    codecs = sdp_section._codecs(("98 VP9/90000",), (f"98 {told}",), ("98",))
+    assert codecs.get("vp9") == number
 
 
 # ---- answers -------------------------------------------------------------------------------------------------------

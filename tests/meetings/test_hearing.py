@@ -101,6 +101,24 @@ async def test_a_connection_that_is_there_hears_its_wishes_again(meeting: Meetin
     assert meeting.around.told == [wishes, wishes], "a page that has gone wishes nothing"
 
 
+async def test_the_end_of_an_earlier_session_is_no_end_of_newer_wishes(meeting: Meeting) -> None:
+    """What is heard late of a node must not undo what the page has said since."""
+    wishes = protocol.ShowSlots(room=meeting.room, participant=meeting.name, wants=[])
+    event = SessionChanged(
+        room=meeting.room, participant=meeting.name, session="one", state="closed", reason="replaced"
+    )
+    meeting.say(event)
+    meeting.hearing.begin_anew(meeting.seat)
+    await meeting.hearing.show(meeting.seat, wishes)
+    meeting.session("connected", session="two")
+    await until(lambda: meeting.around.synced == [meeting.id])
+    assert meeting.around.told == [wishes, wishes]
+    meeting.hearing.begin_anew(meeting.seat)
+    meeting.session("connected", session="three")
+    await until(lambda: len(meeting.around.synced) == 2)
+    assert meeting.around.told == [wishes, wishes], "nor do wishes of an earlier page hold for the next"
+
+
 async def test_who_speaks_is_told_to_the_pages_and_what_they_see_is_not(meeting: Meeting) -> None:
     meeting.say(TrackChanged(room=meeting.room, participant=meeting.name, kind="camera", live=True))
     meeting.say(ProgrammeChanged(room=meeting.room, source=meeting.name))

@@ -12,7 +12,7 @@ moving through a `DIP`: an estimate that is low only until a queue has drained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.media.protocol import Picture
@@ -112,6 +112,20 @@ def _least(demands: Sequence[Demand], kept: Choice) -> Choice:
 def cost(choice: Choice) -> int:
     """What a choice takes, in bit/s."""
     return sum(option.rate for option in choice.values())
+
+
+def watches(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, Picture, str]]:
+    """Whose picture, of which kind, in which layer a subscriber watches.
+
+    Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their time
+    with a layer, or cannot send it.
+    """
+    for demand in demands:
+        option, (owner, kind, _) = choice.get(demand.slot), demand.wish
+        if option is not None:
+            yield owner, kind, option.rid
+            if demand.ideal is not None and option == demand.options[-1]:
+                yield owner, kind, demand.ideal
 
 
 class Allocation:

@@ -1,39 +1,31 @@
 """The pictures of a room: from what subscribers wish for to what each slot shows, and to what each sender should send.
 
-`layers` says which ways there are to show a picture, `allocator` which of them a subscriber's link carries, `dynacast`
-which layers a sender should send so that all of them can be had.
+`layers` says which ways there are to show a picture, `supply` which of them can be had, `allocator` which of them a
+subscriber's link carries, `dynacast` which layers a sender should send so that all of them can be had.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from server.media.allocation import layers
-from server.media.allocation.allocator import ALL, STILL, TOLERANCE, Choice, Demand, Option, cost
-from server.media.allocation.dynacast import LayerSwitch
-from server.media.allocation.layers import Layer
+from server.media.allocation.allocator import ALL, STILL, Demand, Option, cost, watches
+from server.media.allocation.supply import Named, Sender, Supply, fits, layer, offered
 from server.media.allocation.view import View
 from server.media.inward.source import Source
-from server.media.inward.uplink import Uplink
-from server.media.outward.slots import Segment, Slot
+from server.media.outward.slots import Slot
 from server.media.protocol import Picture, Want
-from server.media.terms import PICTURES, Codec, Kind
+from server.media.terms import PICTURES, Codec
 
 STILL_EVERY = 4.0  # s between two still pictures, the same instants for all, so that they share a key frame
 LOOK_EVERY = 0.9  # s
 STILL_SHOWN = 0.08  # s from the still's key frame until the slot is silent again
 
-Named = tuple[str, Picture]  # whose picture of which kind
 
-
-class Viewer(Protocol):
+class Viewer(Sender, Protocol):
     """A participant, as far as pictures go: what it sends by `uplink` and was asked for, and what its slots show."""
 
-    uplink: Uplink
-    switches: dict[Picture, LayerSwitch]
-    allowed: frozenset[Kind]
     pictures: list[Slot]
     view: View
 
@@ -58,9 +50,9 @@ class Pictures:
 
     # ---- from wishes to slots --------------------------------------------------------------------------------------
 
-    def arrange(self, participant: Viewer, budget: float, now: float) -> None:
+    def arrange(self, participant: Viewer, budget: float, supply: Supply, now: float) -> None:
         """Bring a subscriber's slots in line with its wishes, with what is there and with `budget` bit/s."""
-        demands = participant.view.demands = self.demands(participant, now)
+        demands = participant.view.demands = self.demands(participant, supply)
         choice = participant.view.allocation.decide(demands, budget, now)
         by_slot = {demand.slot: demand for demand in demands}
         spare = max(0.0, budget - cost(choice))
@@ -70,12 +62,11 @@ class Pictures:
             if demand is None or option is None or not participant.receiving:
                 slot.show(None)
             elif option.cap != STILL:
-                owner, kind, _ = demand.wish
-                slot.show(*self._source(owner, kind, option, slot, spare, now))
-                if slot.awaiting is not None and not _fits(slot.segment, option.rate + spare):
+                slot.show(*self._source(supply.live(*demand.wish[:2]), option, slot, spare))
+                if slot.awaiting is not None and not fits(slot.segment, option.rate + spare):
                     slot.leave()
-        self._keep_stills(participant, by_slot, choice, now)
-        watched = frozenset(_watched(demands, choice))
+        self._keep_stills(participant, by_slot, supply, now)
+        watched = frozenset(watches(demands, choice))
         if watched != participant.view.watched:
             self.urgent |= any(not self._asked(*layer) for layer in watched - participant.view.watched)
             participant.view.watched, self._changed = watched, True
@@ -96,46 +87,25 @@ class Pictures:
                 return False
         return True
 
-    def demands(self, participant: Viewer, now: float) -> list[Demand]:
+    def demands(self, participant: Viewer, supply: Supply) -> list[Demand]:
         """The wishes that can be served, each with the ways to do so."""
         return [
-            self._demand(want.source, want, participant.pictures[want.slot], now)
+            self._demand(want.source, want, participant.pictures[want.slot], supply)
             for want in participant.view.wants.values()
             if want.source is not None and want.source in self._participants and want.slot < len(participant.pictures)
         ]
 
-    def _demand(self, owner: str, want: Want, slot: Slot, now: float) -> Demand:
+    def _demand(self, owner: str, want: Want, slot: Slot, supply: Supply) -> Demand:
         current = slot.awaiting or slot.showing
         rid = current.rid if current is not None and (current.owner, current.kind) == (owner, want.kind) else None
-        options = layers.options(self.obtainable(owner, want.kind, now), want.width, rid)
-        ideal = layers.choose(self._offered(owner, want.kind), want.width, rid)
+        options, ideal = supply.ways(owner, want.kind, want.width, rid)
         return Demand(want.slot, (owner, want.kind, want.width), self._rank(owner, want.kind), options, ideal)
 
-    def _offered(self, owner: str, kind: Picture) -> list[Layer]:
-        """All layers of a picture that its sender may send."""
-        uplink = self._participants[owner].uplink
-        return [_layer(rid, uplink.source(kind, rid)) for rid in sorted(uplink.offered(kind))]
-
-    def obtainable(self, owner: str, kind: Picture, now: float) -> list[Layer]:
-        """The layers of a picture that arrive, or that would if they were asked for."""
-        sender = self._participants.get(owner)
-        if sender is None or kind not in sender.allowed:
-            return []
-        live = {source.rid for source in sender.uplink.layers(kind, now)}
-        switch = sender.switches[kind]
-        if switch.asked and not live and not any(switch.obtainable(rid, False, now) for rid in switch.asked):
-            return []  # its owner has switched it off
-        live = live - switch.too_large or live  # what is too large ends as soon as anything smaller has begun
-        rids = sorted(rid for rid in switch.offered | live if switch.obtainable(rid, rid in live, now))
-        return [_layer(rid, sender.uplink.source(kind, rid)) for rid in rids]
-
-    def _source(
-        self, owner: str, kind: Picture, option: Option, slot: Slot, spare: float, now: float
-    ) -> tuple[Source | None, int]:
+    @staticmethod
+    def _source(live: Mapping[str, Source], option: Option, slot: Slot, spare: float) -> tuple[Source | None, int]:
         """The layer that was chosen and its cap; while it does not arrive yet, what is shown already, or the smallest:
         as much of it as the link carries, which has `spare` bit/s beside what was chosen.
         """
-        live = {source.rid: source for source in self._participants[owner].uplink.layers(kind, now)}
         if option.rid in live:
             return live[option.rid], max(option.cap, 0)
         source = slot.showing
@@ -145,11 +115,12 @@ class Pictures:
             return None, ALL
         if not source.rates[ALL]:
             return source, 0
-        rates, most = _layer(source.rid, source).expected_rates, option.rate + spare
+        rates, most = layer(source.rid, source).expected_rates, option.rate + spare
         cap = next((cap for cap in (2, 1, 0) if rates[cap] <= most), None)
         return (source, cap) if cap is not None else (None, ALL)
 
-    def _keep_stills(self, participant: Viewer, demands: Mapping[int, Demand], choice: Choice, now: float) -> None:
+    def _keep_stills(self, participant: Viewer, demands: Mapping[int, Demand], supply: Supply, now: float) -> None:
+        choice = participant.view.allocation.choice
         stills = {number: option for number, option in choice.items() if option.cap == STILL}
         participant.view.stills = {number: participant.view.stills.get(number, float("-inf")) for number in stills}
         for number, option in stills.items():
@@ -158,8 +129,8 @@ class Pictures:
                 slot.show(None)
                 participant.view.stills[number] = now
             elif slot.showing is None and slot.awaiting is None and now // STILL_EVERY > shown_at // STILL_EVERY:
-                owner, kind, _ = demands[number].wish
-                slot.show(self._source(owner, kind, option, slot, float("inf"), now)[0], 0)
+                live = supply.live(*demands[number].wish[:2])
+                slot.show(self._source(live, option, slot, float("inf"))[0], 0)
 
     # ---- from slots to senders -------------------------------------------------------------------------------------
 
@@ -169,7 +140,7 @@ class Pictures:
         if sender is None or kind not in sender.allowed:
             return None
         live = sender.uplink.layers(kind, now)
-        return max(live, key=lambda source: Layer(source.rid, source.width).expected_width, default=None)
+        return max(live, key=lambda source: layer(source.rid, source).expected_width, default=None)
 
     def switch_layers(self, recorded: Named | None, now: float) -> list[Named]:
         """Count together what is watched; gives the pictures whose senders are to be told what to send.
@@ -189,6 +160,8 @@ class Pictures:
             for kind in PICTURES:
                 switch = participant.switches[kind]
                 rids: Iterable[str] = switch.offered if recorded == (name, kind) else wanted.get((name, kind), ())
+                if not (rids or switch.asked or switch.too_large):
+                    continue  # of a large room that is most
                 carried = self._carried(name, kind)
                 instead = frozenset(rid if rid in carried else carried[-1] for rid in rids if rid in switch.offered)
                 codec = shared_in if kind == "screen" and participant.uplink.can_send(shared_in) else "vp8"
@@ -198,7 +171,7 @@ class Pictures:
 
     def _carried(self, owner: str, kind: Picture) -> list[str]:
         """The layers that its sender's way here has room for, the largest last; the smallest in any case."""
-        ordered = sorted(self._offered(owner, kind), key=lambda layer: layer.expected_width)
+        ordered = sorted(offered(self._participants[owner], kind), key=lambda layer: layer.expected_width)
         left_out = self._participants[owner].uplink.left_out
         return [layer.rid for layer in ordered[: max(1, len(ordered) - left_out)]]
 
@@ -206,34 +179,3 @@ class Pictures:
         """VP9, where everybody can be shown it: a page of text takes less of it than of VP8, and it goes on moving."""
         slots = (slot for participant in self._participants.values() for slot in participant.pictures)
         return "vp9" if all("vp9" in slot.codecs for slot in slots) else "vp8"
-
-
-def _watched(demands: Iterable[Demand], choice: Choice) -> Iterator[tuple[str, Picture, str]]:
-    """Whose picture, of which kind, in which layer a subscriber watches.
-
-    Who gets the best that can be had keeps its sender asked for what would be better still: browsers take their time
-    with a layer, or cannot send it.
-    """
-    for demand in demands:
-        option, (owner, kind, _) = choice.get(demand.slot), demand.wish
-        if option is not None:
-            yield owner, kind, option.rid
-            if demand.ideal is not None and option == demand.options[-1]:
-                yield owner, kind, demand.ideal
-
-
-def _fits(segment: Segment | None, most: float) -> bool:
-    """Whether what is shown until another layer begins takes no more of the link than `most` bit/s."""
-    if segment is None:
-        return True
-    source = segment.source
-    return _layer(source.rid, source).expected_rates[segment.cap] <= TOLERANCE * most
-
-
-def _layer(rid: str, source: Source | None) -> Layer:
-    if source is None:
-        return Layer(rid, 0)
-    most: layers.Rates = ()
-    if source.kind == "screen" and (source.top_layer or source.codec == "vp9"):
-        most = layers.SCREEN_RATES[source.codec]
-    return Layer(rid, source.width, source.rates, most)

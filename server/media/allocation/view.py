@@ -27,6 +27,10 @@ class View:
     content: bool = False  # whether its link was known, a moment ago, to carry all that it wishes for
     told_missing: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))  # `missing`, as last told
 
+    def wishes_for(self, owner: str) -> bool:
+        """Whether it wishes to see this participant."""
+        return any(want.source == owner for want in self.wants.values())
+
     @property
     def missing(self) -> tuple[list[int], list[int]]:
         """Of its wishes: slots that get nothing, for whatever reason, and slots that get a still picture."""

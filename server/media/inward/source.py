@@ -39,13 +39,15 @@ FIRST_RATES = 0.25  # s until the first are known
 PAGE_SMOOTHING = 0.15  # share of the newest second in the rates of a screen
 
 STOPPED = 0.5  # s
+JUST_BEGUN = 0.15  # s from a key frame in which who comes begins with it: about as long as another would take
 LIVE_FOR: dict[Kind, float] = {"microphone": 5.0, "camera": 2.0, "screen": 3.0}  # s without packets; DTX is silent
 
 
 class Source:
     """State of one incoming stream in one codec. `fresh` holds packets not yet passed on; `slots` those who get them.
 
-    `waiting` are slots that take it at its next key frame, `changing` those that wish for another cap. `rates` are the
+    `waiting` are slots that take it at its next key frame, of them `joining` those that may still take it at the last
+    one; `changing` are those that wish for another cap. `rates` are the
     bit/s that a slot costs with each cap (UDP payload; 0 until known) without key frames, which are rare, `frame_rate`
     the pictures a second of all layers; both are of the last second in which packets came. What is `allowed` to come
     is bytes on the links of those who get it.
@@ -70,6 +72,7 @@ class Source:
         self.fresh: list[Packet] = []
         self.slots: set[Slot] = set()
         self.waiting: set[Slot] = set()
+        self.joining: set[Slot] = set()
         self.changing: set[Slot] = set()
         self.audiences: tuple[list[Audience], list[Slot]] | None = None  # of `slots`; None: to be found anew
         self.rates = (0.0,) * (TOP_LAYER + 1)
@@ -243,15 +246,42 @@ class Source:
 
     # ---- who gets it -----------------------------------------------------------------------------------------------
 
-    def wait(self, slot: Slot) -> None:
-        """`slot` takes this source at the next key frame, which may just have come (a voice: at the next packet)."""
+    def wait(self, slot: Slot, *, anew: bool = False) -> None:
+        """`slot` takes this source at the next key frame, which may just have come (a voice: at the next packet).
+
+        One that was passed on a moment ago serves, too, but not for who was sent it and begins `anew`.
+        """
         self.waiting.add(slot)
-        if not any(packet.key_frame for packet in self.fresh):
+        if any(packet.key_frame for packet in self.fresh):
+            return
+        if self.kind == "camera" and not anew and self._just_begun():
+            self.joining.add(slot)
+        else:
             self.want_key_frame()
+
+    def opening(self, packets: list[Packet]) -> list[Packet]:
+        """What of a picture those who are `joining` get first, when these packets are passed on; the others wait."""
+        number = next((packet.index for packet in packets if packet.key_frame), None)
+        if number is not None:
+            self.joining |= self.waiting
+            return self.since(number)  # when it is late, what followed has been passed on already
+        opening = self._just_begun() if self.joining else []
+        if not opening:
+            self.joining.clear()
+        if len(self.waiting) > len(self.joining):
+            self.want_key_frame()  # the one that was asked for may have been given up
+        return opening
+
+    def _just_begun(self) -> list[Packet]:
+        """What was passed on from the last key frame on, if that was a moment ago."""
+        first = self.recent(self._key_frame)
+        begun = first is not None and first.key_frame and self.last_arrival - first.arrival < JUST_BEGUN
+        return self.since(self._key_frame) if begun else []
 
     def stop_waiting(self, slot: Slot) -> None:
         """`slot` no longer wishes for this source."""
         self.waiting.discard(slot)
+        self.joining.discard(slot)
 
     def wish_cap(self, slot: Slot, wished: bool) -> None:
         """`slot`, which shows this, wishes for another cap, or no longer does."""
@@ -259,7 +289,7 @@ class Source:
 
     def take(self, slot: Slot) -> None:
         """`slot` shows this source from now on."""
-        self.waiting.discard(slot)
+        self.stop_waiting(slot)
         self.slots.add(slot)
         self.audiences = None
 

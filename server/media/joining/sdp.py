@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 LARGEST_OFFER = 200_000  # characters; browsers' are 20 to 80 thousand
-MOST_LINES = 6_000  # browsers' have up to 2,400; a node forwards nothing while it reads them
+MOST_LINES = 4_000  # browsers' have up to 2,400; a node forwards nothing while it reads them
+MOST_SETS = 8  # of codecs, in all sections; browsers say the same in most, which is read once
 MOST_SECTIONS = 40
 
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -69,6 +70,8 @@ class Offer:
 def parse_offer(text: str) -> Offer:
     """Read and check an offer. Raises ProtocolError with the reason when the node cannot serve it."""
     session, blocks = _blocks(text)
+    if len({(*block.all("rtpmap"), *block.all("fmtp")) for block in blocks}) > MOST_SETS:
+        raise ProtocolError("the offer has too many sets of codecs")
     sections = _cameras_in_vp8(tuple(read_section(block) for block in blocks))
     mids = {section.mid for section in sections}
     if len(mids) != len(sections):

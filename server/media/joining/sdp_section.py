@@ -21,8 +21,10 @@ ALIKE = 64  # sets of lines whose meaning is kept: a browser repeats its own in 
 Lines = tuple[str, ...]
 
 _MOST_RIDS = 4
-_MOST_FORMATS = 128
+_MOST_RID_LINES = 16
+_MOST_FORMATS = 80  # browsers have up to 34
 _MOST_SSRCS = 32
+_MOST_SSRC_LINES = 4 * _MOST_SSRCS  # browsers tell up to four things of each
 _LARGEST_EXTENSION_ID = 14  # what the one-byte form can carry (RFC 8285 §4.2)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -30,6 +32,7 @@ _MEDIA = re.compile(r"([a-z]{1,16}) ([0-9]{1,5}) ([A-Za-z0-9/.-]{1,32})((?: [A-Z
 _RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9.-]{1,32})/([0-9]{1,6})(?:/([0-9]{1,2}))?")
 _EXTMAP = re.compile(r"([0-9]{1,4})(?:/([a-z]{8,8}))? (\S+)(?: .*)?")
 _FID = re.compile(r"FID ([0-9]{1,10}) ([0-9]{1,10})")
+_PROFILE = re.compile(r"(?:.*;)? *profile-id=([^;]*)(?:;.*)?")
 _SSRC = re.compile(r"([0-9]{1,10})(?: .*)?")
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -118,7 +121,7 @@ def read_section(block: Block) -> Section:
         raise ProtocolError("an m-line or its mid is malformed")
     kind, port, protocol, rest = media.groups()
     formats = tuple(rest.split())
-    if len(formats) > _MOST_FORMATS:
+    if max(len(formats), len(block.all("rtpmap")), len(block.all("fmtp"))) > _MOST_FORMATS:
         raise ProtocolError("an m-line has too many formats")
     codecs = _codecs(tuple(block.all("rtpmap")), tuple(block.all("fmtp")), formats)
     used = [codecs[name] for name in (("vp8", "vp9") if kind == "video" else ("opus",)) if name in codecs]
@@ -178,8 +181,8 @@ def _codecs(rtpmaps: Lines, fmtps: Lines, formats: Lines) -> Mapping[str, int]:
 
 def _is_profile_0(parameters: str) -> bool:
     """Of VP9, whose profile is 0 where none is told (RFC 9628 §6)."""
-    told = dict(item.strip().partition("=")[::2] for item in parameters.split(";"))
-    return told.get("profile-id", "0") == "0"
+    profile = _PROFILE.fullmatch(parameters)
+    return profile is None or profile[1].strip() == "0"
 
 
 @lru_cache(ALIKE)
@@ -209,6 +212,8 @@ def _extensions(extmaps: Lines, direction: str) -> tuple[Mapping[str, int], froz
 
 def _rids(block: Block) -> tuple[str, ...]:
     """The layers of a=simulcast:send that have their a=rid (RFC 8853 §5.1), of alternatives the first."""
+    if len(block.all("rid")) > _MOST_RID_LINES:
+        raise ProtocolError("an m-line has too many lines about layers")
     described = {value.split(" ")[0] for value in block.all("rid") if value.split(" ")[1:2] == ["send"]}
     words = (block.first("simulcast") or "").split()
     if "send" not in words[:-1]:
@@ -230,6 +235,8 @@ def _number(digits: str) -> int:
 
 
 def _ssrcs(block: Block) -> tuple[int, ...]:
+    if len(block.all("ssrc")) > _MOST_SSRC_LINES:
+        raise ProtocolError("an m-line has too many lines about SSRCs")
     matches = (_SSRC.fullmatch(value) for value in block.all("ssrc"))
     found = tuple(dict.fromkeys(_number(match[1]) for match in matches if match))
     if len(found) > _MOST_SSRCS:
@@ -238,8 +245,7 @@ def _ssrcs(block: Block) -> tuple[int, ...]:
 
 
 def _fid(block: Block) -> dict[int, int]:
-    matches = (_FID.fullmatch(value) for value in block.all("ssrc-group"))
-    found = {_number(match[1]): _number(match[2]) for match in matches if match}
-    if len(found) > _MOST_SSRCS:
+    if len(block.all("ssrc-group")) > _MOST_SSRCS:
         raise ProtocolError("an m-line has too many SSRC groups")
-    return found
+    matches = (_FID.fullmatch(value) for value in block.all("ssrc-group"))
+    return {_number(match[1]): _number(match[2]) for match in matches if match}

@@ -11,6 +11,7 @@ This is the hot path: 90 subscribers × 170 packets a second. Work per source pa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from server.media.inward.packet import Packet
 from server.media.inward.source import Source
@@ -24,6 +25,8 @@ from server.media.outward.slots import Slot
 from server.media.red import Copies
 from server.media.transport.udp import UdpPort
 
+BEGUN_AT_ONCE = 40  # slots that take a picture before the clock is looked at: some milliseconds of a slow machine
+
 
 class Forwarder:
     """Sends packets of sources through slots; one for the whole node.
@@ -33,6 +36,7 @@ class Forwarder:
 
     def __init__(self, port: UdpPort) -> None:
         self.given_up = 0
+        self.at: Downlink | None = None  # of which is let go what was held
         self._held: dict[Downlink, None] = {}  # an ordered set: of whom pictures are held
         self._sender = RunSender(port)
         self.rtx = Retransmission(self._sender)
@@ -45,9 +49,14 @@ class Forwarder:
         changed = self._change_caps(source, packets) if source.changing else None
         if source.slots:
             self._spread(source, packets, source.slots - changed if changed else source.slots)
-        if source.waiting:
+        if source.waiting and packets:
             self._begin(source, packets)
         return packets
+
+    def join(self, source: Source, now: float) -> None:
+        """Let more of those in that wait for a key frame which was passed on just now."""
+        self._sender.now = now
+        self._begin(source, [])
 
     def thin(self, source: Source) -> bool:
         """Let only its base layer through until the room wishes anew, once a second; whether that leaves out more."""
@@ -63,6 +72,7 @@ class Forwarder:
         """
         self.given_up += len(source.fresh) * (len(source.slots) + len(source.waiting))
         source.fresh = []
+        source.joining.clear()
         for slot in list(source.slots):
             slot.begin_again()
         source.key_frames.wanted = False
@@ -75,26 +85,24 @@ class Forwarder:
         """Let go of what was held for thin links as far as they carry it by now; called with every burst."""
         self._sender.now = now
         for to in list(self._held):
+            self.at = to
+            del self._held[to]
             estimate = to.estimate
             for slot in to.pacer.overflow(estimate, now):
                 slot.begin_again()
             for slot, segment, packet in to.pacer.due(estimate, to.bytes, now):
                 for run in cut([packet], segment.cap):
                     self._sender.send(run, [(slot, segment)], True)
-            if not to.pacer.busy:
-                del self._held[to]
+            if to.pacer.busy:
+                self._held[to] = None
+        self.at = None
 
     def _begin(self, source: Source, packets: list[Packet]) -> None:
-        """Let waiting slots in at a key frame; at a voice at once, from where its word began."""
-        number = next((n for n, packet in enumerate(packets) if packet.key_frame or not source.is_video), None)
-        if number is None:
-            source.want_key_frame()  # the one that was asked for may have been given up
-            return
-        if source.is_video:
-            first = source.since(packets[number].index)  # when it is late, what followed has been passed on already
+        """Let waiting slots in at a voice, from where its word began; at a key frame some, behind which others join."""
+        if not source.is_video:
+            first, slots = [*source.onset(packets[0]), *packets], list(source.waiting)
         else:
-            first = [*source.onset(packets[number]), *packets[number:]]
-        slots = list(source.waiting)
+            first, slots = source.opening(packets), list(islice(source.joining, BEGUN_AT_ONCE))
         for slot in slots:
             slot.take(source, first[0])
         self._spread(source, first, slots)

@@ -261,7 +261,7 @@ class Slot:
         self.leave()
         if source is not None and self.awaiting is None:
             self.awaiting = source
-            source.wait(self)
+            source.wait(self, anew=True)
 
     def locate(self, sequence: int) -> tuple[Segment, Packet] | None:
         """The source packet that went out under this 16-bit number, while the source's ring still has it.

@@ -25,6 +25,8 @@ ASKED_PER_SECOND = 2_000  # of them that NACKs ask for, each of which is looked 
 CLOCKS_PER_SECOND = 50  # sender reports, each of which is held against the packets of late; browsers send one a stream
 KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
+WISHES_PER_SECOND = 0.25  # of what it wants to see that are followed at once, others with the next look at it: each may
+WISHES_AT_ONCE = 6.0  # ask as many for a key frame as it has slots
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
 
@@ -65,6 +67,7 @@ class Allowance:
         self._numbers = Bucket(NUMBERS_PER_SECOND, 2 * NUMBERS_PER_SECOND)
         self._asked = Bucket(ASKED_PER_SECOND, ASKED_PER_SECOND)
         self._clocks = Bucket(CLOCKS_PER_SECOND, 2 * CLOCKS_PER_SECOND)
+        self._wishes = Bucket(WISHES_PER_SECOND, WISHES_AT_ONCE)
         self._key_frames = Bucket(KEY_FRAMES_PER_SECOND, KEY_FRAMES_AT_ONCE)
 
     def refuses(self, data: bytes, now: float) -> bool:
@@ -106,6 +109,10 @@ class Allowance:
     def moves(self, now: float) -> bool:
         """Whether its path may lead to another address once more."""
         return self._moves.take(1, now) or self._refuse("policed_stun")
+
+    def wishes(self, now: float) -> bool:
+        """Whether a change of what it wants to see is followed at once."""
+        return self._wishes.take(1, now)
 
     def hears(self, message: rtcp.Message, now: float) -> bool:
         """Whether we do what an RTCP message asks for."""
