@@ -118,7 +118,6 @@ async def _serve(settings: Settings, store: Store, *, tls: bool) -> bool:
     _print_address(settings, tls=context is not None)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again (DESIGN, The channel)
-    gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -162,7 +162,7 @@ _PAGES_ALONE = {
 }
 """In browsers, or between processes, but nobody meets: each waits for what it asserts, however long that takes."""
 _LINES = {
-    *("test_answering_machine", "test_directive_calls", "test_kamailio", "test_link", "test_registrar"),
+    *("test_answering_machine", "test_kamailio", "test_link", "test_registrar"),
     *("test_secure_line", "test_sipp", "test_directive_call", "test_line_of_two", "test_red_chromium"),
 }
 """Telephones, exchanges and networks: a quarter to three quarters of a core, where a meeting of browsers takes two."""
