@@ -6,7 +6,7 @@ read what they get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pylibsrtp import Error, Policy, Session
@@ -17,7 +17,7 @@ from server.media.outward.slots import Slot
 from server.media.participant import Participant
 from server.media.protocol import Codec, Event, SessionChanged, Want
 from server.media.switch import Switch
-from server.media.transport.ice import Consent, Credentials
+from server.media.transport.ice import Address, Consent, Credentials
 from server.media.transport.paths import Path
 from server.media.wire.rtp import RtpPacket, is_rtcp
 from tests.media.memory import KEY, PROFILE, TAG, MemoryPort, session
@@ -26,6 +26,7 @@ OPUS, RED, VP8, RTX, VP9, VP9_RTX = 111, 63, 96, 97, 98, 99
 VOICE, CAMERA, RTX_OF_CAMERA = 10, 20, 21
 VOICE_SLOT, PICTURE_SLOT, RTX_OF_SLOT = 100, 200, 300
 ATTACKER = ("10.0.0.1", 1)
+Hand = Callable[[bytes, Address], None]  # lets a datagram arrive from an address
 PLAN = UplinkPlan(
     kinds={"0": "microphone", "1": "camera", "2": "screen"},
     rids={"1": ("f", "h", "q")},

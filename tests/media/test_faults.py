@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,25 +15,9 @@ from server.media.programme import Programme
 from server.media.protocol import SessionChanged
 from server.media.room import Room
 from server.media.switch import LOGGED_FAULTS
-from server.media.transport.ice import Address
 from server.media.wire import rtcp_build
-from tests.fuzz.stage import ATTACKER, VOICE, Stage
+from tests.fuzz.stage import ATTACKER, VOICE, Hand, Stage
 from tests.fuzz.targets.rtp import voice
-
-
-@pytest.fixture
-def stage() -> Stage:
-    made = Stage()
-    made.port.batches.clear()
-    return made
-
-
-@pytest.fixture
-def hand(stage: Stage) -> Callable[[bytes, Address], None]:
-    return lambda data, source: stage.switch.paths.datagram(data, source, stage.now)
-
-
-Hand = Callable[[bytes, Address], None]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -22,7 +21,7 @@ from server.media.transport.paths import ADDRESS_IS_DEAD, KNOWN_ADDRESSES, LARGE
 from server.media.transport.policing import CHECKS_PER_SECOND, MOST_STREAMS, PACKETS_PER_MBIT, UPLINK_MBIT
 from server.media.wire import rtcp_build
 from server.media.wire.rtp import RtpPacket, build_header
-from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VOICE, VP8, Stage
+from tests.fuzz.stage import ATTACKER, CAMERA, PICTURE_SLOT, VOICE, VP8, Hand, Stage
 from tests.fuzz.targets.rtp import picture, voice
 
 PACKETS_PER_SECOND = UPLINK_MBIT * PACKETS_PER_MBIT
@@ -44,21 +43,6 @@ def answers(stage: Stage) -> list[Address]:
     found = [to for data, _, to, _ in stage.port.batches if data[:2] == b"\1\1"]
     stage.port.batches.clear()
     return found
-
-
-@pytest.fixture
-def stage() -> Stage:
-    made = Stage()
-    made.port.batches.clear()
-    return made
-
-
-@pytest.fixture
-def hand(stage: Stage) -> Callable[[bytes, Address], None]:
-    return lambda data, source: stage.switch.paths.datagram(data, source, stage.now)
-
-
-Hand = Callable[[bytes, Address], None]
 
 
 def test_a_valid_check_from_a_new_address_moves_the_path(stage: Stage, hand: Hand) -> None:
