@@ -14,6 +14,7 @@ from server.media import protocol, telling
 from server.media.allocation.allocator import HEADROOM, TOLERANCE, cost
 from server.media.allocation.pictures import Pictures
 from server.media.allocation.supply import Supply
+from server.media.allocation.view import NOT_YET
 from server.media.inward.packet import PAYLOAD, Packet
 from server.media.inward.source import Source
 from server.media.outward.downlink import UNTOLD, Downlink
@@ -132,8 +133,8 @@ class Room:
             self._rearrange(name, now)
 
     def show(self, participant: Participant, wants: Iterable[Want], now: float) -> None:
-        """The subscriber's whole wish for its video slots, of which many in a row are followed once a second."""
-        participant.view.wants, participant.view.arranged_at = {want.slot: want for want in wants}, float("-inf")
+        """The subscriber's whole wish for its video slots; beyond its allowance it is followed once a second."""
+        participant.view.wants, participant.view.arranged_at = {want.slot: want for want in wants}, NOT_YET
         self._arrange_soon([participant] if participant.allowance.wishes(now) else (), now)
 
     # ---- packets ---------------------------------------------------------------------------------------------------
@@ -361,6 +362,8 @@ class Room:
         forwarding.
         """
         participant.view.content = participant.downlink.estimate >= self.needed(participant)
+        if participant.view.arranged_at == NOT_YET:
+            return not participant.allowance.wishes(now)
         if now - participant.view.arranged_at > ARRANGED_EVERY or not participant.view.content:
             return False
         return self.pictures.settled(participant, now)

@@ -139,7 +139,7 @@ async def _first_pictures(times: int) -> tuple[list[float], list[float]]:
             await asyncio.sleep(pause.uniform(0, 0.5))
         viewer, _ = await _watch(node, "viewer", "a")
         for number in range(times):
-            await asyncio.sleep(pause.uniform(0, 0.5))
+            await asyncio.sleep(pause.uniform(1, 1.5))  # more than one a second in the long run waits for its turn
             camera = "ba"[number % 2]
             seen, began = len(viewer.packets), time.monotonic()
             wants = [p.Want(slot=0, source=camera)]

@@ -8,6 +8,8 @@ from server.media.allocation.allocator import STILL, Allocation, Demand
 from server.media.allocation.ladder import Ladder
 from server.media.protocol import Picture, Want
 
+NOT_YET = float("-inf")  # time of an arrangement of the present wishes
+
 
 @dataclass(eq=False, slots=True)
 class View:
@@ -23,7 +25,7 @@ class View:
     stills: dict[int, float] = field(default_factory=dict)
     watched: frozenset[tuple[str, Picture, str]] = frozenset()
     arranged_for: float = 0.0  # the estimate of its link for which its slots were arranged, in bit/s
-    arranged_at: float = float("-inf")
+    arranged_at: float = NOT_YET
     content: bool = False  # whether its link was known, a moment ago, to carry all that it wishes for
     told_missing: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))  # `missing`, as last told
 

@@ -25,8 +25,10 @@ ASKED_PER_SECOND = 2_000  # of them that NACKs ask for, each of which is looked 
 CLOCKS_PER_SECOND = 50  # sender reports, each of which is held against the packets of late; browsers send one a stream
 KEY_FRAMES_PER_SECOND = 1.0  # that one subscriber may ask for in the long run
 KEY_FRAMES_AT_ONCE = 6.0  # when it switches many slots
-WISHES_PER_SECOND = 0.25  # of what it wants to see that are followed at once, others with the next look at it: each may
-WISHES_AT_ONCE = 6.0  # ask as many for a key frame as it has slots
+WISHES_PER_SECOND = (
+    1.0  # changes of what it wants to see, each of which may ask as many for a key frame as it has slots
+)
+WISHES_AT_ONCE = 10.0  # when pages are turned
 MOST_STREAMS = 128  # SSRCs in one session; libsrtp keeps some hundred bytes for each and never lets go
 GRAIN = 0.01  # s between two fillings
 
@@ -111,7 +113,7 @@ class Allowance:
         return self._moves.take(1, now) or self._refuse("policed_stun")
 
     def wishes(self, now: float) -> bool:
-        """Whether a change of what it wants to see is followed at once."""
+        """Whether what it wants to see may change now."""
         return self._wishes.take(1, now)
 
     def hears(self, message: rtcp.Message, now: float) -> bool:
