@@ -214,3 +214,5 @@ def test_round_trip_is_what_the_clock_says_less_the_delay() -> None:
     assert round_trip(block, now) == pytest.approx(0.125, abs=0.001)
     assert round_trip(BLOCK._replace(lsr=0), now) is None
     assert round_trip(block._replace(dlsr=2 * 65536), now) is None
+    assert round_trip(block._replace(dlsr=0xFFFF_FFFF), now) is None, "longer than since ours was sent"
+    assert round_trip(block._replace(lsr=middle(now) + 65536, dlsr=0), now) is None, "of a report that is yet to come"

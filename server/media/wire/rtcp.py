@@ -142,8 +142,8 @@ def round_trip(block: ReportBlock, now_ntp: int) -> float | None:
     """Seconds of round trip, from a block about our stream; None without an SR, or when it cannot be (§6.4.1)."""
     if block.lsr == 0:
         return None
-    delay = (middle(now_ntp) - block.lsr - block.dlsr) & 0xFFFF_FFFF
-    return delay / 65536 if delay < 0x8000_0000 else None
+    since = (middle(now_ntp) - block.lsr) & 0xFFFF_FFFF
+    return (since - block.dlsr) / 65536 if block.dlsr <= since < 0x8000_0000 else None
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
