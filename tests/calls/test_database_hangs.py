@@ -38,8 +38,10 @@ SECONDS = 1.5  # of the machine, within which what is patient for 0.1 s has give
 
 
 @contextmanager
-def hanging(store: Store) -> Iterator[list[Any]]:
-    """It takes everything and does it later."""
+def hanging(store: Store, begin: float = 0.1) -> Iterator[list[Any]]:
+    """It takes everything and does it later. We are less patient meanwhile (with a call that begins, `begin` seconds);
+    a busy machine may well take longer for what is asked before and after.
+    """
     read, write, on, asked = store.read, store.write, asyncio.Event(), list[Any]()
 
     def later(real: Any) -> Any:
@@ -53,6 +55,10 @@ def hanging(store: Store) -> Iterator[list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "read", later(read))
         patch.setattr(store, "write", later(write))
+        patch.setattr(patience, "TRY_SECONDS", 0.1)
+        patch.setattr(lines, "LAST_SECONDS", 0.1)
+        patch.setattr(lines, "ONCE_SECONDS", 0.1)
+        patch.setattr(exchange, "BEGIN_SECONDS", begin)
         yield asked
     on.set()
 
@@ -61,10 +67,6 @@ def hanging(store: Store) -> Iterator[list[Any]]:
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(patience, "TRY_SECONDS", 0.1)
-    monkeypatch.setattr(lines, "LAST_SECONDS", 0.1)
-    monkeypatch.setattr(lines, "ONCE_SECONDS", 0.1)
-    monkeypatch.setattr(exchange, "BEGIN_SECONDS", 0.1)
     monkeypatch.setattr(in_meeting, "LOOK_EVERY", 0.05)
     monkeypatch.setattr(dial_in, "LOOK_EVERY", 0.05)
     return msgspec.structs.replace(settings, telephone=with_telephone())
@@ -105,9 +107,8 @@ async def test_who_calls_is_refused_and_leaves_no_line_and_no_open_row(line: Vil
     assert row.outcome is Outcome.NO_NODE and row.ended_at is not None
 
 
-async def test_who_gives_up_leaves_no_line_and_no_open_row(line: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "BEGIN_SECONDS", 60.0)
-    with hanging(line.store) as asked:
+async def test_who_gives_up_leaves_no_line_and_no_open_row(line: Village) -> None:
+    with hanging(line.store, begin=60.0) as asked:
         call = line.handsets.call(line.port)
         await until(lambda: asked and call.state is CallState.CALLING)
         call.hang_up(line.handsets.endpoint.now)
@@ -155,6 +156,9 @@ async def test_who_hangs_up_while_sitting_down_has_no_seat(
         return await write(work, *args, **more)
 
     monkeypatch.setattr(line.store, "write", slow)
+    monkeypatch.setattr(lines, "ONCE_SECONDS", 0.1)
+    monkeypatch.setattr(lines, "LAST_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "TRY_SECONDS", 0.1)
     await line.press(name, pin)
     await until(lambda: asked)
     call.hang_up(line.handsets.endpoint.now)
@@ -239,7 +243,10 @@ async def test_a_file_of_endings_that_cannot_be_read_stops_nothing(
     assert "cannot be read" in caplog.text
 
 
-async def test_what_is_owed_is_in_order_once_and_never_twice_at_the_same_time(settings: Settings) -> None:
+async def test_what_is_owed_is_in_order_once_and_never_twice_at_the_same_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "TRY_SECONDS", 0.1)
     owed, on, done = patience.Owed(), asyncio.Event(), list[str]()
 
     async def hang(what: str) -> None:
