@@ -23,6 +23,7 @@ from engineio import exceptions as engine_errors
 from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
+from server.channel import posts
 from server.channel.departures import Departures
 from server.channel.heart import Heart
 from server.channel.intake import Intake, Reading
@@ -344,7 +345,8 @@ def set_up(
     shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "departures": departures}
     shared |= {"ended": partial(_ended, sio), "all": dict[str, DirectSocket]()}
     made = type("OwnDirectSocket", (DirectSocket,), shared)
-    sio.eio._async = {**sio.eio._async, "websocket": made}
+    translate = posts.whole(sio.eio._async["translate_request"], sio.eio.max_http_buffer_size)
+    sio.eio._async = {**sio.eio._async, "websocket": made, "translate_request": translate}
     usual = sio.eio.handlers["connect"]
 
     async def connected(eio_sid: str, environ: dict[str, Any]) -> None:

@@ -1,0 +1,51 @@
+"""What pages post that have no WebSocket, whole: Engine.IO asks aiohttp for a body once and takes what has come then.
+
+On a thin line, or of anything longer than a segment, that is its beginning: an offer lost its end, and its sender could
+not join.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aiohttp import ClientError, web
+
+LATEST = 30.0  # s for a body; a page asks again long before
+Environ = dict[str, Any]
+Translate = Callable[[web.Request], Environ]
+
+
+class Body:
+    """One that is all there, as Engine.IO reads it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def read(self, length: int) -> bytes:
+        """The first so many bytes."""
+        return self._data[:length]
+
+
+def whole(
+    translate: Callable[[web.Request], Environ], most: int
+) -> Callable[[web.Request], Coroutine[Any, Any, Environ]]:
+    """Engine.IO's `translate_request` for bodies of at most `most` bytes; longer ones it refuses unread.
+
+    The new one raises HTTPRequestTimeout, and HTTPBadRequest where the page has gone in the midst of it.
+    """
+
+    async def translated(request: web.Request) -> Environ:
+        environ = translate(request)
+        if request.method == "POST" and (request.content_length or 0) <= most:
+            try:
+                async with asyncio.timeout(LATEST):
+                    environ["wsgi.input"] = Body(await request.content.read(-1))
+            except TimeoutError as error:
+                raise web.HTTPRequestTimeout from error
+            except (ClientError, ConnectionError) as error:
+                raise web.HTTPBadRequest from error
+        return environ
+
+    return translated
