@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -41,11 +42,12 @@ async def browser() -> AsyncIterator[Browser]:
 class Visit:
     """A page on a network that loses the first `broken` answers of one file; `loads` counts how often it was opened.
 
-    While `silent`, nothing is there when the page asks whether it may load itself again.
+    While `silent`, nothing is there when the page asks whether it may load itself again. It is lost when it `may_fail`.
     """
 
     def __init__(self, page: Page, file: str, broken: float, silent: bool) -> None:
         self.page, self.file, self.broken, self.silent, self.loads = page, file, broken, silent, 0
+        self.may_fail = asyncio.Event()
         page.on("framenavigated", self._loaded)
 
     def _loaded(self, _: Frame) -> None:
@@ -53,6 +55,7 @@ class Visit:
 
     async def _lose(self, route: Route) -> None:
         if self.broken > 0:
+            await self.may_fail.wait()
             self.broken -= 1
             await route.abort("internetdisconnected")
         else:
@@ -70,9 +73,13 @@ class Visit:
         await self.page.goto(url, wait_until="commit")
 
 
-async def visit(browser: Browser, url: str, file: str, broken: float, *, silent: bool = False) -> Visit:
+async def visit(
+    browser: Browser, url: str, file: str, broken: float, *, silent: bool = False, at_once: bool = True
+) -> Visit:
     page = await browser.new_page(locale="vi-VN", color_scheme="dark")
     made = Visit(page, file, broken, silent)
+    if at_once:
+        made.may_fail.set()
     await made.open(url)
     return made
 
@@ -105,8 +112,9 @@ async def test_what_is_always_lost_is_told_and_not_asked_for_for_ever(address: s
 
 
 async def test_what_was_typed_into_is_left_alone(address: str, browser: Browser) -> None:
-    seen = await visit(browser, address + "sign_in.html", "/static/js/app.js", float("inf"))
+    seen = await visit(browser, address + "sign_in.html", "/static/js/app.js", float("inf"), at_once=False)
     await seen.page.locator("[name=username]").press_sequentially("camthuy")
+    seen.may_fail.set()
     await expect(seen.page.locator(LINE)).to_be_visible(timeout=PATIENCE)
     assert seen.loads == 1
     assert await seen.page.locator("[name=username]").input_value() == "camthuy"
