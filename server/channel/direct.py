@@ -345,7 +345,7 @@ def set_up(
     shared = {"on_ack": staticmethod(on_ack), "heart": heart, "intake": intake, "departures": departures}
     shared |= {"ended": partial(_ended, sio), "all": dict[str, DirectSocket]()}
     made = type("OwnDirectSocket", (DirectSocket,), shared)
-    translate = posts.whole(sio.eio._async["translate_request"], sio.eio.max_http_buffer_size)
+    translate = posts.whole(sio.eio._async["translate_request"], sio.eio.max_http_buffer_size, sio.eio.sockets)
     sio.eio._async = {**sio.eio._async, "websocket": made, "translate_request": translate}
     usual = sio.eio.handlers["connect"]
 

@@ -1,4 +1,4 @@
-"""What pages post that have no WebSocket, whole: Engine.IO asks aiohttp for a body once and takes what has come then.
+"""What pages post that have no WebSocket, whole: Engine.IO asks aiohttp for a body once and takes what is there.
 
 On a thin line, or of anything longer than a segment, that is its beginning: an offer lost its end, and its sender could
 not join.
@@ -7,7 +7,7 @@ not join.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from typing import Any
 
 from aiohttp import ClientError, web
@@ -29,16 +29,17 @@ class Body:
 
 
 def whole(
-    translate: Callable[[web.Request], Environ], most: int
+    translate: Translate, most: int, known: Container[str]
 ) -> Callable[[web.Request], Coroutine[Any, Any, Environ]]:
-    """Engine.IO's `translate_request` for bodies of at most `most` bytes; longer ones it refuses unread.
+    """Engine.IO's `translate_request` for bodies of at most `most` bytes of `known` connections; others are not read.
 
     The new one raises HTTPRequestTimeout, and HTTPBadRequest where the page has gone in the midst of it.
     """
 
     async def translated(request: web.Request) -> Environ:
         environ = translate(request)
-        if request.method == "POST" and (request.content_length or 0) <= most:
+        is_of_page = request.method == "POST" and request.query.get("sid", "") in known
+        if is_of_page and (request.content_length or 0) <= most:
             try:
                 async with asyncio.timeout(LATEST):
                     environ["wsgi.input"] = Body(await request.content.read(-1))

@@ -97,3 +97,12 @@ async def test_a_body_that_does_not_come_is_not_waited_for(harness: Harness, mon
     reader, writer = await page.post(b"42", length=500)
     assert (await reader.readline()).startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+async def test_a_stranger_s_body_is_not_read(harness: Harness) -> None:
+    page = Poller(harness)
+    page.url = page.url.update_query(sid="nobody")
+    reader, writer = await page.post(b"42", length=500)
+    async with asyncio.timeout(posts.LATEST / 2):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+    writer.close()
