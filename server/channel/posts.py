@@ -38,8 +38,8 @@ def whole(
 
     async def translated(request: web.Request) -> Environ:
         environ = translate(request)
-        is_of_page = request.method == "POST" and request.query.get("sid", "") in known
-        if is_of_page and (request.content_length or 0) <= most:
+        size = request.content_length  # None of a body in chunks, of which Engine.IO takes nothing
+        if request.method == "POST" and request.query.get("sid", "") in known and size is not None and size <= most:
             try:
                 async with asyncio.timeout(LATEST):
                     environ["wsgi.input"] = Body(await request.content.read(-1))

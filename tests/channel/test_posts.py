@@ -106,3 +106,16 @@ async def test_a_stranger_s_body_is_not_read(harness: Harness) -> None:
     async with asyncio.timeout(posts.LATEST / 2):
         assert (await reader.readline()).startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+async def test_a_body_of_unknown_length_is_not_read(harness: Harness, said: list[str]) -> None:
+    page = Poller(harness)
+    await page.open()
+    reader, writer = await asyncio.open_connection(page.url.host, page.url.port)
+    writer.write(
+        f"POST {page.url.path_qs} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n42\r\n".encode()
+    )
+    async with asyncio.timeout(posts.LATEST / 2):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    assert said == []
+    writer.close()
