@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from server.calls.sound import Side
 from server.telephony.sip.call import Call, CallState
 from server.telephony.sip.message import Request
@@ -12,6 +16,12 @@ from tests.telephony.sip.test_trunk import CREDENTIALS, challenge
 from tests.telephony.sip.wire import Wire
 
 OLD, NEW = SDP + b"a=old\r\n", SDP + b"a=new\r\n"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was refused by 491 is offered again as late as RFC 3261 §14.1 allows, so that much can come before it."""
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
 
 
 def offer(wire: Wire, call: Call, description: bytes) -> None:
