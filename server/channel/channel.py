@@ -20,7 +20,7 @@ from aiohttp import web
 from server import faults
 from server.accounts.permissions import Permission
 from server.accounts.principal import Principal
-from server.channel import direct, neighbours
+from server.channel import direct, malformed, neighbours
 from server.channel.doubts import Doubts
 from server.channel.messages import Announcement, Caller, Message
 from server.channel.neighbours import Sent
@@ -104,6 +104,7 @@ class Channel:
             http_compression=False,
             client_manager=SharedRooms(redis_url) if redis_url else RoomIndex(),
         )
+        malformed.refuse(self.sio)
         self._others = neighbours.make(self, self.sio.manager)
         self._doubts = Doubts(self)
         self._heart, self._intake, self._departures = direct.set_up(self.sio, self._quick_ack, _cookie_of)
@@ -190,8 +191,8 @@ class Channel:
     async def let_go(self) -> None:
         """End all connections, so that the server need not wait for them; pages come back by themselves."""
         connections = list(self.sio.eio.sockets.values())
-        if connections:
-            await self.sio.eio.disconnect()
+        goodbyes = (one.close(wait=False, reason=self.sio.reason.SERVER_DISCONNECT) for one in connections)
+        await asyncio.gather(*goodbyes)  # not waiting: one that polls may never come to take it
         for connection in connections:  # browsers pass over Engine.IO's goodbye: ending the writer closes the socket
             await connection.queue.put(None)
 

@@ -180,8 +180,10 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
             if task is not None:
                 await task
         await self._end()
-        self._line.release()
         self.owner.queue.release()
+        if self._writing is not None:  # of what was said to it while its end was being told
+            await self._writing
+        self._line.release()
 
     async def _end(self) -> None:
         owner = self.owner
@@ -211,7 +213,7 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
                 if self.owner.closed:
                     await self.close()
                     break
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.debug("no more from %s: %s", self._sid, error)
             await self.close()
         finally:

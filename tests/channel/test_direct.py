@@ -261,3 +261,21 @@ async def test_who_leaves_is_out_of_all_rooms(harness: Harness) -> None:
     await until(lambda: not manager._rooms_of)
     assert not harness.channel._by_connection
     assert not harness.channel._connections
+
+
+async def test_what_is_said_to_one_whose_end_is_being_told_goes_nowhere(harness: Harness) -> None:
+    await harness.connect("leader.1")
+    (owner,) = harness.channel.sio.eio.sockets.values()
+    direct, told = direct_of(owner), asyncio.Event()
+    usual = direct.ended
+
+    async def ended(eio_sid: str, reason: str) -> None:
+        await owner.queue.put(engine.Packet(engine.MESSAGE, "too late"))
+        await usual(eio_sid, reason)
+        told.set()
+
+    direct.ended = ended
+    direct.abort()
+    await told.wait()
+    await until(lambda: direct._writing is None)
+    assert owner.queue.empty()

@@ -119,3 +119,49 @@ async def test_a_body_of_unknown_length_is_not_read(harness: Harness, said: list
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
     assert said == []
     writer.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff", b"x", b"2probe", b"6", b"4" + b"[" * 100_000, b"\x1e" * 20, b"d=", b"d", "bÿ".encode()]
+)
+async def test_what_is_no_payload_is_refused_at_once(
+    harness: Harness, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    page = Poller(harness)
+    await page.open()
+    reader, writer = await page.post(body)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+    assert [record for record in caplog.records if record.exc_info] == []
+    writer.close()
+
+
+async def test_one_that_is_too_long_is_refused_at_once(harness: Harness, said: list[str]) -> None:
+    page = Poller(harness)
+    await page.open()
+    reader, writer = await page.post(b"42", length=MESSAGE_LIMIT + 1)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+    _, again = await page.post(b'42["test.say",{"text":"here"}]')
+    await until(lambda: said)
+    again.close()
+    writer.close()
+
+
+async def test_one_who_never_comes_again_delays_no_stop(harness: Harness) -> None:
+    """Engine.IO's own waits until its goodbye has been taken: a phone without a network would hold up each restart."""
+    await Poller(harness).open()
+    async with asyncio.timeout(1):
+        await harness.channel.let_go()
+    assert list(harness.channel.callers()) == []
+
+
+async def test_one_who_waits_takes_the_goodbye(harness: Harness) -> None:
+    page = Poller(harness)
+    await page.open()
+    async with ClientSession() as session:
+        waiting = asyncio.create_task(session.get(page.url))
+        await asyncio.sleep(0.1)
+        await harness.channel.let_go()
+        async with asyncio.timeout(1):
+            assert (await (await waiting).text()).split("\x1e")[-1] == "1"

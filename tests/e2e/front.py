@@ -73,6 +73,24 @@ def caddy(folder: Path, environment: dict[str, str], port: int) -> Iterator[None
 
 
 @contextmanager
+def without_websockets(app: App, folder: Path) -> Iterator[str]:
+    """A front before the application that lets no WebSocket through, as proxies of some offices; gives its address."""
+    folder.mkdir()
+    port = free_port()
+    written = folder / "Caddyfile"
+    written.write_text(
+        "{\n admin off\n auto_https off\n}\n"
+        f"http://127.0.0.1:{port} {{\n @upgrade header Upgrade *\n respond @upgrade 403\n"
+        f" reverse_proxy 127.0.0.1:{app.port}\n}}\n"
+    )
+    program = str(Path(sys.executable).with_name("caddy"))
+    command = [program, "run", "--adapter", "caddyfile", "--config", str(written)]
+    with _process(command, {"XDG_DATA_HOME": str(folder)}, folder / "caddy.log"):
+        until(lambda: _open("127.0.0.1", port), 20, "the front is open")
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def front(app: App, folder: Path, address: str) -> Iterator[Front]:
     """Door, pages' front and relay for an application that is not yet started, on 443 of `address`. Needs root."""
     folder.mkdir()

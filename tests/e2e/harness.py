@@ -173,17 +173,19 @@ class App:
         return bool(found["ready"]) and all(node["state"] != "away" for node in found["details"].get("media", []))
 
     def stop(self) -> None:
-        """End both processes cleanly; what is left of the node is killed."""
+        """End both processes cleanly; what is left is killed. Raises TimeoutExpired where the server does not end."""
         self._witnesses_over(True)
-        if self.control is not None and self.control.poll() is None:
-            self.control.terminate()
-            try:
+        try:
+            if self.control is not None and self.control.poll() is None:
+                self.control.terminate()
                 self.control.wait(15)
-            except subprocess.TimeoutExpired:
-                self.control.kill()
-                self.control.wait()
-        for pid in self.media_pids():
-            os.kill(pid, signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            self.control.kill()
+            self.control.wait()
+            raise
+        finally:
+            for pid in self.media_pids():
+                os.kill(pid, signal.SIGKILL)
 
     def _witnesses_over(self, over: bool) -> None:
         for one in self._witnesses:
@@ -250,17 +252,20 @@ class App:
         height: int = 480,
         script: str = "",
         devices: Sequence[str] = ("camera", "microphone"),
+        url: str = "",
         **options: Any,
     ) -> Page:
         """A page in a context of its own, signed in; an error in its scripts is kept in `page.errors`.
 
-        `script` runs before the page's own scripts; `devices` are those that the person lets the browser use.
+        `script` runs before the page's own scripts; `devices` are those that the person lets the browser use; `url` is
+        that of a front before the application.
         """
+        url = url or self.url
         options.setdefault("service_workers", "block")  # a request that it makes is not seen by page.route
         context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", **options)
-        context.grant_permissions(list(devices), origin=self.url)
+        context.grant_permissions(list(devices), origin=url)
         answer = context.request.post(
-            f"{self.url}/api/v1/session", data={"username": username, "password": demo.DEFAULT_PASSWORD}
+            f"{url}/api/v1/session", data={"username": username, "password": demo.DEFAULT_PASSWORD}
         )
         assert answer.ok, answer.text()
         if script:
@@ -269,7 +274,7 @@ class App:
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.errors = errors  # type: ignore[attr-defined]
-        page.goto(f"{self.url}{path}")
+        page.goto(f"{url}{path}")
         return page
 
 
