@@ -153,9 +153,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if "store" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    items.sort(key=lambda item: item.path.parent.name not in ("ui", "e2e"))
+    items.sort(key=lambda item: item.path.parent.name not in ("ui", "e2e") and item.path.stem not in _LONG)
 
 
+_APART = "test_every_operation"
+"""Its tests share nothing, and each takes as long as some files."""
+_LONG = {
+    *(_APART, "test_serve", "test_kills", "test_joining"),
+    *("test_weak_meeting", "test_node", "test_half_open", "test_crash"),
+}
 _PAGES_ALONE = {
     *("test_board_tree", "test_dead_lines", "test_directive", "test_forms", "test_front", "test_hearing"),
     *("test_offline", "test_push_offer", "test_two_processes", "test_whole_way"),
@@ -182,10 +188,11 @@ def _meets(file: Path) -> bool:
 
 
 class _Files(LoadScopeScheduling):
-    """Where processes share the work (pytest-xdist), each takes a whole file at a time."""
+    """Where processes share the work (pytest-xdist), each takes a whole file at a time, or one test of those apart."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem == _APART else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files:
