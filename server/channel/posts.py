@@ -17,6 +17,7 @@ from engineio.payload import Payload
 
 log = logging.getLogger("giaoban.channel")
 LATEST = 30.0  # s for a body; a page asks again long before
+MOST_PACKETS = 100  # of a body: whose network was away says at once what has waited; Engine.IO would take 16
 _OF_CLIENTS = (CLOSE, PONG, MESSAGE, UPGRADE)
 Environ = dict[str, Any]
 Translate = Callable[[web.Request], Environ]
@@ -42,6 +43,7 @@ def whole(
     midst of it or has sent what is no payload. Engine.IO itself would answer to a refusal only when the page's
     connection has ended, and write down where it failed.
     """
+    Payload.max_decode_packets = MOST_PACKETS
 
     async def translated(request: web.Request) -> Environ:
         environ = translate(request)

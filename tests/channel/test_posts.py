@@ -19,6 +19,19 @@ from tests.channel.test_channel import Harness, harness, until
 assert harness
 LONG = "x" * (MESSAGE_LIMIT - 100)  # more than aiohttp holds of a body before somebody reads it
 
+NO_PAYLOADS = {
+    "no text": b"\xff",
+    "no kind of packet": b"x",
+    "what only servers ask": b"2probe",
+    "what only servers pass over": b"6",
+    "deep JSON": b"4" + b"[" * 100_000,
+    "empty packets": b"\x1e" * 20,
+    "too many": b"\x1e".join([b"3"] * (posts.MOST_PACKETS + 1)),
+    "an empty form": b"d=",
+    "half a form": b"d",
+    "no base64": "bÿ".encode(),
+}
+
 
 class Say(msgspec.Struct, frozen=True):
     text: str
@@ -121,9 +134,19 @@ async def test_a_body_of_unknown_length_is_not_read(harness: Harness, said: list
     writer.close()
 
 
-@pytest.mark.parametrize(
-    "body", [b"\xff", b"x", b"2probe", b"6", b"4" + b"[" * 100_000, b"\x1e" * 20, b"d=", b"d", "bÿ".encode()]
-)
+async def test_what_has_waited_while_the_network_was_away_comes_at_once(harness: Harness, said: list[str]) -> None:
+    page = Poller(harness)
+    await page.open()
+    texts = [str(number) for number in range(50)]
+    body = "\x1e".join(f'42["test.say",{{"text":"{text}"}}]' for text in texts)
+    reader, writer = await page.post(body.encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    await until(lambda: len(said) == len(texts))
+    assert sorted(said, key=int) == texts
+    writer.close()
+
+
+@pytest.mark.parametrize("body", NO_PAYLOADS.values(), ids=list(NO_PAYLOADS))
 async def test_what_is_no_payload_is_refused_at_once(
     harness: Harness, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
