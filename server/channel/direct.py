@@ -23,7 +23,7 @@ from engineio import exceptions as engine_errors
 from engineio import packet as engine
 from engineio.async_drivers.aiohttp import WebSocket
 
-from server.channel import posts
+from server.channel import malformed, posts
 from server.channel.departures import Departures
 from server.channel.heart import Heart
 from server.channel.intake import Intake, Reading
@@ -134,6 +134,8 @@ class DirectSocket(WebSocket):  # type: ignore[misc]  # engineio has no types
         self._intake = self.intake.enter(protocol, reader.take)
         try:
             await self.handler(self)
+        except (ValueError, RecursionError) as error:
+            await malformed.end(self.owner, error)
         finally:
             self._forget()
             if self._intake is not None:

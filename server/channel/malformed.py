@@ -12,31 +12,34 @@ import socketio
 from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT, Packet
 
 log = logging.getLogger("giaoban.channel")
-_EVENTS = (EVENT, BINARY_EVENT)
-_LISTS = (*_EVENTS, ACK, BINARY_ACK)
 
 
 class StrictPacket(Packet):  # type: ignore[misc]  # socketio has no types
-    """Raises ValueError for all that cannot be read, and nothing else."""
+    """Raises ValueError for all that cannot be read, and nothing else; also for attachments.
+
+    No message of ours has any, and somebody who announces them without an end would fill the memory with them.
+    """
 
     def decode(self, encoded_packet: Any) -> int:
-        """The number of attachments that must follow."""
+        """The number of attachments that must follow: none."""
         try:
-            attachments = int(super().decode(encoded_packet))
+            super().decode(encoded_packet)
         except (LookupError, RecursionError, TypeError) as error:
             raise ValueError(f"cannot be read: {error!r}") from error
-        if self.packet_type in _LISTS and not isinstance(self.data, list):
+        if self.packet_type in (BINARY_EVENT, BINARY_ACK):
+            raise ValueError("with attachments")
+        if self.packet_type in (EVENT, ACK) and not isinstance(self.data, list):
             raise ValueError("without a list of what it brings")
-        if self.packet_type in _EVENTS and not (self.data and isinstance(self.data[0], str)):
+        if self.packet_type == EVENT and not (self.data and isinstance(self.data[0], str)):
             raise ValueError("an event without a name")
-        return attachments
+        return 0
 
-    def add_attachment(self, attachment: Any) -> bool:
-        """Whether this was the last one."""
-        try:
-            return bool(super().add_attachment(attachment))
-        except (LookupError, RecursionError, TypeError) as error:
-            raise ValueError(f"cannot be put together: {error!r}") from error
+
+async def end(connection: Any, error: Exception) -> None:
+    """End a connection (Engine.IO's) that has brought what cannot be read."""
+    log.info("%s has sent what is no message: %s", connection.sid, str(error)[:100])
+    await connection.close(wait=False, reason=connection.server.reason.SERVER_DISCONNECT)
+    await connection.queue.put(None)  # its writer closes then
 
 
 def refuse(sio: socketio.AsyncServer) -> None:
@@ -49,9 +52,8 @@ def refuse(sio: socketio.AsyncServer) -> None:
         try:
             await usual(eio_sid, data)
         except ValueError as error:
-            log.info("%s has sent what is no message: %s", eio_sid, str(error)[:100])
             connection = sio.eio.sockets.get(eio_sid)
             if connection is not None:
-                await connection.close(wait=False, reason=sio.reason.SERVER_DISCONNECT)
+                await end(connection, error)
 
     sio.eio.on("message", heard)
