@@ -64,6 +64,7 @@ class MediaLink:
         self.on_gone: Callable[[], None] | None = None
         self.on_event: Callable[[Event], None] | None = None
         self.on_stats: Callable[[Stats], None] | None = None
+        self.stand_aside: Callable[[], Awaitable[None]] | None = None  # before a start
         self.pid: int | None = None
         self.heard = asyncio.Event()  # whether anybody is there, and what it carries
         self.known = asyncio.Event()  # what the node carried when we came: it has said so, or nobody was there
@@ -158,6 +159,8 @@ class MediaLink:
         if line is not None:
             return line
         self._nobody()
+        if self.restart and self.stand_aside is not None:
+            await self.stand_aside()
         if not self.restart:
             self.place.socket.unlink(missing_ok=True)
             return None

@@ -30,6 +30,7 @@ log = logging.getLogger("giaoban.media")
 HEARD_SECONDS = 3.0  # nodes that live are heard of at once; one that hangs does not hold up the others
 KNOWN_SECONDS = 15.0  # a node that has not said by then what it carries is not waited for
 TOGETHER_SECONDS = 1.0  # nodes that start together are waited for, else the first would be given everything
+ASIDE_SECONDS = 3.0  # a start takes a core for a second or two, of which those who lost their meeting have more need
 T = TypeVar("T")
 
 
@@ -65,6 +66,7 @@ class MediaPool:
         link.on_up = partial(self._up, link)
         link.on_ready = partial(self._became_ready, link)
         link.on_gone = partial(self._gone, link)
+        link.stand_aside = self._stand_aside
         link.on_event = partial(self._hear, link)
         link.on_stats = partial(self._counted, link)
 
@@ -220,6 +222,13 @@ class MediaPool:
             await _all([other.heard for other in self._links.values()], HEARD_SECONDS)
         if self.on_up is not None:
             await self.on_up(link.number, welcome)
+
+    async def _stand_aside(self) -> None:
+        """Wait for a while, as long as another node can carry meanwhile what a new one would."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ASIDE_SECONDS):
+                while any(link.ready for link in self._links.values()):
+                    await self._changed.wait()
 
     def _became_ready(self, link: MediaLink) -> None:
         self._note_change()

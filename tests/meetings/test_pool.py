@@ -107,6 +107,7 @@ async def test_a_node_that_dies_takes_only_its_rooms(pools: Pools) -> None:
     assert pool.carrier("m2") == 2
     assert await begin(pool, "m1") == 2, "at once, to the one that lives"
     assert await rooms_in(pool, 2, "m2") == ["m2"]
+    assert pool._links[1].pid == killed, "who comes to the other has the cores before a start has them"
     await until(lambda: pool.nodes()[0].ready)
     assert pool.carrier("m1") == 2, "nothing is moved back"
     assert pool.place("m3") == 1
