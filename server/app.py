@@ -16,7 +16,7 @@ from server.directives import feature as directives
 from server.home import feature as home
 from server.http import health, openapi
 from server.http.keys import SETTINGS, STORE
-from server.http.limits import LIMITER, Limiter
+from server.http.limits import LIMITER, POLLS, POLLS_TO_REQUESTS, Limiter
 from server.http.middleware import MIDDLEWARES
 from server.http.pages import RENDERER, Renderer
 from server.http.routes import ROUTES, add_routes
@@ -56,6 +56,7 @@ def make_app(settings: Settings, store: Store) -> web.Application:
     app[SETTINGS] = settings
     app[STORE] = store
     app[LIMITER] = Limiter(settings.access.requests_per_minute)
+    app[POLLS] = Limiter(POLLS_TO_REQUESTS * settings.access.requests_per_minute)
     app[RENDERER] = Renderer(settings, static)
     app[ROUTES] = {}
     app.cleanup_ctx.append(_close_store)

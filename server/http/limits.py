@@ -36,6 +36,19 @@ class Limiter:
 
 
 LIMITER = web.AppKey("limiter", Limiter)
+POLLS = web.AppKey("polls", Limiter)
+POLLS_TO_REQUESTS = 4
+"""A page whose network lets no WebSocket through asks anew for each event: in a meeting ten times a second and more."""
+
+
+def is_poll(request: web.Request) -> bool:
+    """Whether a page says something, or asks for what is new, on a live connection that is no WebSocket."""
+    return request.path == "/socket.io/" and "sid" in request.query
+
+
+def limiter_of(request: web.Request) -> Limiter:
+    """Polls have a measure of their own, so that who sits in a meeting can open pages, too."""
+    return request.app[POLLS if is_poll(request) else LIMITER]
 
 
 def client_address(request: web.Request) -> str:

@@ -28,7 +28,7 @@ from server.http.keys import (
     REQUEST_ID,
     STORE,
 )
-from server.http.limits import LIMITER, client_address
+from server.http.limits import client_address, is_poll, limiter_of
 from server.http.pages import RENDERER
 from server.http.problem import describe, note_refusal, problem_reply, wants_json
 from server.http.replies import see_other
@@ -53,7 +53,10 @@ HEADERS = {
 
 @web.middleware
 async def identify_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id, log it once with its outcome, and put the safety headers on the reply."""
+    """Give the request an id, log it once with its outcome, and put the safety headers on the reply.
+
+    Polls of live connections are not told, unless they fail: each is a few a second, as messages of a WebSocket are.
+    """
     request[REQUEST_ID] = secrets.token_hex(4)
     token = request_id_var.set(request[REQUEST_ID])
     begin = time.perf_counter()
@@ -73,10 +76,12 @@ async def identify_request(request: web.Request, handler: Handler) -> web.Stream
         return reply
     finally:
         who, seconds = request.get(PRINCIPAL), time.perf_counter() - begin
-        if status != HTTPStatus.SWITCHING_PROTOCOLS:  # how long a page was open is no time of a request
+        polled = status == HTTPStatus.OK and is_poll(request)
+        if status != HTTPStatus.SWITCHING_PROTOCOLS and not polled:  # how long a page was open is no time of a request
             for tell in request.app.get(ON_REQUEST, ()):
                 tell(request.method, status, seconds)
-        log.info(
+        log.log(
+            logging.DEBUG if polled else logging.INFO,
             "%s %s %d %.0f ms %s",
             request.method,
             request.path,
@@ -148,7 +153,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     request[PRINCIPAL] = who
     request[LANGUAGE] = choose_language(request)
     caller = f"account {who.account_id}" if who else client_address(request)
-    request.app[LIMITER].check(caller, time.monotonic())
+    limiter_of(request).check(caller, time.monotonic())
     if who and not request.path.startswith(("/api/", "/socket.io/")):
         # Before the handler reads: what happens from here on, the page's live channel asks for.
         request[HEAD_SEQ] = await request.app[STORE].head(who.unit_id)

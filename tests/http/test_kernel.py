@@ -19,7 +19,7 @@ from server.http import Route, json_reply, principal, read_body
 from server.http.csrf import csrf_token
 from server.http.i18n import _
 from server.http.keys import BY_COOKIE, IDENTIFY, SETTINGS, STORE
-from server.http.limits import LIMITER, Limiter
+from server.http.limits import LIMITER, POLLS, Limiter
 from server.http.middleware import MIDDLEWARES
 from server.http.routes import ROUTES, add_routes
 from server.store import Store
@@ -69,7 +69,7 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=2000)
     app[SETTINGS] = Settings(http=Http(trusted_proxies=["127.0.0.1"]))
     app[STORE] = Store(f"sqlite:///{tmp_path}/t.db")
-    app[LIMITER] = Limiter(100)
+    app[LIMITER], app[POLLS] = Limiter(100), Limiter(200)
     app[ROUTES] = {}
     app[IDENTIFY] = identify
     add_routes(
@@ -182,6 +182,17 @@ async def test_one_address_is_limited_and_others_are_not(client: TestClient[Any,
     assert statuses[:100] == [200] * 100
     assert 429 in statuses
     assert (await client.get("/hello", headers={"X-Forwarded-For": "8.8.8.8"})).status == 200
+
+
+async def test_polls_have_a_measure_of_their_own(client: TestClient[Any, Any]) -> None:
+    """Who sits in a meeting without a WebSocket asks ten times a second, and opens a document besides."""
+    polls = [(await client.get("/socket.io/?sid=x")).status for _ in range(150)]
+    assert 429 not in polls
+    assert (await client.get("/hello")).status == 200
+    polls += [(await client.get("/socket.io/?sid=x")).status for _ in range(150)]
+    assert 429 in polls
+    assert (await client.get("/hello")).status == 200
+    assert 429 in [(await client.get("/socket.io/")).status for _ in range(150)], "connections are begun as pages are"
 
 
 def test_the_limiter_refills_and_forgets() -> None:
