@@ -38,7 +38,7 @@ class Limiter:
 LIMITER = web.AppKey("limiter", Limiter)
 POLLS = web.AppKey("polls", Limiter)
 POLLS_TO_REQUESTS = 4
-"""A page whose network lets no WebSocket through asks anew for each event: in a meeting ten times a second and more."""
+"""A page whose network lets no WebSocket through asks anew for each event: six times a second in a meeting of three."""
 
 
 def is_poll(request: web.Request) -> bool:
