@@ -185,7 +185,7 @@ async def test_one_address_is_limited_and_others_are_not(client: TestClient[Any,
 
 
 async def test_polls_have_a_measure_of_their_own(client: TestClient[Any, Any]) -> None:
-    """Who sits in a meeting without a WebSocket asks ten times a second, and opens a document besides."""
+    """Who sits in a meeting without a WebSocket asks several times a second, and opens a document besides."""
     polls = [(await client.get("/socket.io/?sid=x")).status for _ in range(150)]
     assert 429 not in polls
     assert (await client.get("/hello")).status == 200

@@ -112,6 +112,22 @@ async def test_how_long_a_page_was_open_is_no_time_of_a_request(as_: As, app: we
     assert 'status="101"' not in text
 
 
+async def test_how_long_one_waited_for_something_new_is_none_either(as_: As, caplog: pytest.LogCaptureFixture) -> None:
+    admin = await as_("quantri")
+    url = "/socket.io/?EIO=4&transport=polling"
+    opened = await (await admin.client.get(url)).text()
+    url += f"&sid={json.loads(opened[1:])['sid']}"
+    caplog.set_level(logging.INFO, "giaoban.http")
+    assert (await admin.client.post(url, data="40")).status == 200
+    assert (await admin.client.get(url)).status == 200
+    assert (await admin.client.post(url, data="no payload")).status == 400
+    text = await (await admin.get("/metrics")).text()
+    assert 'method="POST",status="200"' not in text
+    assert value(text, 'giaoban_http_requests_total{method="POST",status="400"}') == 1
+    told = [record.getMessage() for record in caplog.records if record.name == "giaoban.http"]
+    assert [line.split(" ")[:3] for line in told if "/socket.io/" in line] == [["POST", "/socket.io/", "400"]]
+
+
 async def test_no_figure_names_anybody(as_: As, app: web.Application, district: DistrictIds, clock: Clock) -> None:
     leader = await as_("chutich")
     await leader.post("/api/v1/directives?issue=true", body(clock, [district.unit("19606")]))
@@ -127,19 +143,3 @@ async def test_the_loop_looks_at_itself(as_: As) -> None:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("never looked")
-
-
-async def test_nor_how_long_one_waited_for_something_new(as_: As, caplog: pytest.LogCaptureFixture) -> None:
-    admin = await as_("quantri")
-    url = "/socket.io/?EIO=4&transport=polling"
-    opened = await (await admin.client.get(url)).text()
-    url += f"&sid={json.loads(opened[1:])['sid']}"
-    caplog.set_level(logging.INFO, "giaoban.http")
-    assert (await admin.client.post(url, data="40")).status == 200
-    assert (await admin.client.get(url)).status == 200
-    assert (await admin.client.post(url, data="no payload")).status == 400
-    text = await (await admin.get("/metrics")).text()
-    assert 'method="POST",status="200"' not in text
-    assert value(text, 'giaoban_http_requests_total{method="POST",status="400"}') == 1
-    told = [record.getMessage() for record in caplog.records if record.name == "giaoban.http"]
-    assert [line.split(" ")[:3] for line in told if "/socket.io/" in line] == [["POST", "/socket.io/", "400"]]
