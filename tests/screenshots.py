@@ -54,9 +54,7 @@ class Camera(Visitors):
     def take(self, state: State) -> None:
         """Open the state once and photograph it in every size and theme."""
         try:
-            page = self.visit(state)
-            self.photograph(page, state.name)
-            page.close()
+            self.photograph(self.visit(state), state.name)
         except PlaywrightError as error:
             self.problems.append(f"{state.name}: {str(error).splitlines()[0]}")
 

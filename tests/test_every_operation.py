@@ -338,7 +338,7 @@ async def test_every_page_with_wrong_forms(
         if route.path.startswith(("/api/", "/static/", "/vendor/")) or route.method == "*":
             continue
         for path in paths(route, rng):
-            if (await page.get("/account")).status != 200:
+            if (await page.get("/api/v1/session")).status != 200:  # the walk also signs out
                 page = await page_as(username)
             async for sent, answer in _visits(page, route, path, rng):
                 if wrong := await fault(answer):
@@ -352,12 +352,15 @@ async def _visits(
 ) -> AsyncIterator[tuple[Any, ClientResponse]]:
     if route.method == "GET":
         for query in QUERIES:
-            yield query, await page.get(path + query)
+            answer = await page.get(path + query)
+            yield query, answer
+            if answer.status in (403, 404):  # so it would be with any query
+                return
         return
     for _ in range(4):
         form = {name: str(rng.choice((*TEXTS, *NUMBERS, "1", "Công văn"))) for name in rng.sample(FIELDS, k=20)}
         yield form, await page.post(path, form)
-    for content, kind in rng.sample(RAW, k=4):
+    for content, kind in rng.sample(RAW, k=2):  # five roles send thirty to a route with a number
         yield (content, kind), await _raw(page, path, content, kind)
 
 

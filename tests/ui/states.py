@@ -303,14 +303,29 @@ STATES = (
 )
 
 
+_LINK = """([html, words]) => {
+  const found = new DOMParser().parseFromString(html, "text/html");
+  const spoken = (link) => link.textContent.replace(/\\s+/g, " ").toLowerCase();
+  const link = words.startsWith("a[") ? found.querySelector(words)
+    : [...found.querySelectorAll("main a")].find((one) => spoken(one).includes(words.toLowerCase()));
+  return link?.getAttribute("href") ?? null;
+}"""
+
+
+def _followed(page: Page, state: State, url: str) -> str:
+    """Where the lines lead; the pages on the way are asked for without being drawn, which costs more than all else."""
+    path = state.path
+    for words in state.follow:
+        answer = page.request.get(url + path, headers={"Accept": "text/html"})
+        assert answer.ok, f"{state.name}: {path} answers {answer.status}"
+        path = page.evaluate(_LINK, [answer.text(), words])
+        assert path, f"{state.name}: nothing on the page says {words}"
+    return path
+
+
 def reach(page: Page, state: State, url: str) -> None:
     """Bring a signed-in page to its state, its fonts and scripts at rest."""
-    page.goto(url + state.path)
-    for words in state.follow:
-        found = page.locator(words) if words.startswith("a[") else page.locator("main a").filter(has_text=words)
-        link = found.first
-        link.wait_for()
-        page.goto(url + (link.get_attribute("href") or ""))
+    page.goto(url + _followed(page, state, url))
     page.evaluate("document.fonts.ready")
     if state.name.startswith("check"):
         page.wait_for_selector("[data-door][data-ready]")

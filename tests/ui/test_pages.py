@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Literal
 
 import pytest
@@ -17,7 +18,9 @@ from tests.ui.states import FLOOD, STATES, State
 from tests.ui.visiting import DemoApp, Visitors, demo_district
 
 AXE = (ROOT / "web/node_modules/axe-core/axe.min.js").read_text("utf-8")
-LIVE, QUIET = ([state for state in STATES if state.live is live] for live in (True, False))
+LIVE, QUIET = (
+    sorted((state for state in STATES if state.live is live), key=lambda state: state.who) for live in (True, False)
+)
 SOME = 20  # of them at a time, so that none takes minutes
 # Width, height, and the theme in which axe looks; the laptop's pages are made of the same parts as those of the wall.
 LOOKS: tuple[tuple[int, int, Literal["light", "dark"] | None], ...] = (
@@ -51,9 +54,7 @@ def browser() -> Iterator[Browser]:
 
 
 def _look(visitors: Visitors, state: State) -> None:
-    page = visitors.visit(state)
-    _look_at(visitors, page, state.name)
-    page.close()
+    _look_at(visitors, visitors.visit(state), state.name)
 
 
 def _look_at(visitors: Visitors, page: Page, name: str) -> None:
@@ -78,17 +79,17 @@ def _serious(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("first", range(0, len(QUIET), SOME))
 def test_every_page_is_sound_and_accessible(app: DemoApp, browser: Browser, first: int) -> None:
-    visitors = Visitors(app, browser, bypass_csp=True)
-    for state in QUIET[first : first + SOME]:
-        _look(visitors, state)
+    with closing(Visitors(app, browser, bypass_csp=True)) as visitors:
+        for state in QUIET[first : first + SOME]:
+            _look(visitors, state)
     assert visitors.problems == []
 
 
 def test_pages_that_show_a_running_meeting(app: DemoApp, browser: Browser) -> None:
-    visitors = Visitors(app, browser, bypass_csp=True)
     meeting = start_meeting(app, "Giao ban trực tuyến")
-    for state in LIVE:
-        _look(visitors, state)
+    with closing(Visitors(app, browser, bypass_csp=True)) as visitors:
+        for state in LIVE:
+            _look(visitors, state)
     app.call(app.token("chutich"), "POST", f"/api/v1/meetings/{meeting}/end")
     assert visitors.problems == []
 
@@ -115,14 +116,13 @@ def test_the_room_itself(app: DemoApp, browser: Browser) -> None:
 
 @pytest.mark.parametrize("who", ["vanthu", "camthuy"])
 def test_english_fits_the_smallest_phone(app: DemoApp, browser: Browser, who: str) -> None:
-    visitors = Visitors(app, browser, "en")
-    for state in QUIET:
-        if state.who == who:
-            page = visitors.visit(state)
-            page.set_viewport_size({"width": 360, "height": 800})
-            visitors.check_width(page, state.name)
-            assert page.evaluate("document.documentElement.lang") == "en"
-            page.close()
+    with closing(Visitors(app, browser, "en")) as visitors:
+        for state in QUIET:
+            if state.who == who:
+                page = visitors.visit(state)
+                page.set_viewport_size({"width": 360, "height": 800})
+                visitors.check_width(page, state.name)
+                assert page.evaluate("document.documentElement.lang") == "en"
     assert visitors.problems == []
 
 

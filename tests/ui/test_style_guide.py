@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -16,6 +16,7 @@ from tests.ui.rendering import served
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = [(360, 800), (1366, 768), (1920, 1080)]
 PAGES = ["style_guide.html", "sign_in.html", "error.html", "room.html", "check.html", "hall.html"]
 CLIPPED = """() => [...document.querySelectorAll('body *')].filter((element) => {
@@ -68,23 +69,35 @@ async def opened(browser: Browser, url: str, size: tuple[int, int] = (1366, 768)
         locale="vi-VN",
         **options,
     )
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    problems = complaints(page)
     await page.goto(url)
     await page.evaluate("document.fonts.ready")
     assert problems == []
     return page
 
 
+def complaints(page: Page) -> list[str]:
+    """What its scripts complain of from now on."""
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    return problems
+
+
 @pytest.mark.parametrize("template", PAGES)
 async def test_pages_fit_and_are_accessible(address: str, browser: Browser, template: str) -> None:
+    page = await opened(browser, address + template, bypass_csp=True)
+    axe, problems = AXE.read_text("utf-8"), complaints(page)
     for size in SIZES:
-        for theme in ("light", "dark"):
-            page = await opened(browser, address + template, size, color_scheme=theme, bypass_csp=True)
+        for theme in THEMES:
+            await page.set_viewport_size({"width": size[0], "height": size[1]})
+            await page.emulate_media(color_scheme=theme)
+            await page.reload()  # what it looks like to begin with
+            await page.evaluate("document.fonts.ready")
+            assert problems == []
             assert await page.evaluate("document.documentElement.scrollWidth") <= size[0], f"{size} scrolls sideways"
             assert await page.evaluate(CLIPPED) == []
-            await page.add_script_tag(path=AXE)
+            await page.evaluate(axe)
             found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
             serious = [
                 (rule["id"], node["html"][:120])
@@ -93,7 +106,6 @@ async def test_pages_fit_and_are_accessible(address: str, browser: Browser, temp
                 for node in rule["nodes"]
             ]
             assert serious == [], f"{size} {theme}"
-            await page.close()
 
 
 @pytest.mark.parametrize("size", [*SIZES, (800, 360)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
 from server.accounts.demo import DEFAULT_PASSWORD
 from server.store import Store
@@ -20,6 +20,7 @@ from tests.ui.dead_letters import write_letters
 from tests.ui.states import STRANGER, State, reach
 from tests.ui.telephone_log import write_calls
 
+LAPTOP: ViewportSize = {"width": 1366, "height": 768}
 _REFUSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("camthuy", "/api/v1/directives/999/return", {"reason": "Gửi nhầm nơi nhận"}),
     ("vanthu", "/api/v1/directives/1/issue", {}),
@@ -83,12 +84,18 @@ def demo_district() -> Iterator[DemoApp]:
 
 
 class Visitors:
-    """One browser context a person, signed in once; what their pages complain of is gathered in `problems`."""
+    """One browser context a person, signed in once; what their pages complain of is gathered in `problems`.
+
+    A person visits one state after the other in the same tab, as people do, until another person's turn comes: a new tab
+    costs more than what it shows.
+    """
 
     def __init__(self, app: App, browser: Browser, language: str = "vi", **options: Any) -> None:
         self.app, self.browser, self.language, self.options = app, browser, language, options
         self.problems: list[str] = []
         self._contexts: dict[str, BrowserContext] = {}
+        self._tab: Page | None = None
+        self._who = self._state = ""
 
     def context(self, who: str) -> BrowserContext:
         """The browser of a person."""
@@ -107,23 +114,38 @@ class Visitors:
 
     def page(self, who: str, name: str) -> Page:
         """A new page of a person; its complaints are noted under `name`."""
+        return self._open(who, lambda: name)
+
+    def _open(self, who: str, name: Callable[[], str]) -> Page:
         page = self.context(who).new_page()
-        page.set_viewport_size({"width": 1366, "height": 768})
+        page.set_viewport_size(LAPTOP)
 
         def said(line: ConsoleMessage) -> None:
             # The browser's own line about a page that is refused on purpose is no complaint of ours.
             if line.type == "error" and "Failed to load resource" not in line.text:
-                self.problems.append(f"{name}: {line.text}")
+                self.problems.append(f"{name()}: {line.text}")
 
-        page.on("pageerror", lambda error: self.problems.append(f"{name}: {error}"))
+        page.on("pageerror", lambda error: self.problems.append(f"{name()}: {error}"))
         page.on("console", said)
         return page
 
     def visit(self, state: State) -> Page:
-        """A page in a state."""
-        page = self.page(state.who, state.name)
-        reach(page, state, self.app.url)
-        return page
+        """The tab of a person in a state, as large and as bright as a new one; the next visit goes on in it."""
+        if self._tab is not None and self._who != state.who:
+            self._tab.close()
+            self._tab = None
+        if self._tab is None:
+            self._tab, self._who = self._open(state.who, lambda: self._state), state.who
+        self._tab.set_viewport_size(LAPTOP)
+        self._tab.emulate_media(color_scheme="light")
+        self._state = state.name
+        reach(self._tab, state, self.app.url)
+        return self._tab
+
+    def close(self) -> None:
+        """Everybody's browser is closed."""
+        for context in self._contexts.values():
+            context.close()
 
     def check_width(self, page: Page, name: str) -> None:
         """Note a page that scrolls sideways."""
