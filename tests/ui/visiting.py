@@ -86,8 +86,8 @@ def demo_district() -> Iterator[DemoApp]:
 class Visitors:
     """One browser context a person, signed in once; what their pages complain of is gathered in `problems`.
 
-    A person visits one state after the other in the same tab, as people do, until another person's turn comes: a new tab
-    costs more than what it shows.
+    A person visits one state after the other in the same tab, as people do, until another person's turn comes: a new
+    tab costs more than what it shows.
     """
 
     def __init__(self, app: App, browser: Browser, language: str = "vi", **options: Any) -> None:
