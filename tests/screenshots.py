@@ -55,7 +55,7 @@ class Camera(Visitors):
         """Open the state once and photograph it in every size and theme."""
         try:
             self.photograph(self.visit(state), state.name)
-        except PlaywrightError as error:
+        except (PlaywrightError, AssertionError) as error:
             self.problems.append(f"{state.name}: {str(error).splitlines()[0]}")
 
     def photograph(self, page: Page, name: str, *, whole: bool = True) -> None:
